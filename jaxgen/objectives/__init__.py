@@ -1,0 +1,41 @@
+"""Pure mathematics on arrays: no networks, no params, no jit.
+
+A part sums the event axes and nothing else; its results are `[B]` or `[K, B]`, in nats where they are likelihoods.
+"""
+
+from jaxgen.objectives.adversarial import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, Adversarial, smooth
+from jaxgen.objectives.bounds import IMPORTANCE, MEAN, Bound
+from jaxgen.objectives.distributions import BERNOULLI, GAUSSIAN, DiagGaussian, Family, diag_gaussian, standard
+from jaxgen.objectives.divergences import Divergence, exact_kl, sampled_kl
+from jaxgen.objectives.estimators import CUT, PATHWISE, Estimator
+from jaxgen.objectives.penalties import NO_PENALTY, Penalty, add, gradient_penalty, r1, r2
+
+__all__ = [
+    "BERNOULLI",
+    "CUT",
+    "GAUSSIAN",
+    "IMPORTANCE",
+    "MEAN",
+    "NON_SATURATING",
+    "NO_PENALTY",
+    "PATHWISE",
+    "RELATIVISTIC",
+    "SATURATING",
+    "WASSERSTEIN",
+    "Adversarial",
+    "Bound",
+    "DiagGaussian",
+    "Divergence",
+    "Estimator",
+    "Family",
+    "Penalty",
+    "add",
+    "diag_gaussian",
+    "exact_kl",
+    "gradient_penalty",
+    "r1",
+    "r2",
+    "sampled_kl",
+    "smooth",
+    "standard",
+]

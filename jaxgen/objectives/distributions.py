@@ -1,0 +1,116 @@
+"""Families of distributions as three steps that one can see: draw noise, push it through the parameters, score a point.
+
+Events live on the last axis. Parameters may lack leading axes that the point has, or the other way round: theta
+[B, D] scores z [K, B, D] to [K, B], and theta [K, B, N] scores x [B, N] to [K, B]. Nothing else broadcasts.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest
+
+_LOG_STD = 7.0  # std within e^-7 .. e^7: the KL of two such Gaussians and all its gradients stay far inside float32
+
+
+class Family(NamedTuple):
+    """A parametric family; theta is whatever its functions agree on."""
+
+    draw: Callable[..., Array]  # (key, shape) -> noise
+    push: Callable[..., Array]  # (theta, noise) -> z
+    log_prob: Callable[..., Array]  # (theta, z) -> nats, summed over the last axis
+    mean: Callable[[Any], Array]  # theta -> the expected z
+    pathwise: bool  # True where `push` is differentiable in theta
+
+
+class DiagGaussian(NamedTuple):
+    """Parameters of `GAUSSIAN`: N(mean, exp(log_std)^2), every number on its own."""
+
+    mean: Array  # f32[..., D]
+    log_std: Array  # f32[..., D], or fewer leading axes; bounded by whoever made it, see `diag_gaussian`
+
+
+def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
+    """The Gaussian of a network's raw outputs: log_std = 7 tanh(raw / 7), the one place where log_std is bounded.
+
+    Any finite raw number gives a finite density and KL. Far outside (-7, 7) the gradient in `raw_log_std` is zero;
+    near 0 it is that of `raw_log_std` itself.
+
+    Raises:
+      BadRequest: where the shapes do not match from the right.
+
+    >>> diag_gaussian(jnp.zeros(2), jnp.array([0.0, 1e4])).log_std
+    Array([0., 7.], dtype=float32)
+    """
+    _aligned(mean, raw_log_std)
+    return DiagGaussian(mean, _LOG_STD * jnp.tanh(raw_log_std / _LOG_STD))
+
+
+def standard(like: Array) -> DiagGaussian:
+    """N(0, I) of the shape and type of `like`: the prior."""
+    return DiagGaussian(jnp.zeros_like(like), jnp.zeros_like(like))
+
+
+def _aligned(*arrays: Array) -> list[Array]:
+    longest = max((jnp.shape(a) for a in arrays), key=len)
+    for a in arrays:
+        if jnp.shape(a) != longest[len(longest) - jnp.ndim(a) :]:
+            raise BadRequest(
+                f"shapes {' and '.join(str(jnp.shape(b)) for b in arrays)} do not match from the right: "
+                "give the same axes on the right, and leave out leading axes only."
+            )
+    return [jnp.reshape(a, (1,) * (len(longest) - jnp.ndim(a)) + jnp.shape(a)) for a in arrays]
+
+
+def _gaussian_draw(key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.normal(key, shape)
+
+
+def _gaussian_push(theta: DiagGaussian, noise: Array) -> Array:
+    mean, log_std, noise = _aligned(*theta, noise)
+    return mean + jnp.exp(log_std) * noise
+
+
+def _gaussian_log_prob(theta: DiagGaussian, z: Array) -> Array:
+    mean, log_std, z = _aligned(*theta, z)
+    # exp(-log_std), not a division by exp(log_std): a std that underflows must not become 0 / 0 at z = mean.
+    return jnp.sum(-0.5 * ((z - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi), axis=-1)
+
+
+def _gaussian_mean(theta: DiagGaussian) -> Array:
+    return theta.mean
+
+
+def _bernoulli_draw(key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.uniform(key, shape)
+
+
+def _bernoulli_push(logits: Array, noise: Array) -> Array:
+    logits, noise = _aligned(logits, noise)
+    return (noise < jax.nn.sigmoid(logits)).astype(noise.dtype)
+
+
+def _bernoulli_log_prob(logits: Array, x: Array) -> Array:
+    logits, x = _aligned(logits, x)
+    # x l - softplus(l) on the side where nothing large cancels. One branch at l = 0, so higher derivatives hold there.
+    positive = logits > 0
+    tail = jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
+    return jnp.sum(jnp.where(positive, x - 1, x) * logits - tail, axis=-1)
+
+
+GAUSSIAN = Family(_gaussian_draw, _gaussian_push, _gaussian_log_prob, _gaussian_mean, pathwise=True)
+"""Diagonal Gaussian, theta a `DiagGaussian`: z = mean + exp(log_std) * eps with eps ~ N(0, I).
+
+log N(z; mean, std^2) = sum_d [-(z - mean)^2 / (2 std^2) - log_std - log(2 pi) / 2]. Kingma & Welling 2013,
+arXiv 1312.6114.
+"""
+
+BERNOULLI = Family(_bernoulli_draw, _bernoulli_push, _bernoulli_log_prob, jax.nn.sigmoid, pathwise=False)
+"""Independent Bernoulli numbers, theta the logits l: z = 1 where u < sigmoid(l), with u ~ U[0, 1).
+
+log p(x) = sum_d [x l - softplus(l)], also for x inside [0, 1], where it is the usual cross-entropy and no density.
+Stable to |l| = 3e38 in float32. Kingma & Welling 2013, arXiv 1312.6114.
+"""

@@ -1,0 +1,42 @@
+"""How the gradient of an expectation over z ~ q_theta reaches theta. The value never depends on the estimator."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.core import Array, BadRequest
+from jaxgen.objectives.distributions import Family
+
+
+class Estimator(NamedTuple):
+    """A gradient estimator, as a way to evaluate a cost at a sample."""
+
+    cost: Callable[..., Array]  # (family, theta, noise, cost_of) -> cost_of(z, theta) [K, B], with its own gradient
+    needs_pathwise: bool  # True where the family's `push` must be differentiable
+    linear_only: bool  # True where it is wrong under a bound that is not linear in the samples
+
+
+def _pathwise(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
+    if not family.pathwise:
+        raise BadRequest("PATHWISE needs a family whose push is differentiable, such as GAUSSIAN; this one is not.")
+    return cost_of(family.push(theta, noise), theta)
+
+
+def _cut(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
+    return cost_of(jax.lax.stop_gradient(family.push(theta, noise)), theta)
+
+
+PATHWISE = Estimator(_pathwise, needs_pathwise=True, linear_only=False)
+"""The reparametrisation trick: z = push(theta, noise), differentiated through. Unbiased.
+
+`cost(family, theta, noise, cost_of)` is `cost_of(z, theta)`; the second argument of `cost_of` is where analytic terms
+in theta, such as log q(z), are evaluated. Raises BadRequest for a family without a differentiable `push`.
+Kingma & Welling 2013, arXiv 1312.6114.
+"""
+
+CUT = Estimator(_cut, needs_pathwise=False, linear_only=False)
+"""Sampling without a gradient path: z is a constant. Biased on purpose, to show what the trick is for.
+
+theta learns from the analytic terms of `cost_of(z, theta)` only; what reaches it through z is exactly zero.
+"""

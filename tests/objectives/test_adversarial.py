@@ -1,0 +1,127 @@
+"""Adversarial losses and label smoothing, value and gradient, against float64 arithmetic."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from jaxgen.core import BadRequest
+from jaxgen.objectives import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, smooth
+
+VALUES = [-200, -20, -1.5, 0, 0.3, 20, 200]
+REAL, FAKE = (a.ravel().astype("f") for a in np.meshgrid(VALUES, VALUES))
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def zero(r, f):
+    return 0 * r
+
+
+def sigmoid_critic(a, b):
+    """Value, d/d real and d/d fake of the cross-entropy with targets a for real and b for fake."""
+    return (
+        lambda r, f: a * softplus(-r) + (1 - a) * softplus(r) + b * softplus(-f) + (1 - b) * softplus(f),
+        lambda r, f: (1 - a) * expit(r) - a * expit(-r),
+        lambda r, f: (1 - b) * expit(f) - b * expit(-f),
+    )
+
+
+ROWS = {  # loss, then value, d/d real, d/d fake
+    "classifier": (SATURATING.critic, *sigmoid_critic(1, 0)),
+    "same classifier": (NON_SATURATING.critic, *sigmoid_critic(1, 0)),
+    "smooth": (smooth(NON_SATURATING).critic, *sigmoid_critic(0.9, 0.1)),
+    "one-sided": (smooth(SATURATING, real=0.8, fake=0.0).critic, *sigmoid_critic(0.8, 0.0)),
+    "saturating": (SATURATING.generator, lambda r, f: -softplus(f), zero, lambda r, f: -expit(f)),
+    "non-saturating": (NON_SATURATING.generator, lambda r, f: softplus(-f), zero, lambda r, f: -expit(-f)),
+    "wasserstein critic": (WASSERSTEIN.critic, lambda r, f: f - r, lambda r, f: zero(r, f) - 1, lambda r, f: 1 + 0 * f),
+    "wasserstein generator": (WASSERSTEIN.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
+    "paired critic": (
+        RELATIVISTIC.critic,
+        lambda r, f: softplus(f - r),
+        lambda r, f: -expit(f - r),
+        lambda r, f: expit(f - r),
+    ),
+    "paired generator": (
+        RELATIVISTIC.generator,
+        lambda r, f: softplus(r - f),
+        lambda r, f: expit(r - f),
+        lambda r, f: -expit(r - f),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_value_and_gradient(name):
+    # Kills: real and fake swapped; a sign; a generator trained uphill; digits lost where the critic is sure.
+    loss, value, d_real, d_fake = ROWS[name]
+    out, (g_real, g_fake) = jax.jit(
+        jax.vmap(jax.value_and_grad(lambda r, f: loss(r[None], f[None])[0], argnums=(0, 1)))
+    )(REAL, FAKE)
+    r, f = REAL.astype("d"), FAKE.astype("d")
+    for ours, exact in [(out, value(r, f)), (g_real, d_real(r, f)), (g_fake, d_fake(r, f))]:
+        np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-37)
+
+
+def test_the_minimax_game_is_zero_sum_and_worth_minus_log_4():
+    # Kills: a generator loss that is not the critic's part with the other sign; a log in another base.
+    tie = jnp.zeros(1)
+    np.testing.assert_allclose(-SATURATING.critic(tie, tie), [-np.log(4)], rtol=1e-6)
+    ours, theirs = (jax.grad(lambda f, fn=fn: fn(REAL, f).sum())(jnp.asarray(FAKE)) for fn in SATURATING[:2])
+    np.testing.assert_allclose(ours, -np.asarray(theirs), rtol=1e-6)
+
+
+@pytest.mark.parametrize("real, fake", [(0.9, 0.1), (0.9, 0.0), (1.0, 0.0), (0.7, 0.2)])
+@pytest.mark.parametrize("p, q", [(0.8, 0.1), (0.2, 0.2), (0.05, 1.3)])
+def test_optimal_smoothed_critic(real, fake, p, q):
+    # Kills: labels swapped; smoothing of the logit instead of the label; one side that is not smoothed.
+    loss = smooth(NON_SATURATING, real=real, fake=fake)
+
+    def slope(level):
+        """d/d level of p * (real part) + q * (fake part), at one point of density p under data and q under fakes."""
+        at = jnp.full(1, level)
+        d_real, d_fake = jax.grad(lambda r, f: loss.critic(r, f).sum(), argnums=(0, 1))(at, at)
+        return (p * d_real + q * d_fake).item()
+
+    best = logit((real * p + fake * q) / (p + q))
+    assert abs(slope(best)) < 1e-6 * (p + q)
+    assert slope(best - 0.1) < 0 < slope(best + 0.1)
+
+
+def test_smoothing_leaves_the_generator():
+    # Kills: a generator that is trained on smoothed labels as well.
+    for loss in (SATURATING, NON_SATURATING):
+        assert smooth(loss).generator is loss.generator
+        np.testing.assert_allclose(
+            smooth(loss, real=1.0, fake=0.0).critic(REAL, FAKE), loss.critic(REAL, FAKE), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("loss", [SATURATING, NON_SATURATING])
+def test_labelled(loss):
+    # Kills: labels of the wrong side; a label per example that is broadcast over the batch.
+    label = np.linspace(0, 1, len(REAL)).astype("f")
+    r, y = REAL.astype("d"), label.astype("d")
+    np.testing.assert_allclose(
+        loss.labelled(jnp.asarray(REAL), jnp.asarray(label)),
+        y * softplus(-r) + (1 - y) * softplus(r),
+        rtol=1e-5,
+        atol=1e-37,
+    )
+
+
+@pytest.mark.parametrize("loss", [WASSERSTEIN, RELATIVISTIC])
+def test_smooth_needs_labels(loss):
+    # Kills: a smoothed loss that fails only when it is trained.
+    with pytest.raises(BadRequest, match="SATURATING"):
+        smooth(loss)
+
+
+@pytest.mark.parametrize("real, fake", [(0.1, 0.9), (0.5, 0.5), (1.1, 0.1), (0.9, -0.1), (float("nan"), 0.1)])
+def test_smooth_needs_ordered_labels(real, fake):
+    # Kills: labels outside [0, 1], or turned round.
+    with pytest.raises(BadRequest, match="0 <= fake < real <= 1"):
+        smooth(NON_SATURATING, real=real, fake=fake)

@@ -1,0 +1,308 @@
+"""What every part promises, whatever its formula: shapes, no reduction of the batch, finite numbers at the extremes."""
+
+import importlib
+import inspect
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import parts
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxgen import objectives
+from jaxgen.core import BadRequest
+
+K, B, D = 3, 4, 2
+KEY = jax.random.key(0)
+HUGE = np.array([-1e4, -30, 0, 30, 1e4], "f")
+
+
+def f32(*shape):
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def shape(fn, *args):
+    return jax.eval_shape(fn, *args).shape
+
+
+def finite(fn, *args):
+    """Asserts that values and all gradients of fn at args are finite numbers."""
+
+    def total(*args):
+        out = fn(*args)
+        return out.sum(), out
+
+    grads, value = jax.jit(jax.grad(total, argnums=tuple(range(len(args))), has_aux=True))(*args)
+    for leaf in jax.tree.leaves((value, grads)):
+        assert np.all(np.isfinite(leaf)), leaf
+
+
+def per_example(fn, *args, axis=0):
+    """Asserts that entry b of fn(*args) depends on example b of the arguments alone, and that every example has one."""
+    fn = jax.jit(fn)
+    whole = np.asarray(fn(*args))
+    assert whole.shape[-1] == B
+    for b in range(B):
+        one = fn(*(np.take(a, [b], axis=axis) for a in args))
+        np.testing.assert_allclose(one[..., 0], whole[..., b], rtol=1e-5, atol=1e-6)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("f")
+
+
+def grid(n):
+    """All n-tuples of extreme numbers, a column each."""
+    return [a.ravel() for a in np.meshgrid(*[HUGE] * n)]
+
+
+# --- the table
+
+
+def _modules():
+    for found in pkgutil.iter_modules(objectives.__path__):
+        yield importlib.import_module(f"jaxgen.objectives.{found.name}")
+
+
+def test_every_public_part_is_in_the_table():
+    # Kills: a part, or a factory of parts, that is not exported or that no contract test sees; a row without a part.
+    for kind, table in parts.TABLES.items():
+        public = set()
+        for module in _modules():
+            for name, value in vars(module).items():
+                own = isinstance(value, kind) or (
+                    inspect.isfunction(value)
+                    and value.__module__ == module.__name__
+                    and inspect.signature(value).return_annotation is kind
+                )
+                if own and not name.startswith("_"):
+                    public.add(name)
+        assert public == set(table), kind.__name__
+        assert public <= set(objectives.__all__)
+
+
+def test_every_kind_of_part_has_a_table():
+    # Kills: a new kind of part without contract tests.
+    kinds = {v for n in objectives.__all__ if inspect.isclass(v := getattr(objectives, n))}
+    assert kinds - {objectives.DiagGaussian} == set(parts.TABLES)
+
+
+# --- families
+
+
+@pytest.mark.parametrize("name", parts.FAMILIES)
+def test_family_shapes(name):
+    # Kills: a sum over the batch or the samples; theta [B, D] that meets z [K, B, D] at the wrong axes.
+    part, theta, size = parts.FAMILIES[name]
+    assert shape(lambda: part.draw(KEY, (K, B, D))) == (K, B, D)
+    for raw, point, out in [
+        ((B, size * D), (B, D), (B,)),
+        ((B, size * D), (K, B, D), (K, B)),
+        ((K, B, size * D), (B, D), (K, B)),
+        ((K, B, size * D), (K, B, D), (K, B)),
+    ]:
+        assert shape(lambda r, x: part.log_prob(theta(r), x), f32(*raw), f32(*point)) == out
+        assert shape(lambda r, n: part.push(theta(r), n), f32(*raw), f32(*point)) == (*out, D)
+    assert shape(lambda r: part.mean(theta(r)), f32(B, size * D)) == (B, D)
+
+
+@pytest.mark.parametrize("name", parts.FAMILIES)
+@pytest.mark.parametrize("point", [(B, 1), (1, D), (K, 1, D), (D, B), (B + 1, D)])
+def test_family_refuses_shapes_that_would_broadcast(name, point):
+    # Kills: [B, 1] against [B, D] in silence.
+    part, theta, size = parts.FAMILIES[name]
+    with pytest.raises(BadRequest, match="do not match"):
+        part.log_prob(theta(np.zeros((B, size * D), "f")), np.zeros(point, "f"))
+
+
+@pytest.mark.parametrize("name", parts.FAMILIES)
+def test_family_is_per_example(name):
+    # Kills: a mean over the batch that is broadcast back.
+    part, theta, size = parts.FAMILIES[name]
+    x = part.push(theta(normal(B, size * D)), part.draw(KEY, (B, D)))
+    per_example(lambda raw, x: part.log_prob(theta(raw), x), normal(B, size * D, seed=1), x)
+
+
+@pytest.mark.parametrize("name", parts.FAMILIES)
+def test_family_is_finite_at_the_extremes(name):
+    # Kills: an unbounded log_std; a division by a std that underflows; log(sigmoid) in place of a softplus.
+    part, theta, size = parts.FAMILIES[name]
+    raw = np.stack(grid(size), axis=-1)
+    noise = part.draw(KEY, (len(raw), 1))
+    finite(lambda raw: part.push(theta(raw), noise), raw)
+    sample, mean = part.push(theta(raw), noise), part.mean(theta(raw))
+    x = np.stack([sample, mean, np.zeros_like(mean)])
+    finite(lambda raw, x: part.log_prob(theta(raw), x), raw, x)
+
+
+_LOG_PROBS = {
+    name: jax.jit(
+        jax.value_and_grad(lambda raw, x, row=row: row.part.log_prob(row.theta(raw), x).sum(), argnums=(0, 1))
+    )
+    for name, row in parts.FAMILIES.items()
+}
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(raw=st.lists(st.floats(-1e4, 1e4, width=32), min_size=4, max_size=4), x=st.floats(0, 1, width=32))
+def test_family_is_finite_anywhere(raw, x):
+    # Kills: a bound on log_std that holds at the corners only.
+    for name, row in parts.FAMILIES.items():
+        out = _LOG_PROBS[name](jnp.array(raw[: 2 * row.size], jnp.float32)[None], jnp.full((1, 2), x, jnp.float32))
+        assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(out)), name
+
+
+# --- divergences, estimators, bounds
+
+
+def gaussian(raw):
+    return parts.FAMILIES["GAUSSIAN"].theta(raw)
+
+
+@pytest.mark.parametrize("name", parts.DIVERGENCES)
+def test_divergence_shapes(name):
+    # Kills: a sum over the samples; an exact KL that grows a sample axis.
+    part = parts.DIVERGENCES[name]
+    q, z = f32(B, 2 * D), f32(K, B, D)
+    out = shape(lambda q, p, z: part.value(gaussian(q), gaussian(p), z), q, q, z)
+    assert out == ((K, B) if part.sampled else (B,))
+
+
+@pytest.mark.parametrize("name", parts.DIVERGENCES)
+def test_divergence_is_per_example(name):
+    # Kills: a mean over the batch.
+    part = parts.DIVERGENCES[name]
+    args = normal(B, 2 * D), normal(B, 2 * D, seed=1), normal(B, D, seed=2)
+    per_example(lambda q, p, z: part.value(gaussian(q), gaussian(p), z), *args)
+
+
+@pytest.mark.parametrize("name", parts.DIVERGENCES)
+def test_divergence_is_finite_at_the_extremes(name):
+    # Kills: exp of an unbounded log_std in the KL, where only the sample's was bounded.
+    part = parts.DIVERGENCES[name]
+
+    def value(mean_q, raw_q, raw_p):
+        q = objectives.diag_gaussian(mean_q, raw_q)
+        return part.value(q, objectives.diag_gaussian(jnp.zeros_like(raw_p), raw_p), q.mean)
+
+    finite(value, *(a[:, None] for a in grid(3)))
+
+
+@pytest.mark.parametrize("name", parts.ESTIMATORS)
+def test_estimator_contract(name):
+    # Kills: a reduction inside the estimator; a cost that is handed theta and z the wrong way round.
+    def cost(raw, noise):
+        def cost_of(z, theta):
+            return objectives.GAUSSIAN.log_prob(theta, z)
+
+        return parts.ESTIMATORS[name].cost(objectives.GAUSSIAN, gaussian(raw), noise, cost_of)
+
+    assert shape(cost, f32(B, 2 * D), f32(K, B, D)) == (K, B)
+    finite(lambda raw: cost(raw, normal(25, 1)), np.stack(grid(2), axis=-1))
+
+
+@pytest.mark.parametrize("name", parts.BOUNDS)
+def test_bound_contract(name):
+    # Kills: a mean over both axes; a logsumexp that overflows; a bound over the batch where log_w has lost its K axis.
+    part = parts.BOUNDS[name]
+    assert shape(part.value, f32(K, B)) == (B,)
+    per_example(part.value, normal(K, B), axis=1)
+    finite(part.value, np.stack(grid(3)))
+    for wrong in ((B,), (0, B), (K, B, 1)):
+        with pytest.raises(BadRequest, match=r"\[K, B\]"):
+            part.value(np.zeros(wrong, "f"))
+
+
+# --- adversarial losses, penalties
+
+
+@pytest.mark.parametrize("side", ["critic", "generator"])
+@pytest.mark.parametrize("name", parts.ADVERSARIAL)
+def test_adversarial_contract(name, side):
+    # Kills: a mean in the loss; log(sigmoid) at large logits; (B, 1) against (B,), which broadcasts to (B, B).
+    loss = getattr(parts.ADVERSARIAL[name], side)
+    assert shape(loss, f32(B), f32(B)) == (B,)
+    per_example(loss, normal(B), normal(B, seed=1))
+    finite(loss, *grid(2))
+    for real, fake in [((B, 1), (B,)), ((B,), (B, 1)), ((B, 1), (B, 1)), ((B,), (B + 1,)), ((), ())]:
+        with pytest.raises(BadRequest, match="logits"):
+            loss(np.zeros(real, "f"), np.zeros(fake, "f"))
+
+
+@pytest.mark.parametrize("name", [n for n, part in parts.ADVERSARIAL.items() if part.labelled])
+def test_labelled_contract(name):
+    # Kills: labels [B, 1] against logits [B]; an infinite cross-entropy at large logits.
+    labelled = parts.ADVERSARIAL[name].labelled
+    assert shape(labelled, f32(B), f32(B)) == shape(lambda x: labelled(x, 0.9), f32(B)) == (B,)
+    for label in (0.0, 0.3, 1.0):
+        finite(lambda x, label=label: labelled(x, label), HUGE)
+    for logits, label in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (1,))]:
+        with pytest.raises(BadRequest, match="label"):
+            labelled(np.zeros(logits, "f"), np.zeros(label, "f"))
+
+
+def bend(x):
+    return jnp.sin(x.reshape(len(x), -1)).sum(-1)
+
+
+@pytest.mark.parametrize("event", [(), (3,), (2, 3, 1)])
+@pytest.mark.parametrize("name", parts.PENALTIES)
+def test_penalty_shapes(name, event):
+    # Kills: a mean over the batch; axes written down for images alone.
+    part = parts.PENALTIES[name]
+
+    def value(real, fake):
+        return part.value(bend, real, fake, part.draw(KEY, real))
+
+    assert shape(value, f32(B, *event), f32(B, *event)) == (B,)
+
+
+@pytest.mark.parametrize("name", parts.PENALTIES)
+def test_penalty_is_per_example(name):
+    # Kills: a mean before the norm; one mixing number for the whole batch.
+    part = parts.PENALTIES[name]
+    real, fake = normal(B, 2, 3, 1), normal(B, 2, 3, 1, seed=1)
+    noise = part.draw(KEY, real)
+    leaves, tree = jax.tree.flatten(noise)
+    per_example(lambda r, f, *n: part.value(bend, r, f, jax.tree.unflatten(tree, n)), real, fake, *leaves)
+
+
+@pytest.mark.parametrize("name", parts.PENALTIES)
+def test_penalty_is_finite_at_the_extremes(name):
+    # Kills: the gradient of a bare sqrt at zero, which is NaN.
+    part = parts.PENALTIES[name]
+    real = normal(B, 2, 3, 1)
+    noise = part.draw(KEY, real)
+
+    def value(w):
+        return part.value(lambda x: w * bend(w * x), real, -real, noise)
+
+    finite(jax.vmap(value), np.array([0, 1e-20, 1e-8, 1, 1e4], "f"))
+
+
+@pytest.mark.parametrize("name", [n for n in parts.PENALTIES if n != "NO_PENALTY"])
+def test_penalty_refuses_a_critic_with_a_column(name):
+    # Kills: logits [B, 1], whose sum differentiates as if nothing were wrong.
+    part = parts.PENALTIES[name]
+    real = normal(B, 3)
+    with pytest.raises(BadRequest, match=r"\[B\]"):
+        part.value(lambda x: bend(x)[:, None], real, real, part.draw(KEY, real))
+
+
+# --- the checks themselves can fail
+
+
+def test_broken_doubles_fail():
+    # Kills: a contract check that passes whatever it is given.
+    real, fake = normal(B), normal(B, seed=1)
+    with pytest.raises(AssertionError):
+        per_example(lambda r, f: (f - r) * 0 + jnp.mean(f - r), real, fake)
+    with pytest.raises(AssertionError):
+        per_example(lambda r, f: jnp.mean(f - r, keepdims=True), real, fake)
+    with pytest.raises(AssertionError):
+        finite(lambda x: jnp.log(jax.nn.sigmoid(x)), HUGE)
+    with pytest.raises(AssertionError):
+        finite(jnp.sqrt, jnp.zeros(2))

@@ -1,0 +1,134 @@
+"""Families: the formulas against float64 arithmetic, and their samples against their densities."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+from jaxgen.objectives import BERNOULLI, GAUSSIAN, DiagGaussian, diag_gaussian, standard
+
+RNG = np.random.default_rng(0)
+K, B, D = 3, 4, 5
+MEAN, LOG_STD = RNG.normal(size=(B, D)).astype("f"), RNG.uniform(-2, 1, (B, D)).astype("f")
+Z = (RNG.normal(size=(K, B, D)) * 2).astype("f")
+
+
+def f64(*arrays):
+    return [np.asarray(a, np.float64) for a in arrays]
+
+
+def test_gaussian_log_prob():
+    # Kills: std for variance; a missing 1/2 or log(2 pi); a sum over the batch; theta aligned with the sample axis.
+    theta = DiagGaussian(jnp.asarray(MEAN), jnp.asarray(LOG_STD))
+    mean, log_std, z = f64(MEAN, LOG_STD, Z)
+    expected = stats.norm(mean, np.exp(log_std)).logpdf(z).sum(-1)
+    np.testing.assert_allclose(GAUSSIAN.log_prob(theta, jnp.asarray(Z)), expected, rtol=1e-5)
+
+    (grad, grad_z) = jax.grad(lambda t, z: GAUSSIAN.log_prob(t, z).sum(), argnums=(0, 1))(theta, jnp.asarray(Z))
+    unit = (z - mean) / np.exp(log_std)
+    np.testing.assert_allclose(grad.mean, (unit / np.exp(log_std)).sum(0), rtol=1e-4)
+    np.testing.assert_allclose(grad.log_std, (unit**2 - 1).sum(0), rtol=1e-4)
+    np.testing.assert_allclose(grad_z, -unit / np.exp(log_std), rtol=1e-5)
+
+
+def test_gaussian_log_prob_of_many_means():
+    # Kills: x [B, N] aligned with the wrong axes of theta [K, B, N]; a shared log_std [N] that counts once per batch.
+    mean, x, log_std = Z, MEAN, LOG_STD[0]
+    out = GAUSSIAN.log_prob(DiagGaussian(jnp.asarray(mean), jnp.asarray(log_std)), jnp.asarray(x))
+    mean, x, log_std = f64(mean, x, log_std)
+    np.testing.assert_allclose(out, stats.norm(mean, np.exp(log_std)).logpdf(x).sum(-1), rtol=1e-5)
+
+
+def test_gaussian_at_its_mean_where_the_std_underflows():
+    # Kills: division by exp(log_std), which is 0 / 0 here.
+    theta = DiagGaussian(jnp.zeros((1, 1)), jnp.full((1, 1), -80.0))
+    value, grad = jax.value_and_grad(lambda t: GAUSSIAN.log_prob(t, jnp.zeros((1, 1))).sum())(theta)
+    np.testing.assert_allclose(value, 80 - 0.5 * np.log(2 * np.pi), rtol=1e-6)
+    assert grad.mean == 0 and grad.log_std == -1
+
+
+def test_gaussian_push():
+    # Kills: the variance for the std; noise that theta [B, D] does not meet at the batch axis.
+    theta = DiagGaussian(jnp.asarray(MEAN), jnp.asarray(LOG_STD))
+    mean, log_std, eps = f64(MEAN, LOG_STD, Z)
+    np.testing.assert_allclose(GAUSSIAN.push(theta, jnp.asarray(Z)), mean + np.exp(log_std) * eps, rtol=1e-5)
+    grad = jax.grad(lambda t: GAUSSIAN.push(t, jnp.asarray(Z)).sum())(theta)
+    np.testing.assert_allclose(grad.mean, np.full((B, D), K), rtol=1e-6)
+    np.testing.assert_allclose(grad.log_std, (np.exp(log_std) * eps).sum(0), rtol=1e-5)
+    np.testing.assert_array_equal(GAUSSIAN.mean(theta), MEAN)
+
+
+def test_log_std_is_bounded_smoothly():
+    # Kills: a clip, whose gradient is dead at 8; a bound on the sample alone; a bound that bends small numbers.
+    raw = np.array([-1e4, -8, -1, -1e-3, 0, 1e-3, 1, 8, 1e4], "f")
+    bounded = diag_gaussian(jnp.zeros(9), jnp.asarray(raw)).log_std
+    np.testing.assert_allclose(bounded, 7 * np.tanh(raw.astype("d") / 7), rtol=1e-5)
+    slope = jax.grad(lambda raw: diag_gaussian(jnp.zeros(9), raw).log_std.sum())(jnp.asarray(raw))
+    np.testing.assert_allclose(slope[1:-1], np.cosh(raw[1:-1].astype("d") / 7) ** -2, rtol=1e-5)
+
+
+def test_standard_is_standard():
+    # Kills: log_std of one.
+    prior = standard(jnp.asarray(MEAN))
+    expected = stats.norm.logpdf(Z.astype("d")).sum(-1)
+    np.testing.assert_allclose(GAUSSIAN.log_prob(prior, jnp.asarray(Z)), expected, rtol=1e-5)
+
+
+LOGITS = np.array([0, 0.5, -0.5, 20, -20, 200, -200, 3e38, -3e38], "f")
+
+
+@pytest.mark.parametrize("x", [0.0, 0.25, 1.0])
+def test_bernoulli_log_prob(x):
+    # Kills: log(sigmoid), infinite at -200; x l - softplus(l) taken literally, which has no digit left at l = 20.
+    logits = LOGITS[:7] if x == 0.25 else LOGITS  # x l itself leaves float32 near 3e38 in neither case
+    point = jnp.full((len(logits), 1), x)
+    value, grad = jax.vmap(jax.value_and_grad(BERNOULLI.log_prob))(jnp.asarray(logits)[:, None], point)
+    wide = logits.astype("d")
+    expected = -x * np.logaddexp(0, -wide) - (1 - x) * np.logaddexp(0, wide)
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-37)
+    np.testing.assert_allclose(grad[:, 0], x * expit(-wide) - (1 - x) * expit(wide), rtol=1e-5, atol=1e-37)
+
+
+def test_bernoulli_curvature_at_zero():
+    # Kills: |l| in the formula, whose second derivative at 0 is 0, where networks that start at zero are.
+    second = jax.grad(jax.grad(lambda x: BERNOULLI.log_prob(x[None], jnp.ones(1))))(jnp.zeros(()))
+    np.testing.assert_allclose(second, -0.25, rtol=1e-6)
+
+
+def test_bernoulli_sums_the_event_only():
+    # Kills: a mean over pixels.
+    logits, x = RNG.normal(size=(K, B, D)).astype("f"), RNG.uniform(size=(B, D)).astype("f")
+    wide, point = f64(logits, x)
+    expected = (point * wide - np.logaddexp(0, wide)).sum(-1)
+    np.testing.assert_allclose(BERNOULLI.log_prob(jnp.asarray(logits), jnp.asarray(x)), expected, rtol=1e-5)
+    np.testing.assert_allclose(BERNOULLI.mean(jnp.asarray(logits)), expit(wide), rtol=1e-5)
+
+
+def test_gaussian_samples_match_the_density():
+    # Kills: the variance for the std; uniform noise; noise shared between numbers.
+    theta = DiagGaussian(jnp.array([0.7, -3.0]), jnp.array([0.3, -1.0]))
+    z = f64(GAUSSIAN.push(theta, GAUSSIAN.draw(jax.random.key(0), (20_000, 2))))[0]
+    for d in range(2):
+        law = stats.norm(float(theta.mean[d]), np.exp(float(theta.log_std[d])))
+        assert stats.kstest(z[:, d], law.cdf).pvalue > 0.01
+    assert abs(np.corrcoef(z.T)[0, 1]) < 4 / np.sqrt(len(z))
+
+
+def test_bernoulli_samples_match_the_density():
+    # Kills: u > p; a threshold at the logit; noise that is not uniform.
+    logits, n = np.array([-3.0, -0.4, 0.0, 1.0, 4.0]), 20_000
+    x = f64(BERNOULLI.push(jnp.asarray(logits, "f"), BERNOULLI.draw(jax.random.key(0), (n, 5))))[0]
+    assert set(np.unique(x)) == {0.0, 1.0}
+    ones, expected = x.sum(0), n * expit(logits)
+    chi2 = ((ones - expected) ** 2 / expected + (ones - expected) ** 2 / (n - expected)).sum()
+    assert stats.chi2(5).sf(chi2) > 0.01
+
+
+@pytest.mark.parametrize("family", [GAUSSIAN, BERNOULLI])
+def test_noise_depends_on_the_key(family):
+    # Kills: a key that is not read.
+    a, b = (family.draw(jax.random.key(seed), (B, D)) for seed in (0, 1))
+    assert not np.any(np.asarray(a) == np.asarray(b))
+    np.testing.assert_array_equal(a, family.draw(jax.random.key(0), (B, D)))

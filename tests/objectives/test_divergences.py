@@ -1,0 +1,81 @@
+"""KLs against quadrature and against their gradients by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+from scipy.special import roots_hermitenorm
+
+from jaxgen.core import BadRequest
+from jaxgen.objectives import BERNOULLI, GAUSSIAN, DiagGaussian, exact_kl, sampled_kl, standard
+
+RNG = np.random.default_rng(1)
+B, D = 3, 2
+Q = DiagGaussian(*(jnp.asarray(a, "f") for a in (RNG.normal(size=(B, D)), RNG.uniform(-1, 1, (B, D)))))
+P = DiagGaussian(*(jnp.asarray(a, "f") for a in (RNG.normal(size=(B, D)), RNG.uniform(-1, 1, (B, D)))))
+
+
+def by_quadrature(q, p):
+    """KL(q || p) [B]: one integral of q log(q / p) per number."""
+    out = np.zeros(q.mean.shape)
+    for at in np.ndindex(out.shape):
+        (m, s), (n, t) = ((float(g.mean[at]), np.exp(float(g.log_std[at]))) for g in (q, p))
+        a, b = stats.norm(m, s), stats.norm(n, t)
+        out[at] = integrate.quad(
+            lambda z, a=a, b=b: a.pdf(z) * (a.logpdf(z) - b.logpdf(z)), m - 12 * s, m + 12 * s, epsabs=1e-12
+        )[0]
+    return out.sum(-1)
+
+
+@pytest.mark.parametrize("p", [P, standard(Q.mean)], ids=["gaussian", "standard"])
+def test_exact_kl_is_the_integral(p):
+    # Kills: KL(p || q); a missing 1/2 or -1; a sum over the batch.
+    value = exact_kl(GAUSSIAN, GAUSSIAN).value(Q, p, None)
+    np.testing.assert_allclose(value, by_quadrature(Q, p), rtol=1e-5)
+
+
+@pytest.mark.parametrize("p", [P, standard(Q.mean)], ids=["gaussian", "standard"])
+def test_sampled_kl_has_the_integral_as_its_mean(p):
+    # Kills: log p - log q; a log-density without its normalisation; samples averaged inside.
+    nodes, weights = roots_hermitenorm(20)  # exact for polynomials in the noise, which this is
+    z = GAUSSIAN.push(Q, jnp.asarray(np.broadcast_to(nodes[:, None, None], (20, B, D)), "f"))
+    value = np.asarray(sampled_kl(GAUSSIAN, GAUSSIAN).value(Q, p, z), np.float64)
+    expected = (weights / weights.sum()) @ value
+    np.testing.assert_allclose(expected, by_quadrature(Q, p), rtol=1e-5)
+
+
+def test_exact_kl_gradient():
+    # Kills: a stopped q or p; a factor 2 in log_std.
+    gq, gp = jax.grad(lambda q, p: exact_kl(GAUSSIAN, GAUSSIAN).value(q, p, None).sum(), argnums=(0, 1))(Q, P)
+    m, s, n, t = (np.asarray(a, np.float64) for a in (*Q, *P))
+    ratio, shift = np.exp(2 * (s - t)), (m - n) / np.exp(2 * t)
+    np.testing.assert_allclose(gq.mean, shift, rtol=1e-5)
+    np.testing.assert_allclose(gq.log_std, ratio - 1, rtol=1e-5)
+    np.testing.assert_allclose(gp.mean, -shift, rtol=1e-5)
+    np.testing.assert_allclose(gp.log_std, 1 - ratio - (m - n) * shift, rtol=1e-5)
+
+
+def test_exact_kl_keeps_the_digits_of_a_small_one():
+    # Kills: exp(2 a) - 1 - 2 a, which is 0 or 1e-7 here.
+    log_std = np.float32(2e-3)
+    q = DiagGaussian(jnp.zeros((1, 1)), jnp.full((1, 1), log_std))
+    wide = float(log_std)
+    expected = 0.5 * np.expm1(2 * wide) - wide
+    value = exact_kl(GAUSSIAN, GAUSSIAN).value(q, standard(q.mean), None)
+    np.testing.assert_allclose(value, [expected], rtol=1e-3)
+
+
+def test_sampled_kl_gradient_in_the_sample():
+    # Kills: a sample that is stopped inside the divergence.
+    z = jnp.asarray(RNG.normal(size=(4, B, D)), "f")
+    grad = jax.grad(lambda z: sampled_kl(GAUSSIAN, GAUSSIAN).value(Q, P, z).sum())(z)
+    m, s, n, t, x = (np.asarray(a, np.float64) for a in (*Q, *P, z))
+    np.testing.assert_allclose(grad, (x - n) / np.exp(2 * t) - (x - m) / np.exp(2 * s), rtol=1e-4)
+
+
+def test_exact_kl_refuses_what_has_no_closed_form():
+    # Kills: the Gaussian formula for whatever families are given.
+    for families in [(GAUSSIAN, BERNOULLI), (BERNOULLI, GAUSSIAN), (BERNOULLI, BERNOULLI)]:
+        with pytest.raises(BadRequest, match="sampled_kl"):
+            exact_kl(*families)

@@ -1,0 +1,67 @@
+"""Every public part of jaxgen.objectives, listed once under its public name.
+
+The contract tests run over these tables. A factory stands here as one of its parts. To add a part, add its row.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxgen import objectives as o
+
+
+class FamilyRow(NamedTuple):
+    part: o.Family
+    theta: Callable[..., Any]  # raw f32[..., size * D], any finite numbers, as a network gives them -> theta
+    size: int
+
+
+def _gaussian(raw):
+    return o.diag_gaussian(*jnp.split(raw, 2, axis=-1))
+
+
+FAMILIES = {
+    "GAUSSIAN": FamilyRow(o.GAUSSIAN, _gaussian, 2),
+    "BERNOULLI": FamilyRow(o.BERNOULLI, lambda raw: raw, 1),
+}
+
+DIVERGENCES = {  # all between Gaussians
+    "exact_kl": o.exact_kl(o.GAUSSIAN, o.GAUSSIAN),
+    "sampled_kl": o.sampled_kl(o.GAUSSIAN, o.GAUSSIAN),
+}
+
+ESTIMATORS = {
+    "PATHWISE": o.PATHWISE,
+    "CUT": o.CUT,
+}
+
+BOUNDS = {
+    "MEAN": o.MEAN,
+    "IMPORTANCE": o.IMPORTANCE,
+}
+
+ADVERSARIAL = {
+    "SATURATING": o.SATURATING,
+    "NON_SATURATING": o.NON_SATURATING,
+    "WASSERSTEIN": o.WASSERSTEIN,
+    "RELATIVISTIC": o.RELATIVISTIC,
+    "smooth": o.smooth(o.NON_SATURATING),
+}
+
+PENALTIES = {
+    "NO_PENALTY": o.NO_PENALTY,
+    "r1": o.r1(2.0),
+    "r2": o.r2(2.0),
+    "gradient_penalty": o.gradient_penalty(10.0),
+    "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
+}
+
+TABLES = {
+    o.Family: FAMILIES,
+    o.Divergence: DIVERGENCES,
+    o.Estimator: ESTIMATORS,
+    o.Bound: BOUNDS,
+    o.Adversarial: ADVERSARIAL,
+    o.Penalty: PENALTIES,
+}
