@@ -1,0 +1,117 @@
+"""Arrays in .npz and .npy files."""
+
+import os
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.data.splits import Examples
+
+IMAGES = ("x", "images", "data", "X")
+LABELS = ("y", "labels", "label")
+
+
+def read(path: str) -> tuple[str, Examples]:
+    """The kind ("image" or "table") and the examples of an array file.
+
+    An `.npz` holds the examples under `x`, `images`, `data` or `X` (or as its only other array) and may hold labels
+    under `y`, `labels` or `label`; an `.npy` holds examples. `[N, D]` is a table, `[N, H, W]` and `[N, H, W, C]` are
+    images. A table holds finite numbers. Images hold 0..255; floats up to 1 and integers up to 1 are taken as
+    fractions of 255 and rounded. Labels are whole numbers or strings; the classes are their sorted values.
+
+    Raises:
+      BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, NaN or infinite
+        values, labels of another length or kind.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in (".npz", ".npy"):
+        raise BadRequest(f"{path} is no data: pass an .npz or .npy file, or a folder of images.")
+    x, label, notes = _open(path, ending == ".npz")
+    if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
+        raise BadRequest(f"{path}: the examples are {getattr(x, 'dtype', 'no array')}, and numbers are needed.")
+    if x.ndim not in (2, 3, 4) or x.size == 0:
+        raise BadRequest(f"{path}: the examples have shape {x.shape}; it is [N, D], [N, H, W] or [N, H, W, C], none 0.")
+    _finite(path, x)
+    classes: tuple[str, ...] = ()
+    if label is not None:
+        label, classes = _labels(path, label, len(x))
+    if x.ndim == 2:
+        return "table", Examples(len(x), x.__getitem__, label, classes, tuple(notes))
+    x, said = _pixels(path, x if x.ndim == 4 else x[..., None])
+    return "image", Examples(len(x), x.__getitem__, label, classes, (*notes, *said))
+
+
+def _open(path: str, archive: bool):
+    """Examples, labels or None, and notes."""
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray) == archive:
+                raise BadRequest(f"{path} is {'one array: name it .npy' if archive else 'an archive: name it .npz'}.")
+            return _members(path, found) if archive else (found, None, [])
+    except BadRequest:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
+        if "allow_pickle" in str(error):
+            reason = "it holds Python objects or no array; they are never loaded, save plain numbers"
+        else:
+            reason = f"damaged or unreadable ({' '.join(str(error).split()) or type(error).__name__})"
+        raise BadRequest(f"{path}: {reason}.") from error
+
+
+def _members(path: str, found):
+    keys = found.files
+    key, label = _one(path, keys, IMAGES), _one(path, keys, LABELS)
+    rest = [k for k in keys if k not in (key, label)]
+    if key is None:
+        if len(rest) != 1:
+            raise BadRequest(f"{path} holds {', '.join(keys) or 'nothing'}: call the examples x, and the labels y.")
+        key = rest.pop()
+    notes = [f"arrays not used: {', '.join(rest)}."] if rest else []
+    return found[key], None if label is None else found[label], notes
+
+
+def _one(path: str, keys: list[str], known: tuple[str, ...]) -> str | None:
+    found = [k for k in known if k in keys]
+    if len(found) > 1:
+        raise BadRequest(f"{path} holds {' and '.join(found)}, which mean the same here: keep one.")
+    return found[0] if found else None
+
+
+def _finite(path: str, x: np.ndarray) -> None:
+    if x.dtype.kind == "f":
+        bad = ~np.isfinite(x)
+        if bad.any():
+            first = tuple(map(int, np.unravel_index(bad.argmax(), x.shape)))
+            raise BadRequest(
+                f"{path}: {int(bad.sum())} values are NaN or infinite, the first at {first}: mend or drop them."
+            )
+
+
+def _pixels(path: str, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    low, high = x.min(), x.max()
+    if low < 0 or high > 255 or (x.dtype.kind == "f" and 1 < high < 2):
+        raise BadRequest(
+            f"{path}: pixels run from {low:.6g} to {high:.6g}; 0 to 1 or 0 to 255 are allowed: rescale or clip."
+        )
+    if high <= 1:
+        x, notes = np.rint(x * np.float64(255)).astype(np.uint8), [f"pixels 0..1 ({x.dtype}) taken times 255, rounded."]
+    elif x.dtype != np.uint8:
+        x, notes = np.rint(x).astype(np.uint8), [f"pixels 0..255 ({x.dtype}) rounded to whole numbers."]
+    else:
+        notes = []
+    return x, notes
+
+
+def _labels(path: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    if not isinstance(label, np.ndarray) or label.ndim != 1 or len(label) != n:
+        raise BadRequest(f"{path}: labels have shape {getattr(label, 'shape', None)}, and ({n},) is needed, one each.")
+    if label.dtype.kind == "f":
+        whole = np.isfinite(label) & (label == np.rint(label))
+        if not whole.all():
+            first = int((~whole).argmax())
+            raise BadRequest(f"{path}: label {first} is {label[first]}; labels are whole numbers or strings.")
+    elif label.dtype.kind not in "biuU":
+        raise BadRequest(f"{path}: labels are {label.dtype}; they are whole numbers or strings.")
+    values, inverse = np.unique(label, return_inverse=True)
+    return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)

@@ -1,0 +1,186 @@
+"""What data is here: uint8 images or float32 vectors in three splits, with labels where there are any."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+
+NAMES = ("train", "valid", "test")
+FEWEST = 20  # examples; below that no split says anything
+
+
+class Split(NamedTuple):
+    """Examples of one split."""
+
+    x: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D]
+    label: np.ndarray | None  # int32 [N], position in `Data.classes`
+
+
+class Modes(NamedTuple):
+    """An equal mixture of isotropic Gaussians in the plane."""
+
+    means: np.ndarray  # float32 [M, 2]
+    std: float
+
+
+class Data(NamedTuple):
+    """A data set, split for good: whoever trains sees `train`, whoever chooses `valid`, whoever reports `test`."""
+
+    name: str
+    kind: str  # "image", "table" or "points"
+    train: Split
+    valid: Split
+    test: Split
+    classes: tuple[str, ...]  # () where there are no labels
+    modes: Modes | None  # where they are known
+    scale: (
+        tuple[np.ndarray, np.ndarray] | None
+    )  # tables: float64 (mean, std) of train; x * std + mean is in the user's units
+    digest: str  # sha256 of the three splits, in hex
+    notes: tuple[str, ...]  # what was done to the data, one line each
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (H, W, C) or (D,)."""
+        return self.train.x.shape[1:]
+
+
+class Examples(NamedTuple):
+    """What a source knows before anything is decoded: labels first, so that pixels are read once, in final order."""
+
+    total: int
+    read: Callable[[np.ndarray], np.ndarray]  # positions int [n] -> x [n, ...] in that order
+    label: np.ndarray | None  # int32 [total]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def as_float(x: Any) -> Any:
+    """Examples as the nets see them: uint8 pixels as float32 in [0, 1] (x / 255), float32 as it is.
+
+    Takes NumPy and JAX arrays, also inside a compiled function.
+
+    Raises:
+      BadRequest: any other dtype.
+
+    >>> as_float(np.array([0, 51, 255], np.uint8)).tolist() == [0.0, float(np.float32(0.2)), 1.0]
+    True
+    """
+    if x.dtype == np.uint8:
+        return x.astype(np.float32) / np.float32(255)
+    if x.dtype == np.float32:
+        return x
+    raise BadRequest(f"data are uint8 or float32, and this is {x.dtype}: jaxgen.data.load makes the one or the other.")
+
+
+def subset(split: Split, keep: np.ndarray) -> Split:
+    """The examples of a split that `keep` names, by position (int [n]) or by mask (bool [N])."""
+    return Split(split.x[keep], None if split.label is None else split.label[keep])
+
+
+def divide(count: int, label: np.ndarray | None, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of train, valid and test: 70, 10 and 20 %, by class, shuffled by `seed`; each example in one of them.
+
+    Of a class of n examples round(n / 10) go to valid and round(n / 5) to test, at least one to each; a class of
+    fewer than three stays in train.
+
+    Raises:
+      BadRequest: fewer than 20 examples, or labels of which none occurs three times.
+
+    >>> [len(part) for part in divide(50, None, seed=0)]
+    [35, 5, 10]
+    """
+    if count < FEWEST:
+        raise BadRequest(f"the data holds {count} examples: at least {FEWEST} are needed to train, choose and test.")
+    order = np.random.default_rng(seed).permutation(count)
+    stratum = np.zeros(count, np.int64) if label is None else label[order]
+    part = np.zeros(count, np.int64)  # of order[i]: 0, 1, 2 as in NAMES
+    for mine in np.split(np.argsort(stratum, kind="stable"), np.cumsum(np.bincount(stratum))[:-1]):
+        if len(mine) >= 3:
+            valid, test = max(1, round(len(mine) / 10)), max(1, round(len(mine) / 5))
+            part[mine[:valid]] = 1
+            part[mine[valid : valid + test]] = 2
+    if not part.any():
+        raise BadRequest(
+            "no label occurs three times, so nothing can be held out: are they identifiers? Leave them out."
+        )
+    train, valid, test = (order[part == i] for i in range(3))
+    return train, valid, test
+
+
+def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
+    """Examples as `Data`: divided, tables standardised by the training split, duplicates counted.
+
+    Raises:
+      BadRequest: as `divide`; a table with a number beyond 1e18.
+    """
+    parts = divide(examples.total, examples.label, seed=seed)
+    x = examples.read(np.concatenate(parts))
+    notes, scale = list(examples.notes), None
+    if examples.label is not None:
+        sizes = np.bincount(examples.label, minlength=len(examples.classes))
+        small = [repr(c) for c, n in zip(examples.classes, sizes, strict=True) if n < 3]
+        if small:
+            notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
+    if kind == "table":
+        x, scale, said = _standardise(x, len(parts[0]))
+        notes += said
+    elif kind == "image" and (top := int(x.max())) < 128:
+        notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
+    stops = np.cumsum([len(part) for part in parts])[:-1]
+    labels = [None if examples.label is None else examples.label[part] for part in parts]
+    train, valid, test = map(Split, np.split(x, stops), labels)
+    return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes)))
+
+
+def finish(data: Data) -> Data:
+    """The same data with its digest, and with a note for each pair of splits that shares examples byte for byte."""
+    splits = (data.train, data.valid, data.test)
+    seen = [[hashlib.blake2b(row, digest_size=16).digest() for row in _rows(split.x)] for split in splits]
+    notes = list(data.notes)
+    for later, earlier in ((1, 0), (2, 0), (2, 1)):
+        known = set(seen[earlier])
+        shared = sum(row in known for row in seen[later])
+        if shared:
+            notes.append(f"{shared} of {len(seen[later])} {NAMES[later]} examples also stand in {NAMES[earlier]}.")
+    return data._replace(digest=digest(splits), notes=tuple(notes))
+
+
+def digest(splits: tuple[Split, ...]) -> str:
+    """Sha256 in hex of the splits in order: name, dtype, shape and bytes of examples and labels."""
+    sha = hashlib.sha256()
+    for name, split in zip(NAMES, splits, strict=True):
+        for what, array in (("x", split.x), ("label", split.label)):
+            if array is None:
+                sha.update(f"{name}.{what} none;".encode())
+            else:
+                sha.update(f"{name}.{what} {array.dtype.str} {array.shape};".encode())
+                sha.update(_rows(array[None])[0])
+    return sha.hexdigest()
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _standardise(x: np.ndarray, n: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[str]]:
+    x = x.astype(np.float64)
+    top = np.abs(x).max(0)
+    if top.max() > 1e18:
+        column = int(top.argmax())
+        raise BadRequest(f"column {column} of the table reaches {top[column]:.3g}, beyond 1e18: rescale or drop it.")
+    train = x[:n]
+    constant = train.min(0) == train.max(0)
+    # A constant column's own value, not its computed mean: the difference is then exactly 0.
+    mean = np.where(constant, train[0], train.mean(0))
+    std = np.where(constant, 1.0, train.std(0))
+    columns = list(map(str, np.flatnonzero(constant)))
+    notes = [f"columns constant in train, kept in their own unit around 0: {_some(columns)}."] if columns else []
+    return ((x - mean) / std).astype(np.float32), (mean, std), notes

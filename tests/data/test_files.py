@@ -1,0 +1,229 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from jaxgen.core import BadRequest
+from jaxgen.data import load
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
+TABLE = RNG.normal(size=(40, 4))
+
+
+def everything(data):
+    return np.concatenate([data.train.x, data.valid.x, data.test.x])
+
+
+def same(x, y):
+    return sorted(row.tobytes() for row in x) == sorted(row.tobytes() for row in y)
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def refused(source, *says):
+    with pytest.raises(BadRequest) as caught:
+        load(str(source))
+    message = str(caught.value)
+    assert "\n" not in message and all(s in message for s in says), message
+
+
+@pytest.mark.parametrize("key", ["x", "images", "data", "X", "anything"])
+def test_examples_by_key_or_as_the_only_array(tmp_path, key):
+    # Kills: a missing key name, labels counted among the arrays.
+    data = load(save(tmp_path / "a.npz", **{key: PIXELS}, labels=np.arange(40) % 2))
+    assert data.kind == "image" and data.shape == (5, 6, 3) and data.notes == () and data.name == "a.npz"
+    assert same(everything(data), PIXELS) and data.classes == ("0", "1")
+    if key != "anything":
+        assert same(everything(load(save(tmp_path / "b.npz", more=TABLE, **{key: PIXELS}))), PIXELS)
+
+
+@pytest.mark.parametrize("key", ["y", "labels", "label"])
+def test_labels_by_key(tmp_path, key):
+    # Kills: a missing key name; labels that leave their examples.
+    x = np.arange(40, dtype=np.uint8).reshape(40, 1, 1) * np.ones((8, 8), np.uint8) + 100
+    data = load(save(tmp_path / "a.npz", x=x, **{key: np.arange(40) // 20 * 7 - 3}))
+    assert data.classes == ("-3", "4") and data.shape == (8, 8, 1)
+    for split in (data.train, data.valid, data.test):
+        assert split.label.dtype == np.int32
+        assert np.array_equal(split.label, (split.x[:, 0, 0, 0].astype(int) - 100) // 20)
+
+
+def test_labels_of_each_kind(tmp_path):
+    # Kills: strings refused, sorted by number of the first appearance, "1.0" for a class, booleans refused.
+    def classes(y):
+        return load(save(tmp_path / "a.npz", x=TABLE, y=y)).classes
+
+    assert classes(np.array(["katze", "hund", "ährenmaus", "hund"] * 10)) == ("hund", "katze", "ährenmaus")
+    assert classes(np.array([2.0, 10.0] * 20)) == ("2", "10")
+    assert classes(np.arange(40) % 2 == 0) == ("False", "True")
+    assert classes(np.array([10, 9] * 20, np.uint8)) == ("9", "10")
+
+
+@pytest.mark.parametrize(
+    "y, says",
+    [
+        (np.zeros(39, int), "(39,)"),
+        (np.zeros((40, 1), int), "(40, 1)"),
+        (np.zeros((), int), "()"),
+        (np.r_[np.zeros(7), 0.5, np.ones(32)], "label 7 is 0.5"),
+        (np.r_[np.zeros(39), np.nan], "label 39 is nan"),
+        (np.zeros(40, complex), "complex"),
+        (np.array([b"a"] * 40), "whole numbers or strings"),
+        (np.array([None] * 40), "Python objects"),
+        (np.arange(40), "identifiers"),
+    ],
+)
+def test_labels_that_are_refused(tmp_path, y, says):
+    # Kills: each check of labels left out.
+    refused(save(tmp_path / "a.npz", x=TABLE, y=y), says)
+
+
+def test_keys_that_say_nothing_or_too_much(tmp_path):
+    # Kills: the first of several arrays taken in silence.
+    refused(save(tmp_path / "a.npz", x_train=TABLE, x_test=TABLE, y=np.zeros(40)), "x_train, x_test, y", "call the")
+    refused(save(tmp_path / "b.npz", x=TABLE, images=PIXELS), "x and images")
+    refused(save(tmp_path / "c.npz", x=TABLE, y=np.zeros(40), label=np.zeros(40)), "y and label")
+    refused(save(tmp_path / "d.npz", y=np.zeros(40)), "call the examples x")
+    refused(save(tmp_path / "e.npz"), "holds nothing")
+    assert load(save(tmp_path / "f.npz", x=TABLE, ids=np.arange(3))).notes == ("arrays not used: ids.",)
+
+
+def test_npy_and_kinds(tmp_path):
+    # Kills: [N, 2] taken for points, [N, H, W] for a table, a channel count that must be 1 or 3, endings by case.
+    for x, kind, shape in [
+        (TABLE[:, :2], "table", (2,)),
+        (PIXELS[..., 0], "image", (5, 6, 1)),
+        (PIXELS[..., :2], "image", (5, 6, 2)),
+        (np.concatenate([PIXELS, PIXELS], -1), "image", (5, 6, 6)),
+    ]:
+        with open(tmp_path / "a.NPY", "wb") as file:
+            np.save(file, x)
+        data = load(str(tmp_path / "a.NPY"))
+        assert (data.kind, data.shape, data.classes, data.train.label) == (kind, shape, (), None)
+        assert (data.scale is None) == (kind == "image")
+    for dtype in (np.float16, np.int64, np.uint8, bool, ">f4"):
+        np.save(tmp_path / "b.npy", (TABLE * 3 > 0).astype(dtype))
+        assert load(str(tmp_path / "b.npy")).train.x.dtype == np.float32
+
+
+def test_fortran_order_is_the_same_data(tmp_path):
+    # Kills: bytes read in the order of memory.
+    np.save(tmp_path / "a.npy", PIXELS)
+    np.save(tmp_path / "b.npy", np.asfortranarray(PIXELS))
+    assert load(str(tmp_path / "a.npy")).digest == load(str(tmp_path / "b.npy")).digest
+
+
+@pytest.mark.parametrize(
+    "x, expected, note",
+    [
+        (PIXELS, PIXELS, ()),
+        (PIXELS.astype(np.int64), PIXELS, ("pixels 0..255 (int64) rounded to whole numbers.",)),
+        (PIXELS.astype(np.float32), PIXELS, ("pixels 0..255 (float32) rounded to whole numbers.",)),
+        (PIXELS * 0.5 + 100.2, np.rint(PIXELS * 0.5 + 100.2), ("pixels 0..255 (float64) rounded to whole numbers.",)),
+        (PIXELS / 255, PIXELS, ("pixels 0..1 (float64) taken times 255, rounded.",)),
+        ((PIXELS / 255).astype(np.float32), PIXELS, ("pixels 0..1 (float32) taken times 255, rounded.",)),
+        (
+            np.where(PIXELS > 99, 0.999, 0.001),
+            (PIXELS > 99) * 255,
+            ("pixels 0..1 (float64) taken times 255, rounded.",),
+        ),
+        (PIXELS > 99, (PIXELS > 99) * 255, ("pixels 0..1 (bool) taken times 255, rounded.",)),
+        (PIXELS // 128, PIXELS // 128 * 255, ("pixels 0..1 (uint8) taken times 255, rounded.",)),
+    ],
+)
+def test_pixel_ranges(tmp_path, x, expected, note):
+    # Kills: cut off instead of rounded, [0, 1] taken for 0..255 (black), 0..1 integers left black, silence.
+    data = load(save(tmp_path / "a.npz", x=x))
+    assert everything(data).dtype == np.uint8 and same(everything(data), expected.astype(np.uint8))
+    assert data.notes == note
+
+
+@pytest.mark.parametrize(
+    "x, says",
+    [
+        (PIXELS / 127.5 - 1, "from -1 to 1"),
+        (PIXELS.astype(np.uint16) * 257, "to 65535"),
+        (PIXELS.astype(np.int16) - 1, "from -1"),
+        (PIXELS / 254.9, "to 1.00039"),
+        (PIXELS + 0.5, "to 255.5"),
+    ],
+)
+def test_pixel_ranges_that_are_refused(tmp_path, x, says):
+    # Kills: wrapping, clipping in silence, [0, 1.0004] taken for 0..255 (black).
+    refused(save(tmp_path / "a.npz", x=x), says, "0 to 1 or 0 to 255")
+
+
+def test_nan_and_infinity_are_counted_and_placed(tmp_path):
+    # Kills: infinity let through, an index of the flat array, a count of rows.
+    for value in (np.nan, np.inf, -np.inf):
+        x, table = PIXELS / 255, TABLE.copy()
+        x[7, 1, 2, 0] = x[7, 1, 2, 2] = x[9, 0, 0, 0] = value
+        table[3, 2] = value
+        refused(save(tmp_path / "a.npz", x=x), "3 values are NaN or infinite, the first at (7, 1, 2, 0)")
+        refused(save(tmp_path / "b.npz", x=table), "1 values", "(3, 2)")
+
+
+@pytest.mark.parametrize(
+    "x, says",
+    [
+        (np.arange(40.0), "(40,)"),
+        (np.zeros((30, 2, 2, 2, 2)), "(30, 2, 2, 2, 2)"),
+        (np.zeros(()), "()"),
+        (np.zeros((0, 3)), "(0, 3)"),
+        (np.zeros((40, 0)), "(40, 0)"),
+        (np.zeros((40, 8, 8, 0)), "(40, 8, 8, 0)"),
+        (PIXELS[:19], "19 examples"),
+        (np.zeros((40, 2), complex), "complex"),
+        (np.array([["a", "b"]] * 40), "numbers"),
+        (np.array([[None, 1]] * 40), "Python objects"),
+        (np.zeros(40, [("a", float)]), "numbers"),
+    ],
+)
+def test_arrays_that_are_refused(tmp_path, x, says):
+    # Kills: each check of shape and dtype left out; pickles that are loaded.
+    refused(save(tmp_path / "a.npz", x=x), says)
+    np.save(tmp_path / "b.npy", x)
+    refused(tmp_path / "b.npy", says)
+
+
+def test_damaged_files_are_refused_in_a_line(tmp_path):
+    # Kills: any exception of zip, zlib or NumPy's header parser that is not caught; a wrong array from a flipped bit.
+    for name, write in (("a.npz", np.savez), ("b.npz", np.savez_compressed), ("c.npy", np.save)):
+        stream = io.BytesIO()
+        write(stream, TABLE)
+        whole = stream.getvalue()
+        (tmp_path / name).write_bytes(whole)
+        digest = load(str(tmp_path / name)).digest
+        for cut in (0, 1, 5, 30, 100, len(whole) // 2, len(whole) - 1):
+            (tmp_path / name).write_bytes(whole[:cut])
+            refused(tmp_path / name, name)
+        for at in range(0, len(whole) if name != "c.npy" else 128, 7):
+            damaged = bytearray(whole)
+            damaged[at] ^= 0x55
+            (tmp_path / name).write_bytes(damaged)
+            try:  # a flip in a field that nobody reads (a time stamp) leaves the data as it was
+                assert load(str(tmp_path / name)).digest == digest or name == "c.npy"
+            except BadRequest as error:
+                assert "\n" not in str(error)
+
+
+def test_other_files_are_refused(tmp_path):
+    # Kills: NumPy's guess by content, a text file called .npy, a zip without arrays, swapped endings.
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n")
+    refused(tmp_path / "a.csv", ".npz or .npy file, or a folder")
+    (tmp_path / "a.npy").write_text("1,2\n3,4\n")
+    refused(tmp_path / "a.npy", "no array")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x", "not an array")
+    refused(tmp_path / "a.npz", "no array")
+    with open(tmp_path / "b.npz", "wb") as file:
+        np.save(file, TABLE)
+    refused(tmp_path / "b.npz", "name it .npy")
+    with open(tmp_path / "b.npy", "wb") as file:
+        np.savez(file, TABLE)
+    refused(tmp_path / "b.npy", "name it .npz")

@@ -1,0 +1,292 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.core import BadRequest
+from jaxgen.data import load
+
+RNG = np.random.default_rng(0)
+
+
+def noise(height, width, *channels):
+    return RNG.integers(0, 256, (height, width, *channels), dtype=np.uint8)
+
+
+def put(path, image, **options):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(path, **options)
+    return path
+
+
+def fill(folder, n, *shape):
+    arrays = [noise(*shape) for _ in range(n)]
+    for i, array in enumerate(arrays):
+        put(folder / f"{i:03}.png", array)
+    return arrays
+
+
+def everything(data):
+    return np.concatenate([data.train.x, data.valid.x, data.test.x])
+
+
+def holds(data, expected):
+    """Whether one of the images is `expected`."""
+    return any(np.array_equal(x, expected) for x in everything(data))
+
+
+def refused(source, *says):
+    with pytest.raises(BadRequest) as caught:
+        load(str(source))
+    message = str(caught.value)
+    assert "\n" not in message and all(s in message for s in says), message
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 64), (11, 9, 3)])
+def test_one_common_shape_is_kept(tmp_path, shape):
+    # Kills: height and width swapped, squares forced on all, RGB forced on grey.
+    arrays = fill(tmp_path, 20, *shape)
+    data = load(str(tmp_path))
+    expected = np.stack(arrays).reshape(20, *shape[:2], -1)
+    assert data.kind == "image" and data.shape == expected.shape[1:] and data.train.label is None
+    assert sorted(x.tobytes() for x in everything(data)) == sorted(x.tobytes() for x in expected)
+    assert data.notes[0].startswith(f"20 images of {shape[1]}x{shape[0]}, ") and data.classes == ()
+    assert data.digest == load(str(tmp_path)).digest != load(str(tmp_path), seed=1).digest
+
+
+@pytest.mark.parametrize(
+    "sizes, side",
+    [
+        ([(65, 65)], 64),
+        ([(300, 500)], 64),
+        ([(7, 7)], 8),
+        ([(3, 100)], 8),
+        ([(8, 65)], 8),
+        ([(12, 12), (12, 13)], 8),
+        ([(13, 20), (14, 13)], 16),
+        ([(22, 22), (40, 22)], 16),
+        ([(23, 23), (40, 23)], 28),
+        ([(31, 31), (31, 90)], 32),
+        ([(60, 60), (49, 49), (49, 70)], 64),
+        ([(9, 9), (9, 9), (9, 9), (60, 60)], 8),
+    ],
+)
+def test_side_is_the_rounded_median_of_the_shorter_sides(tmp_path, sizes, side):
+    # Kills: a mean for the median, the longer side, rounding down, the larger of two equally near.
+    for i in range(24):
+        put(tmp_path / f"{i}.png", noise(*sizes[i % len(sizes)]))
+    data = load(str(tmp_path))
+    assert data.shape == (side, side, 1)
+    assert f"centre square at {side}x{side}, grey" in data.notes[0]
+
+
+def test_crop_is_central_and_resizing_is_a_box(tmp_path):
+    # Kills: squeezing, a crop from the corner, nearest neighbour (aliasing), a filter wider than the box.
+    wide = noise(128, 200)
+    tall = noise(256, 64)
+    fill(tmp_path, 20, 70, 70)
+    put(tmp_path / "wide.png", wide)
+    put(tmp_path / "tall.png", tall)
+    data = load(str(tmp_path))
+    assert data.shape == (64, 64, 1)
+    assert holds(data, tall[96:160, :, None])
+    means = wide[:, 36:164].reshape(64, 2, 64, 2).mean((1, 3))[..., None]
+    assert any(np.abs(x - means).max() <= 1 for x in everything(data))
+
+
+def mixed(tmp_path, extra):
+    """20 grey images of 8x8 and one more, `extra`: the value of its first pixel as the library reads it."""
+    for i in range(20):
+        put(tmp_path / f"{i}.png", np.full((8, 8), 100, np.uint8))
+    put(tmp_path / ("extra" + (".tif" if extra.mode in ("F", "CMYK", "I") else ".png")), extra)
+    data = load(str(tmp_path))
+    found = [x for x in everything(data) if not np.all(x == 100)]
+    assert len(found) == 1 and all("centre square" not in note for note in data.notes)
+    return found[0][0, 0].tolist()
+
+
+def palette(colour, **info):
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette(colour + (0, 0, 0))
+    image.info.update(info)
+    return image
+
+
+@pytest.mark.parametrize(
+    "extra, pixel",
+    [
+        (Image.new("1", (8, 8), 1), [255]),
+        (Image.new("L", (8, 8), 7), [7]),
+        (Image.new("LA", (8, 8), (0, 0)), [255]),
+        (Image.new("LA", (8, 8), (40, 255)), [40]),
+        (Image.fromarray(np.full((8, 8), 257 * 9, np.uint16)), [9]),
+        (Image.fromarray(np.full((8, 8), 65535, np.int32)), [255]),
+        (Image.fromarray(np.full((8, 8), 0.2, np.float32)), [51]),
+        (Image.new("RGB", (8, 8), (1, 2, 3)), [1, 2, 3]),
+        (Image.new("RGBA", (8, 8), (1, 2, 3, 255)), [1, 2, 3]),
+        (Image.new("RGBA", (8, 8), (1, 2, 3, 0)), [255, 255, 255]),
+        (Image.new("RGBA", (8, 8), (0, 0, 0, 51)), [204, 204, 204]),
+        (palette((9, 8, 7)), [9, 8, 7]),
+        (palette((9, 8, 7), transparency=0), [255, 255, 255]),
+        (Image.new("CMYK", (8, 8), (0, 255, 0, 0)), [255, 0, 255]),
+    ],
+    ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
+)
+def test_modes(tmp_path, extra, pixel):
+    # Kills: transparency on black or dropped, 16 bits clipped, colour for grey and grey for colour.
+    assert mixed(tmp_path, extra) == pixel
+
+
+@pytest.mark.parametrize(
+    "value", [np.float32(1.5), np.float32(np.nan), np.float32(-0.1), np.int32(70_000), np.int32(-1)]
+)
+def test_numbers_out_of_range_are_refused(tmp_path, value):
+    # Kills: wrapping around at 256; NaN as 0.
+    fill(tmp_path, 20, 8, 8)
+    put(tmp_path / "odd.tif", np.full((8, 8), value))
+    refused(tmp_path, "odd.tif", "is read as 0 to")
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    # Kills: orientation ignored in the header (5x8 of another shape) or in the pixels.
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise
+    arrays = fill(tmp_path, 20, 9, 12)
+    turned = noise(12, 9)
+    put(tmp_path / "turned.png", turned, exif=exif)
+    data = load(str(tmp_path))
+    assert data.shape == (9, 12, 1)
+    assert holds(data, np.rot90(turned, -1)[..., None]) and holds(data, arrays[0][..., None])
+    large = np.zeros((100, 300), np.uint8)
+    large[:50] = 255
+    folder = tmp_path / "large"
+    fill(folder, 20, 64, 70)
+    put(folder / "turned.jpg", large, exif=exif)
+    x = [x for x in everything(load(str(folder))) if x.std() > 100]
+    assert len(x) == 1 and x[0][:, -1].mean() > 250 and x[0][:, 0].mean() < 5
+
+
+def test_first_level_sub_folders_are_labels(tmp_path):
+    # Kills: the last folder as the label, names split at spaces, an empty or hidden folder as a class.
+    root = tmp_path / "mes données 📷"
+    for i in range(12):
+        put(root / "Hündin & Welpe" / "été 2024" / f"bild {i} ä.PNG", np.full((8, 8), 200 + i, np.uint8))
+        put(root / "chat noir" / f"{i}.JPeG", np.full((8, 8), i, np.uint8))
+    put(root / "chat noir" / "été 2024" / "extra.bmp", np.full((8, 8), 99, np.uint8))
+    (root / "vide").mkdir()
+    put(root / ".cache" / "x.png", np.zeros((8, 8), np.uint8))
+    data = load(str(root))
+    assert data.classes == ("Hündin & Welpe", "chat noir") and data.name == "mes données 📷"
+    for split in (data.train, data.valid, data.test):
+        assert np.array_equal(split.label, split.x[:, 0, 0, 0] < 150)
+    assert len(everything(data)) == 25
+    assert data.notes[0] == "skipped: 1 hidden." and "labels: the 2 sub-folders of the first level." in data.notes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
+def test_folder_names_that_are_not_utf8(tmp_path):
+    # Kills: a class name that no report can be written with.
+    fill(tmp_path / os.fsdecode(b"caf\xe9"), 10, 8, 8)
+    fill(tmp_path / "the", 10, 8, 8)
+    assert load(str(tmp_path)).classes == ("caf\ufffd", "the")
+
+
+def test_everything_else_is_skipped_and_counted(tmp_path):
+    # Kills: hidden files read as images (macOS writes ._1.png beside 1.png), silence.
+    fill(tmp_path / "a", 20, 8, 8)
+    (tmp_path / "a" / "._000.png").write_bytes(b"nothing")
+    (tmp_path / ".DS_Store").write_bytes(b"nothing")
+    for name in ("a/Thumbs.db", "readme.txt", "a/png"):
+        (tmp_path / name).write_text("nothing")
+    data = load(str(tmp_path))
+    assert data.notes[0] == "skipped: 2 hidden, 3 not images." and len(everything(data)) == 20
+
+
+def test_all_endings_are_read(tmp_path):
+    # Kills: an ending or a reader left out; a case that matters.
+    for i, ending in enumerate(["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"]):
+        for j, name in enumerate((ending, ending.upper(), ending.title())):
+            put(tmp_path / f"{i}{j}.{name}", np.full((8, 8), 150, np.uint8))
+    data = load(str(tmp_path))
+    assert len(everything(data)) == 24 and np.all(np.abs(everything(data).astype(int) - 150) <= 2)
+
+
+def test_linked_folders_are_followed_and_circles_end(tmp_path):
+    # Kills: a linked class that vanishes; a walk without end.
+    fill(tmp_path / "elsewhere", 20, 8, 8)
+    root = tmp_path / "root"
+    fill(root / "b", 10, 8, 8)
+    os.symlink(tmp_path / "elsewhere", root / "a")
+    os.symlink(root, root / "b" / "up")
+    data = load(str(root))
+    assert data.classes == ("a", "b") and len(everything(data)) == 30
+
+
+def test_the_file_system_decides_no_order(tmp_path, monkeypatch):
+    # Kills: files in the order in which the system lists them.
+    fill(tmp_path, 20, 8, 8)
+    digest, walk = load(str(tmp_path)).digest, os.walk
+    for order in (sorted, lambda names: sorted(names, reverse=True)):
+        monkeypatch.setattr(os, "walk", lambda *a, order=order, **k: ((f, b, order(n)) for f, b, n in walk(*a, **k)))
+        assert load(str(tmp_path)).digest == digest
+
+
+def test_warnings_of_the_reader_are_no_failure(tmp_path, monkeypatch):
+    # Kills: PIL's warning of a large image on the user's screen (here, where warnings are errors, a refusal).
+    fill(tmp_path, 20, 70, 70)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4000)
+    assert load(str(tmp_path)).shape == (64, 64, 1)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
+    refused(tmp_path, "000.png", "decompression bomb")
+
+
+def test_folders_that_are_refused(tmp_path):
+    # Kills: labels for some images only, an empty array, a split of nothing.
+    refused(tmp_path / "missing", "must exist")
+    refused(tmp_path, "holds no images", "png")
+    (tmp_path / "notes.txt").write_text("nothing")
+    refused(tmp_path, "holds no images (skipped: 1 not images)")
+    fill(tmp_path, 19, 8, 8)
+    refused(tmp_path, "19 examples")
+    put(tmp_path / "sub" / "1.png", noise(8, 8))
+    refused(tmp_path, "beside and inside", "'000.png'")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "gif", "webp", "tif"])
+@pytest.mark.parametrize("size", [8, 70])
+def test_damaged_images_are_named(tmp_path, ending, size):
+    # Kills: a reader's own exception, a truncated image half grey, a message without the file.
+    fill(tmp_path, 20, size, size)
+    bad = put(tmp_path / f"011 bäd.{ending}", noise(size, size))
+    whole = bad.read_bytes()
+    for part in (b"", b"no image at all", whole[:20], whole[: len(whole) * 2 // 3]):
+        bad.write_bytes(part)
+        refused(tmp_path, f"011 bäd.{ending} cannot be read as an image")
+
+
+def test_other_formats_behind_a_known_ending_are_not_opened(tmp_path):
+    # Kills: PIL trying all its readers, Ghostscript among them, on a user's file.
+    fill(tmp_path, 20, 8, 8)
+    put(tmp_path / "a.ppm", noise(8, 8)).rename(tmp_path / "a.png")
+    refused(tmp_path, "a.png cannot be read")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads the peak of resident memory from Linux")
+def test_memory_is_the_result_and_one_image(tmp_path):
+    # Kills: a list of decoded images (64 of them take 430 MB), files left open with their pixels.
+    first = put(tmp_path / "00.png", np.broadcast_to(np.arange(1500, dtype=np.uint8)[:, None, None], (1500, 1500, 3)))
+    for i in range(1, 64):
+        os.link(first, tmp_path / f"{i:02}.png")
+    code = (
+        "import sys, jaxgen.data as d, PIL.Image, PIL.ImageOps, PIL.PngImagePlugin\n"
+        "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024\n"
+        "before = peak(); data = d.load(sys.argv[1])\n"
+        "assert data.shape == (64, 64, 3) and len(data.train.x) == 45, data.shape\n"
+        "assert peak() - before < 80, peak() - before"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

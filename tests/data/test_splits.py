@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from jaxgen.core import BadRequest
+from jaxgen.data import Split, subset
+from jaxgen.data.splits import Examples, assemble, digest, divide
+
+
+def examples(x, label=None, classes=()):
+    return Examples(len(x), x.__getitem__, label, classes)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_splits_are_disjoint_complete_and_stratified(seed):
+    # Kills: overlapping slices, a dropped remainder, proportions of the whole instead of each class.
+    label = np.random.default_rng(seed).choice(5, 997, p=[0.6, 0.3, 0.07, 0.02, 0.01]).astype(np.int32)
+    parts = divide(997, label, seed=seed)
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(997))
+    for c, n in enumerate(np.bincount(label)):
+        for part, share in zip(parts, (0.7, 0.1, 0.2), strict=True):
+            assert abs((label[part] == c).sum() - share * n) <= 1
+
+
+def test_each_prefix_of_a_split_is_mixed():
+    # Kills: splits that stand in the order of their classes or of the file.
+    label = np.repeat(np.arange(2, dtype=np.int32), 500)
+    for part in divide(1000, label, seed=0):
+        half = label[part[: len(part) // 2]]
+        assert abs(half.mean() - 0.5) < 5 * 0.5 / np.sqrt(len(half))
+
+
+def test_small_classes():
+    # Kills: an empty valid split, a class of two torn apart.
+    label = np.array([0] * 30 + [1] * 3 + [2] * 2 + [3], np.int32)
+    data = assemble("t", "table", examples(np.arange(36.0)[:, None], label, ("a", "b", "c", "d")), seed=0)
+    counts = [np.bincount(s.label, minlength=4).tolist() for s in (data.train, data.valid, data.test)]
+    assert counts == [[21, 1, 2, 1], [3, 1, 0, 0], [6, 1, 0, 0]]
+    assert data.notes == ("'c', 'd': fewer than 3 examples, so in train only.",)
+
+
+def test_labels_that_hold_nothing_out_are_refused():
+    # Kills: empty valid and test splits where every label is its own.
+    with pytest.raises(BadRequest, match="identifiers"):
+        divide(40, np.arange(40, dtype=np.int32) // 2, seed=0)
+    assert [len(p) for p in divide(20, None, seed=0)] == [14, 2, 4]
+    with pytest.raises(BadRequest, match="19 examples: at least 20"):
+        divide(19, None, seed=0)
+
+
+def test_rows_keep_their_labels_and_are_read_once_in_final_order():
+    # Kills: labels in the order of the file beside shuffled rows; a source read twice.
+    asked = []
+
+    def read(order):
+        asked.append(order)
+        return order.astype(np.float64)[:, None]
+
+    label = (np.arange(50) % 3).astype(np.int32)
+    data = assemble("t", "table", Examples(50, read, label, ("a", "b", "c")), seed=0)
+    mean, std = data.scale
+    assert len(asked) == 1
+    for split in (data.train, data.valid, data.test):
+        rows = np.rint(split.x[:, 0] * std[0] + mean[0]).astype(int)
+        assert np.array_equal(rows % 3, split.label)
+
+
+def test_constant_columns_become_zero_without_nan():
+    # Kills: 0 / 0; a mean of 0.1s that is not 0.1 divided by a std of 1e-17.
+    x = np.random.default_rng(0).normal(5, 2, (101, 3))
+    x[:, 1] = 0.1
+    data = assemble("t", "table", examples(x), seed=0)
+    for split in (data.train, data.valid, data.test):
+        assert np.all(split.x[:, 1] == 0) and np.all(np.isfinite(split.x))
+    assert "constant in train" in data.notes[0] and data.notes[0].endswith(": 1.")
+    mean, std = data.scale
+    assert mean[1] == 0.1 and std[1] == 1
+
+
+def test_columns_beyond_float32_are_refused():
+    # Kills: a std that overflows to infinity and standardises everything to 0.
+    x = np.ones((30, 2))
+    x[3, 1] = -1e200
+    with pytest.raises(BadRequest, match="column 1"):
+        assemble("t", "table", examples(x), seed=0)
+
+
+def test_duplicates_across_splits_are_counted_and_kept():
+    # Kills: duplicates within a split counted, removal, one direction missing.
+    x = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
+    train, valid, test = divide(40, None, seed=0)
+    x[test[:3]] = x[train[0]]
+    x[test[3]] = x[valid[1]]
+    x[train[5]] = x[train[6]]
+    data = assemble("t", "image", examples(x), seed=0)
+    assert data.notes == (
+        "3 of 8 test examples also stand in train.",
+        "1 of 8 test examples also stand in valid.",
+    )
+    assert [len(s.x) for s in (data.train, data.valid, data.test)] == [28, 4, 8]
+
+
+def test_dim_images_are_said():
+    # Kills: digits of 0..16 that train as black images without a word.
+    x = np.random.default_rng(0).integers(0, 17, (40, 4, 4, 1), dtype=np.uint8)
+    assert "brightest pixel is 16" in assemble("t", "image", examples(x), seed=0).notes[0]
+    x[0] = 128
+    assert assemble("t", "image", examples(x), seed=0).notes == ()
+
+
+def test_digest_changes_with_anything():
+    # Kills: a digest of one split, of x without labels, of bytes without shape or dtype, or without split borders.
+    def make(n=4, shape=(2, 2, 1)):
+        return [Split(np.zeros((n, *shape), np.uint8), np.zeros(n, np.int32)) for _ in range(3)]
+
+    seen = {digest(tuple(make()))}
+    assert len(seen) == 1 and digest(tuple(make())) in seen
+
+    def changed(split, **new):
+        splits = make()
+        splits[split] = splits[split]._replace(**new)
+        return digest(tuple(splits))
+
+    for i in range(3):
+        for spot in ((0, 0, 0, 0), (3, 1, 1, 0)):
+            x = make()[i].x
+            x[spot] = 1
+            seen.add(changed(i, x=x))
+        for at in (0, 3):
+            label = make()[i].label
+            label[at] = 1
+            seen.add(changed(i, label=label))
+        seen.add(changed(i, label=None))
+        seen.add(changed(i, x=np.zeros((4, 1, 4, 1), np.uint8)))
+        seen.add(changed(i, x=np.zeros((4, 2, 2, 1), np.int8)))
+        seen.add(changed(i, label=np.zeros(4, np.uint32)))
+    moved = [Split(np.zeros((n, 2, 2, 1), np.uint8), np.zeros(n, np.int32)) for n in (5, 3, 4)]
+    seen.add(digest(tuple(moved)))
+    swapped = make()
+    swapped[0].x[:] = 7
+    seen.add(digest(tuple(swapped)))
+    seen.add(digest((swapped[1], swapped[0], swapped[2])))
+    assert len(seen) == 1 + 3 * 8 + 3
+
+
+def test_subset_takes_positions_and_masks():
+    # Kills: labels left as they were.
+    split = Split(np.arange(5, dtype=np.float32)[:, None], np.arange(5, dtype=np.int32))
+    for keep in (np.array([1, 3]), split.label % 2 == 1):
+        got = subset(split, keep)
+        assert got.x[:, 0].tolist() == [1, 3] and got.label.tolist() == [1, 3]
+    assert subset(split._replace(label=None), np.array([2])).label is None
