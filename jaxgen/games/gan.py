@@ -1,0 +1,129 @@
+"""The game of two: a critic that tells real from fake, a generator that it teaches."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Batch, Game, Memo, Model, Note, network
+from jaxgen.games.observation import PIXELS, Observation
+from jaxgen.games.vae import squared_error
+from jaxgen.objectives import GAUSSIAN, NO_PENALTY, NON_SATURATING, Adversarial, Penalty
+
+
+def gan(
+    generate: Any,
+    critic: Any,
+    *,
+    latent_dim: int,
+    observation: Observation = PIXELS,
+    loss: Adversarial = NON_SATURATING,
+    penalty: Penalty = NO_PENALTY,
+) -> Game:
+    """Two losses, each minimised in its own player's params: no `stop_gradient` between players.
+
+    critic: mean_B(loss.critic(D(x), D(G(z))) + penalty); generator: mean_B(loss.generator(D(x), D(G(z)))), with
+    G(z) the mean of the observation and z ~ N(0, I). Goodfellow et al. 2014, arXiv 1406.2661, eq. 1.
+
+    Args:
+      generate: network z [B, D] -> y [B, ...]; the same network decodes in a VAE.
+      critic: network x [B, ...] -> logits [B].
+      latent_dim: D.
+      observation: from y to x; only its mean is used.
+      loss: what each player minimises.
+      penalty: added to the critic's loss.
+
+    Returns:
+      A game of the players "critic" and "generator". The info of a critic's turn holds the mean logits and penalty.
+    """
+    generator, judge = network(generate), network(critic)
+
+    def init(key, batch: Batch):
+        k_critic, k_generator = jax.random.split(key)
+        z = jnp.zeros((batch.x.shape[0], latent_dim))
+        return {"critic": judge.init(k_critic, batch.x), "generator": generator.init(k_generator, z)}, {}
+
+    def draw(key, batch: Batch):
+        k_z, k_penalty = jax.random.split(key)
+        z = GAUSSIAN.draw(k_z, (batch.x.shape[0], latent_dim))
+        return {"z": z, "penalty": penalty.draw(k_penalty, batch.x)}
+
+    def fake_of(params, z):
+        return observation.mean(generator.apply(params["generator"], z))
+
+    def critic_loss(params, noise, batch: Batch, memo: Memo):
+        def see(x):
+            return judge.apply(params["critic"], x)
+
+        fake = fake_of(params, noise["z"])
+        on_real, on_fake = see(batch.x), see(fake)
+        extra = penalty.value(see, batch.x, fake, noise["penalty"])
+        note = {"real_logit": jnp.mean(on_real), "fake_logit": jnp.mean(on_fake), "penalty": jnp.mean(extra)}
+        return jnp.mean(loss.critic(on_real, on_fake) + extra), Note(note)
+
+    def generator_loss(params, noise, batch: Batch, memo: Memo):
+        on_real = judge.apply(params["critic"], batch.x)
+        on_fake = judge.apply(params["critic"], fake_of(params, noise["z"]))
+        return jnp.mean(loss.generator(on_real, on_fake)), Note({})
+
+    def model(params, carry):
+        def sample(z):
+            return fake_of(params, z)
+
+        return Model(
+            draw=lambda key, n: GAUSSIAN.draw(key, (n, latent_dim)),
+            sample=sample,
+            decode=sample,
+            scores={"critic": lambda noise, x: -judge.apply(params["critic"], x)},
+            features={} if judge.hidden is None else {"critic": lambda x: judge.hidden(params["critic"], x)},
+        )
+
+    return Game(init, draw, {"critic": critic_loss, "generator": generator_loss}, model)
+
+
+def invert(game: Game, encode: Any) -> Game:
+    """Gives a trained GAN its missing encoder: regression of z on G(z), with the generator at rest in the carry.
+
+    loss = mean_B |E(G(z)) - z|^2 / D: the "latent regressor" that Donahue et al. 2017 (arXiv 1605.09782) set beside
+    their bidirectional GAN. It is trained afterwards, so the GAN itself is the same with and without it.
+
+    Args:
+      game: a game whose model has `decode` and draws z itself as noise.
+      encode: network x [B, ...] -> [B, D].
+
+    Returns:
+      A game of the player "encoder". `init` puts fresh params of `game` into the carry: replace the state's
+      `memo.carry["trained"]` by the trained ones. Its model is that of `game`, with `encode`, the score
+      "reconstruction" and the features "encoder" added.
+    """
+    encoder = network(encode)
+
+    def init(key, batch: Batch):
+        k_own, k_game = jax.random.split(key)
+        params, carry = game.init(k_game, batch)
+        return {"encoder": encoder.init(k_own, batch.x)}, {"trained": (params, carry)}
+
+    def draw(key, batch: Batch):
+        params, carry = jax.eval_shape(game.init, key, batch)
+        return game.model(params, carry).draw(key, batch.x.shape[0])
+
+    def loss(params, noise, batch: Batch, memo: Memo):
+        x = game.model(*memo.carry["trained"]).sample(noise)
+        return jnp.mean((encoder.apply(params["encoder"], x) - noise) ** 2), Note({})
+
+    def model(params, carry):
+        trained = game.model(*carry["trained"])
+
+        def encode(x):
+            return encoder.apply(params["encoder"], x)
+
+        features = dict(trained.features)
+        if encoder.hidden is not None:
+            features["encoder"] = lambda x: encoder.hidden(params["encoder"], x)
+        return trained._replace(
+            encode=encode,
+            scores={**trained.scores, "reconstruction": lambda noise, x: squared_error(x, trained.decode(encode(x)))},
+            features=features,
+        )
+
+    return Game(init, draw, {"encoder": loss}, model)

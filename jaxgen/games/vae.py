@@ -1,0 +1,179 @@
+"""The game with one player: variational autoencoders and their kin."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Note, network
+from jaxgen.games.observation import PIXELS, Observation
+from jaxgen.objectives import (
+    GAUSSIAN,
+    IMPORTANCE,
+    MEAN,
+    PATHWISE,
+    Bound,
+    Divergence,
+    Estimator,
+    Family,
+    diag_gaussian,
+    exact_kl,
+    standard,
+)
+
+
+def vae(
+    encode: Any,
+    decode: Any,
+    *,
+    latent_dim: int,
+    posterior: Family = GAUSSIAN,
+    observation: Observation = PIXELS,
+    divergence: Divergence | None = None,
+    estimator: Estimator = PATHWISE,
+    bound: Bound = MEAN,
+    samples: int = 1,
+    beta: float | Callable[[Array], Array] = 1.0,
+) -> Game:
+    """-bound of log p(x) in nats, averaged over the batch; with the default parts the negative ELBO.
+
+    q = q(z | encode(x)), z = push(q, noise), prior N(0, I); bound = reduce_K(log p(x | z) - beta D(q || p)), where an
+    exact divergence stands outside the reduction and a sampled one inside. Kingma and Welling 2014, arXiv 1312.6114,
+    eqs. 7 and 10; beta: Higgins et al. 2017; importance bound: Burda et al. 2016, arXiv 1509.00519, eq. 8.
+
+    Args:
+      encode: network x [B, ...] -> [B, 2 D], the mean and the raw log_std.
+      decode: network z [B, D] -> y [B, ...], raw parameters of the observation.
+      latent_dim: D.
+      posterior: family of q.
+      observation: from y to a distribution over x.
+      divergence: `exact_kl` (the default) or `sampled_kl`.
+      estimator: how the gradient passes the sample.
+      bound: `MEAN` or `IMPORTANCE`.
+      samples: K, posterior samples per example.
+      beta: weight of the divergence, or a function of the round (warm-up).
+
+    Returns:
+      A game of the player "vae"; its info holds `nll_nats` and `kl_nats`. Examples in `encode` must not see each other.
+
+    Raises:
+      BadRequest: parts that do not go together, in a sentence.
+    """
+    divergence = exact_kl(posterior, GAUSSIAN) if divergence is None else divergence
+    _check(posterior, divergence, estimator, bound, samples)
+    encoder, decoder = network(encode), network(decode)
+
+    def init(key, batch: Batch):
+        k_encoder, k_decoder = jax.random.split(key)
+        z = jnp.zeros((batch.x.shape[0], latent_dim))
+        return {
+            "vae": {
+                "encoder": encoder.init(k_encoder, batch.x),
+                "decoder": decoder.init(k_decoder, z),
+                "observation": observation.init(_flat(batch.x).shape[-1]),
+            }
+        }, {}
+
+    def draw(key, batch: Batch):
+        return posterior.draw(key, (samples, batch.x.shape[0], latent_dim))
+
+    def infer(own, x):
+        mean, raw = jnp.split(encoder.apply(own["encoder"], x), 2, -1)
+        return diag_gaussian(mean, raw)
+
+    def log_likelihood(own, z, x):
+        y = _flat(decoder.apply(own["decoder"], z.reshape(-1, latent_dim)))
+        theta = observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
+        return observation.family.log_prob(theta, _flat(x))
+
+    def loss(params, noise, batch: Batch, memo: Memo):
+        own = params["vae"]
+        weight = beta(memo.round) if callable(beta) else beta
+        q = infer(own, batch.x)
+        prior = standard(q.mean)
+
+        def cost(z, q):
+            nll = -log_likelihood(own, z, batch.x)
+            return nll + weight * divergence.value(q, prior, z) if divergence.sampled else nll
+
+        total = estimator.cost(posterior, q, noise, cost)
+        value = bound.value(-total)
+        kl = jnp.mean(divergence.value(q, prior, posterior.push(q, noise)))
+        nll = jnp.mean(total) - weight * kl if divergence.sampled else jnp.mean(total)
+        if not divergence.sampled:
+            value = value - weight * divergence.value(q, prior, None)
+        return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": kl})
+
+    def model(params, carry):
+        own = params["vae"]
+
+        def decode_mean(z):
+            return observation.mean(decoder.apply(own["decoder"], z))
+
+        def encode_mean(x):
+            return posterior.mean(infer(own, x))
+
+        def draw_sample(key, n):
+            k_z, k_x = jax.random.split(key)
+            width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
+            return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
+
+        def sample(noise):
+            y = decoder.apply(own["decoder"], noise["z"])
+            return observation.sample(own["observation"], noise["x"], y)
+
+        def log_weight(noise, x):
+            q = infer(own, x)
+            z = posterior.push(q, noise)
+            log_prior = GAUSSIAN.log_prob(standard(q.mean), z)
+            return log_likelihood(own, z, x) + log_prior - posterior.log_prob(q, z)
+
+        return Model(
+            draw=draw_sample,
+            sample=sample,
+            decode=decode_mean,
+            encode=encode_mean,
+            draw_posterior=lambda key, K, x: posterior.draw(key, (K, x.shape[0], latent_dim)),
+            log_weight=log_weight,
+            scores={
+                "elbo": lambda noise, x: -MEAN.value(log_weight(noise, x)),
+                "importance bound": lambda noise, x: -IMPORTANCE.value(log_weight(noise, x)),
+                "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_mean(x))),
+                "divergence": lambda noise, x: exact_kl(GAUSSIAN, GAUSSIAN).value(
+                    infer(own, x), standard(encode_mean(x)), None
+                ),
+            },
+            features={} if encoder.hidden is None else {"encoder": lambda x: encoder.hidden(own["encoder"], x)},
+        )
+
+    return Game(init, draw, {"vae": loss}, model)
+
+
+def squared_error(x: Array, y: Array) -> Array:
+    """|x - y|^2 summed over all but the first axis: [B, ...], [B, ...] -> [B]."""
+    return jnp.sum(_flat(x - y) ** 2, -1)
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(x.shape[0], -1)
+
+
+def _check(posterior: Family, divergence: Divergence, estimator: Estimator, bound: Bound, samples: int) -> None:
+    if samples < 1:
+        raise BadRequest(f"samples={samples}: a bound needs at least one posterior sample.")
+    if estimator.needs_pathwise and not posterior.pathwise:
+        raise BadRequest(
+            "this estimator differentiates the posterior's push, but this family's push has no gradient: "
+            "use posterior=GAUSSIAN, or an estimator that does not need it."
+        )
+    if estimator.linear_only and not bound.linear:
+        raise BadRequest(
+            "this estimator is unbiased under a mean over samples only, but the importance bound takes a logarithm: "
+            "use bound=MEAN or estimator=PATHWISE."
+        )
+    if not bound.linear and not divergence.sampled:
+        raise BadRequest(
+            "bound=IMPORTANCE needs the divergence inside the log-mean-exp, but exact_kl is added outside it: "
+            "use divergence=sampled_kl(posterior, prior)."
+        )

@@ -1,0 +1,191 @@
+"""The one-player game: its loss against NumPy, who is reached by the gradient, what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.core import BadRequest, Batch, Memo
+from jaxgen.games import PIXELS, VECTORS, vae
+from jaxgen.nets import networks
+from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, IMPORTANCE, MEAN, PATHWISE, exact_kl, sampled_kl
+
+B, D, K = 3, 2, 4
+IMAGE = (8, 8, 1)
+SAMPLED = sampled_kl(GAUSSIAN, GAUSSIAN)
+
+
+def build(shape=IMAGE, **parts):
+    nets = networks(shape, latent_dim=D, width=8)
+    return vae(nets.encoder(2 * D), nets.generator, latent_dim=D, **parts), nets
+
+
+def batch_of(shape, seed=0):
+    return Batch(jnp.asarray(np.random.default_rng(seed).uniform(size=(B, *shape)), jnp.float32))
+
+
+def memo(round=0):
+    return Memo(jnp.asarray(round), {})
+
+
+def start(game, batch):
+    params, carry = game.init(jax.random.key(0), batch)
+    # Zero-initialised biases hide mistakes: move every leaf a little.
+    leaves, tree = jax.tree.flatten(params)
+    rng = np.random.default_rng(1)
+    moved = [leaf + 0.05 * rng.normal(size=leaf.shape).astype("f") for leaf in leaves]
+    return jax.tree.unflatten(tree, moved)
+
+
+def parts_by_numpy(nets, params, noise, batch, observation):
+    """nll [K, B], log q - log p [K, B] and exact KL [B] in float64, from the networks' raw outputs."""
+    own, x = params["vae"], np.asarray(batch.x, np.float64).reshape(B, -1)
+    mean, raw = np.split(np.asarray(nets.encoder(2 * D).apply(own["encoder"], batch.x), np.float64), 2, -1)
+    log_std = 7 * np.tanh(raw / 7)
+    z = mean + np.exp(log_std) * np.asarray(noise, np.float64)
+    y = np.stack([nets.generator.apply(own["decoder"], jnp.asarray(one, jnp.float32)) for one in z])
+    y = y.astype(np.float64).reshape(len(z), B, -1)
+    if observation is PIXELS:
+        nll = np.sum(np.logaddexp(0, y) - x * y, -1)
+    else:
+        s = 7 * np.tanh(np.asarray(own["observation"], np.float64) / 7)
+        nll = np.sum(0.5 * ((x - y) / np.exp(s)) ** 2 + s + 0.5 * np.log(2 * np.pi), -1)
+    log_q = np.sum(-0.5 * np.asarray(noise, np.float64) ** 2 - log_std - 0.5 * np.log(2 * np.pi), -1)
+    log_p = np.sum(-0.5 * z**2 - 0.5 * np.log(2 * np.pi), -1)
+    exact = np.sum(0.5 * (np.exp(2 * log_std) + mean**2 - 1 - 2 * log_std), -1)
+    return nll, log_q - log_p, exact
+
+
+@pytest.mark.parametrize(("shape", "observation"), [(IMAGE, PIXELS), ((5,), VECTORS)])
+@pytest.mark.parametrize("name", ["elbo", "sampled", "importance", "beta"])
+def test_loss_is_the_formula(shape, observation, name):
+    # Kills: beta on the likelihood; the divergence outside the log-mean-exp; a sum over the batch; log_std for log_var.
+    parts = {
+        "elbo": {},
+        "sampled": {"divergence": SAMPLED, "samples": K},
+        "importance": {"divergence": SAMPLED, "bound": IMPORTANCE, "samples": K},
+        "beta": {"beta": lambda round: 0.5 * round, "samples": K},
+    }[name]
+    game, nets = build(shape, observation=observation, **parts)
+    batch = batch_of(shape)
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+    loss, note = game.losses["vae"](params, noise, batch, memo(round=3))
+    nll, ratio, exact = parts_by_numpy(nets, params, noise, batch, observation)
+    expected = {
+        "elbo": np.mean(nll.mean(0) + exact),
+        "sampled": np.mean((nll + ratio).mean(0)),
+        "importance": np.mean(-(np.logaddexp.reduce(-(nll + ratio), 0) - np.log(K))),
+        "beta": np.mean(nll.mean(0) + 1.5 * exact),
+    }[name]
+    np.testing.assert_allclose(loss, expected, rtol=2e-5)
+    np.testing.assert_allclose(note.info["nll_nats"], nll.mean(), rtol=2e-5)
+    np.testing.assert_allclose(
+        note.info["kl_nats"], ratio.mean() if name in ("sampled", "importance") else exact.mean(), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("divergence", "samples"), [(None, 1), (SAMPLED, K)])
+def test_gradient_is_the_directional_difference(divergence, samples):
+    # Kills: a stopped sample; a dropped term of the divergence. Noise is held fixed, so the loss is a smooth function.
+    game, _ = build(divergence=divergence, samples=samples)
+    batch = batch_of(IMAGE)
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+
+    def loss(params):
+        return game.losses["vae"](params, noise, batch, memo())[0]
+
+    grad = jax.grad(loss)(params)
+    rng = np.random.default_rng(2)
+    for part in ("encoder", "decoder"):
+        away = jax.tree.map(lambda a: jnp.zeros_like(a), params)
+        away["vae"][part] = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape), "f"), params["vae"][part])
+        size = 1e-2 / np.sqrt(sum(float(jnp.sum(a**2)) for a in jax.tree.leaves(away)))
+
+        def moved(step, away=away, size=size):
+            return float(loss(jax.tree.map(lambda p, a: p + step * size * a, params, away)))
+
+        exact = sum(float(jnp.vdot(g, a)) for g, a in zip(jax.tree.leaves(grad), jax.tree.leaves(away), strict=True))
+        np.testing.assert_allclose((moved(1) - moved(-1)) / 2, exact * size, rtol=5e-2, atol=1e-4)
+
+
+def test_cut_sample_leaves_the_encoder_unreached():
+    # Kills: a gradient that leaks through the sample. With the divergence weighted 0 nothing else reaches the encoder.
+    batch = batch_of(IMAGE)
+    for estimator, reached in ((CUT, False), (PATHWISE, True)):
+        game, _ = build(estimator=estimator, beta=0.0)
+        params = start(game, batch)
+        noise = game.draw(jax.random.key(1), batch)
+        grad = jax.grad(lambda p, game=game, noise=noise: game.losses["vae"](p, noise, batch, memo())[0])(params)
+        for leaf in jax.tree.leaves(grad["vae"]["encoder"]):
+            assert bool(jnp.any(leaf != 0)) == reached
+        for leaf in jax.tree.leaves(grad["vae"]["decoder"]):
+            assert bool(jnp.any(leaf != 0))
+
+
+def test_value_does_not_depend_on_the_estimator():
+    # Kills: an estimator that changes the value. Same noise, so the same number.
+    batch = batch_of(IMAGE)
+    values = []
+    for estimator in (CUT, PATHWISE):
+        game, _ = build(estimator=estimator)
+        values.append(game.losses["vae"](start(game, batch), game.draw(jax.random.key(1), batch), batch, memo())[0])
+    np.testing.assert_allclose(*values, rtol=1e-6)
+
+
+def test_model_speaks_of_the_same_distributions():
+    # Kills: a log_weight with the wrong sign or without the prior; encode that samples; scores that count beta.
+    game, nets = build(beta=5.0)
+    batch = batch_of(IMAGE)
+    params = start(game, batch)
+    model = game.model(params, {})
+    noise = model.draw_posterior(jax.random.key(3), K, batch.x)
+    nll, ratio, exact = parts_by_numpy(nets, params, noise, batch, PIXELS)
+    np.testing.assert_allclose(model.log_weight(noise, batch.x), -(nll + ratio), rtol=1e-5)
+    np.testing.assert_allclose(model.scores["elbo"](noise, batch.x), (nll + ratio).mean(0), rtol=1e-5)
+    bound = -(np.logaddexp.reduce(-(nll + ratio), 0) - np.log(K))
+    np.testing.assert_allclose(model.scores["importance bound"](noise, batch.x), bound, rtol=1e-5)
+    np.testing.assert_allclose(model.scores["divergence"](noise, batch.x), exact, rtol=1e-5)
+    again = np.asarray(model.decode(model.encode(batch.x)), np.float64)
+    missed = ((again - np.asarray(batch.x, np.float64)) ** 2).reshape(B, -1).sum(-1)
+    np.testing.assert_allclose(model.scores["reconstruction"](noise, batch.x), missed, rtol=1e-5)
+    samples = model.sample(model.draw(jax.random.key(4), 7))
+    assert samples.shape == (7, *IMAGE) and bool(jnp.all((samples > 0) & (samples < 1)))
+    assert model.features["encoder"](batch.x).shape == (B, 8)
+
+
+def test_samples_of_vectors_hold_the_observation_noise():
+    # Kills: a sample that is the mean. With z at rest, samples spread by exp(log_std).
+    game, _ = build((5,), observation=VECTORS)
+    params = start(game, batch_of((5,)))
+    params["vae"]["observation"] = jnp.log(jnp.array([0.5, 1.0, 2.0, 1.0, 1.0]))
+    model = game.model(params, {})
+    noise = model.draw(jax.random.key(0), 4000)
+    x = np.asarray(model.sample({**noise, "z": jnp.zeros_like(noise["z"])}), np.float64)
+    np.testing.assert_allclose(x.std(0), [0.5, 1, 2, 1, 1], rtol=5 / np.sqrt(2 * 4000))
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ({"bound": IMPORTANCE}, "sampled_kl"),
+        ({"bound": IMPORTANCE, "estimator": CUT._replace(linear_only=True), "divergence": SAMPLED}, "bound=MEAN"),
+        ({"posterior": BERNOULLI, "divergence": SAMPLED}, "push"),
+        ({"samples": 0}, "at least one"),
+    ],
+)
+def test_illegal_combinations_raise_when_the_game_is_built(parts, word):
+    # Kills: a check that runs at step 900, or never.
+    with pytest.raises(BadRequest, match=word):
+        build(**parts)
+
+
+def test_legal_neighbours_of_the_illegal_ones_build():
+    # Kills: a check that refuses too much.
+    build(bound=IMPORTANCE, divergence=SAMPLED, samples=K)
+    build(bound=MEAN, divergence=exact_kl(GAUSSIAN, GAUSSIAN))
+
+
+def test_what_is_no_network_is_refused():
+    # Kills: an AttributeError from deep inside the first trace.
+    with pytest.raises(BadRequest, match="is no network"):
+        vae(lambda x: x, networks((5,), latent_dim=D).generator, latent_dim=D)
