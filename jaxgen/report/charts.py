@@ -1,0 +1,254 @@
+"""Small charts as inline SVG. Colours are CSS variables of the page, so one drawing serves both themes."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from jaxgen.report.words import interval, known, number
+
+MARKS = {
+    "circle": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
+    "square": "M-4.5-4.5h9v9h-9z",
+    "diamond": "M0-6L6 0L0 6L-6 0z",
+    "triangle": "M0-5.5L5.5 4.5h-11z",
+    "ring": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+}
+POINTS = 2000  # of a scatter, at most
+LEFT, TOP, WIDE, HIGH = 46, 10, 346, 180  # the frame of a curve in its 400 x 228
+BINS = 75  # of a curve, each drawn by its least and its largest value
+
+
+class Look(NamedTuple):
+    """How a model looks everywhere on the page: a colour class of the style sheet and a shape."""
+
+    colour: str
+    mark: str
+
+
+class Scale(NamedTuple):
+    """An axis."""
+
+    low: float
+    high: float
+    log: bool
+
+
+def scale(values: Iterable[float | None], *, margin: float = 0.06) -> Scale:
+    """An axis that holds `values`, logarithmic where all are positive and span more than a factor of 30.
+
+    >>> scale([1.0, 2.0], margin=0.5), scale([1.0, 100.0], margin=0.0).log
+    (Scale(low=0.5, high=2.5, log=False), True)
+    """
+    seen = [float(v) for v in values if known(v)] or [0.0, 1.0]
+    low, high = min(seen), max(seen)
+    if low > 0 and high / low > 30:
+        stretch = (high / low) ** margin
+        return Scale(low / stretch, high * stretch, True)
+    room = (high - low) * margin or abs(high) * 0.1 or 1.0
+    return Scale(low - room, high + room, False)
+
+
+def position(axis: Scale, x) -> np.ndarray:
+    """Where `x` stands on the axis: 0 at its low end, 1 at its high end; outside for what is outside."""
+    x = np.asarray(x, np.float64)
+    if axis.log:
+        x = np.log(np.where(x > 0, x, np.nan))
+        return (x - math.log(axis.low)) / math.log(axis.high / axis.low)
+    return (x - axis.low) / (axis.high - axis.low)
+
+
+def ticks(axis: Scale, count: int = 4) -> list[float]:
+    """At most `count` round numbers on the axis, evenly spaced (by factors where it is logarithmic).
+
+    >>> ticks(Scale(0.13, 0.97, False)), ticks(Scale(0.5, 2000.0, True))
+    ([0.2, 0.4, 0.6, 0.8], [1.0, 10.0, 100.0, 1000.0])
+    """
+    if axis.log:
+        first, last = math.ceil(math.log10(axis.low) - 1e-9), math.floor(math.log10(axis.high) + 1e-9)
+        if last > first:
+            return [10.0**k for k in range(first, last + 1, -(-(last - first + 1) // count))]
+        fine = [m * 10.0**k for k in (first - 1, first) for m in (1, 2, 5)]
+        return [t for t in fine if axis.low <= t <= axis.high]
+    power = 10.0 ** math.floor(math.log10((axis.high - axis.low) / count))
+    for step in (power * m for m in (1, 2, 2.5, 5, 10, 20)):
+        first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
+        if last - first + 1 <= count:
+            return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+    return []
+
+
+def tick_words(axis: Scale, at: Sequence[float]) -> list[str]:
+    """Tick labels with the same number of decimals, or each its own on a logarithmic axis."""
+    if axis.log:
+        return [number(t, max(0, -math.floor(math.log10(t) + 1e-9))) for t in at]
+    step = min((b - a for a, b in zip(at, at[1:], strict=False)), default=abs(at[0]) or 1.0)
+    decimals = next(d for d in range(13) if math.isclose(round(step, d), step, rel_tol=1e-9) or d == 12)
+    return [number(t, decimals) for t in at]
+
+
+def mark(look: Look, x: str = "50%", y: str = "50%") -> Markup:
+    """The shape of a model at a place."""
+    return Markup('<svg x="{}" y="{}" class="mark {} {}"><path d="{}"/></svg>').format(
+        x, y, look.colour, look.mark, MARKS[look.mark]
+    )
+
+
+def key(look: Look) -> Markup:
+    """The shape of a model beside its name; decoration, since the name stands there."""
+    return Markup('<svg class="key" width="14" height="14" aria-hidden="true">{}</svg>').format(mark(look))
+
+
+def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
+    """A figure as a dot with its 95 % interval, over the dashed line of the ceiling. The numbers stand beside it."""
+    rule = Markup('<line class="{0}" x1="{1}" x2="{1}" y1="0" y2="100%"/>')
+    parts = [rule.format("grid", _at(axis, t)) for t in ticks(axis)]
+    if known(cell.get("ceiling")):
+        parts.append(rule.format("ceiling", _at(axis, cell["ceiling"])))
+    ends = interval(cell)
+    if ends:
+        low, high = (_at(axis, end) for end in ends)
+        parts.append(Markup('<line class="span {}" x1="{}" x2="{}" y1="50%" y2="50%"/>').format(look.colour, low, high))
+    if known(cell.get("mean")):
+        parts.append(mark(look, _at(axis, cell["mean"])))
+    return Markup('<svg class="whisker" aria-hidden="true">{}</svg>').format(Markup("").join(parts))
+
+
+def ruler(axis: Scale) -> Markup:
+    """The numbers below a column of dots and whiskers."""
+    at = ticks(axis)
+    parts = [
+        Markup('<text x="{}" y="12" text-anchor="middle">{}</text>').format(_at(axis, t), word)
+        for t, word in zip(at, tick_words(axis, at), strict=True)
+    ]
+    return Markup('<svg class="ruler" aria-hidden="true">{}</svg>').format(Markup("").join(parts))
+
+
+def spark(values: Sequence[float | None], look: Look, title: str) -> Markup:
+    """A few values in order as a small line."""
+    width, height = 96, 28
+    axis = scale(values, margin=0.15)._replace(log=False)
+    spots = [
+        (8 + i * (width - 16) / max(1, len(values) - 1), height * (1 - float(position(axis, v))))
+        for i, v in enumerate(values)
+        if known(v)
+    ]
+    dots = [mark(look, f"{x:.1f}", f"{y:.1f}") for x, y in spots[-1:]]
+    return Markup(
+        '<svg class="spark" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img" aria-label="{2}">'
+        '<path class="line {3}" d="{4}"/>{5}</svg>'
+    ).format(width, height, title, look.colour, _path(spots), Markup("").join(dots))
+
+
+def lines(
+    curves: Sequence[Mapping[str, Any]], name: str, look: Look, *, along: str, unit: str, highest: float | None = None
+) -> Markup:
+    """One loss of one model: a line a seed.
+
+    Args:
+      curves: `{"seed", along: [...], "losses": {name: [...]}}` each; values that are not finite leave a gap.
+      name: the loss, with its unit.
+      look: of the model.
+      along: "seconds" or "round", the horizontal axis.
+      unit: its label.
+      highest: where the horizontal axis ends, to share it among charts; else at the last value.
+    """
+    runs = [(c["seed"], np.asarray(c[along], float), _floats(c["losses"][name])) for c in curves if name in c["losses"]]
+    far = highest or max((float(x[-1]) for _, x, _ in runs if len(x)), default=1.0) or 1.0
+    across, up = Scale(0.0, far, False), _range([(x, y) for _, x, y in runs])
+    parts = [Markup('<path class="axis" d="M{0} {1}v{2}h{3}"/>').format(LEFT, TOP, HIGH, WIDE)]
+    at = ticks(up)
+    for t, word in zip(at, tick_words(up, at), strict=True):
+        y = TOP + HIGH * (1 - float(position(up, t)))
+        parts.append(
+            Markup('<path class="grid" d="M{} {:.1f}h{}"/><text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
+                LEFT, y, WIDE, LEFT - 6, y + 4, word
+            )
+        )
+    at = ticks(across, 5)
+    for t, word in zip(at, tick_words(across, at), strict=True):
+        x = LEFT + float(position(across, t)) * WIDE
+        parts.append(Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(x, TOP + HIGH + 17, word))
+    parts.append(Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(LEFT + WIDE, TOP + HIGH + 34, unit))
+    inside = Markup("").join(_stroke(seed, *_thin(x, y), across, up, look) for seed, x, y in runs)
+    parts.append(
+        Markup('<svg class="clip" x="{}" y="{}" width="{}" height="{}">{}</svg>').format(LEFT, TOP, WIDE, HIGH, inside)
+    )
+    label = f"{name}, {len(runs)} {'seed' if len(runs) == 1 else 'seeds'}, against {unit}{', logarithmic' * up.log}"
+    return Markup('<svg class="curve" viewBox="0 0 400 228" role="img" aria-label="{}">{}</svg>').format(
+        label, Markup("").join(parts)
+    )
+
+
+def scatter(points, like, look: Look, label: str) -> Markup:
+    """Points in a model's colour over the real ones in grey, on equal axes that hold all real ones and a tenth more."""
+    points, like = (np.asarray(a, np.float64)[:POINTS] for a in (points, like))
+    middle, reach = (like.min(0) + like.max(0)) / 2, max(float(np.ptp(like, axis=0).max()) * 0.6, 1e-6)
+    parts, lost = [], 0
+    for i, side in enumerate("xy"):
+        axis = Scale(middle[i] - reach, middle[i] + reach, False)
+        at = ticks(axis)
+        for t, word in zip(at, tick_words(axis, at), strict=True):
+            p = float(position(axis, t))
+            where = (30 + 270 * p, 292, "middle") if side == "x" else (24, 274 - 270 * p, "end")
+            parts.append(Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(*where, word))
+    for cloud, style in ((like, "c-real below" if len(points) else "c-real"), (points, look.colour)):
+        at = (cloud - middle) / reach
+        inside = np.isfinite(at).all(1) & (np.abs(at) <= 1).all(1)
+        spots, lost = (at[inside] * [1, -1] + 1) * 135 + [30, 0], int((~inside).sum())
+        dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in spots)
+        parts.append(Markup('<path class="dots {}" d="{}"/>').format(style, dots))
+    label = f"{label}{f'; {lost} outside the frame' if lost else ''}"
+    return Markup(
+        '<svg class="scatter" viewBox="0 0 301 300" role="img" aria-label="{}">'
+        '<path class="frame" d="M30 .5H300.5V270H30z"/>{}</svg>'
+    ).format(label, Markup("").join(parts))
+
+
+def _stroke(seed, x: np.ndarray, y: np.ndarray, across: Scale, up: Scale, look: Look) -> Markup:
+    u, v = WIDE * position(across, x), HIGH * (1 - np.clip(position(up, y), -9, 9))
+    pieces, piece = [], []
+    for spot in zip(u, v, strict=True):
+        if np.isfinite(spot[1]):
+            piece.append(spot)
+        else:
+            pieces, piece = [*pieces, piece], []
+    path = "".join(map(_path, [*pieces, piece]))
+    last = y[np.isfinite(y)]
+    end = "never finite" if not len(last) else f"ends at {number(last[-1])}" if known(y[-1]) else "ends not finite"
+    return Markup('<path class="line {}" d="{}"><title>seed {}: {}</title></path>').format(look.colour, path, seed, end)
+
+
+def _at(axis: Scale, x: float) -> str:
+    return f"{100 * min(max(float(position(axis, x)), 0.0), 1.0):.2f}%"
+
+
+def _path(spots: Sequence[tuple[float, float]]) -> str:
+    text = "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(spots))
+    return text + "h0" * (len(spots) == 1)  # a point is a line of no length with round ends
+
+
+def _floats(values: Sequence) -> np.ndarray:
+    return np.array([v if known(v) else np.nan for v in values], float)
+
+
+def _range(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scale:
+    # The first twentieth of a run may leave the frame where it would press the rest flat.
+    late = [v for x, y in runs for v in y[np.searchsorted(x, 0.05 * x[-1]) if len(x) else 0 :] if np.isfinite(v)]
+    every = [v for _, y in runs for v in y if np.isfinite(v)]
+    whole, part = scale(every), scale(late)
+    pressed = late and not whole.log and np.ptp(every) > 3 * np.ptp(late)
+    return part if pressed else whole
+
+
+def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if len(x) <= 2 * BINS:
+        return x, y
+    keep = {0, len(x) - 1}
+    for part in np.array_split(np.arange(len(x)), BINS):
+        ok = part[np.isfinite(y[part])]
+        keep |= {int(ok[np.argmin(y[ok])]), int(ok[np.argmax(y[ok])])} if len(ok) else {int(part[0])}
+    at = np.array(sorted(keep))
+    return x[at], y[at]

@@ -1,0 +1,252 @@
+"""`report.html`: what a comparison found, the answer first, as one file that needs no network."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+
+from jaxgen.report import charts, words
+from jaxgen.report.charts import Look
+from jaxgen.report.pictures import Grid, figures
+
+BASELINE = "baseline: "
+PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: the page stays under 5 MB
+COLOURS = {"vae": (0, 4, 6), "gan": (1, 5, 7), "hybrid": (2, 3)}  # by side, classes c0 to c7 of the style sheet
+SHAPES = ("circle", "square", "diamond", "triangle")
+PROTOCOL = {
+    "seconds_per_model": "Training time, per model and seed",
+    "rounds": "Rounds of training",
+    "seeds": "Seeds",
+    "batch_size": "Batch size",
+    "parameters": "Parameters",
+    "feature_space": "Feature space",
+    "total_seconds": "Whole comparison",
+    "device": "Device",
+    "versions": "Versions",
+}
+
+
+class Extras(NamedTuple):
+    """What the page shows beside the figures of `report.json`; every part may be left empty.
+
+    grids: pictures to look at together, samples first.
+    curves: {model: [{"seed": 0, "round": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
+      lists of one length; names of losses carry their unit.
+    metrics: {task: {metric: {"about": sentence, "unit": str, "headline": bool}}}, in the order of the page.
+    tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
+    """
+
+    grids: tuple[Grid, ...] = ()
+    curves: Mapping[str, Sequence[Mapping[str, Any]]] = {}
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}
+    tasks: Mapping[str, Mapping[str, str]] = {}
+
+
+def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
+    """Writes the page of `report`, the dict of `report.json`, to `path`.
+
+    Of `report["data"]` it reads name, kind, shape, splits ({name: examples}), classes, notes and digest; of
+    `report["protocol"]` the keys of `PROTOCOL`, `command` and `sides` ({model: "vae" | "gan" | "hybrid"}, for the
+    colours), and shows any other key under its own name. Every entry may be missing but `models` and `advice`. Figures
+    that are None or not finite are dashes, with the reason. The same input gives the same bytes.
+    """
+    Path(path).write_text(render(report, extras), encoding="utf-8")
+
+
+def render(report: Mapping[str, Any], extras: Extras) -> str:
+    """The page of `write_report` as text."""
+    models, protocol, data = report["models"], report.get("protocol", {}), report.get("data", {})
+    looks = _looks(models, protocol.get("sides", {}))
+    tasks = [_task(i, name, models, extras, looks) for i, name in enumerate(_task_names(models, extras))]
+    budget = _budget(report.get("budget", {}), models, extras, looks)
+    page = _template().render(
+        headline=words.headline(report["advice"]),
+        data=data,
+        about_data=_about_data(data),
+        trained=[name for name in models if not name.startswith(BASELINE)],
+        baselines=[name for name in models if name.startswith(BASELINE)],
+        protocol=protocol,
+        cards=[_card(entry, tasks, protocol.get("sides", {})) for entry in report["advice"]],
+        tasks=tasks,
+        grids=_grids(extras.grids, data.get("kind", "image"), looks),
+        training=_training(extras.curves, looks),
+        budget=budget,
+        unfinished=[row["sentence"] for group in budget for row in group["rows"] if row["improving"]],
+        measured=_measured(protocol),
+        density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
+        notes=report.get("notes", ()),
+    )
+    return page.rstrip() + "\n"
+
+
+def _template() -> jinja2.Template:
+    house = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    house.filters |= {"duration": words.duration, "listing": words.listing, "bare": _bare, "plain": _plain}
+    house.globals |= {"key": charts.key}
+    return house.from_string(files("jaxgen.report").joinpath("page.html").read_text(encoding="utf-8"))
+
+
+def _looks(models: Mapping, sides: Mapping[str, str]) -> dict[str, Look]:
+    looks, free = {}, list(range(8))
+    for name in models:
+        if name.startswith(BASELINE):
+            looks[name] = Look("c-base", "ring")
+            continue
+        wanted = [c for c in COLOURS.get(sides.get(name, ""), ()) if c in free] or free or [len(looks) % 8]
+        free = [c for c in free if c != wanted[0]]
+        looks[name] = Look(f"c{wanted[0]}", SHAPES[len(looks) % len(SHAPES)])
+    return looks
+
+
+def _task_names(models: Mapping, extras: Extras) -> list[str]:
+    there = dict.fromkeys(task for tasks in models.values() for task, metrics in tasks.items() if metrics)
+    return [t for t in extras.metrics if t in there] + [t for t in there if t not in extras.metrics]
+
+
+def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> dict:
+    about, said = extras.metrics.get(name, {}), extras.tasks.get(name, {})
+    there = dict.fromkeys(metric for tasks in models.values() for metric in tasks.get(name, {}))
+    order = [m for m in about if m in there] + [m for m in there if m not in about]
+    order.sort(key=lambda metric: not about.get(metric, {}).get("headline", False))
+    return {
+        "id": f"task-{i + 1}",
+        "title": said.get("title") or _plain(name).capitalize(),
+        "about": said.get("about", ""),
+        "setting": said.get("setting"),
+        "tables": [_table(name, metric, about.get(metric, {}), models, looks) for metric in order],
+    }
+
+
+def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mapping[str, Look]) -> dict:
+    cells = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
+    cells = dict(sorted(cells.items(), key=lambda item: item[0].startswith(BASELINE)))
+    ceilings = [cell["ceiling"] for cell in cells.values() if words.known(cell.get("ceiling"))]
+    ends = [end for cell in cells.values() for end in (*(words.interval(cell) or ()), cell.get("mean"))]
+    axis, places, standing = charts.scale([*ends, *ceilings]), words.places(cells.values()), words.standing(cells)
+    rows = [
+        {
+            "name": name,
+            "look": looks[name],
+            "mean": words.number(cell.get("mean"), places),
+            "range": words.bracket(cell, places),
+            "plot": charts.whisker(cell, axis, looks[name]),
+            "n": cell.get("n") or 0,
+            "failed": cell.get("failed") or 0,
+            "standing": standing.get(name),
+        }
+        for name, cell in cells.items()
+    ]
+    absent = [n for n, tasks in models.items() if task in tasks and n not in cells and not n.startswith(BASELINE)]
+    return {
+        "metric": _plain(metric),
+        "about": about.get("about", ""),
+        "unit": about.get("unit", ""),
+        "headline": about.get("headline", False),
+        "direction": words.direction(next(iter(cells.values())).get("higher_is_better")),
+        "ceiling": words.number(ceilings[0], places) if ceilings else None,
+        "rows": rows,
+        "log": axis.log,
+        "ruler": charts.ruler(axis),
+        "absent": absent,
+    }
+
+
+def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str]) -> dict:
+    task = next((t for t in tasks if t["setting"] == entry["setting"]), None)
+    table = task["tables"][0] if task and task["tables"][0]["headline"] else None
+    colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
+    return {**entry, "measured": entry["choose"] != "not measured", "task": task, "table": table, "colour": colour}
+
+
+def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[dict]:
+    grids = [grid for grid in grids if len(grid.pictures)]
+    most = PICTURES // max(1, sum(len(grid.pictures) for grid in grids))
+    return [{"title": g.title, "about": g.about, "figures": figures(g, kind, looks, most=most)} for g in grids]
+
+
+def _training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]) -> list[dict]:
+    runs = [run for seeds in curves.values() for run in seeds]
+    timed = bool(runs) and all(len(run.get("seconds", ())) == len(run["round"]) for run in runs)
+    along, unit = ("seconds", "training time (s)") if timed else ("round", "rounds")
+    far = max((run[along][-1] for run in runs if len(run[along])), default=None)
+    out = []
+    for model, seeds in curves.items():
+        drawn = []
+        for name in dict.fromkeys(name for run in seeds for name in run["losses"]):
+            ends = [run["losses"][name][-1] for run in seeds if run["losses"].get(name)]
+            finite = [end for end in ends if words.known(end)]
+            drawn.append(
+                {
+                    "name": name,
+                    "chart": charts.lines(seeds, name, looks[model], along=along, unit=unit, highest=far),
+                    "low": words.number(min(finite, default=None)),
+                    "high": words.number(max(finite, default=None)),
+                    "lost": len(ends) - len(finite),
+                }
+            )
+        if drawn:
+            out.append({"model": model, "look": looks[model], "seeds": len(seeds), "charts": drawn})
+    return out
+
+
+def _budget(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> list[dict]:
+    groups = []
+    for task in _task_names(models, extras):
+        title = extras.tasks.get(task, {}).get("title") or _plain(task).capitalize()
+        there = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
+        for metric in dict.fromkeys(entry["metric"] for entry in there.values()):
+            entries = {model: entry for model, entry in there.items() if entry["metric"] == metric}
+            rows = [_course(model, entry, title, looks[model]) for model, entry in entries.items()]
+            groups.append({"title": title, "metric": _plain(metric), "rows": rows})
+    return groups
+
+
+def _course(model: str, entry: Mapping, title: str, look: Look) -> dict:
+    at, metric = [entry["at"].get(share) for share in ("25", "50", "100")], _plain(entry["metric"])
+    texts = [words.number(value) for value in at]
+    return {
+        "model": model,
+        "look": look,
+        "at": texts,
+        "improving": bool(entry["still_improving"]),
+        "spark": charts.spark(at, look, f"{model}, {metric}: {', '.join(texts)}"),
+        "sentence": f"{model} was still improving on “{title}” when its time ran out "
+        f"({metric} {texts[0]}, {texts[1]}, {texts[2]} at 25, 50 and 100 % of it).",
+    }
+
+
+def _measured(protocol: Mapping) -> list[tuple[str, Any]]:
+    keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
+    out = []
+    for name in (k for k in keys if k not in ("command", "sides")):
+        value = protocol[name]
+        if name in ("seconds_per_model", "total_seconds"):
+            text = words.duration(value)
+        elif isinstance(value, Mapping):
+            text = Markup("<br>").join(f"{inner}: {words.plain(it)}" for inner, it in value.items())
+        else:
+            text = words.plain(value)
+        out.append((PROTOCOL.get(name) or _plain(name).capitalize(), text))
+    return out
+
+
+def _about_data(data: Mapping) -> str:
+    shape = list(data.get("shape", ()))
+    examples = sum(data.get("splits", {}).values())
+    kinds = {
+        "image": f"images of {' × '.join(map(str, shape[:2]))} pixels{' in colour' if shape[2:] == [3] else ''}",
+        "points": "points in the plane",
+        "table": f"rows of {shape[0] if shape else '?'} columns",
+    }
+    return f"{examples:,} {kinds.get(data.get('kind', ''), 'examples')}" if examples else ""
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(BASELINE)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,192 @@
+"""What a report says in words: the headline, numbers with as many digits as they deserve, who stands best."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeGuard
+
+DASH = "–"
+NAMES = {"vae": "the VAE", "gan": "the GAN"}
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def known(x: Any) -> TypeGuard[float]:
+    """Whether `x` is a number that is finite.
+
+    >>> known(0.5), known(None), known(float("nan"))
+    (True, False, False)
+    """
+    return x is not None and math.isfinite(x)
+
+
+def interval(cell: Mapping) -> tuple[float, float] | None:
+    """The 95 % interval of a figure, or None where it has none."""
+    ends = cell.get("ci95")
+    if not ends or len(ends) != 2 or not all(map(known, ends)):
+        return None
+    return float(ends[0]), float(ends[1])
+
+
+def places(cells: Iterable[Mapping]) -> int | None:
+    """Decimal places for figures that stand in one table: the narrowest interval shows its width in 3 to 29 steps.
+
+    At most one place more than the widest interval deserves. None where no interval has a width: three digits each.
+
+    >>> places([{"ci95": [0.92, 0.96]}, {"ci95": [0.5, 0.5]}]), places([{"ci95": None}])
+    (2, None)
+    """
+    ends = [interval(cell) for cell in cells]
+    widths = [high - low for low, high in filter(None, ends) if high > low]
+    if not widths:
+        return None
+    fine, coarse = (-math.floor(math.log10(width / 3)) for width in (min(widths), max(widths)))
+    return max(0, min(fine, coarse + 1))
+
+
+def number(x: float | None, decimals: int | None = None) -> str:
+    """`x` as a reader wants it: a dash where it is not known, a true minus, three digits where none are asked for.
+
+    >>> number(0.94118, 3), number(-1234.5, 0), number(2.204), number(3.1e-7), number(float("nan"))
+    ('0.941', '−1,234', '2.20', '3.10×10⁻⁷', '–')
+    """
+    if not known(x):
+        return DASH
+    x = float(x) + 0.0
+    power = math.floor(math.log10(abs(x))) if x else 0
+    if power < -5 or power > 8:
+        digits = 2 if decimals is None else min(max(power + decimals, 0), 4)
+        head, _, tail = f"{x:.{digits}e}".partition("e")
+        return f"{head.replace('-', '−')}×10{str(int(tail)).translate(RAISED)}"
+    text = f"{x:,.{max(0, 2 - power) if decimals is None else decimals}f}"
+    return text.replace("-", "−") if any(digit in "123456789" for digit in text) else text.lstrip("-")
+
+
+def bracket(cell: Mapping, decimals: int | None) -> str:
+    """The interval of a figure as text, or why there is none."""
+    ends = interval(cell)
+    if ends and ends[0] < ends[1]:
+        return "\u00a0to\u00a0".join(number(end, decimals) for end in ends)
+    if not known(cell.get("mean")):
+        return missing(cell)
+    if cell.get("n") == 1:
+        return "one run"
+    return "alike for all seeds" if ends else "no interval"
+
+
+def missing(cell: Mapping) -> str:
+    """Why a figure is a dash.
+
+    >>> missing({"mean": None, "n": 0, "failed": 5}), missing({"mean": None, "n": 0})
+    ('all 5 seeds failed', 'not measured')
+    """
+    failed, n = cell.get("failed") or 0, cell.get("n") or 0
+    if n == 0:
+        return f"all {failed} seeds failed" if failed > 1 else "the seed failed" if failed else "not measured"
+    return "not a finite number"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in words.
+
+    >>> duration(6), duration(161.2), duration(7322)
+    ('6 s', '2 min 41 s', '2 h 2 min')
+    """
+    if not known(seconds):
+        return DASH
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Names as a sentence lists them.
+
+    >>> listing(["a", "b", "c"])
+    'a, b and c'
+    """
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
+
+
+def plain(value: Any) -> str:
+    """Any plain value on one line.
+
+    >>> plain({"encoder": 90656, "rate": 2e-4}), plain([0, 1]), plain(None)
+    ('encoder 90,656, rate 0.0002', '0, 1', '–')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value)) or DASH
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return DASH if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
+
+
+def headline(advice: Sequence[Mapping]) -> str:
+    """The answer as one sentence, of the settings that were measured.
+
+    >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
+    'Choose the GAN for image synthesis; either will do for style transfer.'
+    """
+    by: dict[str, list[str]] = {}
+    for entry in advice:
+        by.setdefault(entry["choose"], []).append(entry["setting"])
+    sides = [f"{NAMES[side]} for {listing(settings)}" for side, settings in by.items() if side in NAMES]
+    clauses = [f"choose {' and '.join(sides)}"] if sides else []
+    if "either" in by:
+        clauses.append(f"either will do for {listing(by['either'])}")
+    if "neither" in by:
+        clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
+    text = "; ".join(clauses) or "nothing was measured that decides between them"
+    return text[0].upper() + text[1:] + "."
+
+
+def direction(higher_is_better: bool | None) -> str:
+    """Which way is better, in words and as an arrow."""
+    if higher_is_better is None:
+        return "↔ neither end is better"
+    return "↑ higher is better" if higher_is_better else "↓ lower is better"
+
+
+class Standing(NamedTuple):
+    """Words beside a figure, and whether it is the best by its interval."""
+
+    words: str
+    best: bool
+
+
+def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
+    """Who is best in one metric, read from the intervals.
+
+    `best` where the interval overlaps no other; `among the best` for all that overlap the one of the best mean. A
+    figure whose interval lies wholly beyond the ceiling is not better than the ceiling: it is called that, and then
+    nobody is best. No direction, fewer than two figures or a best one without an interval: nothing is said.
+
+    >>> a, b = {"mean": 1.0, "ci95": [0.9, 1.1]}, {"mean": 2.0, "ci95": [1.9, 2.1]}
+    >>> standing({name: {**cell, "higher_is_better": True, "ceiling": None} for name, cell in dict(a=a, b=b).items()})
+    {'b': Standing(words='best', best=True)}
+    """
+    ranked = {name: cell for name, cell in cells.items() if known(cell.get("mean"))}
+    ways = {cell.get("higher_is_better") for cell in ranked.values()}
+    if len(ranked) < 2 or len(ways) != 1 or None in ways:
+        return {}
+    sign = 1 if ways.pop() else -1
+    spans = {}
+    for name, cell in ranked.items():
+        ends = interval(cell)
+        spans[name] = ends and tuple(sorted(sign * end for end in ends))
+    beyond = [
+        name
+        for name, cell in ranked.items()
+        if spans[name] and known(cell.get("ceiling")) and spans[name][0] > sign * cell["ceiling"]
+    ]
+    if beyond:
+        return {name: Standing("beyond ceiling", False) for name in beyond}
+    best = max(ranked, key=lambda name: sign * ranked[name]["mean"])
+    if not spans[best]:
+        return {}
+    near = [name for name in ranked if name != best and (not spans[name] or spans[name][1] >= spans[best][0])]
+    if not near:
+        return {best: Standing("best", True)}
+    return {name: Standing("among the best", False) for name in ranked if name == best or name in near}

@@ -1,0 +1,122 @@
+import re
+
+import numpy as np
+import pytest
+
+from jaxgen.report.charts import Look, Scale, lines, position, scale, scatter, spark, tick_words, ticks, whisker
+from jaxgen.report.pictures import layout
+
+LOOK = Look("c0", "circle")
+
+
+def spots(path: str) -> np.ndarray:
+    return np.array([[float(x) for x in p.split()] for p in re.findall(r"[ML](-?[\d.]+ -?[\d.]+)", path)])
+
+
+def strokes(svg: str) -> list[str]:
+    return re.findall(r'<path class="line c0" d="([^"]*)"', svg)
+
+
+@pytest.mark.parametrize(
+    "low, high", [(0, 1), (-3.2, 4.1), (1e-6, 3e-6), (0.1, 7e5), (99.9, 100.1), (0.03, 2), (5, 9e9)]
+)
+def test_ticks_are_few_round_and_inside(low, high):
+    # Kills: ticks outside the axis; 0.30000000000000004; two labels alike.
+    axis = scale([low, high])
+    at = ticks(axis)
+    assert 1 <= len(at) <= 4 and all(axis.low <= t <= axis.high for t in at)
+    words = tick_words(axis, at)
+    assert len(set(words)) == len(at) and all(len(word) <= 12 for word in words)
+    np.testing.assert_allclose([float(f"{t:.3g}") for t in at], at, rtol=1e-3 if high - low > 1 else 1e-2)
+
+
+def test_scale_and_position():
+    # Kills: base 10 for one end and e for the other; a logarithm of what is not positive; NaN in an axis.
+    assert not scale([-1, 1000]).log and not scale([0, 1000]).log and scale([1, 31]).log and not scale([1, 29]).log
+    assert scale([]) == scale([0, 1]) == scale([np.nan, 0, 1, None])
+    np.testing.assert_allclose(position(Scale(1, 100, True), [1, 10, 100]), [0, 0.5, 1], atol=1e-12)
+    np.testing.assert_allclose(position(Scale(-1, 3, False), [-1, 1, 3, 5]), [0, 0.5, 1, 1.5])
+    same = scale([0.983, 0.983])
+    assert same.low < 0.983 < same.high
+
+
+def test_whisker_stands_where_its_numbers_are():
+    # Kills: low and high exchanged with the mean; the ceiling at the mean; a dot for a figure that is not known.
+    cell = {"mean": 2.0, "ci95": [1.0, 4.0], "ceiling": 5.0}
+    svg = str(whisker(cell, Scale(0, 10, False), LOOK))
+    assert re.search(r'class="span c0" x1="10.00%" x2="40.00%"', svg)
+    assert re.search(r'class="ceiling" x1="50.00%"', svg) and re.search(r'<svg x="20.00%"', svg)
+    empty = str(whisker({"mean": None, "ci95": None, "ceiling": None}, Scale(0, 10, False), LOOK))
+    assert "mark" not in empty and "span" not in empty and "ceiling" not in empty
+
+
+def curve(seed, values):
+    n = len(values)
+    return {
+        "seed": seed,
+        "round": list(range(1, n + 1)),
+        "seconds": list(np.arange(1, n + 1) / n),
+        "losses": {"a": values},
+    }
+
+
+def test_a_line_a_seed_with_gaps():
+    # Kills: lines of two seeds joined; a bridge over what is not finite; y turned down.
+    svg = lines([curve(0, [1.0, 2, 3]), curve(7, [3.0, float("nan"), 1])], "a", LOOK, along="round", unit="rounds")
+    first, second = strokes(svg)
+    assert first.count("M") == 1 and second.count("M") == 2
+    seen = spots(first)
+    assert (np.diff(seen[:, 0]) > 0).all() and (np.diff(seen[:, 1]) < 0).all()
+    np.testing.assert_allclose(seen[:, 0], 346 * np.array([1, 2, 3]) / 3, atol=0.06)
+    assert "seed 7: ends at 1.00" in svg and ">rounds<" in svg and 'aria-label="a, 2 seeds, against rounds"' in svg
+
+
+def test_thinning_keeps_the_peaks():
+    # Kills: every k-th point (a spike of one round vanishes); a thinned line that loses its ends.
+    values = np.sin(np.arange(5000) / 300)
+    values[2718] = 4.0
+    svg = lines([curve(0, values.tolist())], "a", LOOK, along="seconds", unit="s")
+    seen = spots(strokes(svg)[0])
+    assert len(seen) <= 160
+    peak = seen[np.argmin(seen[:, 1])]
+    np.testing.assert_allclose(peak[0], 346 * 2719 / 5000, atol=0.06)
+    np.testing.assert_allclose(seen[[0, -1], 0], [346 / 5000, 346], atol=0.06)
+
+
+def test_a_wild_start_leaves_the_frame_and_nothing_else_does():
+    # Kills: the range of the first rounds for the whole picture; a clipped line that looks like a plateau.
+    wild = [500.0, 90.0] + [20 + np.sin(i) for i in range(198)]
+    seen = spots(strokes(lines([curve(0, wild)], "a", LOOK, along="round", unit="rounds"))[0])
+    assert seen[0, 1] < 0 and (seen[30:, 1] >= 0).all() and (seen[30:, 1] <= 180).all()
+    assert np.ptp(seen[30:, 1]) > 100
+    tame = [30.0, 25.0] + [20 + 8 * np.sin(i) for i in range(198)]
+    seen = spots(strokes(lines([curve(0, tame)], "a", LOOK, along="round", unit="rounds"))[0])
+    assert (seen[:, 1] >= 0).all()
+
+
+def test_curves_that_hold_nothing():
+    # Kills: a maximum over nothing.
+    for values in ([], [float("nan")] * 3, [1.0]):
+        svg = lines([curve(0, values)], "a", LOOK, along="round", unit="rounds")
+        assert "nan" not in svg.replace("finite", "")
+    assert "nan" not in spark([None, None, None], LOOK, "none")
+
+
+def test_scatter_is_equal_on_both_axes_and_says_what_it_lost():
+    # Kills: axes stretched apart; y turned down; points outside drawn at the edge.
+    like = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 0.5]])
+    svg = str(scatter(np.array([[0.0, 0.25], [0.6, 0.85], [9.0, 9.0], [np.inf, 0]]), like, LOOK, "a"))
+    (made,) = re.findall(r'class="dots c0" d="([^"]*)"', svg)
+    seen = spots(made.replace("h0", " "))
+    np.testing.assert_allclose(seen[0], [165, 135], atol=0.06)
+    np.testing.assert_allclose(seen[1] - seen[0], [135 * 0.6 / 1.2, -135 * 0.6 / 1.2], atol=0.11)
+    assert len(seen) == 2 and "2 outside the frame" in svg
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (10, 7), (16, 16), (28, 28), (32, 32), (64, 64), (64, 8), (8, 64)])
+def test_pictures_fit_a_phone_at_a_whole_zoom(shape):
+    # Kills: a picture wider than 320; rows and columns exchanged.
+    zoom, columns, rows = layout(shape)
+    gap = max(1, max(shape) // 16)
+    height, width = ((n * (side + gap) - gap) * zoom for n, side in ((rows, shape[0]), (columns, shape[1])))
+    assert width <= 320 and height <= 320 and columns >= 4 and rows >= 4 and zoom >= 1

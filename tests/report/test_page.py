@@ -1,0 +1,348 @@
+import copy
+import json
+import re
+from html.parser import HTMLParser
+
+import made_up
+import numpy as np
+import pytest
+
+from jaxgen.report import Extras, Grid, render, write_report
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: what is opened is closed, in order."""
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.open, self.seen, self.texts, self.tables, self.headings = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), f"twice the same attribute on {tag}"
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append({"caption": "", "rows": []})
+        if tag == "tr":
+            self.tables[-1]["rows"].append([])
+        if tag in ("td", "th"):
+            self.tables[-1]["rows"][-1].append("")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append([tag, ""])
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, text):
+        if "style" in self.open:
+            return
+        self.texts.append(text)
+        if "caption" in self.open:
+            self.tables[-1]["caption"] += text
+        elif {"td", "th"} & set(self.open) and "svg" not in self.open:
+            self.tables[-1]["rows"][-1][-1] += text + " "
+        if self.headings and self.headings[-1][0] in self.open:
+            self.headings[-1][1] += text
+
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def attributes(self, name):
+        return [attrs[name] for _, attrs in self.seen if name in attrs]
+
+    def row(self, caption, model):
+        (row,) = [r for r in self.table(caption)["rows"] if r[0].strip().startswith(model)]
+        return row
+
+    def table(self, caption):
+        (table,) = [t for t in self.tables if re.match(re.escape(caption) + r"\s+[(↑↓↔]", t["caption"].strip())]
+        return table
+
+
+def numbers(text: str) -> list[float]:
+    return [float(t.replace("−", "-").replace(",", "")) for t in re.findall(r"−?[\d,]*\.?\d+", text)]
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render(made_up.report(), made_up.extras())
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_one_file_without_network_and_small(html, page, tmp_path):
+    # Kills: a web font, a script or a style sheet from elsewhere; an image that is not inside.
+    assert "http" not in html and "url(" not in html and "@import" not in html
+    tags = {tag for tag, _ in page.seen}
+    assert not tags & {"script", "link", "iframe", "object", "embed"}
+    assert page.attributes("src") and all(src.startswith("data:image/png;base64,") for src in page.attributes("src"))
+    write_report(tmp_path / "report.html", made_up.report(), made_up.extras())
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    assert len(html.encode()) < 400_000
+
+
+def test_stays_under_five_megabytes_with_pictures_that_do_not_compress():
+    # Kills: a share of bytes for each picture that ignores how many there are.
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), np.uint8)
+    report = made_up.report()
+    report["data"] |= {"shape": [64, 64, 3]}
+    grids = tuple(Grid(f"Group {i}", "", {f"m{j}": noise for j in range(9)}, columns=9) for i in range(3))
+    html = render(report, Extras(grids))
+    assert len(html.encode()) < 5_000_000
+    assert html.count("<img") == 27
+
+
+def test_structure(page):
+    # Kills: an id used twice; a link into nothing; a table without caption or scope; an image without words; a skipped
+    # level of headings.
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    assert {href[1:] for href in page.attributes("href")} <= set(ids)
+    assert all(href.startswith("#") for href in page.attributes("href"))
+    assert all(table["caption"].strip() for table in page.tables) and len(page.tables) == 14
+    assert all("scope" in attrs for tag, attrs in page.seen if tag == "th")
+    assert all(attrs.get("alt") for tag, attrs in page.seen if tag == "img")
+    for tag, attrs in page.seen:
+        if attrs.get("role") == "img":
+            assert tag == "svg" and attrs["aria-label"]
+    levels = [int(tag[1]) for tag, _ in page.headings]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_answer_comes_first(page):
+    # Kills: another order of the sections; a headline that is not the advice's.
+    assert page.headings[0][1] == (
+        "Choose the GAN for image synthesis and representation learning; neither for anomaly detection, where a "
+        "simple baseline does better."
+    )
+    text = page.text()
+    order = ["Choose the GAN", "Not finished.", "Look for yourself", "The figures, task by task", "With less time"]
+    order += ["How it was measured", "Run it again", "jaxgen compare --repeat runs/compare-1", "Limits", "not FID"]
+    assert sorted(order, key=lambda words: text.rindex(words)) == order
+
+
+def test_every_figure_is_there(page):
+    # Kills: a metric or a model left out; interval and mean exchanged; digits cut off; the ceiling of another metric.
+    count = 0
+    for model, tasks in made_up.report()["models"].items():
+        for metrics in tasks.values():
+            for metric, cell in metrics.items():
+                row = page.row(metric, model.removeprefix("baseline: "))
+                count += 1
+                assert row[-1].split()[0] == str(cell["n"])
+                assert (f"{cell['failed']} failed" in row[-1]) == bool(cell["failed"])
+                if cell["mean"] is None or np.isnan(cell["mean"]):
+                    assert row[1].strip().startswith("–")
+                    continue
+                low, high = cell["ci95"]
+                seen = numbers(row[1])
+                expected = [cell["mean"], low, high] if high > low else [cell["mean"]]
+                np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=0.17 * (high - low))
+                if cell["ceiling"] is None:
+                    assert "ceiling" not in page.table(metric)["rows"][-1][0]
+                else:
+                    (ceiling,) = numbers(page.table(metric)["rows"][-1][0])
+                    np.testing.assert_allclose(ceiling, cell["ceiling"], atol=0.17 * (high - low))
+    assert count == 33
+
+
+def test_budget_and_protocol_are_there(page):
+    # Kills: shares in another order; a model that is unfinished and not said to be; a key of the protocol dropped.
+    text = page.text()
+    rows = [row for table in page.tables if "25, 50 and 100" in table["caption"] for row in table["rows"]]
+    budget = made_up.report()["budget"]
+    for model, tasks in budget.items():
+        for entry in tasks.values():
+            at = [entry["at"][share] for share in ("25", "50", "100")]
+            (row,) = [r for r in rows if r[0].strip() == model and f"{at[2]:.3g}"[:4] in r[3]]
+            for value, seen in zip(at, row[1:4], strict=True):
+                if value is None:
+                    assert seen.strip() == "–"
+                else:
+                    np.testing.assert_allclose(numbers(seen), [value], rtol=5e-3)
+            assert ("still improving" in row[4]) == entry["still_improving"]
+    assert text.count("r3gan was still improving on “Make new examples” when its time ran out") == 2
+    for words in (
+        "90,656",
+        "82,689",
+        "4,512",
+        "1,318",
+        "2 min 41 s",
+        "cpu, 2 cores",
+        "0.10.2",
+        "97.8 %",
+        "Batch size 128",
+        "seed 6 s",
+    ):
+        assert words in text, words
+    for note in (*made_up.report()["notes"], *made_up.report()["data"]["notes"]):
+        assert note in text
+
+
+def test_all_six_settings_and_those_not_measured_are_quiet(html, page):
+    # Kills: settings without a measurement left out, or shown like the others.
+    text = page.text()
+    cards = re.findall(r'<li class="card ([^"]*)">\s*<h3>([^<]*)</h3>', html)
+    advice = made_up.report()["advice"]
+    assert sorted(name for _, name in cards) == sorted(entry["setting"] for entry in advice)
+    assert {name for kind, name in cards if kind == "quiet"} == {
+        entry["setting"] for entry in advice if entry["choose"] == "not measured"
+    }
+    assert all(entry["because"] in text for entry in advice)
+    assert text.count("Not measured") == 3
+
+
+def test_names_are_text_and_nothing_else():
+    # Kills: autoescape off; Markup around a name; a name in an attribute without quoting.
+    nasty = 'é <b onclick="x">&amp; \'q\' " </script>'
+    swap = {"vae": nasty, "frechet distance": nasty + "2", "digits": nasty + "3", "loss (nats)": nasty + "4"}
+    swap |= {"3 examples of the test split also stand in the training split.": nasty + "5"}
+    swap |= {"cpu, 2 cores": nasty + "6", "image synthesis": nasty + "7", "Make new examples": nasty + "8"}
+    swap |= {
+        "jaxgen compare --repeat runs/compare-1": nasty + "9",
+        "Samples": nasty + "10",
+        "pixel values": nasty + "11",
+    }
+
+    swap |= {note: nasty + str(12 + i) for i, note in enumerate(made_up.report()["notes"])}
+
+    def exchange(x):
+        if isinstance(x, dict):
+            return {swap.get(k, k): exchange(v) for k, v in x.items()}
+        if isinstance(x, list):
+            return [exchange(v) for v in x]
+        return swap.get(x, x) if isinstance(x, str) else x
+
+    extras = made_up.extras()
+    grids = tuple(
+        Grid(swap.get(g.title, g.title), g.about, {swap.get(k, k): v for k, v in g.pictures.items()}, g.columns)
+        for g in extras.grids
+    )
+    report = exchange(made_up.report())
+    report["protocol"]["sides"] = {nasty: "vae", "r3gan": "gan"}
+    html = render(report, Extras(grids, *map(exchange, extras[1:])))
+    page = Page(html)
+    assert not any("onclick" in attrs for _, attrs in page.seen)
+    assert "<b onclick" not in html and "</script" not in html
+    whole = " ".join(page.texts) + " ".join(page.attributes("aria-label"))
+    for name in swap.values():
+        assert name in whole, name
+
+
+def test_what_is_not_a_number_is_a_dash_with_its_reason(page):
+    # Kills: f"{nan}" on the page or in an SVG; a dash that does not say why.
+    everything = [*page.texts, *(str(v) for _, attrs in page.seen for k, v in attrs.items() if k != "src")]
+    assert not any(re.search(r"\b(nan|NaN|inf|Infinity|None)\b", text) for text in everything)
+    assert "not a finite number" in " ".join(page.row("active latents", "r3gan"))
+    assert "all 5 seeds failed" in " ".join(page.row("accuracy at 20 labels per class", "a random network"))
+
+
+def test_missing_parts_leave_no_hole():
+    # Kills: headings over nothing; a table for a metric nobody has; a crash where an entry is not there.
+    report = made_up.report()
+    for tasks in report["models"].values():
+        tasks.pop("detect_anomalies", None)
+    page = Page(render(report, made_up.extras()))
+    assert "Find anomalies" not in page.text() and "AUROC" not in [t["caption"] for t in page.tables]
+    assert len(page.tables) == 12
+
+    bare = Page(render({"models": {}, "advice": []}, Extras()))
+    assert [words for _, words in bare.headings if words][1:] == ["Setting by setting", "How it was measured", "Limits"]
+    report = {key: made_up.report()[key] for key in ("models", "advice")}
+    page = Page(render(report, Extras()))
+    assert len(page.tables) == 13 and "Detect anomalies" in page.text()
+
+
+def test_every_number_may_be_missing():
+    # Kills: a scale over nothing; a division by a width of zero.
+    report = made_up.report()
+    for tasks in report["models"].values():
+        for metrics in tasks.values():
+            for cell in metrics.values():
+                cell.update(mean=None, ci95=None, ceiling=None, n=0, failed=0)
+    for tasks in report["budget"].values():
+        for entry in tasks.values():
+            entry["at"] = {"25": None, "50": None, "100": float("nan")}
+    text = Page(render(report, made_up.extras())).text()
+    assert text.count("not measured") >= 33 and "nan" not in text
+
+
+@pytest.mark.parametrize("kind, shape", [("points", (50, 2)), ("table", (60, 30)), ("table", (9, 400))])
+def test_points_and_tables(kind, shape):
+    # Kills: points drawn as images; a heat-map wider than a phone.
+    rng = np.random.default_rng(0)
+    cloud = {name: rng.normal(size=shape).astype(np.float32) for name in ("real data", "vae", "r3gan")}
+    cloud["vae"][0] = np.nan
+    report = made_up.report()
+    report["data"] |= {"kind": kind, "shape": list(shape[1:])}
+    page = Page(render(report, Extras((Grid("Samples", "", cloud),))))
+    scatters = [attrs for tag, attrs in page.seen if attrs.get("class") == "scatter"]
+    assert len(scatters) == (3 if kind == "points" else 0)
+    widths = [int(attrs["width"]) for tag, attrs in page.seen if tag == "img"]
+    assert len(widths) == (0 if kind == "points" else 3) and all(width <= max(320, shape[1]) for width in widths)
+    if kind == "points":
+        assert "1 outside the frame" in scatters[1]["aria-label"]
+
+
+def test_same_input_same_bytes_and_input_untouched(html):
+    # Kills: a time stamp; the order of a set; a report that is written to.
+    report, extras = made_up.report(), made_up.extras()
+    before = json.dumps(report, sort_keys=True)
+    assert render(report, extras) == html
+    assert json.dumps(report, sort_keys=True) == before
+    assert render(copy.deepcopy(json.loads(json.dumps(report))), extras) == html
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def test_contrast_in_both_themes(html):
+    # Kills: a grey that pleases and cannot be read (WCAG AA: 4.5 for text and, here, for every mark).
+    themes = [
+        dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root {(.*?)}", html, re.S)
+    ]
+    light, dark = themes[0], themes[1]
+    assert set(light) == set(dark) and len(light) >= 18
+    for theme in (light, dark):
+        pairs = [
+            (ink, "paper") for ink in ("ink", "soft", "link", "warn", "base", "real", *(f"c{i}" for i in range(8)))
+        ]
+        for ink, paper in [*pairs, ("ink", "code"), ("ink", "warn-paper"), ("warn", "warn-paper")]:
+            high, low = sorted((luminance(theme[ink]), luminance(theme[paper])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
+
+
+def test_models_differ_by_shape_too_and_keep_their_look():
+    # Kills: colour as the only difference; one colour for two models; a colour that changes with the section.
+    report = made_up.report()
+    cells = report["models"]["vae"]
+    for name in ("beta_vae", "wgan_gp", "aae"):
+        report["models"][name] = cells
+    report["protocol"]["sides"] |= {"beta_vae": "vae", "wgan_gp": "gan", "aae": "hybrid"}
+    html = render(report, made_up.extras())
+    looks = {}
+    for colour, mark, name in re.findall(
+        r'<svg class="key"[^>]*><svg x="50%" y="50%" class="mark (\S+) (\S+)">.*?</svg></svg>([^<]+)<', html
+    ):
+        looks.setdefault(name.strip(), set()).add((colour, mark))
+    assert looks["vae"] == {("c0", "circle")} and looks["r3gan"] == {("c1", "square")}
+    assert looks["beta_vae"] == {("c4", next(iter(looks["beta_vae"]))[1])}
+    trained = [looks[name] for name in ("vae", "r3gan", "beta_vae", "wgan_gp", "aae")]
+    assert all(len(look) == 1 for look in trained) and len({next(iter(look))[0] for look in trained}) == 5
+    assert looks["PCA of 16"] == {("c-base", "ring")}

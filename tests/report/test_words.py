@@ -1,0 +1,107 @@
+import math
+
+import pytest
+
+from jaxgen.report.words import Standing, bracket, direction, duration, headline, missing, number, places, standing
+
+
+def cell(mean, low, high, *, up=True, ceiling=None):
+    return {"mean": mean, "ci95": [low, high], "higher_is_better": up, "ceiling": ceiling, "n": 5, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    "x, decimals, text",
+    [
+        (0.94118, 3, "0.941"),
+        (0.94118, None, "0.941"),
+        (1234.5, None, "1,234"),
+        (-0.0004, 2, "0.00"),
+        (-3.14159, 2, "−3.14"),
+        (0, None, "0.00"),
+        (3.1e-7, None, "3.10×10⁻⁷"),
+        (-2.5e12, None, "−2.50×10¹²"),
+        (None, 2, "–"),
+        (math.inf, None, "–"),
+        (math.nan, 1, "–"),
+    ],
+)
+def test_number(x, decimals, text):
+    # Kills: a hyphen for a minus; minus zero; NaN as text; digits by decimals alone for large and tiny numbers.
+    assert number(x, decimals) == text
+
+
+@pytest.mark.parametrize(
+    "intervals, expected",
+    [([(0.973, 0.981)], 3), ([(0.92, 0.96)], 2), ([(2.0, 2.4)], 1), ([(100.0, 180.0)], 0), ([(1, 1)], None)],
+)
+def test_places_follow_the_interval(intervals, expected):
+    # Kills: places of the mean instead of the interval's; negative places; log of zero.
+    assert places([{"ci95": list(ends)} for ends in intervals]) == expected
+
+
+def test_places_of_a_narrow_beside_a_wide_interval():
+    # Kills: the narrowest deciding alone (5 decimals behind an interval of .4).
+    assert places([{"ci95": [0.5, 0.50004]}, {"ci95": [0.2, 0.6]}, {"ci95": None}, {"ci95": [None, 1]}]) == 2
+
+
+def test_headline():
+    # Kills: settings not measured in the sentence; sides exchanged; an empty sentence.
+    def entry(setting, choose):
+        return {"setting": setting, "choose": choose}
+
+    assert headline([entry("a", "not measured")]) == "Nothing was measured that decides between them."
+    assert headline([]) == "Nothing was measured that decides between them."
+    assert headline([entry("a", "neither")]) == "Neither for a, where a simple baseline does better."
+    mixed = [entry("a", "vae"), entry("b", "either"), entry("c", "gan"), entry("d", "vae"), entry("e", "not measured")]
+    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; either will do for b."
+
+
+def test_best_only_where_the_interval_is_clear():
+    # Kills: the best mean called best in spite of overlap; direction ignored.
+    clear = {"a": cell(0.9, 0.89, 0.91), "b": cell(0.8, 0.78, 0.82), "c": cell(0.7, 0.6, 0.8)}
+    assert standing(clear) == {"a": Standing("best", True)}
+    down = {name: {**c, "higher_is_better": False} for name, c in clear.items()}
+    assert set(standing(down)) == {"b", "c"} and not any(s.best for s in standing(down).values())
+    touching = {"a": cell(0.9, 0.85, 0.95), "b": cell(0.86, 0.82, 0.90), "c": cell(0.7, 0.6, 0.8)}
+    assert standing(touching) == {name: Standing("among the best", False) for name in "ab"}
+
+
+def test_beyond_the_ceiling_nobody_is_best():
+    # Kills: a density of 1.77 above a ceiling of 1.03 called best; a ceiling read upside down for distances.
+    density = {"vae": cell(1.77, 1.72, 1.82, ceiling=1.03), "gan": cell(0.68, 0.64, 0.73, ceiling=1.03)}
+    assert standing(density) == {"vae": Standing("beyond ceiling", False)}
+    distance = {"a": cell(0.2, 0.1, 0.3, up=False, ceiling=0.38), "b": cell(0.6, 0.5, 0.7, up=False, ceiling=0.38)}
+    assert standing(distance) == {"a": Standing("beyond ceiling", False)}
+    above = {name: {**c, "ceiling": 0.05} for name, c in distance.items()}
+    assert standing(above) == {"a": Standing("best", True)}
+
+
+def test_nothing_is_said_without_grounds():
+    # Kills: a best one among one; a best one where no direction is better, or without an interval.
+    one = {"a": cell(0.9, 0.89, 0.91)}
+    assert standing(one) == {}
+    assert standing({**one, "b": {"mean": None, "ci95": None, "higher_is_better": True, "n": 0}}) == {}
+    assert standing({name: cell(x, x - 0.1, x + 0.1, up=None) for name, x in (("a", 1), ("b", 2))}) == {}
+    assert standing({**one, "b": {**cell(2.0, 0, 0), "ci95": None}}) == {}
+    unsure = {**one, "b": {**cell(0.5, 0, 0), "ci95": None}}
+    assert standing(unsure) == {name: Standing("among the best", False) for name in "ab"}
+
+
+def test_reasons():
+    # Kills: one reason for all.
+    assert (
+        missing({"n": 0, "failed": 5}) == "all 5 seeds failed" and missing({"n": 0, "failed": 1}) == "the seed failed"
+    )
+    assert missing({"mean": None}) == "not measured" and missing({"n": 3}) == "not a finite number"
+    assert bracket({"mean": 1.0, "ci95": None, "n": 1}, 2) == "one run"
+    assert bracket({"mean": 1.0, "ci95": [1.0, 1.0], "n": 5}, 2) == "alike for all seeds"
+    assert bracket({"mean": 1.0, "ci95": [-0.5, 2.5], "n": 5}, 1).split() == ["−0.5", "to", "2.5"]
+    assert len({direction(way) for way in (True, False, None)}) == 3
+    assert "higher" in direction(True) and "lower" in direction(False)
+
+
+def test_duration():
+    # Kills: minutes without their seconds; 90 s as 1 min.
+    assert [duration(s) for s in (0.25, 6.0, 89, 90, 161.4, 7200, None)] == [
+        "0.25 s", "6 s", "89 s", "1 min 30 s", "2 min 41 s", "2 h 0 min", "–",
+    ]  # fmt: skip
