@@ -1,0 +1,156 @@
+"""From figures to advice: intervals over seeds, and what they allow one to say. Pure functions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+SETTINGS = {
+    "image synthesis": "synthesise",
+    "style transfer": None,
+    "super-resolution": None,
+    "anomaly detection": "detect anomalies",
+    "representation learning": "represent",
+    "semantic manipulation": None,
+}
+"""The six settings of the question, and the task that measures each."""
+
+
+class Interval(NamedTuple):
+    """A mean over seeds with its 95 % interval; the ends are NaN where one seed gives none."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Contest(NamedTuple):
+    """The headline metric of one task: finite values by name and seed, on one set of seeds."""
+
+    metric: str  # in words
+    higher_is_better: bool
+    models: Mapping[str, Mapping[int, float]]  # name -> seed -> value
+    sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
+    baselines: Mapping[str, Mapping[int, float]]
+    unfinished: Sequence[str] = ()  # models that were still improving when their time ran out
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Student's interval of the mean: m +- t(0.975, n - 1) s / sqrt(n).
+
+    >>> [round(x, 3) for x in interval([1.0, 2.0, 3.0])]
+    [2.0, -0.484, 4.484, 3]
+    """
+    from scipy.stats import t
+
+    n = len(values)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Interval(mean, math.nan, math.nan, 1)
+    std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
+    half = float(t.ppf(0.975, n - 1)) * std / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interval:
+    """The interval of a - b, paired by seed, over the seeds that both have.
+
+    >>> difference({0: 2.0, 1: 3.0, 2: 9.0}, {0: 1.0, 1: 2.0}).mean
+    1.0
+    """
+    return interval([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+
+
+def still_improving(half: Mapping[int, float], full: Mapping[int, float], higher_is_better: bool) -> bool:
+    """Whether the second half of the budget made a model better: the paired interval of the gain lies above zero."""
+    gain = difference(full, half) if higher_is_better else difference(half, full)
+    return gain.low > 0
+
+
+def beats(a: Mapping[int, float], b: Mapping[int, float], higher_is_better: bool) -> bool:
+    """Whether a is better than b: the whole paired interval lies on one side of zero."""
+    gap = difference(a, b) if higher_is_better else difference(b, a)
+    return gap.low > 0
+
+
+def champion(contest: Contest, side: str) -> str | None:
+    """Who speaks for a side: its first model, in the order in which they were asked for."""
+    return next((name for name in contest.models if contest.sides[name] == side), None)
+
+
+def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str]) -> list[dict[str, str]]:
+    """One answer per setting: {"setting", "choose", "because"}.
+
+    "neither" where a simple baseline beats both sides, "either" where the interval of their paired difference holds
+    zero, "not measured" where there is no task, no data for it, or too few seeds for an interval.
+
+    Args:
+      contests: by task.
+      unserved: task -> why these data cannot serve it.
+    """
+    answers = []
+    for setting, task in SETTINGS.items():
+        if task is None:
+            choose, because = "not measured", "No task measures this yet."
+        elif task in unserved:
+            choose, because = "not measured", _sentence(unserved[task])
+        elif task not in contests:
+            choose, because = "not measured", "The task was not run."
+        else:
+            choose, because = judge(contests[task])
+        answers.append({"setting": setting, "choose": choose, "because": because})
+    return answers
+
+
+def judge(contest: Contest) -> tuple[str, str]:
+    """(choose, because) of one task."""
+    vae, gan = champion(contest, "vae"), champion(contest, "gan")
+    if vae is None or gan is None:
+        return "not measured", "It takes a model of each side: name a VAE and a GAN with --models."
+    ours, theirs, up = contest.models[vae], contest.models[gan], contest.higher_is_better
+    gap = difference(theirs, ours)
+    if not gap.n:
+        return "not measured", f"No seed trained both {vae} and {gan} to the end."
+    if gap.n == 1:
+        return "not measured", "One seed gives no interval: run at least two, better five."
+    spread = f"95 % interval {_figure(gap.low, gap)} to {_figure(gap.high, gap)} over {gap.n} seeds"
+    what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
+    both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
+    said = f"{what}: {both}; paired difference {_figure(gap.mean, gap)}, {spread}."
+    caution = _caution([name for name in (vae, gan) if name in contest.unfinished])
+    better = {
+        name: difference(values, ours)
+        for name, values in contest.baselines.items()
+        if beats(values, ours, up) and beats(values, theirs, up)
+    }
+    if better:
+        name = (max if up else min)(better, key=lambda name: better[name].mean)
+        plain = name.removeprefix("baseline: ")
+        return "neither", f"The baseline {plain} ({_digits(contest.baselines[name])}) beats both. {said}{caution}"
+    if gap.low <= 0 <= gap.high:
+        return "either", f"The interval of the difference holds zero. {said}{caution}"
+    return ("gan" if (gap.mean > 0) == up else "vae"), f"{said}{caution}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _caution(unfinished: Sequence[str]) -> str:
+    if not unfinished:
+        return ""
+    were = "was" if len(unfinished) == 1 else "were"
+    return f" {' and '.join(unfinished)} {were} still improving when time ran out: more seconds may change this."
+
+
+def _digits(values: Mapping[int, float]) -> str:
+    spread = interval(list(values.values()))
+    return _figure(spread.mean, spread)
+
+
+def _figure(value: float, scale: Interval) -> str:
+    width = scale.high - scale.low
+    places = 3 if not width > 0 else min(max(1 - math.floor(math.log10(width)), 0), 6)
+    return f"{value:.{places}f}"

@@ -1,0 +1,114 @@
+"""What figures allow one to say, on made-up figures."""
+
+import numpy as np
+import pytest
+
+from jaxgen.advice import Contest, advise, beats, difference, interval, judge, still_improving
+
+SEEDS = range(5)
+
+
+def by_seed(mean, wobble=0.01):
+    return {seed: mean + wobble * (-1) ** seed for seed in SEEDS}
+
+
+def contest(vae, gan, baselines=None, *, up=True, unfinished=()):
+    return Contest(
+        "accuracy", up, {"vae": vae, "r3gan": gan}, {"vae": "vae", "r3gan": "gan"}, baselines or {}, unfinished
+    )
+
+
+def test_interval_is_students():
+    # Kills: a normal quantile; n for n - 1.
+    from scipy import stats
+
+    values = np.random.default_rng(0).normal(size=6)
+    low, high = stats.t.interval(0.95, 5, loc=values.mean(), scale=stats.sem(values))
+    np.testing.assert_allclose(interval(list(values))[:3], [values.mean(), low, high])
+
+
+def test_difference_is_paired():
+    # Kills: a difference of means with the spread of both: here each varies by 10, the difference not at all.
+    a = {seed: 10.0 * seed for seed in SEEDS}
+    gap = difference({seed: value + 1 for seed, value in a.items()}, a)
+    np.testing.assert_allclose(gap[:3], [1, 1, 1])
+    assert beats({s: v + 1 for s, v in a.items()}, a, True) and not beats({s: v + 1 for s, v in a.items()}, a, False)
+
+
+@pytest.mark.parametrize(("up", "better"), [(True, "gan"), (False, "vae")])
+def test_the_better_side_is_chosen(up, better):
+    # Kills: the direction of the metric ignored.
+    choose, because = judge(contest(by_seed(0.8), by_seed(0.9, 0.02), up=up))
+    assert choose == better and "95 % interval" in because and "5 seeds" in because
+
+
+def test_an_interval_that_holds_zero_says_either():
+    # Kills: a verdict by the sign of the mean.
+    assert judge(contest(by_seed(0.80, 0.05), by_seed(0.81, -0.05)))[0] == "either"
+
+
+def test_a_baseline_that_beats_both_says_neither_and_is_named():
+    # Kills: baselines that are only shown.
+    choose, because = judge(contest(by_seed(0.8), by_seed(0.9), {"baseline: nearest neighbour": by_seed(0.95, 0)}))
+    assert choose == "neither" and "nearest neighbour" in because
+
+
+def test_a_baseline_that_beats_one_side_does_not_decide():
+    # Kills: `or` for `and`.
+    assert judge(contest(by_seed(0.8), by_seed(0.9), {"baseline: PCA": by_seed(0.85, 0)}))[0] == "gan"
+
+
+def test_a_baseline_within_the_interval_does_not_decide():
+    # Kills: a baseline compared by means.
+    noisy = {0: 0.5, 1: 0.9, 2: 0.7, 3: 0.95, 4: 0.6}
+    assert judge(contest(noisy, noisy, {"baseline: PCA": by_seed(0.74, 0)}))[0] != "neither"
+
+
+def test_no_verdict_rests_on_an_unfinished_model_in_silence():
+    # Kills: the caution dropped on any of the three ways out.
+    for case in (
+        contest(by_seed(0.8), by_seed(0.9, 0.02), unfinished=["vae"]),
+        contest(by_seed(0.8, 0.05), by_seed(0.81, -0.05), unfinished=["vae"]),
+        contest(by_seed(0.8), by_seed(0.9), {"baseline: PCA": by_seed(0.95, 0)}, unfinished=["vae"]),
+    ):
+        assert "vae was still improving when time ran out" in judge(case)[1]
+
+
+def test_still_improving_is_a_paired_interval():
+    # Kills: the direction ignored; improvement read from a single seed.
+    half, full = by_seed(0.8), by_seed(0.9, 0.02)
+    assert still_improving(half, full, True) and not still_improving(half, full, False)
+    assert not still_improving({0: 0.1}, {0: 0.9}, True)
+
+
+@pytest.mark.parametrize(
+    ("vae", "gan", "word"),
+    [({0: 0.5}, {0: 0.6}, "One seed"), ({0: 0.5}, {1: 0.6}, "No seed"), ({}, {0: 0.6}, "No seed")],
+)
+def test_too_few_seeds_are_no_measurement(vae, gan, word):
+    # Kills: a verdict from NaN intervals.
+    choose, because = judge(contest(vae, gan))
+    assert choose == "not measured" and word in because
+
+
+def test_all_six_settings_appear_and_say_why_not():
+    # Kills: a setting that falls out; a reason that is lost.
+    answers = advise(
+        {"represent": contest(by_seed(0.8), by_seed(0.9, 0.02))}, {"detect anomalies": "there are no labels."}
+    )
+    chosen = {answer["setting"]: answer["choose"] for answer in answers}
+    assert chosen == {
+        "image synthesis": "not measured",
+        "style transfer": "not measured",
+        "super-resolution": "not measured",
+        "anomaly detection": "not measured",
+        "representation learning": "gan",
+        "semantic manipulation": "not measured",
+    }
+    assert {"There are no labels."} <= {answer["because"] for answer in answers}
+
+
+def test_one_side_alone_is_no_contest():
+    # Kills: a crash, or a win by default.
+    alone = Contest("accuracy", True, {"vae": by_seed(0.8)}, {"vae": "vae"}, {})
+    assert judge(alone)[0] == "not measured"
