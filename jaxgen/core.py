@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 
     x: Array  # f32[B, ...]; images are NHWC in [0, 1]
     label: Array | None = None  # i32[B]
-    index: Array | None = None  # i32[B], position in the training split
+    index: Array | None = None  # type: ignore[assignment]  # i32[B], position in the training split
 
 
 class Memo(NamedTuple):

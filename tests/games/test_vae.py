@@ -102,7 +102,7 @@ def test_gradient_is_the_directional_difference(divergence, samples):
         size = 1e-2 / np.sqrt(sum(float(jnp.sum(a**2)) for a in jax.tree.leaves(away)))
 
         def moved(step, away=away, size=size):
-            return float(loss(jax.tree.map(lambda p, a: p + step * size * a, params, away)))
+            return float(loss(jax.tree.map(lambda p, d: p + step * size * d, params, away)))
 
         exact = sum(float(jnp.vdot(g, a)) for g, a in zip(jax.tree.leaves(grad), jax.tree.leaves(away), strict=True))
         np.testing.assert_allclose((moved(1) - moved(-1)) / 2, exact * size, rtol=5e-2, atol=1e-4)

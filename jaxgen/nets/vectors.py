@@ -1,0 +1,63 @@
+"""Dense networks, for vectors and for small images.
+
+Initialisation is one rule in all of this room: a layer that an activation follows is He-normal (He et al. 2015), so
+that signals keep their size; a last, linear layer has half that variance (LeCun); biases are zero.
+"""
+
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+
+from jaxgen.core import Array, BadRequest
+
+
+def leaky(x: Array) -> Array:
+    """Leaky ReLU of slope 0.2, the activation of every network here unless another is named."""
+    return nn.leaky_relu(x, 0.2)
+
+
+def centred(x: Array) -> Array:
+    """What a network sees: images [B, H, W, C] go from [0, 1] to [-1, 1], vectors [B, N] stay as they are.
+
+    Raises:
+      BadRequest: any other number of axes.
+
+    >>> import jax.numpy as jnp
+    >>> float(centred(jnp.zeros((1, 8, 8, 1))).min()), float(centred(jnp.zeros((1, 3))).min())
+    (-1.0, 0.0)
+    """
+    if x.ndim not in (2, 4):
+        raise BadRequest(f"networks take [B, N] or [B, H, W, C], not {x.shape}: reshape, or use jax.vmap.")
+    return 2 * x - 1 if x.ndim == 4 else x
+
+
+class MLP(nn.Module):
+    """A trunk x[B, ...] -> f32[B, features[-1]]: dense layers, the activation after each one; images are flattened."""
+
+    features: tuple[int, ...]
+    activation: Callable[[Array], Array] = leaky
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """f32[B, features[-1]]."""
+        x = centred(x)
+        x = x.reshape(x.shape[0], -1)
+        for width in self.features:
+            x = self.activation(nn.Dense(width, kernel_init=nn.initializers.he_normal())(x))
+        return x
+
+
+class Generator(nn.Module):
+    """z[B, D] -> unconstrained f32[B, *shape], linear in the trunk's last layer: logits of images, means of vectors.
+
+    One and the same network is a VAE's decoder and a GAN's generator; what its numbers mean is the family's business.
+    """
+
+    shape: tuple[int, ...]
+    trunk: nn.Module
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        """f32[B, *shape]."""
+        return nn.Dense(math.prod(self.shape))(self.trunk(z)).reshape(-1, *self.shape)
