@@ -54,7 +54,9 @@ def read(path: str) -> Examples:
 
 def _find(path: str) -> tuple[list[str], list[str]]:
     """Image files in sorted order, so that the order of the file system decides nothing; and what was skipped."""
-    found, skipped, seen = [], Counter(), set()
+    found: list[str] = []
+    skipped: Counter[str] = Counter()
+    seen: set = set()
 
     def refuse(error):
         raise BadRequest(f"{error.filename} cannot be read: {error.strerror}.")

@@ -16,7 +16,7 @@ class Split(NamedTuple):
     """Examples of one split."""
 
     x: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D]
-    label: np.ndarray | None  # int32 [N], position in `Data.classes`
+    label: Any  # int32 [N], position in `Data.classes`; None where there are no labels
 
 
 class Modes(NamedTuple):

@@ -209,7 +209,8 @@ def scatter(points, like, look: Look, label: str) -> Markup:
 
 def _stroke(seed, x: np.ndarray, y: np.ndarray, across: Scale, up: Scale, look: Look) -> Markup:
     u, v = WIDE * position(across, x), HIGH * (1 - np.clip(position(up, y), -9, 9))
-    pieces, piece = [], []
+    pieces: list[list] = []
+    piece: list = []
     for spot in zip(u, v, strict=True):
         if np.isfinite(spot[1]):
             piece.append(spot)

@@ -172,7 +172,7 @@ def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
     if len(ranked) < 2 or len(ways) != 1 or None in ways:
         return {}
     sign = 1 if ways.pop() else -1
-    spans = {}
+    spans: dict[str, Any] = {}
     for name, cell in ranked.items():
         ends = interval(cell)
         spans[name] = ends and tuple(sorted(sign * end for end in ends))
