@@ -32,7 +32,7 @@ class Contest(NamedTuple):
     models: Mapping[str, Mapping[int, float]]  # name -> seed -> value
     sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
     baselines: Mapping[str, Mapping[int, float]]
-    unfinished: Sequence[str] = ()  # models that were still improving when their time ran out
+    unfinished: Sequence[str] = ()  # models that more training might change
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -141,8 +141,7 @@ def _sentence(text: str) -> str:
 def _caution(unfinished: Sequence[str]) -> str:
     if not unfinished:
         return ""
-    were = "was" if len(unfinished) == 1 else "were"
-    return f" {' and '.join(unfinished)} {were} still improving when time ran out: more seconds may change this."
+    return f" {' and '.join(unfinished)} had not finished when time ran out: more seconds may change this."
 
 
 def _digits(values: Mapping[int, float]) -> str:

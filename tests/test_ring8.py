@@ -1,4 +1,7 @@
-"""Eight modes, ten seeds, one setting, the last moving average: measured, not selected. Run with `pytest -m slow -s`."""
+"""Eight modes, ten seeds, one setting, the last moving average: measured, not selected.
+
+`pytest -m slow -s tests/test_ring8.py` prints the table.
+"""
 
 import jax
 import numpy as np
@@ -28,7 +31,7 @@ def measure(name):
         model = bind(evaluation_params(state), state.memo.carry)
         found = count_modes(np.asarray(model.sample(model.draw(keys.evaluation, 2500))), data.modes)
         rows.append((found.captured, found.high_quality_percent, found.reverse_kl))
-        print(f"{name} seed {seed}: {found.captured} modes, {found.high_quality_percent:.1f} %, {found.reverse_kl:.3f} nats")
+        print(f"{name} seed {seed}: {rows[-1][0]} modes, {rows[-1][1]:.1f} %, {rows[-1][2]:.3f} nats")
     modes, quality, kl = np.array(rows, float).T
     print(
         f"{name}, {ROUNDS} rounds: 8 modes on {np.sum(modes == 8)} of {len(rows)} seeds, modes {modes.mean():.1f}, "

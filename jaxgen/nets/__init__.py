@@ -18,6 +18,7 @@ from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.vectors import MLP, Generator
 
 __all__ = [
+    "DENSE_LIMIT",
     "LAX",
     "MATMUL",
     "MLP",

@@ -1,0 +1,88 @@
+"""`python -m benchmarks NAME|all [--json FILE]` prints a table per row, and writes what it printed as JSON."""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import figures, gan_2d, interleave, loop, mlp_vae, startup
+
+ROWS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "mlp_vae": mlp_vae.measure,
+    "gan_2d": gan_2d.measure,
+    "loop": loop.measure,
+    "startup": startup.measure,
+}
+ROUNDS, QUICK_ROUNDS = 9, 1
+QUIET = 0.5  # the highest load average that lets a figure stand
+PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "numpy", "torch")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the rows that `argv` names; exit code 0, whatever the figures say."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=[*ROWS, "all"])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser.add_argument(
+        "--quick", action="store_true", help="the smallest form: shows that it runs, and measures nothing"
+    )
+    asked = parser.parse_args(argv)
+    if asked.json is not None and not asked.json.absolute().parent.is_dir():
+        parser.error(f"{asked.json}: there is no such folder.")
+    return run(list(ROWS) if asked.name == "all" else [asked.name], asked.json, asked.quick)
+
+
+def run(names: Sequence[str], file: Path | None, quick: bool) -> int:
+    """Measures, prints and writes."""
+    before, rows = load(), []
+    print(f"{machine()}; {', '.join(f'{name} {version}' for name, version in versions().items())}")
+    print(f"load average {before}, {interleave.THREADS} threads each")
+    if before > QUIET:
+        print("The machine is not quiet. Contention costs the peers more than us: run this again when it is.")
+    if quick:
+        print("The smallest form: it shows that the rows run, and its figures mean nothing.")
+    print(flush=True)
+    for name in names:
+        start = load()
+        row = ROWS[name](rounds=QUICK_ROUNDS if quick else ROUNDS, quick=quick)
+        where = {"machine": machine(), "versions": versions(), "threads": interleave.THREADS, "quick": quick}
+        rows.append({**row, **where, "load_average": {"before": before, "start": start, "end": load()}})
+        print(figures.table(rows[-1]), end="\n\n", flush=True)
+    if file is not None:
+        file.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n")
+    return 0
+
+
+def machine() -> str:
+    """The processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that are here."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def load() -> float:
+    """The load average of the last minute."""
+    return round(os.getloadavg()[0], 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""A row that trains: ours beside its peers, with the ceiling and the first losses of both."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks import figures
+from benchmarks.figures import CLOSE, FIRST, Target, number
+from benchmarks.interleave import Variant, interleave
+
+
+def measure(
+    name: str,
+    title: str,
+    unit: str,
+    variants: Mapping[str, Variant],
+    *,
+    units: int,
+    flops: int,
+    steps: int,
+    target: Target,
+    rounds: int,
+    quick: bool,
+) -> dict[str, Any]:
+    """Times `variants`, of which "ours" is one.
+
+    Args:
+      name: of the row.
+      title: what it measures.
+      unit: of which a block plays `units`, per second.
+      variants: by name.
+      units: of a block.
+      flops: of the matrix products of a step.
+      steps: of a block.
+      target: for the ratio to every peer.
+      rounds: that count.
+      quick: a ceiling of a small product.
+    """
+    product = {"side": 256, "repeats": 1} if quick else {"side": 2048, "repeats": 2}
+    ceiling = Variant("benchmarks.ceiling:sgemm", product, optional=False)
+    found = interleave({**variants, "sgemm": ceiling}, rounds=rounds, reference="ours")
+    rates = {variant: [units / s for s in found.blocks[variant]] for variant in variants if variant in found.blocks}
+    compile_s = {variant: found.facts[variant]["compile_s"] for variant in rates}
+    best = max(found.blocks["sgemm"])
+    agreement = {peer: figures.agreement(found.losses["ours"], found.losses[peer]) for peer in rates if peer != "ours"}
+    made = figures.row(
+        name,
+        title,
+        unit,
+        rates,
+        target=target,
+        skipped=found.skipped,
+        compile_s=compile_s,
+        flops_per_step=flops,
+        ceiling_gflops=best,
+        agreement={peer: apart if math.isfinite(apart) else None for peer, apart in agreement.items()},
+        facts=found.facts,
+    )
+    achieved = flops * steps / units * made["ours"] / 1e9
+    made["limit_fraction"] = achieved / best
+    made["notes"] = [
+        f"{1e3 * units / steps / made['ours']:.3g} ms a step; {flops / 1e6:.4g} MFLOP of matrix products a step, that "
+        f"is {number(achieved)} GFLOP/s, {achieved / best:.0%} of the best sgemm of this run ({number(best)})",
+        *(_agrees(peer, apart) for peer, apart in agreement.items()),
+    ]
+    return made
+
+
+def _agrees(peer: str, apart: float) -> str:
+    said = "agree within" if apart <= CLOSE else "DISAGREE by"
+    return f"first {FIRST} rounds, equal weights, noise and batches: losses of {peer} {said} {apart:.1g}"

@@ -1,0 +1,75 @@
+"""VAE and GAN objectives in JAX, and one command that answers: VAE or GAN?
+
+Names are imported when they are first asked for, so `import jaxgen` costs nothing and imports no JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxgen import compare as compare
+    from jaxgen import data as data
+    from jaxgen import games as games
+    from jaxgen import nets as nets
+    from jaxgen import objectives as objectives
+    from jaxgen import recipes as recipes
+    from jaxgen.core import BadRequest as BadRequest
+    from jaxgen.core import Batch as Batch
+    from jaxgen.core import Game as Game
+    from jaxgen.core import Memo as Memo
+    from jaxgen.core import Model as Model
+    from jaxgen.core import Network as Network
+    from jaxgen.core import Note as Note
+    from jaxgen.run import Run as Run
+    from jaxgen.run import fit as fit
+    from jaxgen.run import load as load
+    from jaxgen.training.step import make_step as make_step
+
+    __version__: str
+
+_ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes")
+_HOMES = {
+    **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
+    **dict.fromkeys(("Run", "fit", "load"), "jaxgen.run"),
+    "make_step": "jaxgen.training.step",
+}
+
+__all__ = [
+    "BadRequest",
+    "Batch",
+    "Game",
+    "Memo",
+    "Model",
+    "Network",
+    "Note",
+    "Run",
+    "__version__",
+    "compare",
+    "data",
+    "fit",
+    "games",
+    "load",
+    "make_step",
+    "nets",
+    "objectives",
+    "recipes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"jaxgen.{name}")  # which also sets the attribute
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("jaxgen")
+    else:
+        raise AttributeError(f"module 'jaxgen' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

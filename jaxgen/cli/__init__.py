@@ -1,0 +1,144 @@
+"""The command `jaxgen`: words in, an exit code out. JAX is imported by the command that needs it, once it needs it."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from jaxgen.cli import commands, trained
+from jaxgen.cli.parser import Usage, nearest
+
+DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
+
+
+class Command(NamedTuple):
+    """One row of `jaxgen --help`."""
+
+    run: Callable[[Sequence[str]], None]  # takes the words after the command
+    summary: str
+
+
+COMMANDS = {
+    "compare": Command(commands.compare, "train VAE and GAN on your data and report which to choose"),
+    "train": Command(commands.train, "train one recipe, or go on with a run that stopped"),
+    "evaluate": Command(trained.evaluate, "measure the samples of a trained run"),
+    "sample": Command(trained.sample, "draw new examples from a trained run"),
+    "export": Command(trained.export, "write the parameters of a run as named arrays"),
+    "recipes": Command(commands.recipes, "list the recipes and their own weights"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that `argv` names (`sys.argv[1:]` where None) and returns its exit code.
+
+    0 done; 1 the machine failed us; 2 a bad request; 3 training diverged; 130 and 143 stopped by SIGINT and SIGTERM;
+    141 nobody reads the output any more. All but the first and the last say why in one line on stderr; an error that
+    this program does not know keeps its traceback.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        with contextlib.suppress(SystemExit):  # argparse has printed a help text
+            _dispatch(list(argv))
+        sys.stdout.flush()
+        return DONE
+    except BrokenPipeError:
+        _leave_pipe()
+        return UNREAD
+    except (Exception, KeyboardInterrupt) as problem:
+        code, line = explain(problem)
+        if code is None:
+            raise
+        print(f"jaxgen: {' '.join(line.split())}", file=sys.stderr)
+        return code
+
+
+def _dispatch(argv: list[str]) -> None:
+    word = argv[0] if argv else "--help"
+    if word in ("-h", "--help"):
+        print(_help())
+    elif word == "--version":
+        from importlib.metadata import version
+
+        print(f"jaxgen {version('jaxgen')}")
+    elif word in COMMANDS:
+        COMMANDS[word].run(argv[1:])
+    else:
+        kind = "flag" if word.startswith("-") else "command"
+        known = ("--help", "--version") if kind == "flag" else COMMANDS
+        raise Usage(f"unknown {kind} {word!r}: {nearest(word, known)} See jaxgen --help.")
+
+
+def _help() -> str:
+    rows = "\n".join(f"  {name:<10} {command.summary}" for name, command in COMMANDS.items())
+    return (
+        "usage: jaxgen COMMAND ...\n\n"
+        "VAE or GAN? Train both on your data, measure them, and read the answer.\n\n"
+        f"commands:\n{rows}\n\n"
+        "  jaxgen COMMAND --help    what a command takes\n"
+        "  jaxgen --version\n\n"
+        "start here:\n"
+        "  jaxgen compare"
+    )
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAULTS = (*_FULL, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def explain(problem: BaseException) -> tuple[int | None, str]:
+    """The exit code that an exception means, and its line; (None, "") for one that is a fault of this program.
+
+    >>> explain(Usage("give --out."))
+    (2, 'give --out.')
+    >>> explain(ZeroDivisionError())
+    (None, '')
+    """
+    if isinstance(problem, Usage):
+        return REFUSED, str(problem)
+    if isinstance(problem, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted."
+    if (full := _machine(problem)) is not None:
+        return FAILED, f"{full} The last checkpoint, where there is one, is kept."
+    if isinstance(problem, OSError) and problem.errno in _BARRED:
+        return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
+    from jaxgen.core import BadRequest
+    from jaxgen.training.checkpoint import CheckpointCorrupt
+    from jaxgen.training.loop import Diverged
+    from jaxgen.training.process import Stopped
+
+    if isinstance(problem, BadRequest | CheckpointCorrupt):
+        return REFUSED, str(problem)
+    if isinstance(problem, Diverged):
+        return DIVERGED, str(problem)
+    if isinstance(problem, Stopped):
+        return 128 + problem.signal, str(problem)
+    return None, ""
+
+
+def _machine(problem: BaseException) -> str | None:
+    for error in _chain(problem):
+        if isinstance(error, OSError) and error.errno in _FAULTS:
+            advice = "Free some space" if error.errno in _FULL else "See to the machine"
+            return f"the machine failed: {error.strerror} ({error.filename or 'no file named'}). {advice}, then resume."
+        text = str(error)
+        if "No space left on device" in text:
+            return "the machine failed: no space left on the device. Free some space, then resume."
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "Out of memory" in text:
+            return "the machine is out of memory: lower --batch-size, or close other programs."
+    return None
+
+
+def _chain(problem: BaseException | None) -> Iterator[BaseException]:
+    seen = set()
+    while problem is not None and id(problem) not in seen:
+        seen.add(id(problem))
+        yield problem
+        problem = problem.__cause__ or problem.__context__
+
+
+def _leave_pipe() -> None:
+    # Python flushes stdout once more at exit: give it somewhere to go.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,147 @@
+"""argparse whose errors are one line that says what to do, and the types of its options.
+
+Nothing here imports JAX: what can be refused from the command line alone is refused at once.
+"""
+
+import argparse
+import difflib
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+LARGEST = 2**31 - 1  # rounds and sizes are int32 on the device
+
+
+class Usage(Exception):
+    """A command line that cannot be followed; the message is one line that says what to do. Exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of one command: no abbreviations, errors raised as `Usage`, the nearest flag offered."""
+
+    def __init__(self, prog: str, description: str, example: str, usage: str | None = None):
+        """`prog` as in `jaxgen train`; `description` and `example` are shown as they stand."""
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=f"example:\n  {example}",
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
+
+    def parse_args(self, args: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]
+        """All of `args`, or `Usage`."""
+        found, rest = self.parse_known_args(args)
+        if rest:
+            self.error(self._unknown(rest))
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Raises `Usage` with `message` and where to read more."""
+        message = message.removeprefix("argument ")
+        for said, plain in _PLAINER.items():
+            message = message.replace(said, plain)
+        end = "" if message.endswith(("?", ".")) else "."
+        raise Usage(f"{message}{end} See {self.prog} --help.")
+
+    def _unknown(self, rest: Sequence[str]) -> str:
+        flags = [argument.partition("=")[0] for argument in rest if argument.startswith("--")]
+        if not flags:
+            return f"unknown argument {rest[0]!r}: leave it out, or quote what belongs together"
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        return f"unknown flag {flags[0]}: {nearest(flags[0], known)}"
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help for 80 columns: an option and its value side by side, text from column 26 on."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=26, width=80)
+
+
+_PLAINER = {
+    "the following arguments are required: ": "give ",
+    "expected one argument": "give it a value",
+    "ignored explicit argument": "it takes no value, leave out",
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say about a name that is not among `known`.
+
+    >>> nearest("trian", ["train", "sample"]), nearest("x", ["train", "sample"])
+    ('did you mean train?', 'there are train, sample.')
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+
+
+def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
+    """The type of an option that takes whole numbers from `least` to `most`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least:
+            _refuse(text, f"a whole number of at least {least}")
+        if value > most:
+            _refuse(text, f"a whole number of at most {most}")
+        return value
+
+    return convert
+
+
+def number(*, zero: bool = False) -> Callable[[str], float]:
+    """The type of an option that takes finite numbers above 0, or from 0 on."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            _refuse(text, "a number of at least 0" if zero else "a number above 0")
+        return value
+
+    return convert
+
+
+def file_of(*endings: str) -> Callable[[str], str]:
+    """The type of a file to be written: its folder exists, its ending is one of `endings`."""
+
+    def convert(text: str) -> str:
+        folder = os.path.dirname(os.path.abspath(text))
+        if not text.lower().endswith(endings):
+            _refuse(text, f"a file whose name ends in {' or '.join(endings)}")
+        if os.path.isdir(text):
+            raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it")
+        if not os.path.isdir(folder):
+            raise argparse.ArgumentTypeError(f"there is no folder {folder}: make it first")
+        if not os.access(folder, os.W_OK):
+            raise argparse.ArgumentTypeError(f"{folder} cannot be written to: name a file elsewhere")
+        return text
+
+    return convert
+
+
+def _refuse(text: str, wanted: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(f"it must be {wanted}, not {text!r}")
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments that the command line holds, by name; the others keep the default of what is called with them."""
+    return {name: value for name, value in vars(args).items() if value is not None}
+
+
+def option(parser: Parser, flag: str, type: Callable[[str], Any], metavar: str, text: str, default: str = "") -> None:
+    """Adds a flag of one value. `default` is what its help says where it is not given; the parser itself sets None."""
+    shown = f"{text} (default: {default})" if default else text
+    parser.add_argument(flag, type=type, metavar=metavar, help=shown.replace("%", "%%"))
+
+
+SEED = whole(0, 2**32 - 1)

@@ -1,0 +1,253 @@
+"""One model in a comparison: its compiled programs, its share of the time, and what it reaches on one seed.
+
+The time of a seed is split between two trainings: the main one, and one without the anomalous class where that task is
+served. A model without an encoder of its own (a GAN) trains one on (G(z), z) inside each share.
+"""
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from jaxgen.core import Model
+from jaxgen.data import Data
+from jaxgen.games import invert
+from jaxgen.metrics.features import Features
+from jaxgen.nets import networks
+from jaxgen.recipes import Recipe
+from jaxgen.tasks import anomalies, represent, synthesise
+from jaxgen.training.loop import Diverged, Keys, Plan, Program, compile_loop, run_keys, train
+from jaxgen.training.models import compile_model
+from jaxgen.training.step import State, evaluation_params
+
+SYNTHESISE, DETECT, REPRESENT = "synthesise", "detect anomalies", "represent"
+MAIN_SHARE = 0.6  # of a seed's time, where anomalies take the rest
+ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
+STAGES = ("25", "50", "100")  # per cent of the rounds at which headlines are read
+PICTURED = 64
+
+
+class Contender(NamedTuple):
+    """A recipe compiled for the data; programs and models serve all seeds."""
+
+    recipe: Recipe
+    program: Program
+    model: Any  # (params, carry) -> Model
+    inverter: Program | None  # trains the missing encoder
+    inverse: Any  # its (params, carry) -> Model
+    parameters: dict[str, int]  # by player
+    compile_s: float
+
+
+class Rounds(NamedTuple):
+    """How many rounds each training of one seed takes; fixed before the first seed starts."""
+
+    main: int
+    encoder: int
+    detect: int
+    detect_encoder: int
+
+
+class Outcome(NamedTuple):
+    """What one model reached on one seed. A task without figures has failed."""
+
+    figures: dict[str, dict[str, float]]  # task -> metric -> value
+    stages: dict[str, dict[str, float]]  # task -> stage -> headline
+    chosen: dict[str, str]  # task -> the score or layer that validation data chose
+    curve: dict[str, Any]
+    pictures: dict[str, np.ndarray]
+    seconds: float  # of training
+    failed: str  # why, where a training diverged
+
+
+def contender(recipe: Recipe, data: Data) -> Contender:
+    """Compiles what the recipe needs on this data.
+
+    Raises:
+      BadRequest: what no network takes.
+    """
+    plan, batch = recipe.plan(data.shape), min(recipe.batch_size, len(data.train.x))
+    chunk = 25 if np.prod(data.shape) <= 1024 else 5
+    program = compile_loop(plan, data.train.x, batch_size=batch, chunk=chunk)
+    state = program.init(run_keys(0).init)
+    parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
+    inverter = inverse = None
+    if plan.game.model(state.params, state.memo.carry).encode is None:
+        nets = networks(data.shape, latent_dim=recipe.latent_dim)
+        game = invert(plan.game, nets.encoder(recipe.latent_dim))
+        inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), plan.ema)
+        inverter = compile_loop(inversion, data.train.x, batch_size=batch, chunk=chunk)
+        inverse = compile_model(game)
+    compiled = sum(sum(p.compile_s.values()) for p in (program, inverter) if p)
+    return Contender(recipe, program, compile_model(plan.game), inverter, inverse, parameters, compiled)
+
+
+def calibrate(entrant: Contender, seconds: float, *, detects: bool) -> Rounds:
+    """Turns a seed's training seconds into rounds, by timing a few dispatches of each program."""
+    main = seconds * (MAIN_SHARE if detects else 1.0)
+    detect = seconds - main
+    each = _seconds_per_round(entrant.program, None)
+    if entrant.inverter is None:
+        return Rounds(_count(main / each, entrant), 0, _count(detect / each, entrant) if detects else 0, 0)
+    trained = entrant.program.init(run_keys(0).init)
+    inverse = _seconds_per_round(entrant.inverter, trained)
+    share = ENCODER_SHARE
+    return Rounds(
+        _count(main * (1 - share) / each, entrant),
+        _count(main * share / inverse, entrant),
+        _count(detect * (1 - share) / each, entrant) if detects else 0,
+        _count(detect * share / inverse, entrant) if detects else 0,
+    )
+
+
+def play(
+    entrant: Contender, data: Data, features: Features, rounds: Rounds, seed: int, *, tasks: tuple[str, ...]
+) -> Outcome:
+    """Trains and measures one model on one seed. A diverged training costs the tasks that need it, and is said."""
+    outcome = Outcome({}, {}, {}, {}, {}, 0.0, "")
+    keys = run_keys(seed)
+
+    def measure(model: Model, stage: str):
+        _measure(outcome, model, stage, data, features, seed, tasks)
+
+    def detect(model: Model, stage: str):
+        _detect(outcome, model, stage, data, seed)
+
+    spent, failed = 0.0, []
+    try:
+        model, curve, seconds = _train(entrant, keys, rounds.main, rounds.encoder, measure)
+        spent += seconds
+        outcome.curve.update(seed=seed, **curve)
+        outcome.pictures.update(_pictures(model, data, keys.evaluation))
+    except Diverged as error:
+        failed.append(f"main training: {error}")
+        for task in (SYNTHESISE, REPRESENT):
+            outcome.figures.pop(task, None)
+    if DETECT in tasks:
+        subset = anomalies.normal_indices(data, anomalies.anomaly_class(data, seed))
+        other = Keys(*(jax.random.fold_in(key, 1) for key in keys))
+        try:
+            *_, seconds = _train(entrant, other, rounds.detect, rounds.detect_encoder, detect, subset=subset)
+            spent += seconds
+        except Diverged as error:
+            failed.append(f"training without a class: {error}")
+            outcome.figures.pop(DETECT, None)
+    return outcome._replace(seconds=spent, failed="; ".join(failed))
+
+
+def _measure(
+    outcome: Outcome, model: Model, stage: str, data: Data, features: Features, seed: int, tasks: tuple[str, ...]
+) -> None:
+    key = run_keys(seed).evaluation
+    if SYNTHESISE in tasks:
+        samples = np.asarray(model.sample(model.draw(key, synthesise.sample_count(data))))
+        _record(outcome, SYNTHESISE, synthesise.measure(features, data, samples), stage)
+    if REPRESENT in tasks:
+        counts = represent.COUNTS if stage == STAGES[-1] else represent.COUNTS[-1:]
+        reading = represent.probe(features, model, data, seed, counts=counts)
+        outcome.chosen[REPRESENT] = reading.chosen
+        _record(outcome, REPRESENT, reading.figures, stage)
+
+
+def _detect(outcome: Outcome, model: Model, stage: str, data: Data, seed: int) -> None:
+    key = jax.random.fold_in(run_keys(seed).evaluation, 1)
+    reading = anomalies.detect(model, data, anomalies.anomaly_class(data, seed), key)
+    outcome.chosen[DETECT] = reading.chosen
+    _record(outcome, DETECT, reading.figures, stage)
+
+
+def _record(outcome: Outcome, task: str, figures: dict[str, float], stage: str) -> None:
+    outcome.figures[task] = figures
+    headline = headline_of(task, figures)
+    if headline:
+        outcome.stages.setdefault(task, {})[stage] = figures[headline]
+
+
+def headline_of(task: str, figures: Mapping[str, float]) -> str:
+    """The name of the metric that a task's verdict rests on, among those that were measured."""
+    known = {SYNTHESISE: synthesise.METRICS, DETECT: anomalies.METRICS, REPRESENT: represent.METRICS}[task]
+    return next((name for name, metric in known.items() if metric.headline and name in figures), "")
+
+
+def _train(entrant: Contender, keys: Keys, count: int, encoder: int, measure: Any, *, subset=None):
+    """(model, curve, seconds); `measure(model, stage)` is called at each stage, its time not counted."""
+    state, at, spent, curve = entrant.program.init(keys.init), {}, 0.0, []
+    for stage in STAGES:
+        at[count * int(stage) // 100] = stage
+    for chunk in train(entrant.program, state, keys, rounds=count, subset=subset):
+        spent, state = spent + chunk.seconds, chunk.state
+        curve.append((chunk.round, spent, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
+        stage = at.get(chunk.round, "")
+        if stage and (stage != STAGES[-1] or entrant.inverter is None):
+            measure(entrant.model(*_evaluated(state)), stage)
+    model = entrant.model(*_evaluated(state))
+    if entrant.inverter is not None:
+        start = _with_trained(entrant.inverter, entrant.inverter.init(jax.random.fold_in(keys.init, 2)), state)
+        for chunk in train(entrant.inverter, start, keys, rounds=encoder):
+            spent, start = spent + chunk.seconds, chunk.state
+        model = entrant.inverse(*_evaluated(start))
+        measure(model, STAGES[-1])
+    return model, _thin(curve), spent
+
+
+def _evaluated(state: State) -> tuple[Any, Any]:
+    """Copies of what a model is made of: the next dispatch takes the state's own buffers back."""
+    return jax.tree.map(jax.numpy.copy, (evaluation_params(state), state.memo.carry))
+
+
+def _with_trained(program: Program, fresh: State, trained: State) -> State:
+    carry = {"trained": _evaluated(trained)}
+    return program.place(fresh._replace(memo=fresh.memo._replace(carry=carry)))
+
+
+def _thin(curve: list, most: int = 120) -> dict[str, Any]:
+    keep = curve[:: max(1, len(curve) // most)]
+    losses = {name: [said[name] for *_, said in keep] for name in keep[0][2]} if keep else {}
+    return {"round": [r for r, *_ in keep], "seconds": [round(s, 3) for _, s, _ in keep], "losses": losses}
+
+
+def _pictures(model: Model, data: Data, key) -> dict[str, np.ndarray]:
+    shown = {"samples": np.asarray(model.sample(model.draw(key, PICTURED if data.kind != "points" else 1000)))}
+    if data.kind == "image" and model.encode is not None and model.decode is not None:
+        x = data.test.x[:16].astype(np.float32) / 255
+        codes = np.asarray(model.encode(x))
+        shown["reconstructions"] = np.asarray(model.decode(codes))
+        way = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
+        lines = [(1 - way) * codes[i] + way * codes[i + 4] for i in range(4)]
+        shown["interpolations"] = np.asarray(model.decode(np.concatenate(lines)))
+    return shown
+
+
+def _seconds_per_round(program: Program, trained: State | None) -> float:
+    keys = run_keys(0)
+    state = program.init(keys.init)
+    if trained is not None:
+        state = _with_trained(program, state, trained)
+    times = [c.seconds / c.rounds for c in train(program, state, keys, rounds=5 * program.chunk)]
+    return statistics.median(times[1:])
+
+
+def _count(rounds: float, entrant: Contender) -> int:
+    """A multiple of four dispatches, so that a quarter of it ends with one."""
+    unit = 4 * entrant.program.chunk
+    return max(1, round(rounds / unit)) * unit
+
+
+def evaluation_seconds(entrant: Contender, data: Data, features: Features, *, tasks: tuple[str, ...]) -> float:
+    """How long it takes to measure a seed, from untrained models; it also compiles what measuring needs."""
+    state = entrant.program.init(run_keys(0).init)
+    early = late = entrant.model(*_evaluated(state))
+    if entrant.inverter is not None:
+        start = _with_trained(entrant.inverter, entrant.inverter.init(run_keys(0).init), state)
+        late = entrant.inverse(*_evaluated(start))
+    for _ in range(2):
+        began, scratch = time.perf_counter(), Outcome({}, {}, {}, {}, {}, 0.0, "")
+        for stage, model in zip(STAGES, (early, early, late), strict=True):
+            _measure(scratch, model, stage, data, features, 0, tasks)
+            if DETECT in tasks:
+                _detect(scratch, model, stage, data, 0)
+    return time.perf_counter() - began

@@ -1,0 +1,259 @@
+"""From what was reached on each seed to the report: cells with intervals, contests, advice, and what the page shows."""
+
+import dataclasses
+import math
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.advice import SETTINGS, Contest, advise, interval, still_improving
+from jaxgen.contender import DETECT, MAIN_SHARE, REPRESENT, STAGES, SYNTHESISE, Contender, Outcome, Rounds
+from jaxgen.core import as_float
+from jaxgen.data import Data, Split
+from jaxgen.folder import versions
+from jaxgen.metrics.features import Features
+from jaxgen.report import Extras, Grid
+from jaxgen.tasks import Metric, anomalies, describe, represent, synthesise
+
+TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}
+FEWEST_PASSES = 10
+HEADLINES = {
+    "frechet": "Frechet distance",
+    "high_quality_percent": "share of high-quality samples, %",
+    "auroc": "AUROC",
+    "accuracy_20": "accuracy with 20 labels per class",
+}
+ABOUT = {
+    SYNTHESISE: "Samples of each model against test data, in the feature space named below.",
+    DETECT: "Each model is trained again without one class, and asked how strange that class is.",
+    REPRESENT: "A linear probe on what each model has learned without labels.",
+}
+
+
+def assemble(
+    settings: Any,
+    data: Data,
+    features: Features,
+    entrants: Mapping[str, Contender],
+    rounds: Mapping[str, Rounds],
+    outcomes: Mapping[str, Mapping[int, Outcome]],
+    unserved: Mapping[str, str],
+) -> tuple[dict[str, Any], Extras]:
+    """The dict of `report.json`, and what `report.html` shows beside it.
+
+    Args:
+      settings: of the comparison, a dataclass.
+      data: what was trained on.
+      features: the space in which samples were compared.
+      entrants: by name, in the order asked for.
+      rounds: by name.
+      outcomes: by name and seed.
+      unserved: task -> why the data cannot serve it.
+    """
+    tasks = tuple(task for task in TASKS if task not in unserved)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    values = _values(data, outcomes, tasks, seeds)
+    ceilings = {SYNTHESISE: synthesise.ceiling(features, data)} if SYNTHESISE in tasks else {}
+
+    def cells(task, by_metric):
+        limits = ceilings.get(task, {})
+        return {
+            metric: _cell(_metric(task, metric, data), by, seeds, limits.get(metric))
+            for metric, by in by_metric.items()
+        }
+
+    hurried = [name for name, entrant in entrants.items() if passes(entrant, rounds[name], data) < FEWEST_PASSES]
+    budget: dict[str, dict[str, Any]] = {name: {} for name in outcomes}
+    contests = {}
+    for task in tasks:
+        headline, up = _headline(task, data)
+        stages = {name: _stages(by_seed, task) for name, by_seed in outcomes.items()}
+        growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up)]
+        for name, at in stages.items():
+            means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
+            budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
+        read = {name: by_task[task].get(headline, {}) for name, by_task in values.items() if task in by_task}
+        contests[task] = Contest(
+            metric=HEADLINES.get(headline, headline.replace("_", " ")),
+            higher_is_better=up,
+            models={name: read.pop(name, {}) for name in outcomes},
+            sides={name: entrant.recipe.side for name, entrant in entrants.items()},
+            baselines=read,
+            unfinished=[name for name in outcomes if name in growing or name in hurried],
+        )
+    report = {
+        "data": _about_data(data),
+        "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
+        "advice": advise(contests, unserved),
+        "budget": budget,
+        "protocol": _protocol(settings, features, entrants, rounds, outcomes),
+        "notes": [*map(_hurry, hurried), *_notes(data, entrants, outcomes, tasks)],
+        "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
+    }
+    return report, _extras(data, outcomes, tasks, values)
+
+
+def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
+    """How often a model's main training goes through the data; with fewer than 10 no verdict counts as settled."""
+    turns, batch = entrant.program.shape
+    return rounds.main * turns * batch / len(data.train.x)
+
+
+def _hurry(name: str) -> str:
+    return f"{name} went through the training data fewer than {FEWEST_PASSES} times: give it more --seconds-per-model."
+
+
+def splits(data: Data) -> dict[str, Split]:
+    """The three splits by name."""
+    return {"train": data.train, "valid": data.valid, "test": data.test}
+
+
+def _about_data(data: Data) -> dict[str, Any]:
+    sizes = {name: len(split.x) for name, split in splits(data).items()}
+    about = {"name": data.name, "kind": data.kind, "shape": list(data.shape), "splits": sizes}
+    return {**about, "classes": list(data.classes), "notes": list(data.notes), "digest": data.digest}
+
+
+def _headline(task: str, data: Data) -> tuple[str, bool]:
+    name = next(name for name, metric in _metrics(task, data).items() if metric.headline)
+    return name, bool(_metrics(task, data)[name].higher_is_better)
+
+
+def _metrics(task: str, data: Data) -> Mapping[str, Metric]:
+    return synthesise.metrics(data) if task == SYNTHESISE else TASKS[task].METRICS
+
+
+def _metric(task: str, name: str, data: Data) -> Metric:
+    return describe(_metrics(task, data), name)
+
+
+def _values(data: Data, outcomes: Mapping, tasks: Sequence[str], seeds: Sequence[int]) -> dict:
+    """name -> task -> metric -> seed -> value, of the models and of the baselines."""
+    values: dict[str, dict[str, dict[str, dict[int, float]]]] = {}
+
+    def add(name: str, task: str, seed: int, figures: Mapping[str, float]):
+        by_metric = values.setdefault(name, {}).setdefault(task, {})
+        for metric, value in figures.items():
+            by_metric.setdefault(metric, {})[seed] = float(value)
+
+    for name, by_seed in outcomes.items():
+        for task in tasks:
+            values.setdefault(name, {}).setdefault(task, {})
+            for seed, outcome in by_seed.items():
+                add(name, task, seed, outcome.figures.get(task, {}))
+    for seed in seeds:
+        if DETECT in tasks:
+            for name, figures in anomalies.baselines(data, anomalies.anomaly_class(data, seed)).items():
+                add(name, DETECT, seed, figures)
+        if REPRESENT in tasks:
+            for name, figures in represent.baselines(data, seed).items():
+                add(name, REPRESENT, seed, figures)
+    return values
+
+
+def _cell(metric: Metric, by_seed: Mapping[int, float], seeds: Sequence[int], ceiling: float | None) -> dict[str, Any]:
+    spread = interval([value for value in by_seed.values() if math.isfinite(value)])
+    return {
+        "mean": _strict(spread.mean),
+        "ci95": [_strict(spread.low), _strict(spread.high)],
+        "n": spread.n,
+        "failed": len(seeds) - spread.n,
+        "ceiling": None if ceiling is None else _strict(ceiling),
+        "higher_is_better": metric.higher_is_better,
+        "values": {str(seed): _strict(value) for seed, value in by_seed.items()},
+    }
+
+
+def _stages(by_seed: Mapping[int, Outcome], task: str) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {stage: {} for stage in STAGES}
+    for seed, outcome in by_seed.items():
+        for stage, value in outcome.stages.get(task, {}).items():
+            if math.isfinite(value) and task in outcome.figures:
+                found[stage][seed] = value
+    return found
+
+
+def _protocol(settings, features: Features, entrants: Mapping[str, Contender], rounds, outcomes) -> dict[str, Any]:
+    device = jax.devices()[0]
+    flags = {"data": settings.data, "models": ",".join(settings.models)}
+    flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
+    return {
+        "seconds_per_model": settings.seconds_per_model,
+        "seconds_measured": {name: round(_mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
+        "rounds": {name: count._asdict() for name, count in rounds.items()},
+        "seeds": settings.seeds,
+        "batch_size": {name: entrant.program.shape[1] for name, entrant in entrants.items()},
+        "parameters": {name: entrant.parameters for name, entrant in entrants.items()},
+        "feature_space": features.name,
+        "device": f"{device.platform} {device.device_kind}, {os.cpu_count()} cores",
+        "versions": versions(),
+        "sides": {name: entrant.recipe.side for name, entrant in entrants.items()},
+        "command": "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items()),
+    }
+
+
+def _mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
+    return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
+
+
+def _notes(data: Data, entrants: Mapping[str, Contender], outcomes: Mapping, tasks: Sequence[str]) -> list[str]:
+    notes = []
+    for name, entrant in entrants.items():
+        if entrant.inverter is not None:
+            notes.append(f"{name} has no encoder: one is trained afterwards on (G(z), z), inside its time.")
+    if DETECT in tasks:
+        share = f"{1 - MAIN_SHARE:.0%}".replace("%", " %")
+        notes.append(f"Anomalies: each model is trained again without one class, in {share} of the same time.")
+    for name, by_seed in outcomes.items():
+        for task in tasks:
+            chosen = [o.chosen[task] for o in by_seed.values() if o.chosen.get(task)]
+            if chosen:
+                told = ", ".join(f"{c} ({chosen.count(c)} of {len(chosen)} seeds)" for c in dict.fromkeys(chosen))
+                notes.append(f"{name}, {task}: read from {told}, chosen on validation data.")
+        for seed, outcome in by_seed.items():
+            if outcome.failed:
+                notes.append(f"{name}, seed {seed} failed: {outcome.failed}")
+    if REPRESENT in tasks:
+        notes += represent.notes(data)
+    return notes
+
+
+def _extras(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mapping) -> Extras:
+    first = {name: next(iter(by_seed.values())).pictures for name, by_seed in outcomes.items()}
+    shown = {"image": 64, "table": 40, "points": 1000}[data.kind]
+    real = as_float(data.test.x[:shown])
+    grids = [Grid("Samples", "Of the first seed, not selected.", {"real data": real, **_picked(first, "samples")})]
+    if again := _picked(first, "reconstructions"):
+        about = "The first test examples, encoded and decoded."
+        grids.append(Grid("Reconstructions", about, {"real data": real[:16], **again}, columns=8))
+    if ways := _picked(first, "interpolations"):
+        ends = np.concatenate([np.stack([real[i]] + [np.ones_like(real[i])] * 6 + [real[i + 4]]) for i in range(4)])
+        about = "From the code of one test example to that of another, in equal steps."
+        grids.append(Grid("Interpolations", about, {"real data": ends, **ways}, columns=8))
+    metrics = {}
+    for task in tasks:
+        names = dict.fromkeys(m for by_task in values.values() for m in by_task.get(task, {}))
+        told = {name: _metric(task, name, data) for name in names}
+        metrics[task] = {n: {"about": m.about, "unit": m.unit, "headline": m.headline} for n, m in told.items()}
+    return Extras(
+        grids=tuple(grids),
+        curves={n: [o.curve for o in by_seed.values() if o.curve] for n, by_seed in outcomes.items()},
+        metrics=metrics,
+        tasks={
+            task: {"title": task.capitalize(), "about": ABOUT[task], "setting": setting}
+            for setting, task in SETTINGS.items()
+            if task is not None and task in tasks
+        },
+    )
+
+
+def _picked(pictures: Mapping[str, Mapping[str, np.ndarray]], which: str) -> dict[str, np.ndarray]:
+    return {name: found[which] for name, found in pictures.items() if which in found}
+
+
+def _strict(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,156 @@
+"""The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `samples/`."""
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen import pictures
+from jaxgen.core import Array, BadRequest, Model, as_float
+from jaxgen.data import Data
+from jaxgen.training import checkpoint, files, progress
+from jaxgen.training.loop import PATIENCE, Program
+from jaxgen.training.process import Stopped
+from jaxgen.training.step import State
+
+FORMAT = 1
+PICTURES = 10  # sample pictures a run; the first and the last in any case,
+SHARE = 0.02  # others where drawing has not yet taken more of the time than this
+PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+SHOWN = {"image": 64, "table": 64, "points": 1000}
+
+
+def versions() -> dict[str, str]:
+    """What decides the bits besides the program: Python and the packages that compute."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+
+
+def summary(data: Data) -> dict[str, Any]:
+    """What a run has to know of its data besides the examples."""
+    labels = data.train.label is not None
+    return {"digest": data.digest, "kind": data.kind, "shape": list(data.shape), "labels": labels}
+
+
+def describe(config: Mapping[str, Any], data: Data, program: Program) -> dict[str, Any]:
+    """What `config.json` says: all that another process needs to know."""
+    device = jax.devices()[0]
+    return {
+        "format": FORMAT,
+        "config": dict(config),
+        "data": summary(data),
+        "chunk": program.chunk,
+        "form": program.form,
+        "device": f"{device.platform} {device.device_kind}",
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "versions": versions(),
+    }
+
+
+def read_settings(out: Path) -> dict[str, Any]:
+    """`config.json` of a run.
+
+    Raises:
+      BadRequest: `out` is no folder of a run, or its settings are damaged.
+    """
+    path = out / "config.json"
+    if not path.is_file():
+        raise BadRequest(f"{out} is no run: there is no config.json in it.")
+    try:
+        settings = files.read_json(path.read_bytes())
+        parts = [settings[part] for part in ("config", "data", "versions")]
+        if settings["format"] != FORMAT or not all(isinstance(part, dict) for part in parts):
+            raise ValueError(f"it is not of format {FORMAT}")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadRequest(f"{path} is damaged ({error}): put the original back, or start the run again.") from error
+    return settings
+
+
+def same(what: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint made with something else.
+
+    Raises:
+      BadRequest: prints old and new of all that differs.
+    """
+    differs = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    if differs:
+        changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in differs)
+        raise BadRequest(f"the checkpoint is of another {what}: {changes}. Put it back, or start a new run.")
+
+
+def picture(kind: str, x: Any, like: Any) -> bytes:
+    """Examples `x` as a PNG: images side by side, points over those of `like`, rows of a table as a heat-map."""
+    x = np.asarray(x)
+    if kind == "image":
+        return pictures.png_grid(x)
+    if kind == "points":
+        return pictures.png_points(x, like)
+    return pictures.png_table(x.reshape(len(x), -1))
+
+
+def write_data_picture(out: Path, data: Data) -> None:
+    """`samples/data.png`: the data as the nets see it."""
+    x = np.asarray(as_float(data.train.x[: SHOWN[data.kind]]))
+    (out / "samples").mkdir(exist_ok=True)
+    files.write(out / "samples" / "data.png", picture(data.kind, x[:0] if data.kind == "points" else x, x))
+
+
+def writer(
+    out: Path,
+    caught: list[int],
+    checkpoint_seconds: float,
+    data: Data,
+    rounds: int,
+    start: int,
+    meta: dict[str, Any],
+    model: Callable[[State], Model],
+    key: Array,
+) -> Callable[[State, dict[str, Any]], None]:
+    """A function to call after each chunk with the state and its record: metrics, pictures, checkpoints when due.
+
+    Args:
+      out: the folder.
+      caught: holds the number of a signal once there was one.
+      checkpoint_seconds: least time between checkpoints; one is also written at the end and on a signal.
+      data: what is trained on.
+      rounds: the last round of the run.
+      start: the round that it begins at.
+      meta: what each checkpoint remembers.
+      model: of a state.
+      key: draws the noise of all sample pictures: the same latents through the run.
+
+    Raises (from that function):
+      Stopped: a signal was caught, and the state is saved.
+      OSError: from the disk; what was committed stays.
+    """
+    began = saved_at = time.monotonic()
+    drawn, drawing = start * PICTURES // rounds, 0.0
+    like = data.train.x[: SHOWN[data.kind]]
+    digits = len(str(rounds))
+
+    def after(state: State, line: dict[str, Any]) -> None:
+        nonlocal saved_at, drawn, drawing
+        round = line["round"]
+        progress.append(out / "metrics.jsonl", line)
+        last = round >= rounds or caught or state.streak >= PATIENCE
+        if last or time.monotonic() - saved_at >= checkpoint_seconds:
+            if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
+                checkpoint.save(out / "checkpoints", round, state, meta)
+                saved_at = time.monotonic()
+        if caught:
+            raise Stopped(caught[0], round)
+        now_at = time.monotonic()
+        if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
+            drawn = round * PICTURES // rounds
+            now = model(state)
+            if now.draw is not None and now.sample is not None:
+                x = now.sample(now.draw(key, SHOWN[data.kind]))
+                files.write(out / "samples" / f"{round:0{digits}d}.png", picture(data.kind, x, like))
+            drawing += time.monotonic() - now_at
+
+    return after

@@ -1,0 +1,26 @@
+"""What a model's output is worth, as plain functions of arrays: sample quality, modes, latent structure.
+
+Everything here is evaluation on the host in float64. SciPy and scikit-learn are imported where they are used, so that
+`import jaxgen` stays cheap.
+"""
+
+from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
+from jaxgen.metrics.latent import active_units, path_ratio
+from jaxgen.metrics.modes import ModeCount, count_modes
+from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
+
+__all__ = [
+    "PRDC",
+    "Axes",
+    "Features",
+    "ModeCount",
+    "active_units",
+    "count_modes",
+    "feature_space",
+    "frechet",
+    "kernel_distance",
+    "nearest_distance",
+    "path_ratio",
+    "prdc",
+    "principal_axes",
+]

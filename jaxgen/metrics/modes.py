@@ -1,0 +1,40 @@
+"""Mode collapse where the modes are known."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.data import Modes
+
+
+class ModeCount(NamedTuple):
+    """What a set of samples found of the known modes."""
+
+    captured: int  # modes with at least one high-quality sample
+    high_quality_percent: float  # of all samples
+    reverse_kl: float  # nats
+
+
+def count_modes(samples, modes: Modes) -> ModeCount:
+    """Captured modes, high-quality share and reverse KL of samples [N, D] against known modes.
+
+    A sample is of high quality where its nearest mode is nearer than 3 std; it then belongs to that mode. With p the
+    histogram of high-quality samples over the M modes, reverse KL = sum_m p_m log(M p_m) nats, from 0 (even) to log M
+    (one mode). Where no sample is of high quality it is log M, its worst.
+
+    In two dimensions 98.89 % of true samples are of high quality (1 - e^-4.5): more is under-dispersed, not better.
+    Compare at 2,500 samples, as the published figures do.
+
+    Lin et al. 2018 (PacGAN), arXiv 1712.04086, and its code.
+
+    >>> two = Modes(np.array([[0.0, 0.0], [1.0, 0.0]]), 0.1)
+    >>> count_modes(np.array([[0.0, 0.1], [0.2, 0.0], [0.5, 0.0], [0.0, 9.0]]), two)
+    ModeCount(captured=1, high_quality_percent=50.0, reverse_kl=0.6931471805599453)
+    """
+    samples, means = np.asarray(samples, np.float64), np.asarray(modes.means, np.float64)
+    distance = np.linalg.norm(samples[:, None] - means[None], axis=-1)
+    nearest = distance.argmin(1)[distance.min(1) < 3 * modes.std]
+    counts = np.bincount(nearest, minlength=len(means))
+    share = counts[counts > 0] / max(len(nearest), 1)
+    spread = float(np.sum(share * np.log(share * len(means)))) if len(nearest) else float(np.log(len(means)))
+    return ModeCount(int(np.sum(counts > 0)), 100 * len(nearest) / len(samples), max(spread, 0.0))

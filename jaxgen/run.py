@@ -1,0 +1,290 @@
+"""A run: a plan trained on data, in memory, or in a folder that it can be resumed from."""
+
+import dataclasses
+import io
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import optax
+
+from jaxgen import folder, recipes
+from jaxgen.core import BadRequest, Game, Model
+from jaxgen.data import Data
+from jaxgen.job import Config, Job, check_whole, data_of, filled, plan_of, recipe_plan, source_of
+from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
+from jaxgen.recipes import Recipe
+from jaxgen.training import checkpoint, files, progress
+from jaxgen.training.devices import default_mesh
+from jaxgen.training.loop import FORMS, Plan, Program, abstract_state, compile_loop, default_chunk, run_keys
+from jaxgen.training.loop import train as play
+from jaxgen.training.models import compile_model
+from jaxgen.training.process import check_new, owned, stoppable
+from jaxgen.training.step import State, evaluation_params
+
+__all__ = ["Config", "Run", "export", "fit", "load", "resume", "train", "write_samples"]
+
+SECONDS = 30.0  # between checkpoints
+
+
+class Run(NamedTuple):
+    """What training leaves behind."""
+
+    model: Model  # of the moving average of the params, where there is one
+    state: State
+    history: list[dict[str, Any]]  # the lines of metrics.jsonl: means over each chunk of rounds
+    plan: Plan
+    data: Data
+
+
+def fit(
+    what: Recipe | str | Plan | Game,
+    data: str | os.PathLike | Data | np.ndarray,
+    *,
+    rounds: int,
+    seed: int = 0,
+    out: str | os.PathLike | None = None,
+    batch_size: int | None = None,
+    optimizers: Mapping[str, optax.GradientTransformation] | None = None,
+    turns: tuple[tuple[str, ...], ...] | None = None,
+    quiet: bool = True,
+) -> Run:
+    """Trains `what` on `data` for `rounds` rounds.
+
+    Args:
+      what: a recipe or its name, a plan, or a game. A game gets Adam(1e-3) for each player and one turn for each of its
+        losses, in their order, unless told.
+      data: a name, a path, a `Data`, or an array [N, ...]: uint8, or floats that are taken as they are.
+      rounds: how many to play.
+      seed: makes the keys of init, data order, noise and evaluation.
+      out: a new folder to write to; with one, SIGINT and SIGTERM end in a checkpoint and `Stopped`.
+      batch_size: by default the recipe's, else 128, and no more than there are examples.
+      optimizers: by player, in place of the plan's.
+      turns: in place of the plan's.
+      quiet: no progress on stderr.
+
+    Raises:
+      BadRequest: whatever cannot be, before anything is computed or written.
+      Diverged: ten rounds in a row were not finite.
+    """
+    check_whole("rounds", rounds, least=1)
+    check_whole("seed", seed, least=0)
+    check_whole("batch_size", batch_size, least=1)
+    if out is not None:
+        check_new(Path(out))
+    what = recipes.find(what) if isinstance(what, str) else what
+    found = data_of(data)
+    plan = plan_of(what, found.shape)
+    plan = plan._replace(optimizers=optimizers or plan.optimizers, turns=turns or plan.turns)
+    row = what if isinstance(what, Recipe) else None
+    known = row is not None and recipes.RECIPES.get(row.name) is row and not (optimizers or turns)
+    config = {
+        "recipe": row.name if row is not None and known else None,
+        "data": source_of(data) if isinstance(data, str | os.PathLike) else None,
+        "steps": rounds,
+        "seed": seed,
+        "batch_size": batch_size,
+    }
+    job = Job(filled(config, row, found), plan, found)
+    return _begin(job, out, quiet=quiet, checkpoint_seconds=SECONDS)
+
+
+def train(config: Config, out: str | os.PathLike, *, checkpoint_seconds: float = SECONDS) -> Run:
+    """Trains what `config` asks for into the new folder `out`, with progress on stderr.
+
+    A checkpoint is written at round 0, at the end, on SIGINT and SIGTERM, and between chunks of rounds once
+    `checkpoint_seconds` have passed since the last.
+
+    Raises:
+      BadRequest: whatever cannot be, before anything is computed or written.
+      Diverged: ten rounds in a row were not finite; the last finite checkpoint is there.
+      Stopped: by a signal; a checkpoint is there.
+    """
+    check_new(Path(out))
+    found = data_of(config.data)
+    asked = {**dataclasses.asdict(config), "data": source_of(config.data)}
+    whole = filled(asked, recipes.find(config.recipe), found)
+    job = Job(whole, recipe_plan(whole, found.shape), found)
+    return _begin(job, out, quiet=False, checkpoint_seconds=checkpoint_seconds)
+
+
+def resume(
+    out: str | os.PathLike,
+    *,
+    what: Plan | Game | Recipe | None = None,
+    data: Data | np.ndarray | None = None,
+    checkpoint_seconds: float = SECONDS,
+) -> Run:
+    """Goes on with the run in `out` from its last checkpoint, bit for bit; says on stderr where.
+
+    Args:
+      out: the folder of the run.
+      what: what it trains, where it was started from Python with something of its own.
+      data: its data, where it was started from Python with an array or a `Data`.
+      checkpoint_seconds: as for `train`.
+
+    Raises:
+      BadRequest: no run; a checkpoint of another configuration or of other data.
+      CheckpointCorrupt: a damaged checkpoint.
+      Diverged, Stopped: as for `train`.
+    """
+    out = Path(out)
+    settings = folder.read_settings(out)
+    with owned(out, new=False), stoppable() as caught:
+        round, meta = _meta_of(out)
+        job = _job(meta, what, data)
+        folder.same("data set", folder.summary(job.data), meta["data"])
+        state, _ = checkpoint.restore(out / "checkpoints", _like(meta, job.plan), round=round)
+        old, now = settings["versions"], folder.versions()
+        changed = [f"{name} {old[name]} then, {now[name]} now" for name in old if old[name] != now.get(name)]
+        if changed:
+            print(f"other versions, so bits may differ: {', '.join(changed)}", file=sys.stderr)
+        print(f"resumed at {round}", file=sys.stderr, flush=True)
+        history = progress.keep_until(out / "metrics.jsonl", round)
+        left = job.config["steps"] - round
+        if not left:
+            return Run(_model(job.plan, state), state, history, job.plan, job.data)
+        program = _compile(job, left, quiet=False)
+        return _play(job, program, program.place(state), history, False, (out, caught, checkpoint_seconds))
+
+
+def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> Model:
+    """The model of the run in `out` at its last checkpoint: of the moving average of the params, where there is one.
+
+    Raises:
+      BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
+      CheckpointCorrupt: a damaged checkpoint.
+    """
+    _, plan, state = _last(Path(out), what)
+    return _model(plan, state)
+
+
+def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> None:
+    """Writes the params that `load` would use as named arrays: `critic/params/Dense_0/kernel`, as `.npz`.
+
+    Raises:
+      BadRequest: as `load`; a file that cannot be written.
+    """
+    _, _, state = _last(Path(out), what)
+    content = io.BytesIO()
+    arrays = {name: np.asarray(leaf) for name, leaf in checkpoint.named(evaluation_params(state)).items()}
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    _put(Path(file), content.getvalue())
+
+
+def write_samples(out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0) -> None:
+    """Draws `n` samples of the run in `out` as a PNG: a grid of images, points over the real ones, rows of a table.
+
+    Raises:
+      BadRequest: as `load`; a file that cannot be written.
+    """
+    check_whole("n", n, least=1)
+    check_whole("seed", seed, least=0)
+    meta, plan, state = _last(Path(out), None)
+    model, kind, source = _model(plan, state), meta["data"]["kind"], meta["config"]["data"]
+    x = model.sample(model.draw(run_keys(seed).evaluation, n))
+    like = data_of(source).train.x[: folder.SHOWN[kind]] if kind == "points" and source else x
+    _put(Path(file), folder.picture(kind, x, like))
+
+
+def _begin(job: Job, out: str | os.PathLike | None, *, quiet: bool, checkpoint_seconds: float) -> Run:
+    program = _compile(job, job.config["steps"], quiet)
+    if not quiet:
+        for note in job.data.notes:
+            print(f"{job.data.name}: {note}", file=sys.stderr)
+    state = program.init(run_keys(job.config["seed"]).init)
+    if out is None:
+        return _play(job, program, state, [], quiet)
+    if bad := checkpoint.not_finite(state):
+        raise BadRequest(f"the first state is not finite: look at the initialisation of {bad}.")
+    out = Path(out)
+    with owned(out, new=True), stoppable() as caught:
+        files.write_json(out / "config.json", folder.describe(job.config, job.data, program))
+        folder.write_data_picture(out, job.data)
+        checkpoint.save(out / "checkpoints", 0, state, _meta(job))
+        return _play(job, program, state, [], quiet, (out, caught, checkpoint_seconds))
+
+
+def _play(job: Job, program: Program, state: State, history: list, quiet: bool, written: tuple | None = None) -> Run:
+    rounds, keys, bind = job.config["steps"], run_keys(job.config["seed"]), compile_model(job.plan.game)
+
+    def model(state):
+        return bind(evaluation_params(state), state.memo.carry)
+
+    write = None
+    if written is not None:
+        start, meta = int(state.memo.round), _meta(job)
+        write = folder.writer(*written, job.data, rounds, start, meta, model, keys.evaluation)  # type: ignore[call-arg]
+    with progress.shown(rounds, quiet=quiet) as show:
+        for chunk in play(program, state, keys, rounds=rounds):
+            state = chunk.state
+            history.append(progress.record(chunk))
+            show(history[-1])
+            if write is not None:
+                write(state, history[-1])
+    return Run(model(state), state, history, job.plan, job.data)
+
+
+def _compile(job: Job, rounds: int, quiet: bool) -> Program:
+    train, size = job.data.train, job.config["batch_size"]
+    chunk = min(default_chunk(job.data.shape), rounds)
+    if not quiet and math.prod(job.data.shape) > DENSE_LIMIT:  # a program whose networks convolve
+        keep_freed_memory()
+    program = compile_loop(job.plan, train.x, train.label, batch_size=size, chunk=chunk, mesh=default_mesh())
+    if program.form == "unrolled" and not quiet:
+        print(FORMS[program.form], file=sys.stderr)
+    return program
+
+
+def _meta(job: Job) -> dict[str, Any]:
+    return {"config": job.config, "data": folder.summary(job.data)}
+
+
+def _meta_of(out: Path) -> tuple[int, dict[str, Any]]:
+    # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
+    settings = folder.read_settings(out)
+    round, meta = checkpoint.read_meta(out / "checkpoints")
+    folder.same("configuration", settings["config"], meta["config"])
+    folder.same("data set", settings["data"], meta["data"])
+    return round, meta
+
+
+def _last(out: Path, what: Plan | Game | Recipe | None) -> tuple[dict[str, Any], Plan, State]:
+    round, meta = _meta_of(out)
+    plan = _settled_plan(meta, what)
+    return meta, plan, checkpoint.restore(out / "checkpoints", _like(meta, plan), round=round)[0]
+
+
+def _model(plan: Plan, state: State) -> Model:
+    return compile_model(plan.game)(evaluation_params(state), state.memo.carry)
+
+
+def _like(meta: dict[str, Any], plan: Plan) -> State:
+    return abstract_state(plan, tuple(meta["data"]["shape"]), meta["data"]["labels"], meta["config"]["batch_size"])
+
+
+def _job(meta: dict[str, Any], what: Any, data: Any) -> Job:
+    source = meta["config"]["data"]
+    if data is None and source is None:
+        raise BadRequest("this run was started from Python with data of its own: resume it with data=...")
+    return Job(meta["config"], _settled_plan(meta, what), data_of(source if data is None else data))
+
+
+def _settled_plan(meta: dict[str, Any], what: Any) -> Plan:
+    config, shape = meta["config"], tuple(meta["data"]["shape"])
+    if what is not None:
+        return plan_of(what, shape)
+    if config["recipe"] is None:
+        raise BadRequest("this run was started from Python with a plan of its own: load or resume it with what=...")
+    return recipe_plan(config, shape)
+
+
+def _put(path: Path, content: bytes) -> None:
+    try:
+        files.write(path, content)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error

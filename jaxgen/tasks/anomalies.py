@@ -1,0 +1,122 @@
+"""Detect anomalies: a model that never saw a class should find that class strange."""
+
+import jax
+import numpy as np
+
+from jaxgen.core import BadRequest, Model
+from jaxgen.data import Data
+from jaxgen.metrics.features import flat, principal_axes
+from jaxgen.metrics.quality import nearest_distance
+from jaxgen.tasks import Metric, Reading, in_batches, looked_at, unlabelled
+
+SAMPLES = 16  # posterior samples per example, for the scores that take them
+COMPONENTS = 16
+
+METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "")}
+
+
+def servable(data: Data) -> str | None:
+    """None, or why no class of this data can be left out and found again."""
+    reason = unlabelled(data)
+    if reason is None and not _classes(data):
+        return f"no class of {data.name} stands in both the validation and the test split."
+    return reason
+
+
+def anomaly_class(data: Data, seed: int) -> int:
+    """The class to leave out: `malignant` where there is one, else the seed goes round the classes.
+
+    Only classes that stand in the validation and the test split count.
+
+    Raises:
+      BadRequest: where `servable` names a reason.
+    """
+    reason = servable(data)
+    if reason is not None:
+        raise BadRequest(reason)
+    found = _classes(data)
+    sick = [c for c in found if data.classes[c] == "malignant"]
+    return sick[0] if sick else found[seed % len(found)]
+
+
+def normal_indices(data: Data, anomaly_class: int) -> np.ndarray:
+    """Positions in the training split that may be trained on: all but the anomalies."""
+    return np.flatnonzero(data.train.label != anomaly_class)
+
+
+def auroc(scores, anomalous) -> float:
+    """Probability that an anomaly scores higher than a normal example, ties counting one half.
+
+      (sum of the ranks of anomalies - n_1 (n_1 + 1) / 2) / (n_0 n_1), ranks of ties averaged (Mann and Whitney 1947)
+
+    Args:
+      scores: [N], higher is stranger.
+      anomalous: bool [N], with both kinds present.
+
+    >>> auroc([0.1, 0.4, 0.4, 0.9], [False, False, True, True])
+    0.875
+    """
+    from scipy.stats import rankdata
+
+    anomalous = np.asarray(anomalous, bool)
+    n_1 = int(anomalous.sum())
+    ranks = rankdata(np.asarray(scores, np.float64))
+    return float((ranks[anomalous].sum() - n_1 * (n_1 + 1) / 2) / (n_1 * (len(ranks) - n_1)))
+
+
+def detect(model: Model, data: Data, anomaly_class: int, key: jax.Array) -> Reading:
+    """Test AUROC of the model's best score, and of each of its scores as `auroc[score]`.
+
+    Which score is best is decided by AUROC on the validation split, the same for each kind of model. Posterior noise,
+    16 samples an example, comes from `key`. A score that is not a number somewhere is left out; with none left there
+    are no figures.
+
+    Args:
+      model: trained on `normal_indices(data, anomaly_class)` alone.
+      data: all of it.
+      anomaly_class: position in `data.classes`.
+      key: typed key.
+    """
+    valid, test = looked_at(data.valid), looked_at(data.test)
+    scores = _scores(model, np.concatenate([valid.x, test.x]), key)
+    on_valid, on_test, n = {}, {}, len(valid.x)
+    for name, score in scores.items():
+        if not np.any(np.isnan(score)):
+            on_valid[name] = auroc(score[:n], valid.label == anomaly_class)
+            on_test[name] = auroc(score[n:], test.label == anomaly_class)
+    if not on_valid:
+        return Reading({}, "")
+    chosen = max(on_valid, key=on_valid.__getitem__)
+    return Reading({"auroc": on_test[chosen], **{f"auroc[{name}]": v for name, v in on_test.items()}}, chosen)
+
+
+def baselines(data: Data, anomaly_class: int) -> dict[str, dict[str, float]]:
+    """Test AUROC of two scores that need no network, by `baseline:` name.
+
+    Distance to the nearest normal training example, and squared error of the reconstruction from the first principal
+    components of the normal training examples: 16, or half of the numbers in an example where that is fewer.
+    """
+    normal, test = data.train.x[normal_indices(data, anomaly_class)], looked_at(data.test)
+    x, anomalous = flat(test.x), test.label == anomaly_class
+    found = principal_axes(normal, max(1, min(COMPONENTS, x.shape[1] // 2)))
+    centred = x - found.mean
+    missed = np.sum(centred**2, 1) - np.sum((centred @ found.axes.T) ** 2, 1)
+    return {
+        "baseline: nearest neighbour": {"auroc": auroc(nearest_distance(x, flat(normal)), anomalous)},
+        "baseline: PCA": {"auroc": auroc(missed, anomalous)},
+    }
+
+
+def _classes(data: Data) -> list[int]:
+    return [int(c) for c in np.intersect1d(data.valid.label, data.test.label) if np.sum(data.train.label != c) > 1]
+
+
+def _scores(model: Model, x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:
+    if not model.scores:
+        return {}
+
+    def score(i, x):
+        noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), SAMPLES, x)
+        return np.stack([np.asarray(one(noise, x), np.float64) for one in model.scores.values()], -1)
+
+    return dict(zip(model.scores, in_batches(score, x, copies=SAMPLES).T, strict=True))

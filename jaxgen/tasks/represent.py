@@ -1,0 +1,154 @@
+"""Represent: how much a few labels are worth on top of what a model has learned without them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.data import Data, Split, subset
+from jaxgen.metrics.features import Features, flat, principal_axes
+from jaxgen.metrics.latent import active_units, path_ratio
+from jaxgen.tasks import Metric, Reading, in_batches, looked_at, unlabelled
+
+COUNTS = (1, 5, 20)  # labels per class
+DRAWS = 5  # of labels; figures are their average
+POOL = 200  # training examples per class that labels are drawn from and features standardised on, at most
+COMPONENTS = 16
+WIDTH = 256  # of the random network, as of the shipped networks
+PAIRS = 64  # of test examples, interpolated
+
+METRICS = {
+    **{
+        f"accuracy_{n}": Metric(True, n == COUNTS[-1], f"accuracy of a linear probe, labels per class: {n}", "")
+        for n in COUNTS
+    },
+    "active_latents": Metric(None, False, "latent dimensions whose code varies over test data", "latents"),
+    "path_ratio": Metric(False, False, "decoded interpolation: length of the way over the straight line", ""),
+}
+
+
+def servable(data: Data) -> str | None:
+    """None, or why no probe can be trained on this data."""
+    return unlabelled(data)
+
+
+def notes(data: Data) -> tuple[str, ...]:
+    """What a reader must know: classes that have fewer training examples than labels are asked for."""
+    have = np.bincount(data.train.label, minlength=len(data.classes))
+    few = [f"{name} ({n})" for name, n in zip(data.classes, have, strict=True) if n < COUNTS[-1]]
+    return (f"classes with fewer than {COUNTS[-1]} training examples, all used: {', '.join(few)}.",) if few else ()
+
+
+def labelled(label: np.ndarray, count: int, *, seed: int, draw: int) -> np.ndarray:
+    """Positions of `count` examples of each class, or of all where a class has fewer; a function of (seed, draw).
+
+    Those of a smaller count are among those of a larger one, and they are the same for all models.
+
+    >>> [len(labelled(np.array([0, 0, 0, 1]), n, seed=0, draw=0)) for n in (1, 2, 5)]
+    [2, 3, 4]
+    """
+    rng = np.random.default_rng([seed, draw])
+    return np.concatenate([rng.permutation(np.flatnonzero(label == c))[:count] for c in np.unique(label)])
+
+
+def probe(features: Features, model: Model, data: Data, seed: int, *, counts: tuple[int, ...] = COUNTS) -> Reading:
+    """Test accuracy of a linear probe on the model's best layer, active latents and smoothness of interpolation.
+
+    Layers are the latent (`model.encode`) and each of `model.features`; which is best is decided by accuracy on the
+    validation split, averaged over counts and draws. Each layer's own figure stands beside it as
+    `accuracy_20[layer]`. A layer that is not finite somewhere is left out.
+
+    Args:
+      features: the space in which the length of interpolations is measured.
+      model: trained without labels.
+      data: all of it.
+      seed: decides which labels are seen.
+      counts: labels per class.
+    """
+    layers = dict(model.features) if model.encode is None else {"latent": model.encode, **model.features}
+    pool, valid, test = _splits(data)
+    x, ends = np.concatenate([pool.x, valid.x, test.x]), np.cumsum([len(pool.x), len(valid.x)])
+    seen = {}
+    for name, layer in layers.items():
+        h = _rows(in_batches(lambda i, x, layer=layer: layer(x), x))
+        if np.all(np.isfinite(h)):
+            seen[name] = np.split(h, ends)
+    figures, chosen = _best(seen, (pool.label, valid.label, test.label), seed, counts)
+    if "latent" in seen:
+        codes = seen["latent"][2]
+        figures["active_latents"] = float(active_units(codes))
+        figures |= _smoothness(features, model, codes)
+    return Reading(figures, chosen)
+
+
+def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
+    """The same probe on pixels, on 16 principal components and on a random network, by `baseline:` name.
+
+    The random network is an untrained one of two hidden layers of 256 ReLU units, drawn from the seed; the second
+    hidden layer is read.
+    """
+    splits = _splits(data)
+    pixels = [flat(split.x) for split in splits]
+    found = principal_axes(data.train.x, COMPONENTS)
+    rng = np.random.default_rng(seed)
+    n = pixels[0].shape[1]
+    first, second = (rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a) for a in (n, WIDTH))
+    reads = {
+        "baseline: pixels": pixels,
+        "baseline: PCA": [(x - found.mean) @ found.axes.T for x in pixels],
+        "baseline: random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in pixels],
+    }
+    labels = tuple(split.label for split in splits)
+    return {name: _accuracies(read, labels, seed)[1] for name, read in reads.items()}
+
+
+def _splits(data: Data) -> tuple[Split, Split, Split]:
+    pool = np.sort(labelled(data.train.label, POOL, seed=0, draw=0))
+    train = subset(data.train, pool)
+    return looked_at(train), looked_at(data.valid), looked_at(data.test)
+
+
+def _rows(x) -> np.ndarray:
+    return np.asarray(x, np.float64).reshape(len(x), -1)
+
+
+def _best(seen: Mapping, labels: tuple, seed: int, counts: tuple[int, ...]) -> tuple[dict[str, float], str]:
+    results = {name: _accuracies(read, labels, seed, counts) for name, read in seen.items()}
+    if not results:
+        return {}, ""
+    chosen = max(results, key=lambda name: np.mean(list(results[name][0].values())))
+    last = f"accuracy_{counts[-1]}"
+    each = {f"{last}[{name}]": on_test[last] for name, (_, on_test) in results.items()}
+    return {**results[chosen][1], **each}, chosen
+
+
+def _accuracies(
+    read: list, labels: tuple, seed: int, counts: tuple[int, ...] = COUNTS
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Accuracy on valid and on test, by count: averages over draws."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    mean, std = read[0].mean(0), read[0].std(0)
+    pool, valid, test = ((x - mean) / np.where(std > 1e-6, std, np.inf) for x in read)  # what never varies says nothing
+    on_valid, on_test = {}, {}
+    for count in counts:
+        fits = []
+        for draw in range(DRAWS):
+            at = labelled(labels[0], count, seed=seed, draw=draw)
+            with threadpool_limits(1, user_api="blas"):  # a fit this small is slower on several, up to ten times
+                fitted = LogisticRegression(max_iter=1000).fit(pool[at], labels[0][at])
+            fits.append([np.mean(fitted.predict(x) == y) for x, y in ((valid, labels[1]), (test, labels[2]))])
+        on_valid[f"accuracy_{count}"], on_test[f"accuracy_{count}"] = map(float, np.mean(fits, axis=0))
+    return on_valid, on_test
+
+
+def _smoothness(features: Features, model: Model, codes: np.ndarray) -> dict[str, float]:
+    decode = model.decode
+    if decode is None or len(codes) < 2:
+        return {}
+    order = np.random.default_rng(0).permutation(len(codes))
+    pairs = min(PAIRS, len(codes) // 2)
+    start, end = codes[order[:pairs]], codes[order[pairs : 2 * pairs]]
+    ratio = path_ratio(lambda z: in_batches(lambda i, z: decode(z), z), features.embed, start, end)
+    return {} if ratio is None or not np.isfinite(ratio) else {"path_ratio": ratio}

@@ -1,0 +1,97 @@
+"""Synthesise: are samples like new data, and as varied?"""
+
+import numpy as np
+
+from jaxgen.data import Data, subset
+from jaxgen.metrics.features import Features, flat
+from jaxgen.metrics.modes import count_modes
+from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
+from jaxgen.tasks import LIMIT, Metric, looked_at
+
+NEIGHBOURS = 5
+POINTS = 2500  # samples where the modes are known, as published
+CHECKED = 1000  # samples whose nearest training example is looked for, at most
+OF_MODES = ("modes", "high_quality_percent", "reverse_kl")  # measured where the modes are known
+HEADLINE_OF_MODES = "high_quality_percent"
+
+METRICS = {
+    "frechet": Metric(False, True, "Frechet distance of the features of samples to those of test data", "squared"),
+    "kernel_distance": Metric(False, False, "kernel distance of the features of samples to those of test data", ""),
+    "precision": Metric(True, False, "share of samples that lie among the test data", ""),
+    "recall": Metric(True, False, "share of test data that lie among the samples", ""),
+    "density": Metric(None, False, "how densely samples lie among the test data; 1 for real data", ""),
+    "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", ""),
+    "memorisation": Metric(
+        None, False, "median distance to the nearest training example over that of test data; near 0: copies", ""
+    ),
+    "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes"),
+    "high_quality_percent": Metric(True, False, "samples within 3 standard deviations of a known mode", "%"),
+    "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats"),
+}
+
+
+def servable(data: Data) -> str | None:
+    """None, or why samples cannot be measured against this data."""
+    n = min(len(data.train.x), len(data.test.x))
+    if n <= NEIGHBOURS:
+        return f"{data.name} has {n} examples in a split, and {NEIGHBOURS} nearest neighbours need {NEIGHBOURS + 1}."
+    return None
+
+
+def sample_count(data: Data) -> int:
+    """How many samples `measure` wants: as many as test examples (5,000 at most), 2,500 where the modes are known."""
+    return POINTS if data.modes is not None else min(len(data.test.x), LIMIT)
+
+
+def metrics(data: Data) -> dict[str, Metric]:
+    """What is measured on this data, with the headline that goes with it.
+
+    The Frechet distance, because it alone rises both where samples look wrong and where variety is missing (precision
+    and density reward samples that are all alike; recall and coverage say little of how clean they are). Where the
+    modes are known it is blind (uniform noise over the ring has nearly its moments), and the headline is the
+    high-quality share, to be read beside `modes`: one mode alone has a high share, and noise hits most modes.
+    """
+    if data.modes is None:
+        return {name: metric for name, metric in METRICS.items() if name not in OF_MODES}
+    return {name: metric._replace(headline=name == HEADLINE_OF_MODES) for name, metric in METRICS.items()}
+
+
+def measure(features: Features, data: Data, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
+    """The figures of samples [n, ...] against the test split; {} where samples are not all finite.
+
+    Memorisation is the median distance of samples to the nearest training example, in the data's own units, over that
+    of test examples.
+    """
+    samples = np.asarray(samples)
+    if not np.all(np.isfinite(samples)):
+        return {}
+    figures = _compare(features, data, samples, k)
+    train, unseen = flat(data.train.x), flat(looked_at(data.test).x[:CHECKED])
+    usual = np.median(nearest_distance(unseen, train))
+    if usual > 0:
+        figures["memorisation"] = float(np.median(nearest_distance(flat(samples[:CHECKED]), train)) / usual)
+    return figures
+
+
+def ceiling(features: Features, data: Data, *, k: int = NEIGHBOURS) -> dict[str, float]:
+    """The same figures of real examples: a fixed random part of the training split, as large as the set of samples.
+
+    Memorisation is 1 by definition: a new real example.
+    """
+    n = min(sample_count(data), len(data.train.x))
+    drawn = subset(data.train, np.random.default_rng(0).choice(len(data.train.x), n, replace=False))
+    return {**_compare(features, data, looked_at(drawn).x, k), "memorisation": 1.0}
+
+
+def _compare(features: Features, data: Data, samples, k: int) -> dict[str, float]:
+    real, fake = features.embed(looked_at(data.test).x), features.embed(samples)
+    figures = {"frechet": frechet(real, fake), "kernel_distance": kernel_distance(real, fake)}
+    figures |= prdc(real, fake, k=k)._asdict()
+    if data.modes is not None:
+        found = count_modes(samples, data.modes)
+        figures |= {
+            "modes": float(found.captured),
+            "high_quality_percent": found.high_quality_percent,
+            "reverse_kl": found.reverse_kl,
+        }
+    return figures

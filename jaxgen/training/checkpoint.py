@@ -1,0 +1,242 @@
+"""States on disk: written by Orbax, sealed by digests of our own, committed by one rename.
+
+`FOLDER/ROUND/state` is what Orbax writes; `FOLDER/ROUND/record.json` holds a SHA-256 of every leaf and of every file,
+what the caller wants to remember, and a digest of itself. Both are written under a temporary name, so a step that
+exists is whole. Digests speak of integrity, not of who wrote it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.training import files
+
+FORMAT = 1
+KEPT = 2  # steps; the one before the last is there for someone who has to go back
+LARGEST_RECORD = 64 * 2**20
+
+
+class CheckpointCorrupt(RuntimeError):
+    """A checkpoint is not what was written: one line with its path, round and what was found."""
+
+
+class NotFinite(ValueError):
+    """A state that holds NaN or infinity, which is never saved."""
+
+
+def named(tree: Any) -> dict[str, Any]:
+    """The leaves of a tree by name: `params/critic/Dense_0/kernel`.
+
+    >>> named({"a": (1, {"b": 2})})
+    {'a/0': 1, 'a/1/b': 2}
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    names = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    if len(names) < len(leaves):
+        raise BadRequest("two leaves have one name: names of players, params and carry entries must not hold '/'.")
+    return names
+
+
+def not_finite(tree: Any) -> str | None:
+    """The name of a leaf that holds NaN or infinity, or None."""
+    for name, leaf in named(tree).items():
+        leaf = np.asarray(leaf)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and not np.isfinite(leaf.astype(np.float64)).all():
+            return name
+    return None
+
+
+def steps(folder: Path) -> list[int]:
+    """The committed rounds, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isascii() and entry.name.isdigit())
+
+
+def save(folder: Path, round: int, state: Any, meta: dict[str, Any]) -> None:
+    """Commits `state` as `round`, then drops all but the last two. `meta` is strict JSON and comes back on restore.
+
+    Raises:
+      NotFinite: a leaf holds NaN or infinity; nothing is written.
+      FileExistsError: the round is there already.
+      OSError: as the file system says; what was committed before is untouched.
+    """
+    folder = folder.resolve()
+    leaves = {name: np.asarray(leaf) for name, leaf in named(state).items()}
+    if bad := not_finite(leaves):
+        raise NotFinite(f"round {round} is not saved: {bad} is not finite.")
+    target, beside = folder / str(round), folder / f".{round}.partial"
+    if target.exists():
+        raise FileExistsError(f"{target} exists: a round is saved once.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".*"):  # by a process that died; one writer at a time is the caller's promise
+        shutil.rmtree(left)
+    try:
+        beside.mkdir()
+        _write_arrays(beside / "state", leaves)
+        record = {
+            "format": FORMAT,
+            "round": round,
+            "meta": meta,
+            "leaves": {name: [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] for name, leaf in leaves.items()},
+            "files": {name: _digest_file(beside / "state" / name) for name in _walk(beside / "state")},
+        }
+        files.write_json(beside / "record.json", {**record, "sha256": _seal(record)})
+        os.rename(beside, target)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    for old in steps(folder)[:-KEPT]:
+        # Renamed first: a step that is half removed must not look like one.
+        shutil.rmtree((folder / str(old)).rename(folder / f".{old}.removed"))
+
+
+def read_meta(folder: Path, round: int | None = None) -> tuple[int, dict[str, Any]]:
+    """(round, meta) of a step, the last one where not told; no array is read.
+
+    Raises:
+      BadRequest: there is no such step.
+      CheckpointCorrupt: its record is damaged.
+    """
+    round = _choose(folder, round)
+    return round, _read_record(folder.resolve() / str(round), round)["meta"]
+
+
+def restore(folder: Path, like: Any, *, round: int | None = None) -> tuple[Any, dict[str, Any]]:
+    """(state, meta) of a step: exactly the arrays that were saved, or an error. It never goes back to an older step.
+
+    Args:
+      folder: as for `save`.
+      like: a tree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes and dtypes to expect. They are
+        compared with the record before anything is allocated, and nothing is cast.
+      round: which step; the last one where None.
+
+    Raises:
+      BadRequest: there is no such step, or it holds another structure.
+      CheckpointCorrupt: it is damaged.
+    """
+    round = _choose(folder, round)
+    path = folder.resolve() / str(round)
+    record = _read_record(path, round)
+    expected = named(like)
+    _compare(path, record["leaves"], expected)
+    _check_files(path, record["files"], round)
+    try:
+        leaves = _read_arrays(path / "state", expected)
+    except Exception as error:
+        raise _corrupt(path, round, f"{type(error).__name__} from Orbax") from error
+    for name, (shape, dtype, digest) in record["leaves"].items():
+        leaf = leaves[name]
+        if [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] != [shape, dtype, digest]:
+            raise _corrupt(path, round, f"{name} is not what was saved")
+    tree = jax.tree.unflatten(jax.tree.structure(like), [jnp.array(leaves[name]) for name in expected])
+    return tree, record["meta"]
+
+
+def _choose(folder: Path, round: int | None) -> int:
+    there = steps(folder)
+    if not there:
+        raise BadRequest(f"there is no checkpoint in {folder}: name the folder of a run, or start it again.")
+    if round is not None and round not in there:
+        raise BadRequest(
+            f"there is no checkpoint of round {round} in {folder}: there are {', '.join(map(str, there))}."
+        )
+    return there[-1] if round is None else round
+
+
+def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name in sorted(stored.keys() | expected.keys()):
+        there = "nothing" if name not in stored else f"{stored[name][1]}{stored[name][0]}"
+        here = "nothing" if name not in expected else f"{expected[name].dtype.name}{list(expected[name].shape)}"
+        if there != here:
+            raise BadRequest(f"{path} is of another model: {name} is {there} there and {here} here.")
+
+
+def _read_record(path: Path, round: int) -> dict[str, Any]:
+    try:
+        _refuse_odd(path, path / "record.json")
+        if (path / "record.json").stat().st_size > LARGEST_RECORD:
+            raise ValueError("it is too large")
+        record = files.read_json((path / "record.json").read_bytes())
+        if record.pop("sha256") != _seal(record) or record["round"] != round:
+            raise ValueError("it is not what was written")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise _corrupt(path, round, f"record.json: {error}") from error
+    if record["format"] != FORMAT:
+        raise BadRequest(f"{path} has format {record['format']}, and this version reads {FORMAT}.")
+    return record
+
+
+def _check_files(path: Path, recorded: dict[str, str], round: int) -> None:
+    try:
+        if {entry.name for entry in path.iterdir()} != {"state", "record.json"}:
+            raise ValueError("files were added or removed")
+        _refuse_odd(path / "state")
+        if set(_walk(path / "state")) != set(recorded):
+            raise ValueError("files were added or removed")
+        for name, digest in recorded.items():
+            if _digest_file(path / "state" / name) != digest:
+                raise ValueError(f"{name} is damaged")
+    except (OSError, ValueError) as error:
+        raise _corrupt(path, round, str(error)) from error
+
+
+def _walk(folder: Path, under: str = "") -> list[str]:
+    found = []
+    for entry in sorted(os.scandir(folder / under), key=lambda entry: entry.name):
+        name = f"{under}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            found += _walk(folder, f"{name}/")
+        else:
+            _refuse_odd(folder / name)
+            found.append(name)
+    return found
+
+
+def _refuse_odd(*paths: Path) -> None:
+    # Orbax would follow a link out of the folder, and wait for ever on a pipe.
+    for path in paths:
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path.name} is missing, or no plain file or folder")
+
+
+def _write_arrays(path: Path, leaves: dict[str, np.ndarray]) -> None:
+    import orbax.checkpoint as ocp  # half a second of import that only a saved run pays
+
+    # Orbax refuses arrays without entries; their shape and dtype in the record say all.
+    ocp.Checkpointer(ocp.StandardCheckpointHandler()).save(path, {n: leaf for n, leaf in leaves.items() if leaf.size})
+
+
+def _read_arrays(path: Path, expected: dict[str, Any]) -> dict[str, np.ndarray]:
+    import orbax.checkpoint as ocp
+
+    blank = {name: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape) for name, leaf in expected.items()}
+    full = {name: leaf for name, leaf in blank.items() if leaf.size}
+    return blank | ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(path, full)
+
+
+def _digest(name: str, leaf: np.ndarray) -> str:
+    head = f"{name} {leaf.dtype.name} {leaf.shape} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(leaf).tobytes()).hexdigest()
+
+
+def _digest_file(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seal(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _corrupt(path: Path, round: int, cause: str) -> CheckpointCorrupt:
+    cause = " ".join(cause.split())
+    return CheckpointCorrupt(f"checkpoint {path} of round {round} is damaged: {cause}. Nothing was restored.")

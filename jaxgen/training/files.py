@@ -1,0 +1,38 @@
+"""Small files written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes beside `path` and renames: whoever reads sees the old content or the new."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Strict JSON: a number that is not finite raises ValueError."""
+    write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(content: bytes) -> Any:
+    """Strict JSON: NaN, Infinity and a name given twice raise ValueError, as does what is no UTF-8."""
+
+    def refuse(constant: str):
+        raise ValueError(f"{constant} is no JSON")
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("a name is given twice")
+        return dict(pairs)
+
+    return json.loads(content.decode(), parse_constant=refuse, object_pairs_hook=once)

@@ -1,0 +1,142 @@
+"""Overlap and distances of two sets, each against a computation of the plainest kind."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+
+from jaxgen.core import BadRequest
+from jaxgen.metrics import quality
+from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
+
+
+def sets(seed=0, n=23, m=31, f=3):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, f)), 0.3 + 0.8 * rng.normal(size=(m, f))
+
+
+def plain_prdc(real, fake, k):
+    def reach(points):
+        return [
+            sorted(np.linalg.norm(p - q) for j, q in enumerate(points) if j != i)[k - 1] for i, p in enumerate(points)
+        ]
+
+    real_reach, fake_reach = reach(real), reach(fake)
+    in_real = [[np.linalg.norm(f - r) <= s for r, s in zip(real, real_reach, strict=True)] for f in fake]
+    in_fake = [[np.linalg.norm(r - f) <= s for f, s in zip(fake, fake_reach, strict=True)] for r in real]
+    precision = sum(any(row) for row in in_real) / len(fake)
+    recall = sum(any(row) for row in in_fake) / len(real)
+    density = sum(sum(row) for row in in_real) / k / len(fake)
+    coverage = sum(any(row[i] for row in in_real) for i in range(len(real))) / len(real)
+    return precision, recall, density, coverage
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("block", [quality.BLOCK, 50])
+def test_prdc(monkeypatch, k, block):
+    # Kills: a point that counts as its own neighbour; radii of the fakes for precision; a density not divided by k;
+    # a block that forgets the ones before it, or takes the wrong diagonal.
+    monkeypatch.setattr(quality, "BLOCK", block)
+    real, fake = sets()
+    np.testing.assert_allclose(prdc(real, fake, k=k), plain_prdc(real, fake, k), rtol=1e-12)
+
+
+def test_prdc_of_copies():
+    # Kills: open balls, or rounding, under which copies (far from the origin, too) are in or out by chance.
+    real = 1e7 + np.random.default_rng(0).normal(size=(40, 6))
+    found = prdc(real, real[::-1], k=4)
+    assert found == (1.0, 1.0, 5 / 4, 1.0)  # its own ball and those of its neighbours: k + 1 in each
+    repeated = np.repeat(np.random.default_rng(1).normal(size=(9, 50)), 5, axis=0)
+    assert prdc(repeated, repeated[::-1], k=4) == (1.0, 1.0, 5 / 4, 1.0)  # balls of radius zero
+
+
+def test_prdc_moves_and_turns():
+    # Kills: a distance that is not Euclidean, or that depends on the origin.
+    real, fake = sets(1)
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
+    np.testing.assert_allclose(prdc(7 * real @ turn - 5, 7 * fake @ turn - 5), prdc(real, fake), rtol=1e-12)
+
+
+def test_prdc_far_fakes():
+    # Kills: a tolerance that grows with an outlier and takes in the rest.
+    real, fake = sets()
+    far = np.concatenate([fake, [[1e8, 0, 0]]])
+    np.testing.assert_allclose(prdc(real, far, k=3), plain_prdc(real, far, 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "k"), [(3, 3), (3, 5), (9, 0)])
+def test_prdc_needs_neighbours(n, k):
+    # Kills: the k-th neighbour of too few, which is at infinity.
+    with pytest.raises(BadRequest, match="nearest neighbours"):
+        prdc(np.zeros((n, 2)), np.zeros((20, 2)), k=k)
+
+
+@pytest.mark.slow
+def test_prdc_published():
+    # Kills: a point counted among its own neighbours, in the protocol of the published figures.
+    # Two sets of 10,000 from N(0, I_1000), k = 5: one draw, as the authors' code prints it. In 1000 dimensions all
+    # distances are nearly equal, so the figures of a draw vary: `spread` is their standard deviation over five draws.
+    rng = np.random.default_rng(0)
+    found = prdc(rng.normal(size=(10_000, 1000)), rng.normal(size=(10_000, 1000)), k=5)
+    published, spread = np.array([0.4772, 0.4705, 1.0555, 0.9735]), np.array([0.015, 0.0075, 0.06, 0.0067])
+    np.testing.assert_array_less(np.abs(found - published), 4 * spread)
+
+
+def test_frechet():
+    # Kills: a missing factor 2; standard deviations for variances; a root of one covariance only.
+    a, b = sets(n=40, m=50)
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    exact = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(ca + cb - 2 * sqrtm(ca @ cb).real)
+    np.testing.assert_allclose(frechet(a, b), exact, rtol=1e-9)
+    np.testing.assert_allclose(frechet(b, a), exact, rtol=1e-9)
+
+
+def test_frechet_singular():
+    # Kills: no clipping, which makes a root of a rounded negative eigenvalue NaN.
+    rng = np.random.default_rng(0)
+    a, b = (np.maximum(rng.normal(size=(30, 5)) @ rng.normal(size=(5, 64)), 0) * (np.arange(64) > 9) for _ in range(2))
+    diag = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[0.0, 3.0], [0.0, -3.0]])
+    assert np.isfinite(frechet(a, b))
+    assert frechet(a, a) < 1e-6 * np.trace(np.cov(a.T))
+    np.testing.assert_allclose(frechet(*diag), 2 + 18, rtol=1e-12)  # disjoint supports: both traces, no cross term
+
+
+def test_kernel_distance(monkeypatch):
+    # Kills: the diagonal left in (biased); the cross term counted once; x.y not divided by F.
+    monkeypatch.setattr(quality, "BLOCK", 100)
+    a, b = sets(n=12, m=9)
+
+    def kernel(x, y):
+        return (sum(p * q for p, q in zip(x, y, strict=True)) / len(x) + 1) ** 3
+
+    def pairs(s):
+        return np.mean([kernel(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j])
+
+    exact = pairs(a) + pairs(b) - 2 * np.mean([kernel(x, y) for x in a for y in b])
+    np.testing.assert_allclose(kernel_distance(a, b), exact, rtol=1e-10)
+
+
+def test_kernel_distance_unbiased():
+    # Kills: the biased estimate, whose mean over equal distributions is positive by 9 standard errors here.
+    rng = np.random.default_rng(0)
+    values = [kernel_distance(rng.normal(size=(8, 2)), rng.normal(size=(8, 2))) for _ in range(2000)]
+    assert abs(np.mean(values)) < 5 * np.std(values) / np.sqrt(len(values))
+
+
+@pytest.mark.parametrize("distance", [frechet, kernel_distance])
+def test_two_points(distance):
+    # Kills: a covariance or a mean over no pairs.
+    with pytest.raises(BadRequest, match="two points"):
+        distance(np.zeros((1, 2)), np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("f", [2, 12])  # by tree, and by products
+def test_nearest_distance(monkeypatch, f):
+    # Kills: the root left out; rounding in place of 0 for a copy far from the origin; the neighbour of another block.
+    monkeypatch.setattr(quality, "BLOCK", 60)
+    rng = np.random.default_rng(0)
+    q, r = 1e5 + rng.normal(size=(17, f)), 1e5 + rng.normal(size=(29, f))
+    q[3] = r[20]
+    found = nearest_distance(q, r)
+    np.testing.assert_allclose(found, [min(np.linalg.norm(p - s) for s in r) for p in q], rtol=1e-9)
+    assert found[3] == 0
+    np.testing.assert_allclose(nearest_distance(q.reshape(17, f, 1), r.reshape(29, 1, f)), found)

@@ -1,0 +1,106 @@
+"""Anomalies: the choice of a score is made on validation data and nowhere else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from jaxgen.core import BadRequest, Model
+from jaxgen.data import load
+from jaxgen.tasks import anomalies
+
+KEY = jax.random.key(0)
+
+
+def model(scores, **parts):
+    return Model(draw=lambda key, n: None, sample=lambda noise: None, scores=scores, **parts)
+
+
+def test_auroc():
+    # Kills: ties won or lost in place of half; ranks from 0; the two kinds swapped.
+    rng = np.random.default_rng(0)
+    for scale in (1, 3, 1000):
+        scores, anomalous = rng.integers(0, 4 * scale, size=200), rng.random(200) < 0.2
+        scores[anomalous] += scale
+        np.testing.assert_allclose(anomalies.auroc(scores, anomalous), roc_auc_score(anomalous, scores), rtol=1e-12)
+    pairs = [(a > b) + 0.5 * (a == b) for a in scores[anomalous] for b in scores[~anomalous]]
+    np.testing.assert_allclose(anomalies.auroc(scores, anomalous), np.mean(pairs), rtol=1e-12)
+    assert anomalies.auroc([0.0, np.inf, 1.0], [False, True, False]) == 1
+
+
+def test_choice_on_validation(table):
+    # Kills: the best score on test; the first score; the lowest; labels of another class.
+    secret = {row.tobytes(): label for row, label in zip(table.test.x, table.test.label, strict=True)}
+
+    def planted(noise, x):  # perfect on test, worthless on validation
+        return jnp.asarray([float(secret.get(np.asarray(row).tobytes(), -1) == 2) for row in x])
+
+    scores = {
+        "useless": lambda noise, x: x[:, 3],
+        "planted": planted,
+        "good": lambda noise, x: x[:, 0],
+        "opposite": lambda noise, x: -x[:, 0],
+    }
+    figures, chosen = anomalies.detect(model(scores), table, 2, KEY)
+    assert chosen == "good"
+    exact = roc_auc_score(table.test.label == 2, table.test.x[:, 0])
+    np.testing.assert_allclose(figures["auroc"], exact, rtol=1e-12)
+    np.testing.assert_allclose(figures["auroc[opposite]"], 1 - exact, rtol=1e-12)
+    assert figures["auroc[planted]"] == 1
+    assert set(figures) == {"auroc", *(f"auroc[{name}]" for name in scores)}
+
+
+def test_noise(table):
+    # Kills: one noise for all batches; noise that a score draws itself; a key that does not matter; K other than 16.
+    def draw_posterior(key, k, x):
+        return jax.random.normal(key, (k, *x.shape))
+
+    scores = {"noisy": lambda noise, x: x[:, 0] + 3 * jnp.mean(noise[:, :, 0], 0) * jnp.sqrt(16.0)}
+    noisy = model(scores, draw_posterior=draw_posterior)
+    first, again, other = (anomalies.detect(noisy, table, 2, jax.random.key(seed)) for seed in (0, 0, 1))
+    assert first == again != other
+    assert 0.6 < first.figures["auroc"] < 1
+    seen = []
+    anomalies.detect(model({"look": lambda noise, x: seen.append(noise) or x[:, 0]}), table, 2, KEY)
+    assert seen == [None]
+
+
+def test_scores_that_are_no_numbers(table):
+    # Kills: NaN ranked as if it were strange; a figure for a model without scores.
+    broken = {"nan": lambda noise, x: jnp.where(x[:, 0] > 5, jnp.nan, x[:, 0]), "fine": lambda noise, x: x[:, 0]}
+    assert set(anomalies.detect(model(broken), table, 2, KEY).figures) == {"auroc", "auroc[fine]"}
+    broken.pop("fine")
+    assert anomalies.detect(model(broken), table, 2, KEY) == anomalies.detect(model({}), table, 2, KEY) == ({}, "")
+
+
+def test_which_class(table):
+    # Kills: benign called the anomaly; a class that is not there to be found; anomalies trained on.
+    cancer = load("cancer")
+    assert {cancer.classes[anomalies.anomaly_class(cancer, seed)] for seed in range(3)} == {"malignant"}
+    assert [anomalies.anomaly_class(table, seed) for seed in range(5)] == [0, 1, 2, 0, 1]
+    rare = table._replace(valid=table.valid._replace(label=np.where(table.valid.label == 0, 1, table.valid.label)))
+    assert [anomalies.anomaly_class(rare, seed) for seed in range(3)] == [1, 2, 1]
+    normal = anomalies.normal_indices(table, 2)
+    np.testing.assert_array_equal(np.sort(table.train.label), np.sort(np.r_[table.train.label[normal], [2] * 60]))
+    assert 2 not in table.train.label[normal]
+    apart = table._replace(
+        valid=table.valid._replace(label=table.valid.label % 2),
+        test=table.test._replace(label=2 + table.test.label % 2),
+    )
+    with pytest.raises(BadRequest, match="validation and the test"):
+        anomalies.anomaly_class(apart, 0)
+
+
+def test_baselines(table):
+    # Kills: anomalies among the references; the error within the components in place of that outside; 16 of 6.
+    found = anomalies.baselines(table, 2)
+    normal, anomalous = table.train.x[table.train.label != 2].astype(float), table.test.label == 2
+    x = table.test.x.astype(float)
+    near = [np.min(np.linalg.norm(row - normal, axis=1)) for row in x]
+    assert set(found) == {"baseline: nearest neighbour", "baseline: PCA"}
+    nearest = found["baseline: nearest neighbour"]["auroc"]
+    np.testing.assert_allclose(nearest, roc_auc_score(anomalous, near), rtol=1e-12)
+    mean, vector = normal.mean(0), np.linalg.eigh(np.cov(normal.T))[1][:, ::-1][:, :3]
+    missed = np.linalg.norm((x - mean) - (x - mean) @ vector @ vector.T, axis=1)
+    np.testing.assert_allclose(found["baseline: PCA"]["auroc"], roc_auc_score(anomalous, missed), rtol=1e-12)

@@ -1,0 +1,116 @@
+"""Represent: the choice of a layer is made on validation data, and every model sees the same labels."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from jaxgen.core import Model
+from jaxgen.metrics import feature_space
+from jaxgen.tasks import represent
+
+
+@pytest.fixture
+def space(table):
+    return feature_space(table._replace(train=table.train._replace(label=None)))
+
+
+def model(encode=None, decode=None, **layers):
+    return Model(draw=lambda key, n: None, sample=lambda z: None, encode=encode, decode=decode, features=layers)
+
+
+def test_labelled():
+    # Kills: draws that are not nested; one draw for all; one class short of others; examples twice.
+    label = np.repeat(np.arange(3), [40, 30, 3])
+    draws = {draw: [represent.labelled(label, n, seed=4, draw=draw) for n in (1, 5, 20)] for draw in range(3)}
+    for few, some, many in draws.values():
+        assert set(few) < set(some) < set(many)
+        assert np.bincount(label[many]).tolist() == [20, 20, 3]
+        assert len(set(many)) == 43
+    assert len({tuple(few) for few, _, _ in draws.values()}) == 3
+    np.testing.assert_array_equal(draws[2][1], represent.labelled(label, 5, seed=4, draw=2))
+    assert set(draws[0][2]) != set(represent.labelled(label, 20, seed=5, draw=0))
+
+
+def test_choice(table, space):
+    # Kills: the first layer; figures of another layer than the chosen; labels that do not depend on the seed.
+    layers = {"useless": lambda x: x[:, 3:], "good": lambda x: x[:, :1]}
+    figures, chosen = represent.probe(space, model(**layers), table, 0)
+    assert chosen == "good"
+    assert figures["accuracy_20"] == figures["accuracy_20[good]"] > 0.8
+    assert figures["accuracy_20[useless]"] < 0.5
+    assert "active_latents" not in figures and "path_ratio" not in figures
+    again = represent.probe(space, model(**layers), table, 0)
+    assert again == (figures, chosen) != represent.probe(space, model(**layers), table, 1)
+
+
+def test_planted_on_test(table, space):
+    # Kills: choice by accuracy on test. The planted layer is perfect there, and shows a shuffled class on valid.
+    answer = {row.tobytes(): label for part in (table.train, table.test) for row, label in zip(*part, strict=True)}
+    wrong = {row.tobytes(): (label + 1) % 3 for row, label in zip(*table.valid, strict=True)}
+
+    def planted(x):
+        return jnp.asarray(np.eye(3, dtype=np.float32)[[(answer | wrong)[np.asarray(row).tobytes()] for row in x]])
+
+    figures, chosen = represent.probe(space, model(planted=planted, good=lambda x: x[:, :1]), table, 0)
+    assert figures["accuracy_20[planted]"] == 1
+    assert chosen == "good" and figures["accuracy_20"] < 1
+
+
+def test_accuracy(table):
+    # Kills: no standardisation; standardisation by the few labelled examples; an average over counts.
+    found = represent.baselines(table, 3)["baseline: pixels"]
+    x, y = table.train.x.astype(float), table.train.label
+    pool, test = ((z - x.mean(0)) / x.std(0) for z in (x, table.test.x))
+    for count in (1, 5, 20):
+        right = []
+        for draw in range(5):
+            at = represent.labelled(y, count, seed=3, draw=draw)
+            right.append(LogisticRegression(max_iter=1000).fit(pool[at], y[at]).score(test, table.test.label))
+        np.testing.assert_allclose(found[f"accuracy_{count}"], np.mean(right), atol=0.003)
+
+
+def test_latent(table, space):
+    # Kills: active units of the decoder; a decoder fed examples; constant or broken layers that raise or are chosen.
+    figures, chosen = represent.probe(
+        space,
+        model(
+            encode=lambda x: x.at[:, 5].set(2.0),
+            decode=lambda z: 3 * z,
+            constant=lambda x: 0 * x,
+            broken=lambda x: jnp.log(x),
+        ),
+        table,
+        0,
+    )
+    assert chosen == "latent" and figures["active_latents"] == 5
+    np.testing.assert_allclose(figures["path_ratio"], 1, rtol=1e-5)
+    assert "accuracy_20[broken]" not in figures and figures["accuracy_20[constant]"] < 0.4
+    bent = represent.probe(space, model(encode=lambda x: x, decode=lambda z: z**2), table, 0)
+    assert bent.figures["path_ratio"] > 1.05
+    collapsed = represent.probe(space, model(encode=lambda x: x, decode=lambda z: 0 * z), table, 0)
+    assert "path_ratio" not in collapsed.figures
+    assert represent.probe(space, model(), table, 0) == ({}, "")
+
+
+def test_baselines(table, monkeypatch):
+    # Kills: a random network, or labels, that are the same for all seeds, or differ for one.
+    first, again, other = (represent.baselines(table, seed) for seed in (0, 0, 1))
+    assert first == again and set(first) == {"baseline: pixels", "baseline: PCA", "baseline: random network"}
+    assert all(0.5 < figures["accuracy_20"] < 1 for figures in first.values())
+    assert first["baseline: pixels"] != other["baseline: pixels"]
+    fixed = represent.labelled
+    monkeypatch.setattr(
+        represent, "labelled", lambda label, count, *, seed, draw: fixed(label, count, seed=0, draw=draw)
+    )
+    other = represent.baselines(table, 1)
+    assert first["baseline: pixels"] == other["baseline: pixels"]
+    assert first["baseline: random network"] != other["baseline: random network"]
+
+
+def test_notes(table):
+    # Kills: silence about a class of which fewer labels were used than the figure says.
+    assert represent.notes(table) == ()
+    label = np.where(np.arange(180) < 12, 0, 1 + np.arange(180) % 2).astype(np.int32)
+    small = table._replace(train=table.train._replace(label=label))
+    assert represent.notes(small) == ("classes with fewer than 20 training examples, all used: a (12).",)

@@ -1,0 +1,304 @@
+"""The command line: what it takes, what it writes, how it ends."""
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxgen
+from jaxgen import cli, run
+from jaxgen.cli import COMMANDS, explain, main
+from jaxgen.cli.commands import table
+from jaxgen.cli.trained import BLOCK, _draw
+from jaxgen.recipes import RECIPES
+from jaxgen.training import checkpoint
+from jaxgen.training.loop import Diverged
+
+SMALLEST = ["--steps", "3", "--batch-size", "16", "--latent-dim", "2"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run on the table of scikit-learn, whose units matter."""
+    out = tmp_path_factory.mktemp("runs") / "a"
+    words = ["train", "beta_vae", "--data", "cancer", "--out", str(out), *SMALLEST]
+    assert main([*words, "--beta", "2.5", "--seed", "7", "--learning-rate", "0.01"]) == 0
+    return out
+
+
+def python(*words, **options):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_help_fits_the_screen_and_imports_no_jax():
+    # Kills: an import of JAX to show help; a line beyond 80 columns; a command without an example.
+    code = f"""
+import sys
+from jaxgen.cli import main
+for words in (["--help"], [], ["--version"], *([name, "--help"] for name in {list(COMMANDS)!r})):
+    assert main(words) == 0, words
+assert not {{"jax", "numpy"}} & set(sys.modules)
+"""
+    found = python("-c", code)
+    assert found.returncode == 0, found.stderr
+    assert max(map(len, found.stdout.splitlines())) <= 80
+    assert found.stdout.count("example:") == len(COMMANDS)
+    assert f"jaxgen {jaxgen.__version__}\n" in found.stdout
+    assert all(f"  {name} " in found.stdout for name in COMMANDS)
+
+
+def test_help_tells_the_true_defaults(capsys):
+    # Kills: a default that moved in Config or Settings, and not in the help.
+    def shown(command):
+        main([command, "--help"])
+        words = " ".join(capsys.readouterr().out.partition("options:")[2].partition("example:")[0].split())
+        return {flag.split()[0]: flag for flag in words.split(" --")}
+
+    settings = {field.name: field.default for field in dataclasses.fields(jaxgen.compare.Settings)}
+    helped = shown("compare")
+    for name in ("data", "seconds_per_model", "seeds", "seed"):
+        value = settings[name]
+        said = f"{value:g}" if isinstance(value, float) else value
+        assert f"(default: {said})" in helped[name.replace("_", "-")]
+    assert f"(default: {','.join(settings['models'])})" in helped["models"]
+    assert settings["out"] is None
+    assert {"seed": 0}.items() <= {field.name: field.default for field in dataclasses.fields(run.Config)}.items()
+    assert "(default: 0)" in shown("train")["seed"]
+
+
+def test_recipes_prints_the_table(capsys):
+    # Kills: a row, a weight or a balance left out; a table wider than a terminal.
+    assert main(["recipes"]) == 0
+    text = capsys.readouterr().out
+    assert text == f"{table(RECIPES)}\n"
+    assert max(map(len, text.splitlines())) <= 80
+    for row in RECIPES.values():
+        first, second = next(
+            pair for pair in zip(*[iter(text.splitlines()[1:])] * 2, strict=True) if pair[0].split()[0] == row.name
+        )
+        assert row.summary in second and row.paper in first
+        assert all(f"--{name} {value:g}" in first for name, value in row.weights.items())
+    lines = {line.split()[0]: line for line in text.splitlines()}
+    assert "critic, generator    5:1" in lines["wgan_gp"]
+    assert "autoencoder, critic  2:1" in lines["aae"]
+
+
+def test_train_hands_every_word_on(trained):
+    # Kills: an option read and dropped; a weight of the recipe's own that keeps its default.
+    config = json.loads((trained / "config.json").read_text())["config"]
+    wanted = {
+        "recipe": "beta_vae",
+        "data": "cancer",
+        "steps": 3,
+        "seed": 7,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "latent_dim": 2,
+        "weights": {"beta": 2.5},
+    }
+    assert config == wanted
+    assert checkpoint.steps(trained / "checkpoints")[-1] == 3
+
+
+def test_evaluate_writes_what_it_prints(trained, capsys):
+    # Kills: samples measured against themselves; a figure that is printed and not written; a ceiling mixed up.
+    assert main(["evaluate", str(trained)]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads((trained / "evaluation.json").read_text())
+    assert found["data"] == "cancer" and found["round"] == 3
+    frechet, recall = found["figures"]["frechet"], found["figures"]["recall"]
+    assert frechet["value"] > 2 * frechet["ceiling"] > 0  # three rounds teach little
+    assert recall["value"] < recall["ceiling"] and recall["higher_is_better"] is True
+    rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
+    for name, figure in found["figures"].items():
+        assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['ceiling']:.4g}"]
+
+
+def test_samples_are_in_the_units_of_the_data(trained, tmp_path):
+    # Kills: a table that stays standardised; a seed that is ignored; another number of samples than asked for.
+    files = [str(tmp_path / f"{i}.npz") for i in range(3)]
+    for file, seed in zip(files, ("1", "1", "2"), strict=True):
+        assert main(["sample", str(trained), "--n", "40", "--seed", seed, "--out", file]) == 0
+    one, same, other = (np.load(file)["x"] for file in files)
+    assert one.shape == (40, 30)
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0
+    data, model = jaxgen.data.load("cancer"), jaxgen.load(trained)
+    mean, std = data.scale
+    key = jax.random.fold_in(jax.random.key(1), 3)  # the fourth key of a run
+    np.testing.assert_allclose(one, np.asarray(model.sample(model.draw(key, 40))) * std + mean, rtol=1e-5)
+
+
+def test_sample_draws_a_picture(trained, tmp_path):
+    # Kills: an array written under the name of a picture.
+    out = tmp_path / "samples.PNG"
+    out.write_text("an older one")
+    assert main(["sample", str(trained), "--out", str(out)]) == 0
+    assert out.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_many_samples_come_in_blocks(trained):
+    # Kills: a block left out, repeated or out of order; more than a block at a time.
+    model, sizes = jaxgen.load(trained), []
+
+    def sample(noise):
+        sizes.append(len(jax.tree.leaves(noise)[0]))
+        return model.sample(noise)
+
+    n = 2 * BLOCK + 5
+    key = jax.random.fold_in(jax.random.key(0), 3)
+    got = _draw(model._replace(sample=sample), 0, n)
+    assert sizes == [BLOCK, BLOCK, 5]
+    np.testing.assert_allclose(got, model.sample(model.draw(key, n)), rtol=1e-4, atol=1e-5)
+
+
+def test_export_names_arrays(trained, tmp_path):
+    # Kills: the state exported in place of the params; names that say nothing.
+    file = tmp_path / "weights.npz"
+    assert main(["export", str(trained), str(file)]) == 0
+    arrays = np.load(file)
+    assert arrays.files and all(name.startswith("vae/") for name in arrays.files)
+
+
+def test_resume_of_a_finished_run_has_nothing_left_to_do(trained, capsys):
+    # Kills: --resume that starts again.
+    before = (trained / "metrics.jsonl").read_text()
+    assert main(["train", "--resume", str(trained)]) == 0
+    assert "resumed at 3" in capsys.readouterr().err
+    assert (trained / "metrics.jsonl").read_text() == before
+
+
+def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
+    # Kills: an option read and dropped; the default of the command line in place of that of Settings.
+    calls = []
+    room = types.SimpleNamespace(
+        Settings=lambda **asked: asked,
+        compare=lambda settings: calls.append(settings) or tmp_path,
+        repeat=lambda folder, out: calls.append((folder, out)) or tmp_path,
+    )
+    monkeypatch.setattr(jaxgen, "compare", room)
+    assert main(["compare"]) == 0
+    words = "--data ring8 --models vae,aae --out o --seconds-per-model 1.5 --seeds 2 --seed 3"
+    assert main(["compare", *words.split()]) == 0
+    assert main(["compare", "--repeat", "o", "--out", "p"]) == 0
+    asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds_per_model": 1.5, "seeds": 2, "seed": 3}
+    assert calls == [{}, asked, ("o", "p")]
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 3
+    jaxgen_compare = __import__("jaxgen.compare", fromlist=["Settings"])
+    assert {field.name for field in dataclasses.fields(jaxgen_compare.Settings)} == set(asked)
+
+
+@pytest.mark.parametrize(
+    "problem, code, word",
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a/checkpoints/9"), 1, "free some space"),
+        (ValueError("INTERNAL: write failed: No space left on device"), 1, "free some space"),
+        (MemoryError(), 1, "memory"),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."), 1, "--batch-size"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/a"), 2, "permissions"),
+        (jaxgen.BadRequest("a\nrequest"), 2, "a request"),
+        (checkpoint.CheckpointCorrupt("checkpoint 3 is damaged"), 2, "damaged"),
+        (Diverged("10 rounds in a row were not finite."), 3, "checkpoints"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_how_a_command_ends(monkeypatch, tmp_path, capsys, problem, code, word):
+    # Kills: a code mixed up; a line that does not say what to do; two lines; a traceback.
+    def fail(*args, **options):
+        raise problem
+
+    monkeypatch.setattr(run, "train", fail)
+    assert main(["train", "vae", "--data", "ring8", "--out", str(tmp_path / "a"), "--steps", "1"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("jaxgen: ") and word.lower() in line.lower()
+    if code == 1:
+        assert "last checkpoint" in line and "kept" in line
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch, tmp_path):
+    # Kills: a handler that turns every exception into a line.
+    def fail(*args, **options):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
+
+    monkeypatch.setattr(run, "train", fail)
+    with pytest.raises(FileNotFoundError):
+        main(["train", "vae", "--data", "ring8", "--out", str(tmp_path / "a"), "--steps", "1"])
+    assert explain(ZeroDivisionError()) == (None, "")
+
+
+def test_out_of_memory_deep_inside_is_found():
+    # Kills: only the outermost exception looked at.
+    try:
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise RuntimeError("could not compute") from error
+    except RuntimeError as error:
+        assert explain(error)[0] == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"]], ids=" ".join)
+def test_nobody_reads_the_output(words):
+    # Kills: a traceback, or a complaint at exit, where stdout is closed early (`jaxgen recipes | head -1`).
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jaxgen", *words]
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    with os.fdopen(writer, "w") as out:
+        found = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, env=buffered)
+    assert (found.returncode, found.stderr) == (cli.UNREAD, "")
+
+
+def test_divergence_ends_with_three(tmp_path, capsys):
+    # Kills: a diverged run that reports success; a message that does not say where the last good state is.
+    out = tmp_path / "a"
+    words = ["train", "vae", "--data", "ring8", "--out", str(out), "--learning-rate", "1e30", "--steps", "200"]
+    assert main(words) == 3
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert str(out / "checkpoints") in last and "not finite" in last
+    assert checkpoint.steps(out / "checkpoints")
+
+
+def start(*words):
+    return subprocess.Popen([sys.executable, "-m", "jaxgen", *words], stderr=subprocess.PIPE, text=True)
+
+
+def stop(process, out: Path, rounds: int, number: int) -> str:
+    """Sends a signal once the run is past `rounds`; returns what it said."""
+    deadline = time.monotonic() + 120
+    lines = out / "metrics.jsonl"
+    while time.monotonic() < deadline and process.poll() is None:
+        said = lines.read_text().splitlines()[:-1] if lines.exists() else []
+        if said and json.loads(said[-1])["round"] > rounds:
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    return process.communicate(timeout=60)[1]
+
+
+def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
+    # Kills: a signal that kills without a checkpoint; codes mixed up; a resumed run that starts from nothing.
+    out = tmp_path / "a"
+    words = ["train", "vae", "--data", "ring8", "--out", str(out), *SMALLEST, "--steps", "100000000"]
+    process = start(*words)
+    said = stop(process, out, 0, signal.SIGTERM)
+    assert process.returncode == 143, said
+    first = checkpoint.steps(out / "checkpoints")[-1]
+    assert first > 0 and said.splitlines()[-1].startswith("jaxgen: ") and f"round {first}" in said
+
+    process = start("train", "--resume", str(out))
+    said = stop(process, out, first, signal.SIGINT)
+    assert process.returncode == 130, said
+    assert f"resumed at {first}" in said
+    assert checkpoint.steps(out / "checkpoints")[-1] > first

@@ -1,0 +1,134 @@
+"""The main job in its smallest form: what it writes, and that it can be run again."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from jaxgen import data as sources
+from jaxgen.compare import Settings, compare, repeat
+from jaxgen.contender import Rounds
+from jaxgen.core import BadRequest
+
+SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "out"
+    compare(Settings(**{**vars(SMALLEST), "out": str(out)}))
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(made):
+    return json.loads((made / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_it_writes_what_the_contract_says(report):
+    # Kills: a cell without its ceiling; baselines apart from the models; a setting that falls out; NaN in the JSON.
+    assert list(report["models"])[:2] == ["vae", "gan"]
+    assert {"baseline: nearest neighbour", "baseline: PCA", "baseline: pixels"} <= set(report["models"])
+    for name in ("vae", "gan"):
+        assert set(report["models"][name]) == {"synthesise", "detect anomalies", "represent"}
+        for task in report["models"][name].values():
+            for cell in task.values():
+                assert {"mean", "ci95", "n", "failed", "ceiling", "higher_is_better"} <= set(cell)
+                assert cell["n"] + cell["failed"] == 2 and len(cell["ci95"]) == 2
+    assert [a["setting"] for a in report["advice"]] == [
+        "image synthesis",
+        "style transfer",
+        "super-resolution",
+        "anomaly detection",
+        "representation learning",
+        "semantic manipulation",
+    ]
+    assert all(a["choose"] in ("vae", "gan", "either", "neither", "not measured") for a in report["advice"])
+
+
+def test_means_and_intervals_are_those_of_the_values(report):
+    # Kills: a mean over models; an interval over the wrong seeds.
+    for tasks in report["models"].values():
+        for metrics in tasks.values():
+            for cell in metrics.values():
+                values = [v for v in cell["values"].values() if v is not None]
+                assert len(values) == cell["n"]
+                if values:
+                    assert math.isclose(cell["mean"], np.mean(values), rel_tol=1e-9, abs_tol=1e-12)
+                    assert cell["ci95"][0] is None or cell["ci95"][0] <= cell["mean"] <= cell["ci95"][1]
+
+
+def test_headlines_are_read_at_every_stage(report):
+    # Kills: stages of another task; the last stage read before the encoder is there.
+    for name in ("vae", "gan"):
+        for task, entry in report["budget"][name].items():
+            assert all(entry["at"][stage] is not None for stage in ("25", "50", "100"))
+            assert entry["at"]["100"] == report["models"][name][task][entry["metric"]]["mean"]
+
+
+def test_the_sides_get_the_same_generator_and_the_rounds_are_recorded(report):
+    # Kills: rounds that cannot be run again.
+    rounds = {name: Rounds(**r) for name, r in report["protocol"]["rounds"].items()}
+    assert rounds["vae"].encoder == 0 and rounds["gan"].encoder > 0
+    assert report["protocol"]["seconds_per_model"] == 0.05 and report["protocol"]["sides"] == {
+        "vae": "vae",
+        "gan": "gan",
+    }
+
+
+def test_the_page_is_there_and_needs_no_network(made):
+    # Kills: a page without the answer; an external reference.
+    page = (made / "report.html").read_text()
+    assert 'src="http' not in page and "detect anomalies" in page.lower() and len(page) < 5_000_000
+
+
+@pytest.mark.slow
+def test_repeat_gives_the_same_figures(made, tmp_path, capsys):
+    # Kills: anything read from the clock after calibration.
+    repeat(made, out=str(tmp_path / "again"))
+    assert "all figures are the same" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_other_data_cannot_repeat(tmp_path):
+    # Kills: a repetition on data that have changed.
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
+    out = tmp_path / "out"
+    compare(Settings(data=str(tmp_path / "a.npz"), models=("vae",), seconds_per_model=0.01, seeds=1, out=str(out)))
+    np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
+    with pytest.raises(BadRequest, match="has changed"):
+        repeat(out, out=str(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"models": ("vae", "vae")}, "named twice"),
+        ({"models": ()}, "at least one"),
+        ({"models": ("vaee",)}, "did you mean 'vae'"),
+        ({"seconds_per_model": math.nan}, "seconds_per_model"),
+        ({"seconds_per_model": 0}, "seconds_per_model"),
+        ({"seeds": 0}, "seeds=0"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, word):
+    # Kills: a check that runs after the data are loaded.
+    with pytest.raises(BadRequest, match=word):
+        Settings(**changes)
+
+
+def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
+    # Kills: a traceback from json.
+    with pytest.raises(BadRequest, match="no comparison"):
+        repeat(tmp_path)
+
+
+def test_out_must_be_new_and_is_looked_at_first(tmp_path):
+    # Kills: an hour of training before the refusal.
+    (tmp_path / "x").write_text("kept")
+    with pytest.raises(BadRequest, match="not empty"):
+        compare(Settings(data="no such data", out=str(tmp_path)))
+    assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"

@@ -1,0 +1,250 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toys import gan_plan
+
+from jaxgen.core import BadRequest, Batch
+from jaxgen.training import checkpoint
+from jaxgen.training.checkpoint import CheckpointCorrupt, NotFinite, restore, save, steps
+from jaxgen.training.loop import abstract_state
+from jaxgen.training.step import make_step
+
+
+@pytest.fixture(scope="module")
+def state():
+    plan = gan_plan()
+    batch = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
+    return make_step(*plan[:3], ema=plan.ema).init(jax.random.key(0), batch)
+
+
+def assert_same_bits(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_what_is_saved_comes_back(tmp_path, state):
+    # Kills: a leaf left out; meta lost; a structure rebuilt in another order.
+    save(tmp_path / "c", 3, state, {"a": [1, "ü"]})
+    back, meta = restore(tmp_path / "c", abstract_state(gan_plan(), (2,), False, 4))
+    assert_same_bits(back, state)
+    assert meta == {"a": [1, "ü"]} and checkpoint.read_meta(tmp_path / "c") == (3, meta)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(back))
+
+
+def test_every_dtype_and_shape_comes_back(tmp_path, monkeypatch):
+    # Kills: bfloat16 read as float32; arrays without entries refused; a relative folder.
+    monkeypatch.chdir(tmp_path)
+    tree = {
+        "half": jnp.arange(3, dtype=jnp.bfloat16),
+        "none": jnp.zeros((0, 2)),
+        "scalar": jnp.int32(-1),
+        "flag": jnp.array([True, False]),
+        "wide": np.arange(4, dtype=np.uint8),
+        "empty": {},
+    }
+    save(Path("c"), 0, tree, {})
+    assert_same_bits(restore(Path("c"), tree)[0], {**tree, "wide": jnp.array(tree["wide"])})
+
+
+def test_keeps_the_last_two(tmp_path, state):
+    # Kills: all kept; steps sorted as text; the newest dropped.
+    for round in (9, 10, 100):
+        save(tmp_path, round, state, {})
+    assert steps(tmp_path) == [10, 100] and sorted(os.listdir(tmp_path)) == ["10", "100"]
+
+
+def test_older_goes_only_after_the_newer_is_there(tmp_path, state, monkeypatch):
+    # Kills: removal before the commit.
+    save(tmp_path, 1, state, {})
+    save(tmp_path, 2, state, {})
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    for name in ("_write_arrays", "_digest_file"):
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, name, full)
+            with pytest.raises(OSError, match="No space"):
+                save(tmp_path, 3, state, {})
+        assert sorted(os.listdir(tmp_path)) == ["1", "2"]
+        assert_same_bits(restore(tmp_path, state)[0], state)
+
+
+def test_saves_a_round_once(tmp_path, state):
+    # Kills: a second save that is silently dropped.
+    save(tmp_path, 1, state, {"first": True})
+    with pytest.raises(FileExistsError, match="saved once"):
+        save(tmp_path, 1, state, {"first": False})
+    assert restore(tmp_path, state)[1] == {"first": True}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_never_saves_what_is_not_finite(tmp_path, bad, dtype):
+    # Kills: only params looked at; only NaN looked for.
+    with pytest.raises(NotFinite, match="opts/m is not finite"):
+        save(tmp_path, 1, {"p": jnp.ones(2), "opts": {"m": jnp.array([0, bad], dtype)}}, {})
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("like", "says"),
+    [
+        ({"p": jnp.zeros((2, 3), jnp.bfloat16), "n": jnp.int32(0)}, r"p is float32\[2, 3\] there and bfloat16\[2, 3\]"),
+        ({"p": jnp.zeros((3, 2)), "n": jnp.int32(0)}, r"p is float32\[2, 3\] there and float32\[3, 2\]"),
+        ({"p": jnp.zeros((2, 3)), "n": jnp.float32(0)}, r"n is int32\[\] there and float32\[\]"),
+        ({"p": jnp.zeros((2, 3))}, r"n is int32\[\] there and nothing here"),
+        ({"p": jnp.zeros((2, 3)), "n": jnp.int32(0), "q": jnp.zeros(1)}, r"q is nothing there and float32\[1\] here"),
+        ({"p": jax.ShapeDtypeStruct((10**9, 10**3), jnp.float32), "n": jnp.int32(0)}, "p is float32"),
+    ],
+)
+def test_another_structure_is_refused_before_anything_is_read(tmp_path, like, says, monkeypatch):
+    # Kills: a cast; a missing or an extra leaf let through; memory taken for what does not fit.
+    save(tmp_path, 1, {"p": jnp.ones((2, 3)), "n": jnp.int32(7)}, {})
+    monkeypatch.setattr(checkpoint, "_read_arrays", None)
+    with pytest.raises(BadRequest, match=says):
+        restore(tmp_path, like)
+
+
+def test_no_checkpoint(tmp_path, state):
+    with pytest.raises(BadRequest, match="there is no checkpoint in"):
+        restore(tmp_path / "nowhere", state)
+    save(tmp_path, 4, state, {})
+    with pytest.raises(BadRequest, match="no checkpoint of round 5 in .*: there are 4"):
+        restore(tmp_path, state, round=5)
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _link(path):
+    shutil.move(path, path.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+DAMAGE = {"flip": _flip, "truncate": _truncate, "empty": _empty, "delete": os.remove, "link": _link}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_to_any_file_is_found(tmp_path, state, damage):
+    # Kills: a file that no digest covers; a link that is followed; a silent fall back to the older step.
+    save(tmp_path / "good", 1, state, {})
+    save(tmp_path / "good", 2, state, {})
+    every = [path.relative_to(tmp_path / "good") for path in (tmp_path / "good" / "2").rglob("*") if path.is_file()]
+    assert len(every) > 5
+    for i, path in enumerate(every):
+        shutil.copytree(tmp_path / "good", tmp_path / str(i))
+        DAMAGE[damage](tmp_path / str(i) / path)
+        with pytest.raises(CheckpointCorrupt) as found:
+            restore(tmp_path / str(i), state)
+        message = str(found.value)
+        assert "\n" not in message and str(tmp_path / str(i) / "2") in message and "round 2" in message
+        assert_same_bits(restore(tmp_path / str(i), state, round=1)[0], state)
+
+
+def test_every_byte_of_the_record_counts(tmp_path, state):
+    # Kills: a part of the record outside its seal; an error of the JSON reader let through.
+    save(tmp_path, 1, {"p": jnp.ones(2)}, {"config": {"beta": 1.0}})
+    path = tmp_path / "1" / "record.json"
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for position in rng.choice(len(content), 150, replace=False):
+        for bit in (1, 16, 128):
+            changed = bytearray(content)
+            changed[position] ^= bit
+            path.write_bytes(changed)
+            try:
+                back, meta = restore(tmp_path, {"p": jnp.ones(2)})
+                assert meta == {"config": {"beta": 1.0}} and (back["p"] == 1).all()
+            except CheckpointCorrupt:
+                continue
+
+
+def test_leaves_are_checked_against_their_own_digests(tmp_path, monkeypatch):
+    # Kills: trust in what Orbax hands back.
+    save(tmp_path, 1, {"p": jnp.ones(2)}, {})
+    monkeypatch.setattr(checkpoint, "_read_arrays", lambda *args: {"p": np.array([1, 2], np.float32)})
+    with pytest.raises(CheckpointCorrupt, match="p is not what was saved"):
+        restore(tmp_path, {"p": jnp.ones(2)})
+    monkeypatch.setattr(checkpoint, "_read_arrays", lambda *args: 1 / 0)
+    with pytest.raises(CheckpointCorrupt, match="ZeroDivisionError from Orbax"):
+        restore(tmp_path, {"p": jnp.ones(2)})
+
+
+def test_odd_things_are_refused(tmp_path):
+    # Kills: a pipe that is waited for; files that were slipped in; a step that is a link.
+    tree = {"p": jnp.ones(2)}
+    save(tmp_path, 1, tree, {})
+    os.mkfifo(tmp_path / "1" / "state" / "pipe")
+    with pytest.raises(CheckpointCorrupt, match="pipe"):
+        restore(tmp_path, tree)
+    os.remove(tmp_path / "1" / "state" / "pipe")
+    (tmp_path / "1" / "state" / "more").write_text("")
+    with pytest.raises(CheckpointCorrupt, match="added or removed"):
+        restore(tmp_path, tree)
+    os.remove(tmp_path / "1" / "state" / "more")
+    restore(tmp_path, tree)
+    shutil.move(tmp_path / "1", tmp_path / "real")
+    (tmp_path / "1").symlink_to(tmp_path / "real")
+    with pytest.raises(CheckpointCorrupt, match="no plain file or folder"):
+        restore(tmp_path, tree)
+
+
+def test_a_step_renamed_is_not_another_step(tmp_path):
+    # Kills: the round read from the name alone.
+    save(tmp_path, 1, {"p": jnp.ones(2)}, {})
+    (tmp_path / "1").rename(tmp_path / "2")
+    with pytest.raises(CheckpointCorrupt, match="not what was written"):
+        restore(tmp_path, {"p": jnp.ones(2)})
+
+
+def test_a_newer_format_says_so(tmp_path):
+    # Kills: a format that is written and never read.
+    save(tmp_path, 1, {"p": jnp.ones(2)}, {})
+    path = tmp_path / "1" / "record.json"
+    record = json.loads(path.read_text())
+    record.pop("sha256")
+    record["format"] = 2
+    path.write_text(json.dumps({**record, "sha256": checkpoint._seal(record)}))
+    with pytest.raises(BadRequest, match="has format 2, and this version reads 1"):
+        restore(tmp_path, {"p": jnp.ones(2)})
+
+
+def test_unfinished_step_is_none_and_is_cleared_away(tmp_path, state):
+    # Kills: a temporary name that looks like a step; leftovers that stay for ever.
+    (tmp_path / ".5.partial" / "state").mkdir(parents=True)
+    (tmp_path / ".1.removed").mkdir()
+    assert steps(tmp_path) == []
+    save(tmp_path, 6, state, {})
+    assert os.listdir(tmp_path) == ["6"]
+
+
+def test_names_must_be_unambiguous():
+    with pytest.raises(BadRequest, match="must not hold '/'"):
+        checkpoint.named({"a/b": 1, "a": {"b": 2}})
+
+
+def test_orbax_is_imported_when_needed():
+    code = "import sys, jaxgen.training.checkpoint; sys.exit(any(m.startswith('orbax') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,63 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from toys import small_gan, small_vae
+
+from jaxgen.core import Batch
+from jaxgen.training.models import compile_model
+
+X = jax.random.normal(jax.random.key(7), (5, 2))
+
+
+def two(game):
+    return [game.init(jax.random.key(seed), Batch(X)) for seed in (0, 1)]
+
+
+def test_is_the_games_own_model():
+    # Kills: a function under another's name; params of the first call kept; samples that are no shape.
+    game = small_vae()
+    bind = compile_model(game)
+    for params, carry in two(game):
+        model, plain, key = bind(params, carry), game.model(params, carry), jax.random.key(3)
+        noise = model.draw(key, 4)
+        np.testing.assert_array_equal(noise, plain.draw(key, 4))
+        assert model.draw_posterior(key, 3, X).shape == (3, 5, 2)
+        for name in ("sample", "decode", "encode"):
+            np.testing.assert_allclose(getattr(model, name)(X), getattr(plain, name)(X), rtol=1e-6)
+        np.testing.assert_allclose(
+            model.scores["reconstruction"](None, X), plain.scores["reconstruction"](None, X), rtol=1e-6
+        )
+        np.testing.assert_allclose(model.features["first"](X), plain.features["first"](X), rtol=1e-6)
+        assert model.log_weight is None
+
+
+def test_what_a_game_lacks_stays_away():
+    game = small_gan()
+    model = compile_model(game)(*two(game)[0])
+    assert model.encode is None and model.decode is None and model.scores == {} and model.features == {}
+
+
+def test_other_params_compile_nothing():
+    # Kills: params closed over; a function compiled anew for each binding.
+    game, traces = small_vae(), []
+
+    def model(params, carry):
+        traces.append(1)
+        return game.model(params, carry)
+
+    bind = compile_model(game._replace(model=model))
+    counts = []
+    for params, carry in two(game) + two(game):
+        bound = bind(params, carry)
+        bound.sample(bound.draw(jax.random.key(0), 4))
+        bound.features["first"](X)
+        counts.append(len(traces))
+        bound.sample(jnp.zeros((4, 2)))
+    # The first binding traces three functions; after that each binding asks once what there is.
+    assert np.diff(counts).tolist() == [1, 1, 1] and counts[0] == 4
+
+
+def test_counts_are_shapes():
+    game = small_vae()
+    model = compile_model(game)(*two(game)[0])
+    assert [model.draw(jax.random.key(0), n).shape for n in (1, 3)] == [(1, 2), (3, 2)]

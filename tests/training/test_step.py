@@ -1,0 +1,283 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from toys import dirac, gan_plan, linear
+
+from jaxgen.core import BadRequest, Batch, Game, Note
+from jaxgen.training.step import ema_rate, evaluation_params, make_step
+
+KEY = jax.random.key(1)
+TOGETHER, ALTERNATING = (("critic", "generator"),), (("generator",), ("critic",))
+LAZY = (("critic",), ("generator",), ("critic:plain",), ("generator",))
+SGD = {"critic": optax.sgd(0.2), "generator": optax.sgd(0.2)}
+
+
+def batches(turns, size=8):
+    x = jax.random.normal(jax.random.key(9), (len(turns), size, 2))
+    return Batch(x, None, jnp.zeros((len(turns), size), jnp.int32))
+
+
+def first(batches):
+    return jax.tree.map(lambda a: a[0], batches)
+
+
+@functools.cache
+def compiled(plan_of):
+    """The step of a plan, a state maker and batches; shared by tests, since compiling is what they wait for."""
+    plan = plan_of()
+    step, data = make_step(*plan[:3], ema=plan.ema), batches(plan.turns)
+    return step, lambda key=KEY: step.init(key, first(data)), data
+
+
+def assert_same_bits(a, b):
+    for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_traced_once():
+    # Kills: a Python number in the state; a shape that depends on the count.
+    game, traces = dirac(), []
+
+    def counted(loss):
+        def wrapped(*args):
+            traces.append(1)
+            return loss(*args)
+
+        return wrapped
+
+    game = game._replace(losses={name: counted(loss) for name, loss in game.losses.items()})
+    step, data = make_step(game, SGD, LAZY, ema=0.1), batches(LAZY)
+    state, _ = step.update(step.init(KEY, first(data)), KEY, data)
+    before = len(traces)
+    for _ in range(2):
+        state, _ = step.update(state, KEY, data)
+    assert len(traces) == before > 0
+
+
+@pytest.mark.parametrize("mover", ["critic", "generator"])
+def test_own_player_only(mover):
+    # Kills: one gradient taken over both players; an optimiser step for who did not move.
+    step = make_step(dirac(), {"critic": optax.adam(0.1), "generator": optax.adam(0.1)}, ((mover,),))
+    data = batches(((mover,),))
+    before = jax.tree.map(np.asarray, step.init(KEY, first(data)))
+    after, _ = step.update(step.init(KEY, first(data)), KEY, data)
+    other = {"critic": "generator", "generator": "critic"}[mover]
+    assert_same_bits((after.params[other], after.opts[other]), (before.params[other], before.opts[other]))
+    assert after.params[mover] != before.params[mover] and after.opts[mover][0].count == 1
+
+
+def test_gradients_noise_and_batches_are_those_of_the_turn():
+    # Kills: another player's params differentiated; noise or batch of another turn; a wrong sign.
+    step, start, data = compiled(linear)
+    state, momentum = start(), np.zeros(2)
+    params = jax.tree.map(np.array, state.params)
+    for round in range(2):
+        noise = [jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, round), t), (2,)) for t in range(2)]
+        params["a"] = params["a"] - 0.1 * (noise[0] + data.x[0, 0])
+        momentum = noise[1] * (params["a"] - params["b"]) + 0.9 * momentum
+        params["b"] = params["b"] - 0.1 * momentum
+        state, info = step.update(state, KEY, data)
+        np.testing.assert_allclose(info["b"]["noise"], noise[1][0], rtol=1e-6)
+    for name in params:
+        np.testing.assert_allclose(state.params[name], params[name], rtol=1e-5)
+
+
+def test_noise_differs_at_every_round_and_turn_and_comes_back():
+    # Kills: a key without the round, or without the turn; a key carried and split.
+    step, start, data = compiled(gan_plan)
+
+    def run(key):
+        state, seen = start(), []
+        for _ in range(4):
+            state, info = step.update(state, key, data)
+            seen += [float(info["critic"]["noise"]), float(info["generator"]["noise"])]
+        return seen
+
+    seen = run(KEY)
+    assert len(set(seen)) == 8
+    assert run(KEY) == seen
+    assert not set(run(jax.random.key(2))) & set(seen)
+
+
+def test_unrolled_and_looped_turns_agree():
+    # Kills: turns in another order; info of the first such turn instead of the last.
+    looped, start, data = compiled(gan_plan)
+    unrolled, ends = make_step(*gan_plan()[:3], ema=gan_plan().ema, unroll=True), []
+    for step in (looped, unrolled):
+        state = start()
+        for _ in range(5):
+            state, info = step.update(state, KEY, data)
+        ends.append((state, info))
+    for a, b in zip(*map(jax.tree.leaves, ends), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def play(game, turns, rounds, *, optimizers=SGD):
+    step, nothing = make_step(game, optimizers, turns), Batch(jnp.zeros((len(turns), 1)))
+    state = step.init(KEY, first(nothing))
+    for _ in range(rounds):
+        state, _ = step.update(state, KEY, nothing)
+    return state
+
+
+# At step size 0.2, from the linearised map; without a penalty sqrt(1 + 0.2^2 / 4) and 1. Mescheder et al. 2018.
+RATES = {TOGETHER: (1.0049876, 0.97468, 0.97321), ALTERNATING: (1.0, 0.96954, 0.97396, 0.92702)}
+
+
+@pytest.mark.parametrize("turns", RATES, ids=["simultaneous", "alternating"])
+def test_dirac_rates(turns):
+    # Kills: movers of one turn that see each other's step; turns that do not; a penalty with another weight.
+    step = make_step(dirac(), SGD, turns)
+    nothing = Batch(jnp.zeros((len(turns), 1)))
+    gammas = jnp.array([0.0, 0.3, 2.0, 1.0][: len(RATES[turns])])
+
+    def radii(gamma):
+        state = step.init(KEY, nothing)
+        state = state._replace(memo=state.memo._replace(carry={**state.memo.carry, "gamma": gamma}))
+
+        def body(state, _):
+            state, _ = step.update(state, KEY, nothing)
+            return state, jnp.hypot(state.params["critic"], state.params["generator"])
+
+        return jax.lax.scan(body, state, length=400)[1]
+
+    # A line through the logarithms: the phase of a rotating solution averages out.
+    logs = np.log(np.asarray(jax.jit(jax.vmap(radii))(gammas), np.float64))
+    rates = np.exp(np.polyfit(np.arange(100, 400), logs[:, 100:].T, 1)[0])
+    np.testing.assert_allclose(rates, RATES[turns], atol=1e-4)
+
+
+def test_carry_moves_with_its_turn_alone():
+    # Kills: a carry that a scan's switch drops; a carry written by every turn.
+    state = play(dirac(0.3), LAZY, 10)
+    assert state.memo.carry["moves"] == 10 and state.memo.round == 10
+
+
+def test_lazy_turn_is_another_loss_of_the_same_player():
+    # Kills: the colon ignored; a second set of params or a second optimiser for it.
+    lazy = play(dirac(2.0), (("critic:plain",), ("generator",)), 20)
+    free = play(dirac(0.0), (("critic",), ("generator",)), 20)
+    assert_same_bits(lazy.params, free.params)
+    assert set(lazy.opts) == {"critic", "generator"} and lazy.memo.carry["moves"] == 0
+
+
+def test_turn_with_an_optimiser_of_its_own():
+    # Kills: the player's optimiser used for it; state written back into the wrong slot.
+    adams = {"critic": optax.sgd(0.0, 0.9), "critic:plain": optax.adam(0.1), "generator": optax.sgd(0.1)}
+    state = play(dirac(0.0), (("critic",), ("critic:plain",), ("critic:plain",)), 5, optimizers=adams)
+    assert state.opts["critic:plain"][0].count == 10 and state.opts["critic"][0].trace != 0
+    assert state.params["critic"] != np.float32(0.01)
+    still = {**adams, "critic:plain": optax.sgd(0.0)}
+    assert play(dirac(0.0), (("critic:plain",), ("generator",)), 5, optimizers=still).params["critic"] == np.float32(
+        0.01
+    )
+
+
+def test_vmap_over_seeds():
+    # Kills: a Python branch on a state; noise shared between seeds.
+    step, start, data = compiled(linear)
+    keys = jax.random.split(KEY, 3)
+    many, infos = jax.vmap(step.update, (0, 0, None))(jax.vmap(start)(keys), keys, data)
+    assert len(set(np.asarray(infos["a"]["noise"]).tolist())) == 3
+    for i, key in enumerate(keys):
+        alone, _ = step.update(start(key), key, data)
+        for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(many), strict=True):
+            np.testing.assert_allclose(a, b[i], rtol=1e-5, atol=1e-7)
+
+
+FAULTS = {
+    "value behind a select": lambda hit, good, bad: jnp.where(hit, jnp.nan, good),
+    "value and gradient": lambda hit, good, bad: good + jnp.where(hit, jnp.nan, 0.0) * bad,
+    "infinite value": lambda hit, good, bad: good + jnp.where(hit, jnp.inf, 0.0),
+    "gradient alone": lambda hit, good, bad: good + jnp.sqrt(jnp.where(hit, 0.0, 1.0) * (1 + 0 * bad)),
+}
+
+
+def faulty():
+    """A quadratic; in round 7 it has the fault that the carry names, by position in FAULTS."""
+
+    def loss(params, noise, batch, memo):
+        value = jnp.sum((params["p"] - 1) ** 2)
+        for i, fault in enumerate(FAULTS.values()):
+            value = fault((memo.round == 7) & (memo.carry["fault"] == i), value, jnp.sum(params["p"]))
+        return value, Note({}, {"seen": memo.carry["seen"] + 1})
+
+    def init(key, batch):
+        return {"p": jnp.zeros(2)}, {"seen": jnp.int32(0), "fault": jnp.int32(-1)}
+
+    return Game(init, lambda key, batch: (), {"p": loss, "p:again": loss}, None)
+
+
+@pytest.mark.parametrize("turns", [(("p",),), (("p",), ("p:again",))], ids=["one turn", "two turns"])
+def test_round_that_is_not_finite_changes_nothing_but_the_counts(turns):
+    # Kills: Adam's moments or the carry touched; the first of two turns kept; NaN only in the value let through.
+    step, data = make_step(faulty(), {"p": optax.adam(0.1)}, turns), batches(turns)
+
+    def at(rounds, fault=-1):
+        state = step.init(KEY, first(data))
+        state.memo.carry["fault"] = jnp.int32(fault)
+        for _ in range(rounds):
+            state, _ = step.update(state, KEY, data)
+        state.memo.carry.pop("fault")
+        return jax.tree.map(np.asarray, state)
+
+    seven, eleven = at(7), at(11)
+    for fault in range(len(FAULTS)):
+        eight, twelve = at(8, fault), at(12, fault)
+        assert_same_bits((eight.params, eight.opts, eight.memo.carry), (seven.params, seven.opts, seven.memo.carry))
+        assert (eight.skipped, eight.streak, eight.memo.round) == (1, 1, 8)
+        assert (twelve.skipped, twelve.streak, twelve.memo.round) == (1, 0, 12)
+        assert_same_bits(twelve.params, eleven.params)
+
+
+def test_moving_average():
+    # Kills: an average that starts at zero, moves per turn, or shares its buffer with the params.
+    step, start, data = compiled(gan_plan)
+    state = start()
+    average = jax.tree.map(np.asarray, state.params)
+    for _ in range(3):
+        state, _ = step.update(state, KEY, data)
+        average = jax.tree.map(lambda a, p: a + 0.05 * (np.asarray(p) - a), average, state.params)
+    for a, b in zip(jax.tree.leaves(evaluation_params(state)), jax.tree.leaves(average), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_rate_of_the_average_may_follow_the_round():
+    # Kills: the schedule read after the round is counted; a schedule that is ignored.
+    step, start, data = compiled(lambda: linear(ema=lambda n: jnp.where(n == 0, 1.0, 0.25)))
+    state, _ = step.update(start(), KEY, data)
+    assert_same_bits(state.ema, state.params)
+    old = np.asarray(state.ema["b"])
+    state, _ = step.update(state, KEY, data)
+    np.testing.assert_allclose(state.ema["b"], old + 0.25 * (np.asarray(state.params["b"]) - old), rtol=1e-5)
+    np.testing.assert_allclose(ema_rate(0.001)(200), 1 - 2 ** (-20 / 200), rtol=1e-4)
+
+
+def test_state_is_donated():
+    # Kills: an update that copies its state.
+    step, start, data = compiled(linear)
+    state = start()
+    step.update(state, KEY, data)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+
+
+@pytest.mark.parametrize(
+    ("turns", "says"),
+    [
+        ((("critic", "critic:plain"),), "moves one player twice"),
+        ((("discriminator",),), "'discriminator' is no loss of this game: it has critic"),
+        ((), "at least one turn"),
+    ],
+)
+def test_refuses_turns(turns, says):
+    with pytest.raises(BadRequest, match=says):
+        make_step(dirac(), SGD, turns)
+
+
+def test_refuses_a_player_without_an_optimiser():
+    with pytest.raises(BadRequest, match="'generator' has no optimiser"):
+        make_step(dirac(), {"critic": optax.sgd(0.1)}, TOGETHER)
