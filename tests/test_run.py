@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -191,18 +192,20 @@ def test_load_and_export(copy, done, tmp_path):
 
 def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
     # Kills: a checkpoint a chunk; none between start and end; a clock that is never set back.
-    saved = []
-    save = checkpoint.save
+    saved, now = [], [0.0]
+    save, record = checkpoint.save, run.progress.record
     monkeypatch.setattr(
         checkpoint, "save", lambda folder, round, *rest: (saved.append(round), save(folder, round, *rest))
     )
-    monkeypatch.setattr(run, "SECONDS", 0.0)
-    go(tmp_path / "often")
-    assert saved == [0, 100, 200]
-    saved.clear()
-    monkeypatch.setattr(run, "SECONDS", 1e9)
-    go(tmp_path / "seldom")
-    assert saved == [0, 200]
+    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def ticking(chunk):
+        now[0] = 0.2 * chunk.round
+        return record(chunk)
+
+    monkeypatch.setattr(run.progress, "record", ticking)
+    fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    assert saved == [0, 200, 400, 500]  # every 20 s there is a chunk, every 30 s a checkpoint is due
 
 
 def test_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):

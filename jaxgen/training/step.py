@@ -1,8 +1,8 @@
 """One round of a game as one compiled program.
 
-A round is a scan over its turns with a switch over the distinct ones, so six turns compile like two. `unroll=True`
-writes the turns out one after the other, for networks whose operations must not stand in a loop (XLA's own
-convolutions on CPU). Bits agree within one form.
+A round in which a turn comes back is a scan over its turns with a switch over the distinct ones, so six turns compile
+like two; any other is written out. `unroll=True` always writes it out, for networks whose operations must not stand in
+a loop (XLA's own convolutions on CPU). Bits agree within one form.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -176,7 +176,8 @@ def make_step(
         which = jnp.array([distinct.index(turn) for turn in turns])
         return jax.lax.scan(body, (played, blank), (jnp.arange(len(turns)), which, batches))[0]
 
-    form = unrolled if unroll or len(turns) == 1 else scanned
+    # Where no turn comes twice a loop saves no compilation, and the straight program is some 8 % faster.
+    form = unrolled if unroll or len(turns) == len(distinct) else scanned
 
     def update(state: State, key: Array, batches: Batch):
         before = _Played(state.params, state.opts, state.memo, jnp.array(True))

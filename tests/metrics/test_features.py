@@ -43,16 +43,16 @@ def test_long_examples(monkeypatch):
     # Kills: a classifier that is shown other numbers than its features are made of; a name that hides the reduction.
     monkeypatch.setattr(features, "UPDATES", 300)
     rng = np.random.default_rng(0)
-    label = (np.arange(90) % 3).astype(np.int32)
-    x = rng.normal(size=(90, features.DIRECT + 1)) + 3 * np.eye(3, features.DIRECT + 1)[label]
+    label = (np.arange(600) % 3).astype(np.int32)
+    x = rng.normal(size=(600, features.DIRECT + 1)) + 3 * np.eye(3, features.DIRECT + 1)[label]
     space = feature_space(table(x, label))
     seen = space.embed(x.astype(np.float32))
-    assert space.name.startswith("hidden layer of a classifier on 90 principal components (")
-    assert seen.shape == (90, 128) and seen.min() == 0 < seen.max()
+    assert space.name.startswith("hidden layer of a classifier on 256 principal components (")
+    assert seen.shape == (600, 128) and seen.min() == 0 < seen.max()
     right = np.mean(space.classify(x.astype(np.float32)) == label)
     assert space.accuracy == right > 0.9
-    weights = np.linalg.lstsq(np.c_[seen, np.ones(90)], np.eye(3)[label], rcond=None)[0]
-    assert np.mean((np.c_[seen, np.ones(90)] @ weights).argmax(1) == label) > 0.9
+    weights = np.linalg.lstsq(np.c_[seen, np.ones(600)], np.eye(3)[label], rcond=None)[0]
+    assert np.mean((np.c_[seen, np.ones(600)] @ weights).argmax(1) == label) > 0.9
 
 
 def test_principal_components_without_labels():
