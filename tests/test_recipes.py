@@ -101,19 +101,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(call, word):
         call()
 
 
-def test_a_weight_reaches_the_mathematics():
+@pytest.mark.parametrize(("name", "weight"), [(row.name, weight) for row in RECIPES.values() for weight in row.weights])
+def test_a_weight_reaches_the_mathematics(name, weight):
     # Kills: a weight that is accepted and dropped.
     batch = Batch(jnp.asarray(np.random.default_rng(0).normal(size=(4, 2)), jnp.float32))
-    for name, weight, turn in (
-        ("beta_vae", "beta", "vae"),
-        ("r3gan", "gamma", "critic"),
-        ("wgan_gp", "weight", "critic"),
-    ):
-        losses = []
-        for value in (0.0, 7.0):
-            game = find(name).plan((2,), width=8, latent_dim=2, **{weight: value}).game
-            params, carry = game.init(jax.random.key(0), batch)
-            memo = make_step(game, find(name).plan((2,), width=8).optimizers, find(name).turns)
-            memo = memo.init(jax.random.key(0), batch).memo
-            losses.append(game.losses[turn](params, game.draw(jax.random.key(1), batch), batch, memo)[0])
-        assert losses[0] != losses[1], name
+    losses = []
+    for value in (1, 7):
+        plan = find(name).plan((2,), width=8, latent_dim=2, **{weight: value})
+        state = make_step(*plan[:3]).init(jax.random.key(0), batch)
+        noise = plan.game.draw(jax.random.key(1), batch)
+        losses.append([loss(state.params, noise, batch, state.memo)[0] for loss in plan.game.losses.values()])
+    assert losses[0] != losses[1]

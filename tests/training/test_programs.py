@@ -9,7 +9,7 @@ from jaxgen.training.loop import compile_loop, run_keys, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.step import evaluation_params
 
-EVERY_TIME = ("vae", "wgan_gp")  # one player, and a loop over turns
+EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty
 
 
 @pytest.fixture
