@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jaxgen import data as sources
-from jaxgen.contender import DETECT, Contender, Outcome, Rounds, calibrate, contender, evaluation_seconds, play
+from jaxgen.contender import DETECT, TASKS, Contender, Outcome, Rounds, calibrate, contender, evaluation_seconds, play
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.findings import FEWEST_PASSES, TASKS, assemble, passes, splits
+from jaxgen.findings import FEWEST_PASSES, assemble, passes, splits
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find

@@ -19,12 +19,13 @@ from jaxgen.games import invert
 from jaxgen.metrics.features import Features
 from jaxgen.nets import networks
 from jaxgen.recipes import Recipe
-from jaxgen.tasks import anomalies, represent, synthesise
+from jaxgen.tasks import Metric, anomalies, represent, synthesise
 from jaxgen.training.loop import Diverged, Keys, Plan, Program, compile_loop, run_keys, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.step import State, evaluation_params
 
 SYNTHESISE, DETECT, REPRESENT = "synthesise", "detect anomalies", "represent"
+TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}
 MAIN_SHARE = 0.6  # of a seed's time, where anomalies take the rest
 ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
 STAGES = ("25", "50", "100")  # per cent of the rounds at which headlines are read
@@ -145,32 +146,36 @@ def _measure(
     key = run_keys(seed).evaluation
     if SYNTHESISE in tasks:
         samples = np.asarray(model.sample(model.draw(key, synthesise.sample_count(data))))
-        _record(outcome, SYNTHESISE, synthesise.measure(features, data, samples), stage)
+        _record(outcome, SYNTHESISE, data, synthesise.measure(features, data, samples), stage)
     if REPRESENT in tasks:
         counts = represent.COUNTS if stage == STAGES[-1] else represent.COUNTS[-1:]
         reading = represent.probe(features, model, data, seed, counts=counts)
         outcome.chosen[REPRESENT] = reading.chosen
-        _record(outcome, REPRESENT, reading.figures, stage)
+        _record(outcome, REPRESENT, data, reading.figures, stage)
 
 
 def _detect(outcome: Outcome, model: Model, stage: str, data: Data, seed: int) -> None:
     key = jax.random.fold_in(run_keys(seed).evaluation, 1)
     reading = anomalies.detect(model, data, anomalies.anomaly_class(data, seed), key)
     outcome.chosen[DETECT] = reading.chosen
-    _record(outcome, DETECT, reading.figures, stage)
+    _record(outcome, DETECT, data, reading.figures, stage)
 
 
-def _record(outcome: Outcome, task: str, figures: dict[str, float], stage: str) -> None:
+def _record(outcome: Outcome, task: str, data: Data, figures: dict[str, float], stage: str) -> None:
     outcome.figures[task] = figures
-    headline = headline_of(task, figures)
-    if headline:
+    headline = headline_of(task, data)
+    if headline in figures:
         outcome.stages.setdefault(task, {})[stage] = figures[headline]
 
 
-def headline_of(task: str, figures: Mapping[str, float]) -> str:
-    """The name of the metric that a task's verdict rests on, among those that were measured."""
-    known = {SYNTHESISE: synthesise.METRICS, DETECT: anomalies.METRICS, REPRESENT: represent.METRICS}[task]
-    return next((name for name, metric in known.items() if metric.headline and name in figures), "")
+def metrics_of(task: str, data: Data) -> Mapping[str, Metric]:
+    """What a task measures on these data, and which metric its verdict rests on."""
+    return synthesise.metrics(data) if task == SYNTHESISE else TASKS[task].METRICS
+
+
+def headline_of(task: str, data: Data) -> str:
+    """The name of the metric that a task's verdict rests on."""
+    return next(name for name, metric in metrics_of(task, data).items() if metric.headline)
 
 
 def _train(entrant: Contender, keys: Keys, count: int, encoder: int, measure: Any, *, subset=None):

@@ -11,7 +11,19 @@ import jax
 import numpy as np
 
 from jaxgen.advice import SETTINGS, Contest, advise, interval, still_improving
-from jaxgen.contender import DETECT, MAIN_SHARE, REPRESENT, STAGES, SYNTHESISE, Contender, Outcome, Rounds
+from jaxgen.contender import (
+    DETECT,
+    MAIN_SHARE,
+    REPRESENT,
+    STAGES,
+    SYNTHESISE,
+    TASKS,
+    Contender,
+    Outcome,
+    Rounds,
+    headline_of,
+    metrics_of,
+)
 from jaxgen.core import as_float
 from jaxgen.data import Data, Split
 from jaxgen.folder import versions
@@ -19,11 +31,10 @@ from jaxgen.metrics.features import Features
 from jaxgen.report import Extras, Grid
 from jaxgen.tasks import Metric, anomalies, describe, represent, synthesise
 
-TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}
 FEWEST_PASSES = 10
 HEADLINES = {
     "frechet": "Frechet distance",
-    "high_quality_percent": "share of high-quality samples, %",
+    "coverage": "coverage",
     "auroc": "AUROC",
     "accuracy_20": "accuracy with 20 labels per class",
 }
@@ -119,16 +130,12 @@ def _about_data(data: Data) -> dict[str, Any]:
 
 
 def _headline(task: str, data: Data) -> tuple[str, bool]:
-    name = next(name for name, metric in _metrics(task, data).items() if metric.headline)
-    return name, bool(_metrics(task, data)[name].higher_is_better)
-
-
-def _metrics(task: str, data: Data) -> Mapping[str, Metric]:
-    return synthesise.metrics(data) if task == SYNTHESISE else TASKS[task].METRICS
+    name = headline_of(task, data)
+    return name, bool(metrics_of(task, data)[name].higher_is_better)
 
 
 def _metric(task: str, name: str, data: Data) -> Metric:
-    return describe(_metrics(task, data), name)
+    return describe(metrics_of(task, data), name)
 
 
 def _values(data: Data, outcomes: Mapping, tasks: Sequence[str], seeds: Sequence[int]) -> dict:

@@ -58,24 +58,6 @@ class Examples(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def as_float(x: Any) -> Any:
-    """Examples as the nets see them: uint8 pixels as float32 in [0, 1] (x / 255), float32 as it is.
-
-    Takes NumPy and JAX arrays, also inside a compiled function.
-
-    Raises:
-      BadRequest: any other dtype.
-
-    >>> as_float(np.array([0, 51, 255], np.uint8)).tolist() == [0.0, float(np.float32(0.2)), 1.0]
-    True
-    """
-    if x.dtype == np.uint8:
-        return x.astype(np.float32) / np.float32(255)
-    if x.dtype == np.float32:
-        return x
-    raise BadRequest(f"data are uint8 or float32, and this is {x.dtype}: jaxgen.data.load makes the one or the other.")
-
-
 def subset(split: Split, keep: np.ndarray) -> Split:
     """The examples of a split that `keep` names, by position (int [n]) or by mask (bool [N])."""
     return Split(split.x[keep], None if split.label is None else split.label[keep])
