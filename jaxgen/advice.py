@@ -33,6 +33,7 @@ class Contest(NamedTuple):
     sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
     baselines: Mapping[str, Mapping[int, float]]
     unfinished: Sequence[str] = ()  # models that more training might change
+    seeds: int | None = None  # how many were asked for; None: as many as there are values
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -119,7 +120,7 @@ def judge(contest: Contest) -> tuple[str, str]:
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
     said = f"{what}: {both}; paired difference {_figure(gap.mean, gap)}, {spread}."
-    caution = _caution([name for name in (vae, gan) if name in contest.unfinished])
+    caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {
         name: difference(values, ours)
         for name, values in contest.baselines.items()
@@ -136,6 +137,13 @@ def judge(contest: Contest) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _failures(contest: Contest, names: Sequence[str]) -> str:
+    asked = contest.seeds or 0
+    lost = {name: asked - len(contest.models[name]) for name in names}
+    told = ", ".join(f"{name} on {n} of {asked} seeds" for name, n in lost.items() if n > 0)
+    return f" Failed: {told}; only the seeds that both finished are compared." if told else ""
 
 
 def _caution(unfinished: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from jaxgen.contender import DETECT, TASKS, Contender, Outcome, Rounds, calibrat
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.findings import FEWEST_PASSES, assemble, passes, splits
+from jaxgen.job import source_of
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
@@ -57,6 +58,8 @@ class Settings:
         for name, least in (("seeds", 1), ("seed", 0)):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
                 raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
+        if self.seed + self.seeds > 2**31:
+            raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
 
 
 def compare(settings: Settings = Settings()) -> Path:
@@ -65,7 +68,12 @@ def compare(settings: Settings = Settings()) -> Path:
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
     """
-    return _run(settings, _fresh(settings.out), None)
+    return _run(_settled(settings), _fresh(settings.out), None)
+
+
+def _settled(settings: Settings) -> Settings:
+    """With a path to the data that holds from everywhere."""
+    return dataclasses.replace(settings, data=source_of(settings.data))
 
 
 def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
@@ -78,7 +86,7 @@ def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
         settings = Settings(**{**old["settings"], "models": tuple(old["settings"]["models"]), "out": out})
-        recorded = {name: Rounds(**rounds) for name, rounds in old["protocol"]["rounds"].items()}
+        recorded = {name: Rounds(**old["protocol"]["rounds"][name]) for name in settings.models}
         digest, models = old["data"]["digest"], old["models"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest(f"{folder} is no comparison that can be repeated: {path} is missing or damaged.") from error
@@ -116,10 +124,14 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         f"expected to take {total}: {spent:.0f} s to prepare, then {settings.seeds} seeds "
         f"of {training:g} s training and {measuring:.0f} s measuring"
     )
-    outcomes = _play_all(settings, entrants, data, features, rounds, tasks)
+    out = _claim(out, settings.out is None)
+    try:
+        outcomes = _play_all(settings, entrants, data, features, rounds, tasks)
+    except BaseException:
+        out.rmdir()  # nothing has been written
+        raise
     report, extras = assemble(settings, data, features, entrants, rounds, outcomes, unserved)
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
-    out.mkdir(parents=True, exist_ok=True)
     files.write_json(out / "report.json", report)
     write_report(out / "report.html", report, extras)
     print(headline(report["advice"]))
@@ -157,6 +169,16 @@ def _play_all(
                 if outcome.failed:
                     _say(f"{name}, seed {seed} failed: {outcome.failed}")
     return outcomes
+
+
+def _claim(out: Path, numbered: bool) -> Path:
+    """Makes the folder, so that a comparison beside this one takes another."""
+    while True:
+        try:
+            out.mkdir(parents=True, exist_ok=not numbered)
+            return out
+        except FileExistsError:
+            out = _fresh(None)
 
 
 def _fresh(out: str | None) -> Path:

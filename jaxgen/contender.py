@@ -17,7 +17,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.games import invert
 from jaxgen.metrics.features import Features
-from jaxgen.nets import networks
+from jaxgen.nets import DENSE_LIMIT, networks
 from jaxgen.recipes import Recipe
 from jaxgen.tasks import Metric, anomalies, represent, synthesise
 from jaxgen.training.loop import Diverged, Keys, Plan, Program, compile_loop, run_keys, train
@@ -30,6 +30,7 @@ MAIN_SHARE = 0.6  # of a seed's time, where anomalies take the rest
 ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
 STAGES = ("25", "50", "100")  # per cent of the rounds at which headlines are read
 PICTURED = 64
+WAYS = 4  # interpolations shown
 
 
 class Contender(NamedTuple):
@@ -72,7 +73,7 @@ def contender(recipe: Recipe, data: Data) -> Contender:
       BadRequest: what no network takes.
     """
     plan, batch = recipe.plan(data.shape), min(recipe.batch_size, len(data.train.x))
-    chunk = 25 if np.prod(data.shape) <= 1024 else 5
+    chunk = 25 if np.prod(data.shape) <= DENSE_LIMIT else 1
     program = compile_loop(plan, data.train.x, batch_size=batch, chunk=chunk)
     state = program.init(run_keys(0).init)
     parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
@@ -110,7 +111,6 @@ def play(
 ) -> Outcome:
     """Trains and measures one model on one seed. A diverged training costs the tasks that need it, and is said."""
     outcome = Outcome({}, {}, {}, {}, {}, 0.0, "")
-    keys = run_keys(seed)
 
     def measure(model: Model, stage: str):
         _measure(outcome, model, stage, data, features, seed, tasks)
@@ -120,20 +120,21 @@ def play(
 
     spent, failed = 0.0, []
     try:
-        model, curve, seconds = _train(entrant, keys, rounds.main, rounds.encoder, measure)
+        model, curve, seconds, lost = _train(entrant, seed, 0, rounds.main, rounds.encoder, measure)
         spent += seconds
+        failed += lost
         outcome.curve.update(seed=seed, **curve)
-        outcome.pictures.update(_pictures(model, data, keys.evaluation))
+        outcome.pictures.update(_pictures(model, data, _evaluation_keys(seed)[0]))
     except Diverged as error:
         failed.append(f"main training: {error}")
         for task in (SYNTHESISE, REPRESENT):
             outcome.figures.pop(task, None)
     if DETECT in tasks:
         subset = anomalies.normal_indices(data, anomalies.anomaly_class(data, seed))
-        other = Keys(*(jax.random.fold_in(key, 1) for key in keys))
         try:
-            *_, seconds = _train(entrant, other, rounds.detect, rounds.detect_encoder, detect, subset=subset)
+            *_, seconds, lost = _train(entrant, seed, 1, rounds.detect, rounds.detect_encoder, detect, subset=subset)
             spent += seconds
+            failed += lost
         except Diverged as error:
             failed.append(f"training without a class: {error}")
             outcome.figures.pop(DETECT, None)
@@ -143,28 +144,28 @@ def play(
 def _measure(
     outcome: Outcome, model: Model, stage: str, data: Data, features: Features, seed: int, tasks: tuple[str, ...]
 ) -> None:
-    key = run_keys(seed).evaluation
+    key, _ = _evaluation_keys(seed)
     if SYNTHESISE in tasks:
         samples = np.asarray(model.sample(model.draw(key, synthesise.sample_count(data))))
         _record(outcome, SYNTHESISE, data, synthesise.measure(features, data, samples), stage)
     if REPRESENT in tasks:
-        counts = represent.COUNTS if stage == STAGES[-1] else represent.COUNTS[-1:]
+        counts = represent.COUNTS[-1:] if stage else represent.COUNTS
         reading = represent.probe(features, model, data, seed, counts=counts)
-        outcome.chosen[REPRESENT] = reading.chosen
-        _record(outcome, REPRESENT, data, reading.figures, stage)
+        _record(outcome, REPRESENT, data, reading.figures, stage, reading.chosen)
 
 
 def _detect(outcome: Outcome, model: Model, stage: str, data: Data, seed: int) -> None:
-    key = jax.random.fold_in(run_keys(seed).evaluation, 1)
+    _, key = _evaluation_keys(seed)
     reading = anomalies.detect(model, data, anomalies.anomaly_class(data, seed), key)
-    outcome.chosen[DETECT] = reading.chosen
-    _record(outcome, DETECT, data, reading.figures, stage)
+    _record(outcome, DETECT, data, reading.figures, stage, reading.chosen)
 
 
-def _record(outcome: Outcome, task: str, data: Data, figures: dict[str, float], stage: str) -> None:
-    outcome.figures[task] = figures
+def _record(outcome: Outcome, task: str, data: Data, figures: dict[str, float], stage: str, chosen: str = "") -> None:
+    """A stage keeps the headline alone; without a stage the figures are final."""
     headline = headline_of(task, data)
-    if headline in figures:
+    if not stage:
+        outcome.figures[task], outcome.chosen[task] = figures, chosen
+    elif headline in figures:
         outcome.stages.setdefault(task, {})[stage] = figures[headline]
 
 
@@ -178,25 +179,43 @@ def headline_of(task: str, data: Data) -> str:
     return next(name for name, metric in metrics_of(task, data).items() if metric.headline)
 
 
-def _train(entrant: Contender, keys: Keys, count: int, encoder: int, measure: Any, *, subset=None):
-    """(model, curve, seconds); `measure(model, stage)` is called at each stage, its time not counted."""
+def _train(entrant: Contender, seed: int, part: int, count: int, encoder: int, measure: Any, *, subset=None):
+    """(model, curve, seconds, failures); `measure(model, stage)` at each stage and, with "", at the end, is not timed.
+
+    Stages are read without the encoder that is trained afterwards, so that they compare like with like.
+    """
+    keys, failures = _keys(seed, part), []
     state, at, spent, curve = entrant.program.init(keys.init), {}, 0.0, []
     for stage in STAGES:
         at[count * int(stage) // 100] = stage
     for chunk in train(entrant.program, state, keys, rounds=count, subset=subset):
         spent, state = spent + chunk.seconds, chunk.state
         curve.append((chunk.round, spent, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
-        stage = at.get(chunk.round, "")
-        if stage and (stage != STAGES[-1] or entrant.inverter is None):
-            measure(entrant.model(*_evaluated(state)), stage)
+        if chunk.round in at:
+            measure(entrant.model(*_evaluated(state)), at[chunk.round])
     model = entrant.model(*_evaluated(state))
     if entrant.inverter is not None:
-        start = _with_trained(entrant.inverter, entrant.inverter.init(jax.random.fold_in(keys.init, 2)), state)
-        for chunk in train(entrant.inverter, start, keys, rounds=encoder):
-            spent, start = spent + chunk.seconds, chunk.state
-        model = entrant.inverse(*_evaluated(start))
-        measure(model, STAGES[-1])
-    return model, _thin(curve), spent
+        keys = _keys(seed, part + 2)
+        start = _with_trained(entrant.inverter, entrant.inverter.init(keys.init), state)
+        try:
+            for chunk in train(entrant.inverter, start, keys, rounds=encoder):
+                spent, start = spent + chunk.seconds, chunk.state
+            model = entrant.inverse(*_evaluated(start))
+        except Diverged as error:  # the GAN itself is whole
+            failures.append(f"its encoder: {error}")
+    measure(model, "")
+    return model, _thin(curve), spent, failures
+
+
+def _keys(seed: int, part: int) -> Keys:
+    """Keys of one of the four trainings of a seed; no key of one is a key, or the key of a round, of another."""
+    base = jax.random.fold_in(jax.random.key(seed), len(Keys._fields) + part)
+    return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
+
+
+def _evaluation_keys(seed: int) -> tuple[Any, Any]:
+    k_sample, k_detect = jax.random.split(run_keys(seed).evaluation)
+    return k_sample, k_detect
 
 
 def _evaluated(state: State) -> tuple[Any, Any]:
@@ -222,8 +241,9 @@ def _pictures(model: Model, data: Data, key) -> dict[str, np.ndarray]:
         codes = np.asarray(model.encode(x))
         shown["reconstructions"] = np.asarray(model.decode(codes))
         way = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
-        lines = [(1 - way) * codes[i] + way * codes[i + 4] for i in range(4)]
-        shown["interpolations"] = np.asarray(model.decode(np.concatenate(lines)))
+        lines = [(1 - way) * codes[i] + way * codes[i + WAYS] for i in range(min(WAYS, len(codes) - WAYS))]
+        if lines:
+            shown["interpolations"] = np.asarray(model.decode(np.concatenate(lines)))
     return shown
 
 
@@ -251,7 +271,7 @@ def evaluation_seconds(entrant: Contender, data: Data, features: Features, *, ta
         late = entrant.inverse(*_evaluated(start))
     for _ in range(2):
         began, scratch = time.perf_counter(), Outcome({}, {}, {}, {}, {}, 0.0, "")
-        for stage, model in zip(STAGES, (early, early, late), strict=True):
+        for stage, model in zip((*STAGES, ""), (early, early, early, late), strict=True):
             _measure(scratch, model, stage, data, features, 0, tasks)
             if DETECT in tasks:
                 _detect(scratch, model, stage, data, 0)

@@ -18,6 +18,7 @@ from jaxgen.contender import (
     STAGES,
     SYNTHESISE,
     TASKS,
+    WAYS,
     Contender,
     Outcome,
     Rounds,
@@ -87,13 +88,18 @@ def assemble(
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
-        read = {name: by_task[task].get(headline, {}) for name, by_task in values.items() if task in by_task}
+        read = {
+            name: {seed: value for seed, value in by_task[task].get(headline, {}).items() if math.isfinite(value)}
+            for name, by_task in values.items()
+            if task in by_task
+        }
         contests[task] = Contest(
             metric=HEADLINES.get(headline, headline.replace("_", " ")),
             higher_is_better=up,
             models={name: read.pop(name, {}) for name in outcomes},
             sides={name: entrant.recipe.side for name, entrant in entrants.items()},
             baselines=read,
+            seeds=len(seeds),
             unfinished=[name for name in outcomes if name in growing or name in hurried],
         )
     report = {
@@ -102,7 +108,11 @@ def assemble(
         "advice": advise(contests, unserved),
         "budget": budget,
         "protocol": _protocol(settings, features, entrants, rounds, outcomes),
-        "notes": [*map(_hurry, hurried), *_notes(data, entrants, outcomes, tasks)],
+        "notes": [
+            *map(_hurry, hurried),
+            *_overtime(settings.seconds_per_model, outcomes),
+            *_notes(data, entrants, outcomes, tasks),
+        ],
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, _extras(data, outcomes, tasks, values)
@@ -110,12 +120,20 @@ def assemble(
 
 def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
     """How often a model's main training goes through the data; with fewer than 10 no verdict counts as settled."""
-    turns, batch = entrant.program.shape
-    return rounds.main * turns * batch / len(data.train.x)
+    return rounds.main * entrant.program.shape[1] / len(data.train.x)
 
 
 def _hurry(name: str) -> str:
     return f"{name} went through the training data fewer than {FEWEST_PASSES} times: give it more --seconds-per-model."
+
+
+def _overtime(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:
+    spent = {name: _mean_seconds(by_seed) for name, by_seed in outcomes.items()}
+    return [
+        f"{name} trained {mean:.1f} s a seed where {seconds:g} s were meant: the times are not equal."
+        for name, mean in spent.items()
+        if mean > 1.5 * seconds
+    ]
 
 
 def splits(data: Data) -> dict[str, Split]:
@@ -211,10 +229,16 @@ def _notes(data: Data, entrants: Mapping[str, Contender], outcomes: Mapping, tas
     notes = []
     for name, entrant in entrants.items():
         if entrant.inverter is not None:
-            notes.append(f"{name} has no encoder: one is trained afterwards on (G(z), z), inside its time.")
+            notes.append(
+                f"{name} has no encoder: one is trained afterwards on (G(z), z), inside its time. "
+                "Its stages are read without it."
+            )
     if DETECT in tasks:
         share = f"{1 - MAIN_SHARE:.0%}".replace("%", " %")
         notes.append(f"Anomalies: each model is trained again without one class, in {share} of the same time.")
+    if DETECT in tasks:
+        left = {seed: data.classes[anomalies.anomaly_class(data, seed)] for seed in next(iter(outcomes.values()))}
+        notes.append(f"Class left out, by seed: {', '.join(f'{seed}: {name}' for seed, name in left.items())}.")
     for name, by_seed in outcomes.items():
         for task in tasks:
             chosen = [o.chosen[task] for o in by_seed.values() if o.chosen.get(task)]
@@ -238,7 +262,9 @@ def _extras(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mapping
         about = "The first test examples, encoded and decoded."
         grids.append(Grid("Reconstructions", about, {"real data": real[:16], **again}, columns=8))
     if ways := _picked(first, "interpolations"):
-        ends = np.concatenate([np.stack([real[i]] + [np.ones_like(real[i])] * 6 + [real[i + 4]]) for i in range(4)])
+        blank = [np.ones_like(real[0])] * 6
+        pairs = [(real[i], real[i + WAYS]) for i in range(min(WAYS, len(real) - WAYS))]
+        ends = np.concatenate([np.stack([start, *blank, end]) for start, end in pairs])
         about = "From the code of one test example to that of another, in equal steps."
         grids.append(Grid("Interpolations", about, {"real data": ends, **ways}, columns=8))
     metrics = {}

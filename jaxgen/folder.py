@@ -15,9 +15,9 @@ from jaxgen import pictures
 from jaxgen.core import Array, BadRequest, Model, as_float
 from jaxgen.data import Data
 from jaxgen.training import checkpoint, files, progress
-from jaxgen.training.loop import PATIENCE, Program
+from jaxgen.training.loop import Program
 from jaxgen.training.process import Stopped
-from jaxgen.training.step import State
+from jaxgen.training.step import PATIENCE, State
 
 FORMAT = 1
 PICTURES = 10  # sample pictures a run; the first and the last in any case,

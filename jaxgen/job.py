@@ -105,6 +105,8 @@ def data_of(data: str | os.PathLike | Data | np.ndarray) -> Data:
     x = x if x.dtype == np.uint8 else x.astype(np.float32)
     if not np.isfinite(x).all():
         raise BadRequest("the array to train on holds NaN or infinity: take those examples out.")
+    if x.ndim == 4 and x.dtype != np.uint8 and not (x.min() >= 0 and x.max() <= 1):
+        raise BadRequest("pixels are uint8, or floats in [0, 1]: divide the images by 255, or hand them over as uint8.")
     kind = "image" if x.ndim == 4 else "points" if x.shape[1:] == (2,) else "table"
     splits = (Split(x, None), Split(x[:0], None), Split(x[:0], None))
     return Data("array", kind, *splits, (), None, None, digest(splits), ())

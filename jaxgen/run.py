@@ -20,11 +20,11 @@ from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import Recipe
 from jaxgen.training import checkpoint, files, progress
 from jaxgen.training.devices import default_mesh
-from jaxgen.training.loop import FORMS, Plan, Program, abstract_state, compile_loop, default_chunk, run_keys
+from jaxgen.training.loop import FORMS, Diverged, Plan, Program, abstract_state, compile_loop, default_chunk, run_keys
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
 from jaxgen.training.process import check_new, owned, stoppable
-from jaxgen.training.step import State, evaluation_params
+from jaxgen.training.step import PATIENCE, State, evaluation_params
 
 __all__ = ["Config", "Run", "export", "fit", "load", "resume", "train", "write_samples"]
 
@@ -145,6 +145,8 @@ def resume(
             print(f"other versions, so bits may differ: {', '.join(changed)}", file=sys.stderr)
         print(f"resumed at {round}", file=sys.stderr, flush=True)
         history = progress.keep_until(out / "metrics.jsonl", round)
+        if int(state.streak) >= PATIENCE:
+            raise Diverged(f"this run diverged by round {round}: start another, with a lower learning rate.")
         left = job.config["steps"] - round
         if not left:
             return Run(_model(job.plan, state), state, history, job.plan, job.data)
@@ -219,6 +221,7 @@ def _play(job: Job, program: Program, state: State, history: list, quiet: bool, 
     if written is not None:
         start, meta = int(state.memo.round), _meta(job)
         write = folder.writer(*written, job.data, rounds, start, meta, model, keys.evaluation)  # type: ignore[call-arg]
+    skipped = int(state.skipped)
     with progress.shown(rounds, quiet=quiet) as show:
         for chunk in play(program, state, keys, rounds=rounds):
             state = chunk.state
@@ -226,6 +229,8 @@ def _play(job: Job, program: Program, state: State, history: list, quiet: bool, 
             show(history[-1])
             if write is not None:
                 write(state, history[-1])
+    if not quiet and (skipped := int(state.skipped) - skipped):
+        print(f"{skipped} rounds were not finite and changed nothing: lower the learning rate.", file=sys.stderr)
     return Run(model(state), state, history, job.plan, job.data)
 
 

@@ -112,3 +112,10 @@ def test_one_side_alone_is_no_contest():
     # Kills: a crash, or a win by default.
     alone = Contest("accuracy", True, {"vae": by_seed(0.8)}, {"vae": "vae"}, {})
     assert judge(alone)[0] == "not measured"
+
+
+def test_failed_seeds_are_said():
+    # Kills: survivors that win in silence.
+    half = contest(by_seed(0.8), {0: 0.9, 1: 0.93, 2: 0.95})._replace(seeds=5)
+    assert "Failed: r3gan on 2 of 5 seeds" in judge(half)[1]
+    assert "Failed" not in judge(contest(by_seed(0.8), by_seed(0.9, 0.02))._replace(seeds=5))[1]

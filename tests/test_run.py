@@ -239,7 +239,7 @@ def explosive(at):
 
 def test_divergence_ends_with_the_last_finite_state(tmp_path):
     # Kills: no checkpoint of what was reached; pictures that stop the run; a non-finite state saved.
-    with pytest.raises(Diverged, match="93 rounds in a row"):
+    with pytest.raises(Diverged, match="10 rounds in a row"):
         fit(explosive(107), X, rounds=1000, batch_size=8, out=tmp_path / "run")
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 200]
     healthy = fit(explosive(1000), X, rounds=107, batch_size=8)
@@ -247,6 +247,8 @@ def test_divergence_ends_with_the_last_finite_state(tmp_path):
     assert_same_bits(saved.params, healthy.state.params)
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["finite"] is False and last["p/loss"] is None
+    with pytest.raises(Diverged, match="by round 200"):  # and not "trained", or ten rounds of grace
+        resume(tmp_path / "run", what=explosive(107), data=X)
 
 
 def test_first_state_that_is_not_finite_is_refused(tmp_path):

@@ -100,10 +100,6 @@ def explain(problem: BaseException) -> tuple[int | None, str]:
         return REFUSED, str(problem)
     if isinstance(problem, KeyboardInterrupt):
         return INTERRUPTED, "interrupted."
-    if (full := _machine(problem)) is not None:
-        return FAILED, f"{full} The last checkpoint, where there is one, is kept."
-    if isinstance(problem, OSError) and problem.errno in _BARRED:
-        return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
     from jaxgen.core import BadRequest
     from jaxgen.training.checkpoint import CheckpointCorrupt
     from jaxgen.training.loop import Diverged
@@ -111,6 +107,10 @@ def explain(problem: BaseException) -> tuple[int | None, str]:
 
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
+    if (full := _machine(problem)) is not None:
+        return FAILED, f"{full} The last checkpoint, where there is one, is kept."
+    if isinstance(problem, OSError) and problem.errno in _BARRED:
+        return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
     if isinstance(problem, Diverged):
         return DIVERGED, str(problem)
     if isinstance(problem, Stopped):

@@ -77,8 +77,8 @@ def save(folder: Path, round: int, state: Any, meta: dict[str, Any]) -> None:
     if target.exists():
         raise FileExistsError(f"{target} exists: a round is saved once.")
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(".*"):  # by a process that died; one writer at a time is the caller's promise
-        shutil.rmtree(left)
+    for left in (*folder.glob(".*.partial"), *folder.glob(".*.removed")):
+        shutil.rmtree(left)  # by a process that died; one writer at a time is the caller's promise
     try:
         beside.mkdir()
         _write_arrays(beside / "state", leaves)

@@ -14,12 +14,10 @@ from jax.sharding import Mesh
 from jaxgen.core import Array, BadRequest, Batch, Game, as_float
 from jaxgen.training import devices
 from jaxgen.training.order import indices
-from jaxgen.training.step import Rate, State, Turn, make_step
-
-PATIENCE = 10  # rounds in a row that are not finite before a run ends
+from jaxgen.training.step import PATIENCE, Rate, State, Turn, make_step
 
 FORMS = {
-    "scanned": "many rounds per dispatch, turns in a loop.",
+    "scanned": "many rounds per dispatch.",
     "unrolled": "one round per dispatch, turns unrolled: on CPU, XLA's own convolutions crawl in a loop.",
 }
 
@@ -212,7 +210,7 @@ def train(
         means = jax.tree.map(lambda a: float(np.mean(a, dtype=np.float64)), infos)
         yield Chunk(at_round, state, means, count, seconds)
         if streak >= PATIENCE:
-            raise Diverged(f"{int(streak)} rounds in a row were not finite, the last of them round {at_round}.")
+            raise Diverged(f"{int(streak)} rounds in a row were not finite, by round {at_round}.")
 
 
 def _gather(stored, at, mesh: Mesh | None = None) -> Batch:

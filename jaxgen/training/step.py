@@ -14,6 +14,7 @@ import optax
 
 from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Note, Params, player
 
+PATIENCE = 10  # rounds in a row that are not finite before a run ends
 Turn = tuple[str, ...]
 Rate = float | Callable[[Array], Array]
 
@@ -26,7 +27,7 @@ class State(NamedTuple):
     memo: Memo
     ema: Params | None
     skipped: Array  # i32[], rounds that were not finite and changed nothing
-    streak: Array  # i32[], how many of them came last without a finite one between
+    streak: Array  # i32[], how many of them came last without a finite one between; from 10 on it stays
 
 
 class _Played(NamedTuple):
@@ -190,9 +191,11 @@ def make_step(
         average = state.ema
         if ema is not None:
             rate = ema(state.memo.round) if callable(ema) else ema
-            average = optax.incremental_update(params, average, rate)
+            average = optax.incremental_update(params, average, jnp.where(ok, rate, 0.0))
         bad = 1 - ok.astype(jnp.int32)
-        return State(params, opts, memo, average, state.skipped + bad, bad * (state.streak + 1)), info
+        # Once too long, a streak stays: the loop looks between dispatches only, and must not miss one within.
+        streak = jnp.where(state.streak >= PATIENCE, state.streak, bad * (state.streak + 1))
+        return State(params, opts, memo, average, state.skipped + bad, streak), info
 
     # Compiled, `init` gives every leaf a buffer of its own: donation refuses one buffer that stands in two places.
     return Step(jax.jit(init), jax.jit(update, donate_argnums=0))

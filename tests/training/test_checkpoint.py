@@ -235,9 +235,10 @@ def test_unfinished_step_is_none_and_is_cleared_away(tmp_path, state):
     # Kills: a temporary name that looks like a step; leftovers that stay for ever.
     (tmp_path / ".5.partial" / "state").mkdir(parents=True)
     (tmp_path / ".1.removed").mkdir()
+    (tmp_path / ".DS_Store").write_text("of a file manager, and none of our business")
     assert steps(tmp_path) == []
     save(tmp_path, 6, state, {})
-    assert os.listdir(tmp_path) == ["6"]
+    assert sorted(os.listdir(tmp_path)) == [".DS_Store", "6"]
 
 
 def test_names_must_be_unambiguous():

@@ -214,8 +214,9 @@ def faulty():
 
 @pytest.mark.parametrize("turns", [(("p",),), (("p",), ("p:again",))], ids=["one turn", "two turns"])
 def test_round_that_is_not_finite_changes_nothing_but_the_counts(turns):
-    # Kills: Adam's moments or the carry touched; the first of two turns kept; NaN only in the value let through.
-    step, data = make_step(faulty(), {"p": optax.adam(0.1)}, turns), batches(turns)
+    # Kills: Adam's moments, the average or the carry touched; the first of two turns kept; NaN only in the value let
+    # through; a long streak forgotten within a dispatch.
+    step, data = make_step(faulty(), {"p": optax.adam(0.1)}, turns, ema=0.5), batches(turns)
 
     def at(rounds, fault=-1):
         state = step.init(KEY, first(data))
@@ -229,6 +230,7 @@ def test_round_that_is_not_finite_changes_nothing_but_the_counts(turns):
     for fault in range(len(FAULTS)):
         eight, twelve = at(8, fault), at(12, fault)
         assert_same_bits((eight.params, eight.opts, eight.memo.carry), (seven.params, seven.opts, seven.memo.carry))
+        assert_same_bits(eight.ema, seven.ema)
         assert (eight.skipped, eight.streak, eight.memo.round) == (1, 1, 8)
         assert (twelve.skipped, twelve.streak, twelve.memo.round) == (1, 0, 12)
         assert_same_bits(twelve.params, eleven.params)
