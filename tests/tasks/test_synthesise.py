@@ -49,7 +49,7 @@ def test_memorisation_undefined(table):
 
 
 def test_modes(ring):
-    # Kills: figures of modes from features in place of coordinates; a headline that noise passes.
+    # Kills: figures of modes from features in place of coordinates; a headline that noise, or one mode alone, passes.
     data, space = ring
     rng = np.random.default_rng(0)
     assert synthesise.sample_count(data) == 2500
@@ -60,8 +60,11 @@ def test_modes(ring):
     np.testing.assert_allclose(found["reverse_kl"], np.log(8 / 6), atol=0.01)
     top = synthesise.ceiling(space, data)
     noise = synthesise.measure(space, data, rng.uniform(-1.2, 1.2, size=(2500, 2)).astype(np.float32))
+    one = data.modes.means[np.zeros(2500, int)] + data.modes.std * rng.normal(size=(2500, 2))
+    one = synthesise.measure(space, data, one.astype(np.float32))
     (name,) = (name for name, metric in synthesise.metrics(data).items() if metric.headline)
-    assert noise[name] < 0.05 * top[name]
+    # One of eight modes holds an eighth of the data: nothing that misses seven may come near the ceiling.
+    assert max(noise[name], one[name]) < 0.25 * top[name]
 
 
 def test_no_figures_of_a_diverged_model(table):
