@@ -25,7 +25,7 @@ from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
 from jaxgen.report.words import duration
 from jaxgen.training import files
-from jaxgen.training.process import check_new
+from jaxgen.training.process import Interrupted, Stopped, check_new, interruptible
 
 SECONDS = 8.0
 
@@ -126,11 +126,18 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     )
     out = _claim(out, settings.out is None)
     try:
-        outcomes = _play_all(settings, entrants, data, features, rounds, tasks)
+        outcomes, signum = _play_all(settings, entrants, data, features, rounds, tasks)
+        done = min(map(len, outcomes.values()))
+        if not done and signum is not None:
+            raise Stopped(signum, "no seed was measured to the end, and nothing was written.")
     except BaseException:
-        out.rmdir()  # nothing has been written
+        out.rmdir()
         raise
+    asked, settings = settings.seeds, dataclasses.replace(settings, seeds=done)
+    outcomes = {name: dict(list(by_seed.items())[:done]) for name, by_seed in outcomes.items()}
     report, extras = assemble(settings, data, features, entrants, rounds, outcomes, unserved)
+    if done < asked:
+        report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
     files.write_json(out / "report.json", report)
     write_report(out / "report.html", report, extras)
@@ -138,6 +145,8 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     for answer in report["advice"]:
         if answer["choose"] != "not measured":
             print(f"  {answer['setting']}: {answer['choose']}. {answer['because']}")
+    if signum is not None:
+        raise Stopped(signum, f"the report of the {done} of {asked} seeds that were measured is {out / 'report.html'}.")
     return out
 
 
@@ -148,27 +157,36 @@ def _play_all(
     features: Features,
     rounds: Mapping[str, Rounds],
     tasks: tuple[str, ...],
-) -> dict[str, dict[int, Outcome]]:
+) -> tuple[dict[str, dict[int, Outcome]], int | None]:
+    """Outcomes by name and seed, and the number of the signal that cut them short."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in entrants}
     seeds = range(settings.seed, settings.seed + settings.seeds)
     words = TextColumn("{task.description}")
     columns = (words, BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+
+    def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
+        bar.update(task, description=f"{name}, seed {seed}")
+        outcome = play(entrants[name], data, features, rounds[name], seed, tasks=tasks)
+        outcomes[name][seed] = outcome
+        bar.advance(task)
+        if not sys.stderr.isatty():
+            _say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
+        if outcome.failed:
+            _say(f"{name}, seed {seed} failed: {outcome.failed}")
+
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=len(seeds) * len(entrants))
-        for seed in seeds:
-            for name, entrant in entrants.items():
-                bar.update(task, description=f"{name}, seed {seed}")
-                outcome = play(entrant, data, features, rounds[name], seed, tasks=tasks)
-                outcomes[name][seed] = outcome
-                bar.advance(task)
-                if not sys.stderr.isatty():
-                    _say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
-                if outcome.failed:
-                    _say(f"{name}, seed {seed} failed: {outcome.failed}")
-    return outcomes
+        try:
+            with interruptible():
+                for seed in seeds:
+                    for name in entrants:
+                        one(seed, name, bar, task)
+        except Interrupted as struck:
+            return outcomes, struck.signal
+    return outcomes, None
 
 
 def _claim(out: Path, numbered: bool) -> Path:

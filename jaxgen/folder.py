@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,20 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
+def machine() -> dict[str, Any]:
+    """What decides the bits besides program and versions: the device, and how many threads share a sum."""
+    device = jax.devices()[0]
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"device": f"{device.platform} {device.device_kind}", "threads": threads}
+
+
+def changes(settings: Mapping[str, Any]) -> list[str]:
+    """Where this process differs from the one that wrote `settings`, so that bits may differ."""
+    old = {name: settings.get(name) for name in ("device", "threads")} | settings["versions"]
+    now = machine() | versions()
+    return [f"{name} {old[name]} then, {now.get(name)} now" for name in old if old[name] != now.get(name)]
+
+
 def summary(data: Data) -> dict[str, Any]:
     """What a run has to know of its data besides the examples."""
     labels = data.train.label is not None
@@ -39,15 +54,13 @@ def summary(data: Data) -> dict[str, Any]:
 
 def describe(config: Mapping[str, Any], data: Data, program: Program) -> dict[str, Any]:
     """What `config.json` says: all that another process needs to know."""
-    device = jax.devices()[0]
     return {
         "format": FORMAT,
         "config": dict(config),
         "data": summary(data),
         "chunk": program.chunk,
         "form": program.form,
-        "device": f"{device.platform} {device.device_kind}",
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        **machine(),
         "versions": versions(),
     }
 
@@ -129,21 +142,24 @@ def writer(
       OSError: from the disk; what was committed stays.
     """
     began = saved_at = time.monotonic()
+    saved = start
     drawn, drawing = start * PICTURES // rounds, 0.0
     like = data.train.x[: SHOWN[data.kind]]
     digits = len(str(rounds))
 
     def after(state: State, line: dict[str, Any]) -> None:
-        nonlocal saved_at, drawn, drawing
+        nonlocal saved_at, saved, drawn, drawing
         round = line["round"]
         progress.append(out / "metrics.jsonl", line)
         last = round >= rounds or caught or state.streak >= PATIENCE
         if last or time.monotonic() - saved_at >= checkpoint_seconds:
             if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
                 checkpoint.save(out / "checkpoints", round, state, meta)
-                saved_at = time.monotonic()
+                saved_at, saved = time.monotonic(), round
         if caught:
-            raise Stopped(caught[0], round)
+            raise Stopped(
+                caught[0], f"round {saved} is saved. Go on with: jaxgen train --resume {shlex.quote(str(out))}"
+            )
         now_at = time.monotonic()
         if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
             drawn = round * PICTURES // rounds

@@ -139,10 +139,8 @@ def resume(
         job = _job(meta, what, data)
         folder.same("data set", folder.summary(job.data), meta["data"])
         state, _ = checkpoint.restore(out / "checkpoints", _like(meta, job.plan), round=round)
-        old, now = settings["versions"], folder.versions()
-        changed = [f"{name} {old[name]} then, {now[name]} now" for name in old if old[name] != now.get(name)]
-        if changed:
-            print(f"other versions, so bits may differ: {', '.join(changed)}", file=sys.stderr)
+        if changed := folder.changes(settings):
+            print(f"bits may differ from an unbroken run: {', '.join(changed)}", file=sys.stderr)
         print(f"resumed at {round}", file=sys.stderr, flush=True)
         history = progress.keep_until(out / "metrics.jsonl", round)
         if int(state.streak) >= PATIENCE:

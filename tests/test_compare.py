@@ -2,13 +2,19 @@
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
+from jaxgen import compare as room
 from jaxgen import data as sources
 from jaxgen.compare import Settings, compare, repeat
-from jaxgen.contender import Rounds
+from jaxgen.contender import Outcome, Rounds
 from jaxgen.core import BadRequest
 
 SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
@@ -135,3 +141,43 @@ def test_out_must_be_new_and_is_looked_at_first(tmp_path):
     with pytest.raises(BadRequest, match="not empty"):
         compare(Settings(data="no such data", out=str(tmp_path)))
     assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"
+
+
+def test_a_signal_keeps_what_was_measured_before_it(monkeypatch):
+    # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
+    def play(entrant, data, features, rounds, seed, *, tasks):
+        if (entrant, seed) == ("gan of it", 4):
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise AssertionError("went on")
+        return Outcome({}, {}, {}, {}, {}, 1.0, "")
+
+    monkeypatch.setattr(room, "play", play)
+    entrants = {"vae": "vae of it", "gan": "gan of it"}
+    settings = Settings(seeds=3, seed=3)
+    outcomes, signum = room._play_all(settings, entrants, None, None, dict.fromkeys(entrants), ())
+    assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3, 4], "gan": [3]}
+    assert signum == signal.SIGTERM
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("gan, seed 0: trained", 1)])
+def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):
+    # Kills: an empty folder that is left; a report of seeds that only one side finished; another exit code.
+    out = tmp_path / "out"
+    words = ["compare", "--data", "cancer", "--models", "vae,gan", "--seconds-per-model", "4", "--out", str(out)]
+    with subprocess.Popen([sys.executable, "-m", "jaxgen", *words], stderr=subprocess.PIPE, text=True) as job:
+        for said in job.stderr:
+            if line in said:
+                time.sleep(1)
+                job.send_signal(signal.SIGTERM)
+                break
+        rest = job.stderr.read().splitlines()
+    assert job.returncode == 143 and "stopped by SIGTERM" in rest[-1]
+    if not seeds:
+        assert not out.exists()
+    else:
+        report = json.loads((out / "report.json").read_text())
+        assert report["settings"]["seeds"] == seeds and report["notes"][0].startswith(
+            "Stopped by a signal after 1 of 5"
+        )
+        assert (out / "report.html").stat().st_size > 10_000

@@ -106,7 +106,7 @@ def test_signal_stops_with_a_checkpoint_and_resume_changes_no_bit(done, tmp_path
         stop_at(patch, 100)
         with pytest.raises(Stopped) as stopped:
             go(tmp_path / "run")
-    assert (stopped.value.signal, stopped.value.round) == (signal.SIGTERM, 100)
+    assert stopped.value.signal == signal.SIGTERM and f"--resume {tmp_path / 'run'}" in str(stopped.value)
     assert signal.getsignal(signal.SIGTERM) is before
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
     with open(tmp_path / "run" / "metrics.jsonl", "a") as metrics:  # as a run killed later would have left them
@@ -168,12 +168,15 @@ def test_a_folder_that_is_no_run(copy, content):
             use(copy)
 
 
-def test_resume_says_when_versions_changed(copy, capsys):
+def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):
+    # Kills: a device or a thread count that is recorded and never looked at.
     settings = json.loads((copy / "config.json").read_text())
     settings["versions"]["jax"] = "0.0.1"
+    settings |= {"device": "tpu v9", "threads": 0}
     (copy / "config.json").write_text(json.dumps(settings))
     resume(copy, what=plan(), data=X)
-    assert "jax 0.0.1 then" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "jax 0.0.1 then" in said and "device tpu v9 then, cpu" in said and "threads 0 then" in said
 
 
 def test_load_and_export(copy, done, tmp_path):
@@ -334,7 +337,7 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
     config = Config(recipe="beta_vae", data="points.npy", steps=200, batch_size=16, latent_dim=2, weights={"beta": 2})
     with monkeypatch.context() as patch:
         stop_at(patch, 100, signal.SIGINT)
-        with pytest.raises(Stopped, match="SIGINT at round 100"):
+        with pytest.raises(Stopped, match="SIGINT: round 100 is saved"):
             run.train(config, "run")
     settings = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
     assert settings == {

@@ -4,27 +4,53 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxgen.core import BadRequest
 
 
 class Stopped(RuntimeError):
-    """A signal ended the run after a checkpoint was written. Exit code 128 + `signal`."""
+    """A signal ended the work, after what was done had been written. Exit code 128 + `signal`."""
 
-    def __init__(self, signum: int, round: int):
-        """`signum` as in `signal`, and the round that was saved."""
-        super().__init__(f"stopped by {signal.Signals(signum).name} at round {round}; resume it from its folder.")
-        self.signal, self.round = signum, round
+    def __init__(self, signum: int, kept: str):
+        """`signum` as in `signal`; `kept` says what was written, and how to go on."""
+        super().__init__(f"stopped by {signal.Signals(signum).name}: {kept}")
+        self.signal = signum
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that strikes where work of no further use is going on; what is whole is kept by who catches this."""
+
+    def __init__(self, signum: int):
+        """`signum` as in `signal`."""
+        super().__init__()
+        self.signal = signum
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
     """A list that holds the number of the first SIGINT or SIGTERM. A second one acts as if this was not here."""
     caught: list[int] = []
+    with _handled(caught.append):
+        yield caught
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises `Interrupted` at once. A second one acts as if this was not here."""
+
+    def strike(number):
+        raise Interrupted(number)
+
+    with _handled(strike):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(answer: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield caught  # only the main thread may handle signals
+        yield  # only the main thread may handle signals
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -33,13 +59,13 @@ def stoppable() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
     def handle(number, frame):
-        caught.append(number)
         restore()
+        answer(number)
 
     for number in before:
         signal.signal(number, handle)
     try:
-        yield caught
+        yield
     finally:
         restore()
 

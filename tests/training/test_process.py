@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.training.process import Stopped, check_new, owned, stoppable
+from jaxgen.training.process import Interrupted, Stopped, check_new, interruptible, owned, stoppable
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -27,7 +27,17 @@ def test_first_signal_is_a_note_second_acts(number):
         assert len(hits) == 2
     finally:
         signal.signal(number, before)
-    assert "SIGTERM at round 7" in str(Stopped(signal.SIGTERM, 7))
+    assert str(Stopped(signal.SIGTERM, "round 7 is saved.")) == "stopped by SIGTERM: round 7 is saved."
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_strikes_at_once_where_work_is_interruptible(number):
+    # Kills: SIGTERM left to its default, which ends the process before anything is kept; a handler that stays.
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted) as struck, interruptible():
+        os.kill(os.getpid(), number)
+        raise AssertionError("went on")
+    assert struck.value.signal == number and signal.getsignal(number) is before
 
 
 def test_other_threads_go_without():
