@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jaxgen.core import Note as Note
     from jaxgen.run import Run as Run
     from jaxgen.run import fit as fit
-    from jaxgen.run import load as load
+    from jaxgen.trained import load as load
     from jaxgen.training.step import make_step as make_step
 
     __version__: str
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes")
 _HOMES = {
     **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
-    **dict.fromkeys(("Run", "fit", "load"), "jaxgen.run"),
+    **dict.fromkeys(("Run", "fit"), "jaxgen.run"),
+    "load": "jaxgen.trained",
     "make_step": "jaxgen.training.step",
 }
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
-from jaxgen.advice import SETTINGS, Contest, advise, interval, still_improving
+from jaxgen.advice import Contest, advise, interval, still_improving
 from jaxgen.contender import (
     DETECT,
     MAIN_SHARE,
@@ -18,19 +17,18 @@ from jaxgen.contender import (
     STAGES,
     SYNTHESISE,
     TASKS,
-    WAYS,
     Contender,
     Outcome,
     Rounds,
     headline_of,
     metrics_of,
 )
-from jaxgen.core import as_float
 from jaxgen.data import Data, Split
+from jaxgen.exhibits import described, exhibits
 from jaxgen.folder import versions
 from jaxgen.metrics.features import Features
-from jaxgen.report import Extras, Grid
-from jaxgen.tasks import Metric, anomalies, describe, represent, synthesise
+from jaxgen.report import Extras
+from jaxgen.tasks import Metric, anomalies, represent, synthesise
 
 FEWEST_PASSES = 10
 HEADLINES = {
@@ -38,11 +36,6 @@ HEADLINES = {
     "coverage": "coverage",
     "auroc": "AUROC",
     "accuracy_20": "accuracy with 20 labels per class",
-}
-ABOUT = {
-    SYNTHESISE: "Samples of each model against test data, in the feature space named below.",
-    DETECT: "Each model is trained again without one class, and asked how strange that class is.",
-    REPRESENT: "A linear probe on what each model has learned without labels.",
 }
 
 
@@ -74,7 +67,7 @@ def assemble(
     def cells(task, by_metric):
         limits = ceilings.get(task, {})
         return {
-            metric: _cell(_metric(task, metric, data), by, seeds, limits.get(metric))
+            metric: _cell(described(task, metric, data), by, seeds, limits.get(metric))
             for metric, by in by_metric.items()
         }
 
@@ -115,7 +108,7 @@ def assemble(
         ],
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
-    return report, _extras(data, outcomes, tasks, values)
+    return report, exhibits(data, outcomes, tasks, values)
 
 
 def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
@@ -150,10 +143,6 @@ def _about_data(data: Data) -> dict[str, Any]:
 def _headline(task: str, data: Data) -> tuple[str, bool]:
     name = headline_of(task, data)
     return name, bool(metrics_of(task, data)[name].higher_is_better)
-
-
-def _metric(task: str, name: str, data: Data) -> Metric:
-    return describe(metrics_of(task, data), name)
 
 
 def _values(data: Data, outcomes: Mapping, tasks: Sequence[str], seeds: Sequence[int]) -> dict:
@@ -251,41 +240,6 @@ def _notes(data: Data, entrants: Mapping[str, Contender], outcomes: Mapping, tas
     if REPRESENT in tasks:
         notes += represent.notes(data)
     return notes
-
-
-def _extras(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mapping) -> Extras:
-    first = {name: next(iter(by_seed.values())).pictures for name, by_seed in outcomes.items()}
-    shown = {"image": 64, "table": 40, "points": 1000}[data.kind]
-    real = as_float(data.test.x[:shown])
-    grids = [Grid("Samples", "Of the first seed, not selected.", {"real data": real, **_picked(first, "samples")})]
-    if again := _picked(first, "reconstructions"):
-        about = "The first test examples, encoded and decoded."
-        grids.append(Grid("Reconstructions", about, {"real data": real[:16], **again}, columns=8))
-    if ways := _picked(first, "interpolations"):
-        blank = [np.ones_like(real[0])] * 6
-        pairs = [(real[i], real[i + WAYS]) for i in range(min(WAYS, len(real) - WAYS))]
-        ends = np.concatenate([np.stack([start, *blank, end]) for start, end in pairs])
-        about = "From the code of one test example to that of another, in equal steps."
-        grids.append(Grid("Interpolations", about, {"real data": ends, **ways}, columns=8))
-    metrics = {}
-    for task in tasks:
-        names = dict.fromkeys(m for by_task in values.values() for m in by_task.get(task, {}))
-        told = {name: _metric(task, name, data) for name in names}
-        metrics[task] = {n: {"about": m.about, "unit": m.unit, "headline": m.headline} for n, m in told.items()}
-    return Extras(
-        grids=tuple(grids),
-        curves={n: [o.curve for o in by_seed.values() if o.curve] for n, by_seed in outcomes.items()},
-        metrics=metrics,
-        tasks={
-            task: {"title": task.capitalize(), "about": ABOUT[task], "setting": setting}
-            for setting, task in SETTINGS.items()
-            if task is not None and task in tasks
-        },
-    )
-
-
-def _picked(pictures: Mapping[str, Mapping[str, np.ndarray]], which: str) -> dict[str, np.ndarray]:
-    return {name: found[which] for name, found in pictures.items() if which in found}
 
 
 def _strict(value: float) -> float | None:

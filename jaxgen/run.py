@@ -1,7 +1,6 @@
 """A run: a plan trained on data, in memory, or in a folder that it can be resumed from."""
 
 import dataclasses
-import io
 import math
 import os
 import sys
@@ -18,15 +17,16 @@ from jaxgen.data import Data
 from jaxgen.job import Config, Job, check_whole, data_of, filled, plan_of, recipe_plan, source_of
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import Recipe
+from jaxgen.trained import abstract, model_of, read_meta, settled_plan
 from jaxgen.training import checkpoint, files, progress
 from jaxgen.training.devices import default_mesh
-from jaxgen.training.loop import FORMS, Diverged, Plan, Program, abstract_state, compile_loop, default_chunk, run_keys
+from jaxgen.training.loop import FORMS, Diverged, Plan, Program, compile_loop, default_chunk, run_keys
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
 from jaxgen.training.process import check_new, owned, stoppable
 from jaxgen.training.step import PATIENCE, State, evaluation_params
 
-__all__ = ["Config", "Run", "export", "fit", "load", "resume", "train", "write_samples"]
+__all__ = ["Config", "Run", "fit", "resume", "train"]
 
 SECONDS = 30.0  # between checkpoints
 
@@ -135,10 +135,10 @@ def resume(
     out = Path(out)
     settings = folder.read_settings(out)
     with owned(out, new=False), stoppable() as caught:
-        round, meta = _meta_of(out)
+        round, meta = read_meta(out)
         job = _job(meta, what, data)
         folder.same("data set", folder.summary(job.data), meta["data"])
-        state, _ = checkpoint.restore(out / "checkpoints", _like(meta, job.plan), round=round)
+        state, _ = checkpoint.restore(out / "checkpoints", abstract(meta, job.plan), round=round)
         if changed := folder.changes(settings):
             print(f"bits may differ from an unbroken run: {', '.join(changed)}", file=sys.stderr)
         print(f"resumed at {round}", file=sys.stderr, flush=True)
@@ -147,48 +147,9 @@ def resume(
             raise Diverged(f"this run diverged by round {round}: start another, with a lower learning rate.")
         left = job.config["steps"] - round
         if not left:
-            return Run(_model(job.plan, state), state, history, job.plan, job.data)
+            return Run(model_of(job.plan, state), state, history, job.plan, job.data)
         program = _compile(job, left, quiet=False)
         return _play(job, program, program.place(state), history, False, (out, caught, checkpoint_seconds))
-
-
-def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> Model:
-    """The model of the run in `out` at its last checkpoint: of the moving average of the params, where there is one.
-
-    Raises:
-      BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
-      CheckpointCorrupt: a damaged checkpoint.
-    """
-    _, plan, state = _last(Path(out), what)
-    return _model(plan, state)
-
-
-def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> None:
-    """Writes the params that `load` would use as named arrays: `critic/params/Dense_0/kernel`, as `.npz`.
-
-    Raises:
-      BadRequest: as `load`; a file that cannot be written.
-    """
-    _, _, state = _last(Path(out), what)
-    content = io.BytesIO()
-    arrays = {name: np.asarray(leaf) for name, leaf in checkpoint.named(evaluation_params(state)).items()}
-    np.savez(content, **arrays)  # type: ignore[arg-type]
-    _put(Path(file), content.getvalue())
-
-
-def write_samples(out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0) -> None:
-    """Draws `n` samples of the run in `out` as a PNG: a grid of images, points over the real ones, rows of a table.
-
-    Raises:
-      BadRequest: as `load`; a file that cannot be written.
-    """
-    check_whole("n", n, least=1)
-    check_whole("seed", seed, least=0)
-    meta, plan, state = _last(Path(out), None)
-    model, kind, source = _model(plan, state), meta["data"]["kind"], meta["config"]["data"]
-    x = model.sample(model.draw(run_keys(seed).evaluation, n))
-    like = data_of(source).train.x[: folder.SHOWN[kind]] if kind == "points" and source else x
-    _put(Path(file), folder.picture(kind, x, like))
 
 
 def _begin(job: Job, out: str | os.PathLike | None, *, quiet: bool, checkpoint_seconds: float) -> Run:
@@ -247,47 +208,8 @@ def _meta(job: Job) -> dict[str, Any]:
     return {"config": job.config, "data": folder.summary(job.data)}
 
 
-def _meta_of(out: Path) -> tuple[int, dict[str, Any]]:
-    # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
-    settings = folder.read_settings(out)
-    round, meta = checkpoint.read_meta(out / "checkpoints")
-    folder.same("configuration", settings["config"], meta["config"])
-    folder.same("data set", settings["data"], meta["data"])
-    return round, meta
-
-
-def _last(out: Path, what: Plan | Game | Recipe | None) -> tuple[dict[str, Any], Plan, State]:
-    round, meta = _meta_of(out)
-    plan = _settled_plan(meta, what)
-    return meta, plan, checkpoint.restore(out / "checkpoints", _like(meta, plan), round=round)[0]
-
-
-def _model(plan: Plan, state: State) -> Model:
-    return compile_model(plan.game)(evaluation_params(state), state.memo.carry)
-
-
-def _like(meta: dict[str, Any], plan: Plan) -> State:
-    return abstract_state(plan, tuple(meta["data"]["shape"]), meta["data"]["labels"], meta["config"]["batch_size"])
-
-
 def _job(meta: dict[str, Any], what: Any, data: Any) -> Job:
     source = meta["config"]["data"]
     if data is None and source is None:
         raise BadRequest("this run was started from Python with data of its own: resume it with data=...")
-    return Job(meta["config"], _settled_plan(meta, what), data_of(source if data is None else data))
-
-
-def _settled_plan(meta: dict[str, Any], what: Any) -> Plan:
-    config, shape = meta["config"], tuple(meta["data"]["shape"])
-    if what is not None:
-        return plan_of(what, shape)
-    if config["recipe"] is None:
-        raise BadRequest("this run was started from Python with a plan of its own: load or resume it with what=...")
-    return recipe_plan(config, shape)
-
-
-def _put(path: Path, content: bytes) -> None:
-    try:
-        files.write(path, content)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error
+    return Job(meta["config"], settled_plan(meta, what), data_of(source if data is None else data))

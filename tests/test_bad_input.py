@@ -35,6 +35,8 @@ ROWS = [
     Row("train vae --data cancre --out new --steps 3", "'cancer'"),
     Row(f"{TRAIN} --step 3", "--steps"),
     Row(f"{TRAIN} --batchsize 3", "--batch-size"),
+    Row(f"{TRAIN} --rounds 3", "--steps"),
+    Row(f"{TRAIN} --lr 3", "--learning-rate"),
     Row(f"{TRAIN} --gama 3", "--gamma"),
     Row(f"{TRAIN} --gamma 3", "vae"),
     Row(f"{TRAIN} surplus", "surplus"),

@@ -11,8 +11,8 @@ import jaxgen
 
 PACKAGE = Path(jaxgen.__file__).parent
 ROOMS = (
-    "core pictures objectives nets games training data metrics tasks recipes folder job run advice report contender "
-    "findings compare testing cli __main__"
+    "core pictures objectives nets games training data metrics tasks recipes folder job trained run advice report "
+    "contender exhibits findings compare testing cli __main__"
 ).split()
 HEAVY = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "PIL", "matplotlib", "tensorflow", "chex"}
 MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))

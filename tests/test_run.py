@@ -11,7 +11,7 @@ import optax
 import pytest
 from toys import linear
 
-from jaxgen import run
+from jaxgen import run, trained
 from jaxgen.core import BadRequest, Game, Model, Note
 from jaxgen.run import Config, fit, resume
 from jaxgen.training import checkpoint
@@ -163,7 +163,7 @@ def test_a_folder_that_is_no_run(copy, content):
     (copy / "config.json").unlink()
     if content is not None:
         (copy / "config.json").write_text(content)
-    for use in (resume, run.load):
+    for use in (resume, trained.load):
         with pytest.raises(BadRequest, match="is no run|is damaged"):
             use(copy)
 
@@ -182,15 +182,15 @@ def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):
 def test_load_and_export(copy, done, tmp_path):
     # Kills: params in place of their average; names that do not lead to their leaf; a file that is half there.
     _, trained = done
-    model = run.load(copy, what=plan())
+    model = trained.load(copy, what=plan())
     noise = model.draw(jax.random.key(0), 5)
     np.testing.assert_array_equal(model.sample(noise), trained.model.sample(noise))
-    run.export(copy, tmp_path / "params.npz", what=plan())
+    trained.export(copy, tmp_path / "params.npz", what=plan())
     with np.load(tmp_path / "params.npz") as arrays:
         assert set(arrays) == {"a", "b"}
         np.testing.assert_array_equal(arrays["b"], trained.state.ema["b"])
     with pytest.raises(BadRequest, match="cannot be written"):
-        run.export(copy, tmp_path / "no" / "params.npz", what=plan())
+        trained.export(copy, tmp_path / "no" / "params.npz", what=plan())
 
 
 def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
@@ -224,7 +224,7 @@ def test_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         go(tmp_path / "run")
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
-    run.load(tmp_path / "run", what=plan())
+    trained.load(tmp_path / "run", what=plan())
 
 
 def explosive(at):
@@ -353,6 +353,6 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir("/")
     trained = resume(tmp_path / "run")
     assert "round 200/200" in capsys.readouterr().err and trained.state.memo.round == 200
-    run.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
+    trained.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
-    assert run.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)
+    assert trained.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)

@@ -51,7 +51,8 @@ class Parser(argparse.ArgumentParser):
         if not flags:
             return f"unknown argument {rest[0]!r}: leave it out, or quote what belongs together"
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
-        return f"unknown flag {flags[0]}: {nearest(flags[0], known)}"
+        meant = _ELSEWHERE.get(flags[0])
+        return f"unknown flag {flags[0]}: {f'did you mean {meant}?' if meant in known else nearest(flags[0], known)}"
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -61,6 +62,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=26, width=80)
 
 
+_ELSEWHERE = {"--rounds": "--steps", "--epochs": "--steps", "--iterations": "--steps", "--lr": "--learning-rate"}
 _PLAINER = {
     "the following arguments are required: ": "give ",
     "expected one argument": "give it a value",

@@ -28,7 +28,7 @@ def evaluate(argv: Sequence[str]) -> None:
     )
     parser.add_argument("run", metavar="DIR", help="folder of a run")
     out = Path(parser.parse_args(argv).run)
-    from jaxgen import run
+    from jaxgen import trained
     from jaxgen.core import BadRequest
     from jaxgen.metrics import feature_space
     from jaxgen.tasks import synthesise
@@ -37,7 +37,7 @@ def evaluate(argv: Sequence[str]) -> None:
     data, seed = _data(out)
     if reason := synthesise.servable(data):
         raise BadRequest(f"{reason} Use more data.")
-    model = run.load(out)
+    model = trained.load(out)
     features, count = feature_space(data), synthesise.sample_count(data)
     found = synthesise.measure(features, data, _draw(model, seed, count))
     real = synthesise.ceiling(features, data)
@@ -70,10 +70,10 @@ def sample(argv: Sequence[str]) -> None:
     if args.out is None:
         parser.error("give --out FILE, a .png or .npz")
     out, file, n, seed = Path(args.run), Path(args.out), args.n or 64, args.seed or 0
-    from jaxgen import run
+    from jaxgen import trained
 
     if file.suffix.lower() == ".png":
-        run.write_samples(out, file, n=n, seed=seed)
+        trained.write_samples(out, file, n=n, seed=seed)
     else:
         _write_array(out, file, n, seed)
     print(file)
@@ -90,9 +90,9 @@ def export(argv: Sequence[str]) -> None:
     parser.add_argument("run", metavar="DIR", help="folder of a run")
     parser.add_argument("file", type=file_of(".npz"), metavar="FILE.npz", help="to write; one that exists is replaced")
     args = parser.parse_args(argv)
-    from jaxgen import run
+    from jaxgen import trained
 
-    run.export(args.run, args.file)
+    trained.export(args.run, args.file)
     print(args.file)
 
 
@@ -101,10 +101,10 @@ def _write_array(out: Path, file: Path, n: int, seed: int) -> None:
 
     import numpy as np
 
-    from jaxgen import folder, run
+    from jaxgen import folder, trained
     from jaxgen.training import files
 
-    model = run.load(out)
+    model = trained.load(out)
     x = _draw(model, seed, n)
     if folder.read_settings(out)["data"]["kind"] == "table":
         mean, std = _data(out)[0].scale or (0, 1)
