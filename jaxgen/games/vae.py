@@ -79,11 +79,13 @@ def vae(
         return posterior.draw(key, (samples, batch.x.shape[0], latent_dim))
 
     def infer(own, x):
-        mean, raw = jnp.split(encoder.apply(own["encoder"], x), 2, -1)
-        return diag_gaussian(mean, raw)
+        raw = encoder.apply(own["encoder"], x)
+        _check_width("encoder", raw, 2 * latent_dim, "a mean and a raw log_std for each latent")
+        return diag_gaussian(*jnp.split(raw, 2, -1))
 
     def log_likelihood(own, z, x):
         y = _flat(decoder.apply(own["decoder"], z.reshape(-1, latent_dim)))
+        _check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
         theta = observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
         return observation.family.log_prob(theta, _flat(x))
 
@@ -157,6 +159,13 @@ def squared_error(x: Array, y: Array) -> Array:
 
 def _flat(x: Array) -> Array:
     return x.reshape(x.shape[0], -1)
+
+
+def _check_width(network: str, y: Array, width: int, why: str) -> None:
+    if y.shape[1:] != (width,):
+        raise BadRequest(
+            f"the {network} gives {list(y.shape)}, where [B, {width}] is wanted, {why}: change its last layer."
+        )
 
 
 def _check(posterior: Family, divergence: Divergence, estimator: Estimator, bound: Bound, samples: int) -> None:

@@ -1,5 +1,6 @@
 """The one-player game: its loss against NumPy, who is reached by the gradient, what is refused."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -189,3 +190,14 @@ def test_what_is_no_network_is_refused():
     # Kills: an AttributeError from deep inside the first trace.
     with pytest.raises(BadRequest, match="is no network"):
         vae(lambda x: x, networks((5,), latent_dim=D).generator, latent_dim=D)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "decoder"), [("encoder", nn.Dense(5), nn.Dense(3)), ("decoder", nn.Dense(4), nn.Dense(2))]
+)
+def test_a_network_of_another_width_is_named(name, encoder, decoder):
+    # Kills: an error from deep within that names shapes and no network.
+    game, batch = vae(encoder, decoder, latent_dim=2, observation=VECTORS), batch_of((3,))
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+    with pytest.raises(BadRequest, match=f"the {name} gives"):
+        game.losses["vae"](params, noise, batch, memo())
