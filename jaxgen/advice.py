@@ -34,6 +34,7 @@ class Contest(NamedTuple):
     baselines: Mapping[str, Mapping[int, float]]
     unfinished: Sequence[str] = ()  # models that more training might change
     seeds: int | None = None  # how many were asked for; None: as many as there are values
+    others: Mapping[str, tuple[bool, Mapping[str, Mapping[int, float]]]] = {}  # metric -> (higher is better, models)
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -132,11 +133,25 @@ def judge(contest: Contest) -> tuple[str, str]:
         return "neither", f"The baseline {plain} ({_digits(contest.baselines[name])}) beats both. {said}{caution}"
     if gap.low <= 0 <= gap.high:
         return "either", f"The interval of the difference holds zero. {said}{caution}"
-    return ("gan" if (gap.mean > 0) == up else "vae"), f"{said}{caution}"
+    better_side, worse = ("gan", vae) if (gap.mean > 0) == up else ("vae", gan)
+    return better_side, f"{said}{_dissent(contest, gan if worse == vae else vae, worse)}{caution}"
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _dissent(contest: Contest, winner: str, loser: str) -> str:
+    against = [
+        metric
+        for metric, (up, models) in contest.others.items()
+        if beats(models.get(loser, {}), models.get(winner, {}), up)
+    ]
+    if not against:
+        return ""
+    *most, last = against
+    listed = f"{', '.join(most)} and {last}" if most else last
+    return f" But {listed} {'speak' if most else 'speaks'} for {loser}."
 
 
 def _failures(contest: Contest, names: Sequence[str]) -> str:
@@ -160,4 +175,6 @@ def _digits(values: Mapping[int, float]) -> str:
 def _figure(value: float, scale: Interval) -> str:
     width = scale.high - scale.low
     places = 3 if not width > 0 else min(max(1 - math.floor(math.log10(width)), 0), 6)
+    if value and not float(f"{value:.{places}f}"):  # an end so near to zero still tells on which side it lies
+        places = -math.floor(math.log10(abs(value)))
     return f"{value:.{places}f}"

@@ -81,11 +81,7 @@ def assemble(
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
-        read = {
-            name: {seed: value for seed, value in by_task[task].get(headline, {}).items() if math.isfinite(value)}
-            for name, by_task in values.items()
-            if task in by_task
-        }
+        read = _read(values, task, headline)
         contests[task] = Contest(
             metric=HEADLINES.get(headline, headline.replace("_", " ")),
             higher_is_better=up,
@@ -93,6 +89,11 @@ def assemble(
             sides={name: entrant.recipe.side for name, entrant in entrants.items()},
             baselines=read,
             seeds=len(seeds),
+            others={
+                metric.replace("_", " "): (about.higher_is_better, _read(values, task, metric))
+                for metric, about in metrics_of(task, data).items()
+                if about.higher_is_better is not None and metric != headline
+            },
             unfinished=[name for name in outcomes if name in growing or name in hurried],
         )
     report = {
@@ -167,6 +168,15 @@ def _values(data: Data, outcomes: Mapping, tasks: Sequence[str], seeds: Sequence
             for name, figures in represent.baselines(data, seed).items():
                 add(name, REPRESENT, seed, figures)
     return values
+
+
+def _read(values: Mapping, task: str, metric: str) -> dict[str, dict[int, float]]:
+    """Finite values of one metric, by name and seed."""
+    return {
+        name: {seed: value for seed, value in by_task[task].get(metric, {}).items() if math.isfinite(value)}
+        for name, by_task in values.items()
+        if task in by_task
+    }
 
 
 def _cell(metric: Metric, by_seed: Mapping[int, float], seeds: Sequence[int], ceiling: float | None) -> dict[str, Any]:

@@ -42,6 +42,28 @@ def test_the_better_side_is_chosen(up, better):
     assert choose == better and "95 % interval" in because and "5 seeds" in because
 
 
+def test_other_figures_that_speak_for_the_loser_are_named():
+    # Kills: a verdict on one figure that hides the others; a dissent of those that do not tell, or tell the same.
+    found = contest(by_seed(5.0), by_seed(3.0), up=False)
+    others = {
+        "coverage": (True, {"vae": by_seed(0.9), "r3gan": by_seed(0.6)}),
+        "precision": (True, {"vae": by_seed(0.9), "r3gan": by_seed(0.8)}),
+        "recall": (True, {"vae": by_seed(0.5), "r3gan": by_seed(0.6, 0.02)}),
+        "kernel": (False, {"vae": by_seed(0.50, 0.1), "r3gan": by_seed(0.51, -0.1)}),
+        "modes": (True, {"vae": by_seed(8)}),
+    }
+    choose, because = judge(found._replace(others=others))
+    assert choose == "gan" and because.endswith("But coverage and precision speak for vae.")
+    assert judge(found._replace(others={"precision": others["precision"]}))[1].endswith("But precision speaks for vae.")
+    assert "But" not in judge(found)[1]
+
+
+def test_an_end_next_to_zero_keeps_its_side():
+    # Kills: "-0.0000", which leaves open what the verdict rests on.
+    lost = dict(enumerate(0.5 + np.array([-0.0101336, -0.0075868, -0.00504, -0.0024932, 0.0000536])))
+    assert "-0.0100 to -0.00004 over" in judge(contest(by_seed(0.5, 0), lost))[1]
+
+
 def test_an_interval_that_holds_zero_says_either():
     # Kills: a verdict by the sign of the mean.
     assert judge(contest(by_seed(0.80, 0.05), by_seed(0.81, -0.05)))[0] == "either"
