@@ -35,7 +35,7 @@ def exhibits(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mappin
         about = "The first test examples, encoded and decoded."
         grids.append(Grid("Reconstructions", about, {"real data": real[:16], **again}, columns=8))
     if ways := _picked(first, "interpolations"):
-        blank = [np.ones_like(real[0])] * 6
+        blank = [np.full_like(real[0], 0.5)] * 6  # grey: it glares in neither theme
         pairs = [(real[i], real[i + WAYS]) for i in range(min(WAYS, len(real) - WAYS))]
         ends = np.concatenate([np.stack([start, *blank, end]) for start, end in pairs])
         about = "From the code of one test example to that of another, in equal steps."
