@@ -109,15 +109,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     entrants = {name: contender(find(name), data) for name in settings.models}
     _say_data(data, unserved)
     features = feature_space(data)
-    rounds, measuring = {}, 0.0
-    for name, entrant in entrants.items():
-        seconds = settings.seconds_per_model
-        rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
-        measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
-        through = passes(entrant, rounds[name], data)
-        _say(f"{name}: {_count(rounds[name])}, {through:.0f} times the data; compiled in {entrant.compile_s:.0f} s")
-        if through < FEWEST_PASSES:
-            _say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+    rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
     spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
     total = duration(round(spent + settings.seeds * (training + measuring)))
     _say(
@@ -148,6 +140,27 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     if signum is not None:
         raise Stopped(signum, f"the report of the {done} of {asked} seeds that were measured is {out / 'report.html'}.")
     return out
+
+
+def _settle_rounds(
+    settings: Settings,
+    entrants: Mapping[str, Contender],
+    data: Data,
+    features: Features,
+    tasks: tuple[str, ...],
+    recorded: Mapping[str, Rounds] | None,
+) -> tuple[dict[str, Rounds], float]:
+    """The rounds of every training, and the seconds that measuring one seed of all takes."""
+    rounds, measuring = {}, 0.0
+    for name, entrant in entrants.items():
+        seconds = settings.seconds_per_model
+        rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
+        measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
+        through = passes(entrant, rounds[name], data)
+        _say(f"{name}: {_count(rounds[name])}, {through:.0f} times the data; compiled in {entrant.compile_s:.0f} s")
+        if through < FEWEST_PASSES:
+            _say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+    return rounds, measuring
 
 
 def _play_all(
