@@ -3,27 +3,12 @@
 The contract tests run over these tables. A factory stands here as one of its parts. To add a part, add its row.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-
 from jaxgen import objectives as o
 
-
-class FamilyRow(NamedTuple):
-    part: o.Family
-    theta: Callable[..., Any]  # raw f32[..., size * D], any finite numbers, as a network gives them -> theta
-    size: int
-
-
-def _gaussian(raw):
-    return o.diag_gaussian(*jnp.split(raw, 2, axis=-1))
-
-
 FAMILIES = {
-    "GAUSSIAN": FamilyRow(o.GAUSSIAN, _gaussian, 2),
-    "BERNOULLI": FamilyRow(o.BERNOULLI, lambda raw: raw, 1),
+    "GAUSSIAN": o.GAUSSIAN,
+    "LAPLACE": o.LAPLACE,
+    "BERNOULLI": o.BERNOULLI,
 }
 
 DIVERGENCES = {  # all between Gaussians
@@ -34,6 +19,7 @@ DIVERGENCES = {  # all between Gaussians
 ESTIMATORS = {
     "PATHWISE": o.PATHWISE,
     "CUT": o.CUT,
+    "SCORE": o.SCORE,
 }
 
 BOUNDS = {
@@ -44,6 +30,8 @@ BOUNDS = {
 ADVERSARIAL = {
     "SATURATING": o.SATURATING,
     "NON_SATURATING": o.NON_SATURATING,
+    "LEAST_SQUARES": o.LEAST_SQUARES,
+    "HINGE": o.HINGE,
     "WASSERSTEIN": o.WASSERSTEIN,
     "RELATIVISTIC": o.RELATIVISTIC,
     "smooth": o.smooth(o.NON_SATURATING),

@@ -17,7 +17,6 @@ from jaxgen.objectives import (
     Divergence,
     Estimator,
     Family,
-    diag_gaussian,
     exact_kl,
     standard,
 )
@@ -43,7 +42,8 @@ def vae(
     eqs. 7 and 10; beta: Higgins et al. 2017; importance bound: Burda et al. 2016, arXiv 1509.00519, eq. 8.
 
     Args:
-      encode: network x [B, ...] -> [B, 2 D], the mean and the raw log_std.
+      encode: network x [B, ...] -> [B, size D], the posterior's raw parameters: of a Gaussian the means, then the raw
+        log_stds.
       decode: network z [B, D] -> y [B, ...], raw parameters of the observation.
       latent_dim: D.
       posterior: family of q.
@@ -80,8 +80,8 @@ def vae(
 
     def infer(own, x):
         raw = encoder.apply(own["encoder"], x)
-        _check_width("encoder", raw, 2 * latent_dim, "a mean and a raw log_std for each latent")
-        return diag_gaussian(*jnp.split(raw, 2, -1))
+        _check_width("encoder", raw, posterior.size * latent_dim, f"{posterior.size} for each latent")
+        return posterior.theta(raw)
 
     def log_likelihood(own, z, x):
         y = _flat(decoder.apply(own["decoder"], z.reshape(-1, latent_dim)))
@@ -93,7 +93,7 @@ def vae(
         own = params["vae"]
         weight = beta(memo.round) if callable(beta) else beta
         q = infer(own, batch.x)
-        prior = standard(q.mean)
+        prior = standard(posterior.mean(q))
 
         def cost(z, q):
             nll = -log_likelihood(own, z, batch.x)
@@ -128,8 +128,13 @@ def vae(
         def log_weight(noise, x):
             q = infer(own, x)
             z = posterior.push(q, noise)
-            log_prior = GAUSSIAN.log_prob(standard(q.mean), z)
+            log_prior = GAUSSIAN.log_prob(standard(posterior.mean(q)), z)
             return log_likelihood(own, z, x) + log_prior - posterior.log_prob(q, z)
+
+        def distance(noise, x):
+            q = infer(own, x)
+            value = divergence.value(q, standard(posterior.mean(q)), posterior.push(q, noise))
+            return jnp.mean(value, 0) if divergence.sampled else value
 
         return Model(
             draw=draw_sample,
@@ -142,9 +147,7 @@ def vae(
                 "elbo": lambda noise, x: -MEAN.value(log_weight(noise, x)),
                 "importance bound": lambda noise, x: -IMPORTANCE.value(log_weight(noise, x)),
                 "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_mean(x))),
-                "divergence": lambda noise, x: exact_kl(GAUSSIAN, GAUSSIAN).value(
-                    infer(own, x), standard(encode_mean(x)), None
-                ),
+                "divergence": distance,
             },
             features={} if encoder.hidden is None else {"encoder": lambda x: encoder.hidden(own["encoder"], x)},
         )
@@ -176,6 +179,8 @@ def _check(posterior: Family, divergence: Divergence, estimator: Estimator, boun
             "this estimator differentiates the posterior's push, but this family's push has no gradient: "
             "use posterior=GAUSSIAN, or an estimator that does not need it."
         )
+    if samples < estimator.samples:
+        raise BadRequest(f"samples={samples}: this estimator needs at least {estimator.samples} posterior samples.")
     if estimator.linear_only and not bound.linear:
         raise BadRequest(
             "this estimator is unbiased under a mean over samples only, but the importance bound takes a logarithm: "

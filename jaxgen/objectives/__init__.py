@@ -3,28 +3,51 @@
 A part sums the event axes and nothing else; its results are `[B]` or `[K, B]`, in nats where they are likelihoods.
 """
 
-from jaxgen.objectives.adversarial import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, Adversarial, smooth
+from jaxgen.objectives.adversarial import (
+    HINGE,
+    LEAST_SQUARES,
+    NON_SATURATING,
+    RELATIVISTIC,
+    SATURATING,
+    WASSERSTEIN,
+    Adversarial,
+    smooth,
+)
 from jaxgen.objectives.bounds import IMPORTANCE, MEAN, Bound
-from jaxgen.objectives.distributions import BERNOULLI, GAUSSIAN, DiagGaussian, Family, diag_gaussian, standard
+from jaxgen.objectives.distributions import (
+    BERNOULLI,
+    GAUSSIAN,
+    LAPLACE,
+    DiagGaussian,
+    DiagLaplace,
+    Family,
+    diag_gaussian,
+    standard,
+)
 from jaxgen.objectives.divergences import Divergence, exact_kl, sampled_kl
-from jaxgen.objectives.estimators import CUT, PATHWISE, Estimator
+from jaxgen.objectives.estimators import CUT, PATHWISE, SCORE, Estimator
 from jaxgen.objectives.penalties import NO_PENALTY, Penalty, add, gradient_penalty, r1, r2
 
 __all__ = [
     "BERNOULLI",
     "CUT",
     "GAUSSIAN",
+    "HINGE",
     "IMPORTANCE",
+    "LAPLACE",
+    "LEAST_SQUARES",
     "MEAN",
     "NON_SATURATING",
     "NO_PENALTY",
     "PATHWISE",
     "RELATIVISTIC",
     "SATURATING",
+    "SCORE",
     "WASSERSTEIN",
     "Adversarial",
     "Bound",
     "DiagGaussian",
+    "DiagLaplace",
     "Divergence",
     "Estimator",
     "Family",

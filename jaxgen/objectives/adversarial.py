@@ -29,7 +29,7 @@ def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.1) -> Advers
     """
     labelled = loss.labelled
     if labelled is None:
-        raise BadRequest("this loss has no labels to smooth: use smooth() on SATURATING or NON_SATURATING.")
+        raise BadRequest("this loss has no labels to smooth: use smooth() on NON_SATURATING or LEAST_SQUARES.")
     if not 0 <= fake < real <= 1:
         raise BadRequest(f"smooth() needs 0 <= fake < real <= 1, not fake={fake}, real={real}.")
 
@@ -49,11 +49,15 @@ def _check(real: Array, fake: Array) -> None:
         )
 
 
-def _cross_entropy(logits: Array, label: Array | float) -> Array:
+def _check_label(logits: Array, label: Array | float) -> None:
     if jnp.ndim(logits) != 1 or jnp.shape(label) not in ((), jnp.shape(logits)):
         raise BadRequest(
             f"logits must be [B] and labels [B] or one number, not {jnp.shape(logits)} and {jnp.shape(label)}."
         )
+
+
+def _cross_entropy(logits: Array, label: Array | float) -> Array:
+    _check_label(logits, label)
     return label * jax.nn.softplus(-logits) + (1 - label) * jax.nn.softplus(logits)
 
 
@@ -70,6 +74,26 @@ def _saturating(real: Array, fake: Array) -> Array:
 def _non_saturating(real: Array, fake: Array) -> Array:
     _check(real, fake)
     return jax.nn.softplus(-fake)
+
+
+def _half_square(logits: Array, label: Array | float) -> Array:
+    _check_label(logits, label)
+    return 0.5 * (logits - label) ** 2
+
+
+def _least_squares_critic(real: Array, fake: Array) -> Array:
+    _check(real, fake)
+    return _half_square(real, 1.0) + _half_square(fake, 0.0)
+
+
+def _least_squares_generator(real: Array, fake: Array) -> Array:
+    _check(real, fake)
+    return _half_square(fake, 1.0)
+
+
+def _hinge_critic(real: Array, fake: Array) -> Array:
+    _check(real, fake)
+    return jax.nn.relu(1 - real) + jax.nn.relu(1 + fake)
 
 
 def _wasserstein_critic(real: Array, fake: Array) -> Array:
@@ -100,6 +124,18 @@ Its gradient vanishes where the critic is sure of a fake. Goodfellow et al. 2014
 
 NON_SATURATING = Adversarial(_classifier, _non_saturating, _cross_entropy)
 """The same critic; the generator minimises -log D(G(z)). Goodfellow et al. 2014, arXiv 1406.2661."""
+
+LEAST_SQUARES = Adversarial(_least_squares_critic, _least_squares_generator, _half_square)
+"""Critic ((D(x) - 1)^2 + D(G(z))^2) / 2, generator (D(G(z)) - 1)^2 / 2, with D the logit itself.
+
+Mao et al. 2017, arXiv 1611.04076, with their targets 0, 1 and 1.
+"""
+
+HINGE = Adversarial(_hinge_critic, _wasserstein_generator)
+"""Critic max(0, 1 - D(x)) + max(0, 1 + D(G(z))), generator -D(G(z)): no gradient where the critic is past its margin.
+
+Lim and Ye 2017, arXiv 1705.02894; with spectral normalisation Miyato et al. 2018, arXiv 1802.05957.
+"""
 
 WASSERSTEIN = Adversarial(_wasserstein_critic, _wasserstein_generator)
 """Critic f(G(z)) - f(x), generator -f(G(z)); f must be kept Lipschitz, for instance by `gradient_penalty`.

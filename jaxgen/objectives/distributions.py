@@ -23,6 +23,8 @@ class Family(NamedTuple):
     push: Callable[..., Array]  # (theta, noise) -> z
     log_prob: Callable[..., Array]  # (theta, z) -> nats, summed over the last axis
     mean: Callable[[Any], Array]  # theta -> the expected z
+    theta: Callable[[Array], Any]  # a network's raw numbers [..., size * D] -> theta, bounded where it has to be
+    size: int  # raw numbers for each number of z
     pathwise: bool  # True where `push` is differentiable in theta
 
 
@@ -33,8 +35,15 @@ class DiagGaussian(NamedTuple):
     log_std: Array  # f32[..., D], or fewer leading axes; bounded by whoever made it, see `diag_gaussian`
 
 
+class DiagLaplace(NamedTuple):
+    """Parameters of `LAPLACE`: density exp(-|z - mean| / b) / (2 b), b = exp(log_scale), every number on its own."""
+
+    mean: Array  # f32[..., D]
+    log_scale: Array  # f32[..., D], or fewer leading axes; bounded by `LAPLACE.theta`
+
+
 def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
-    """The Gaussian of a network's raw outputs: log_std = 7 tanh(raw / 7), the one place where log_std is bounded.
+    """The Gaussian of a network's raw outputs: log_std = 7 tanh(raw / 7), as every log-scale is bounded.
 
     Any finite raw number gives a finite density and KL. Far outside (-7, 7) the gradient in `raw_log_std` is zero;
     near 0 it is that of `raw_log_std` itself.
@@ -46,7 +55,11 @@ def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
     Array([0., 7.], dtype=float32)
     """
     _aligned(mean, raw_log_std)
-    return DiagGaussian(mean, _LOG_STD * jnp.tanh(raw_log_std / _LOG_STD))
+    return DiagGaussian(mean, _bounded(raw_log_std))
+
+
+def _bounded(raw: Array) -> Array:
+    return _LOG_STD * jnp.tanh(raw / _LOG_STD)
 
 
 def standard(like: Array) -> DiagGaussian:
@@ -84,6 +97,33 @@ def _gaussian_mean(theta: DiagGaussian) -> Array:
     return theta.mean
 
 
+def _gaussian_theta(raw: Array) -> DiagGaussian:
+    return diag_gaussian(*jnp.split(raw, 2, axis=-1))
+
+
+def _laplace_draw(key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.laplace(key, shape)
+
+
+def _laplace_push(theta: DiagLaplace, noise: Array) -> Array:
+    mean, log_scale, noise = _aligned(*theta, noise)
+    return mean + jnp.exp(log_scale) * noise
+
+
+def _laplace_log_prob(theta: DiagLaplace, z: Array) -> Array:
+    mean, log_scale, z = _aligned(*theta, z)
+    return jnp.sum(-jnp.abs(z - mean) * jnp.exp(-log_scale) - log_scale - math.log(2), axis=-1)
+
+
+def _laplace_mean(theta: DiagLaplace) -> Array:
+    return theta.mean
+
+
+def _laplace_theta(raw: Array) -> DiagLaplace:
+    mean, log_scale = jnp.split(raw, 2, axis=-1)
+    return DiagLaplace(mean, _bounded(log_scale))
+
+
 def _bernoulli_draw(key: Array, shape: tuple[int, ...]) -> Array:
     return jax.random.uniform(key, shape)
 
@@ -101,14 +141,25 @@ def _bernoulli_log_prob(logits: Array, x: Array) -> Array:
     return jnp.sum(jnp.where(positive, x - 1, x) * logits - tail, axis=-1)
 
 
-GAUSSIAN = Family(_gaussian_draw, _gaussian_push, _gaussian_log_prob, _gaussian_mean, pathwise=True)
+GAUSSIAN = Family(
+    _gaussian_draw, _gaussian_push, _gaussian_log_prob, _gaussian_mean, _gaussian_theta, size=2, pathwise=True
+)
 """Diagonal Gaussian, theta a `DiagGaussian`: z = mean + exp(log_std) * eps with eps ~ N(0, I).
 
 log N(z; mean, std^2) = sum_d [-(z - mean)^2 / (2 std^2) - log_std - log(2 pi) / 2]. Kingma & Welling 2013,
 arXiv 1312.6114.
 """
 
-BERNOULLI = Family(_bernoulli_draw, _bernoulli_push, _bernoulli_log_prob, jax.nn.sigmoid, pathwise=False)
+LAPLACE = Family(_laplace_draw, _laplace_push, _laplace_log_prob, _laplace_mean, _laplace_theta, size=2, pathwise=True)
+"""Independent Laplace numbers, theta a `DiagLaplace`: z = mean + exp(log_scale) * e, with e of density exp(-|e|) / 2.
+
+log p(z) = sum_d [-|z - mean| / b - log(2 b)], b = exp(log_scale). A path of its own scale, as the Gaussian's
+(Kingma and Welling 2013, arXiv 1312.6114, section 2.4).
+"""
+
+BERNOULLI = Family(
+    _bernoulli_draw, _bernoulli_push, _bernoulli_log_prob, jax.nn.sigmoid, lambda raw: raw, size=1, pathwise=False
+)
 """Independent Bernoulli numbers, theta the logits l: z = 1 where u < sigmoid(l), with u ~ U[0, 1).
 
 log p(x) = sum_d [x l - softplus(l)], also for x inside [0, 1], where it is the usual cross-entropy and no density.

@@ -1,12 +1,13 @@
 """How far a posterior lies from its prior, exact or at a sample; nats per example."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.objectives.distributions import GAUSSIAN, DiagGaussian, Family, _aligned
+from jaxgen.objectives.distributions import GAUSSIAN, LAPLACE, DiagGaussian, DiagLaplace, Family, _aligned
 
 
 class Divergence(NamedTuple):
@@ -20,7 +21,8 @@ def exact_kl(posterior: Family, prior: Family) -> Divergence:
     """KL(q || p) in closed form, [B] nats.
 
     Gaussians: sum_d [(s_q^2 / s_p^2 - 1 + (m_q - m_p)^2 / s_p^2) / 2 - log s_q + log s_p]. Kingma & Welling 2013,
-    appendix B, arXiv 1312.6114.
+    appendix B, arXiv 1312.6114. A Laplace q against a Gaussian p, from E|z - m| = b and Var z = 2 b^2:
+    sum_d [(2 b^2 + (m_q - m_p)^2) / (2 s_p^2) - log b + log s_p - 1 - log 2 + log(2 pi) / 2].
 
     Raises:
       BadRequest: where no closed form is known for the two families.
@@ -59,4 +61,14 @@ def _gaussians(q: DiagGaussian, p: DiagGaussian) -> Array:
     return jnp.sum(0.5 * (jnp.expm1(2 * apart) + ((q_mean - p_mean) * jnp.exp(-p_log_std)) ** 2) - apart, axis=-1)
 
 
-_CLOSED = {(GAUSSIAN, GAUSSIAN): _gaussians}
+def _laplace_from_gaussian(q: DiagLaplace, p: DiagGaussian) -> Array:
+    q_mean, q_log_scale, p_mean, p_log_std = _aligned(*q, *p)
+    apart = q_log_scale - p_log_std
+    shift = (q_mean - p_mean) * jnp.exp(-p_log_std)
+    return jnp.sum(jnp.exp(2 * apart) + 0.5 * shift**2 - apart + (0.5 * math.log(math.pi / 2) - 1), axis=-1)
+
+
+_CLOSED: dict[tuple[Family, Family], Callable[..., Array]] = {
+    (GAUSSIAN, GAUSSIAN): _gaussians,
+    (LAPLACE, GAUSSIAN): _laplace_from_gaussian,
+}

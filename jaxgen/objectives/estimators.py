@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
 from jaxgen.objectives.distributions import Family
@@ -15,6 +16,7 @@ class Estimator(NamedTuple):
     cost: Callable[..., Array]  # (family, theta, noise, cost_of) -> cost_of(z, theta) [K, B], with its own gradient
     needs_pathwise: bool  # True where the family's `push` must be differentiable
     linear_only: bool  # True where it is wrong under a bound that is not linear in the samples
+    samples: int = 1  # the fewest it works with
 
 
 def _pathwise(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
@@ -25,6 +27,19 @@ def _pathwise(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Arr
 
 def _cut(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
     return cost_of(jax.lax.stop_gradient(family.push(theta, noise)), theta)
+
+
+def _score(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
+    z = jax.lax.stop_gradient(family.push(theta, noise))
+    cost = cost_of(z, theta)
+    if jnp.ndim(cost) != 2 or len(cost) < SCORE.samples:
+        raise BadRequest(
+            f"SCORE takes its baseline from the other samples: costs [K, B] with K >= 2, not {cost.shape}."
+        )
+    others = (jnp.sum(cost, 0, keepdims=True) - cost) / (len(cost) - 1)
+    log_prob = family.log_prob(theta, z)
+    # Worth exactly nothing, and differentiable: only the gradient is changed.
+    return cost + jax.lax.stop_gradient(cost - others) * (log_prob - jax.lax.stop_gradient(log_prob))
 
 
 PATHWISE = Estimator(_pathwise, needs_pathwise=True, linear_only=False)
@@ -39,4 +54,11 @@ CUT = Estimator(_cut, needs_pathwise=False, linear_only=False)
 """Sampling without a gradient path: z is a constant. Biased on purpose, to show what the trick is for.
 
 theta learns from the analytic terms of `cost_of(z, theta)` only; what reaches it through z is exactly zero.
+"""
+
+SCORE = Estimator(_score, needs_pathwise=False, linear_only=True, samples=2)
+"""The score function with a leave-one-out baseline; any family, also a discrete one. Unbiased under a mean of samples.
+
+Sample k adds (c_k - mean_{j != k} c_j) * grad log q(z_k) to the gradient of the analytic terms. K >= 2 samples, else
+BadRequest. Williams 1992 (REINFORCE); the baseline: Mnih and Rezende 2016, arXiv 1602.06725.
 """

@@ -9,7 +9,7 @@ import pytest
 from jaxgen.core import BadRequest, Batch, Memo
 from jaxgen.games import PIXELS, VECTORS, vae
 from jaxgen.nets import networks
-from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, IMPORTANCE, MEAN, PATHWISE, exact_kl, sampled_kl
+from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, IMPORTANCE, LAPLACE, MEAN, PATHWISE, SCORE, exact_kl, sampled_kl
 
 B, D, K = 3, 2, 4
 IMAGE = (8, 8, 1)
@@ -172,6 +172,9 @@ def test_samples_of_vectors_hold_the_observation_noise():
         ({"bound": IMPORTANCE, "estimator": CUT._replace(linear_only=True), "divergence": SAMPLED}, "bound=MEAN"),
         ({"posterior": BERNOULLI, "divergence": SAMPLED}, "push"),
         ({"samples": 0}, "at least one"),
+        ({"estimator": SCORE}, "at least 2"),
+        ({"estimator": SCORE, "samples": 2, "divergence": SAMPLED, "bound": IMPORTANCE}, "bound=MEAN"),
+        ({"posterior": BERNOULLI}, "sampled_kl"),
     ],
 )
 def test_illegal_combinations_raise_when_the_game_is_built(parts, word):
@@ -180,10 +183,31 @@ def test_illegal_combinations_raise_when_the_game_is_built(parts, word):
         build(**parts)
 
 
+@pytest.mark.parametrize("divergence", [None, sampled_kl(LAPLACE, GAUSSIAN)])
+def test_a_laplace_posterior_by_numpy(divergence):
+    # Kills: a posterior that is read, pushed or scored as a Gaussian.
+    game, nets = build((5,), posterior=LAPLACE, observation=VECTORS, divergence=divergence, samples=K)
+    batch = batch_of((5,))
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+    own, e = params["vae"], np.asarray(noise, np.float64)
+    mean, raw = np.split(np.asarray(nets.encoder(2 * D).apply(own["encoder"], batch.x), np.float64), 2, -1)
+    scale = np.exp(7 * np.tanh(raw / 7))
+    z = mean + scale * e
+    nll, _, _ = parts_by_numpy(nets, params, noise, batch, VECTORS)  # the same z: only its law is another
+    if divergence is None:
+        kl = np.sum(scale**2 + mean**2 / 2 - np.log(scale) - 1 + np.log(np.pi / 2) / 2, -1)
+    else:
+        kl = np.sum(-np.abs(e) - np.log(2 * scale) + z**2 / 2 + np.log(2 * np.pi) / 2, -1)
+    loss, note = game.losses["vae"](params, noise, batch, memo())
+    np.testing.assert_allclose(note.info["kl_nats"], kl.mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss, nll.mean() + kl.mean(), rtol=1e-5)
+
+
 def test_legal_neighbours_of_the_illegal_ones_build():
     # Kills: a check that refuses too much.
     build(bound=IMPORTANCE, divergence=SAMPLED, samples=K)
     build(bound=MEAN, divergence=exact_kl(GAUSSIAN, GAUSSIAN))
+    build(estimator=SCORE, samples=2)
 
 
 def test_what_is_no_network_is_refused():

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, logit
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, smooth
+from jaxgen.objectives import HINGE, LEAST_SQUARES, NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, smooth
 
 VALUES = [-200, -20, -1.5, 0, 0.3, 20, 200]
 REAL, FAKE = (a.ravel().astype("f") for a in np.meshgrid(VALUES, VALUES))
@@ -37,6 +37,26 @@ ROWS = {  # loss, then value, d/d real, d/d fake
     "one-sided": (smooth(SATURATING, real=0.8, fake=0.0).critic, *sigmoid_critic(0.8, 0.0)),
     "saturating": (SATURATING.generator, lambda r, f: -softplus(f), zero, lambda r, f: -expit(f)),
     "non-saturating": (NON_SATURATING.generator, lambda r, f: softplus(-f), zero, lambda r, f: -expit(-f)),
+    "least squares critic": (
+        LEAST_SQUARES.critic,
+        lambda r, f: ((r - 1) ** 2 + f**2) / 2,
+        lambda r, f: r - 1,
+        lambda r, f: f,
+    ),
+    "smooth least squares": (
+        smooth(LEAST_SQUARES, real=0.9, fake=0.2).critic,
+        lambda r, f: ((r - 0.9) ** 2 + (f - 0.2) ** 2) / 2,
+        lambda r, f: r - 0.9,
+        lambda r, f: f - 0.2,
+    ),
+    "least squares generator": (LEAST_SQUARES.generator, lambda r, f: (f - 1) ** 2 / 2, zero, lambda r, f: f - 1),
+    "hinge critic": (
+        HINGE.critic,
+        lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f),
+        lambda r, f: -np.where(r < 1, 1.0, 0.0),
+        lambda r, f: np.where(f > -1, 1.0, 0.0),
+    ),
+    "hinge generator": (HINGE.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "wasserstein critic": (WASSERSTEIN.critic, lambda r, f: f - r, lambda r, f: zero(r, f) - 1, lambda r, f: 1 + 0 * f),
     "wasserstein generator": (WASSERSTEIN.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "paired critic": (
@@ -113,10 +133,10 @@ def test_labelled(loss):
     )
 
 
-@pytest.mark.parametrize("loss", [WASSERSTEIN, RELATIVISTIC])
+@pytest.mark.parametrize("loss", [WASSERSTEIN, RELATIVISTIC, HINGE])
 def test_smooth_needs_labels(loss):
     # Kills: a smoothed loss that fails only when it is trained.
-    with pytest.raises(BadRequest, match="SATURATING"):
+    with pytest.raises(BadRequest, match="LEAST_SQUARES"):
         smooth(loss)
 
 

@@ -8,7 +8,16 @@ from scipy import integrate, stats
 from scipy.special import roots_hermitenorm
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import BERNOULLI, GAUSSIAN, DiagGaussian, exact_kl, sampled_kl, standard
+from jaxgen.objectives import (
+    BERNOULLI,
+    GAUSSIAN,
+    LAPLACE,
+    DiagGaussian,
+    DiagLaplace,
+    exact_kl,
+    sampled_kl,
+    standard,
+)
 
 RNG = np.random.default_rng(1)
 B, D = 3, 2
@@ -45,6 +54,23 @@ def test_sampled_kl_has_the_integral_as_its_mean(p):
     np.testing.assert_allclose(expected, by_quadrature(Q, p), rtol=1e-5)
 
 
+@pytest.mark.parametrize("p", [P, standard(Q.mean)], ids=["gaussian", "standard"])
+def test_exact_kl_of_a_laplace_is_the_integral(p):
+    # Kills: Var z = b^2; the entropy of a Gaussian; a scale that is squared twice. By value and by gradient.
+    def integral(m, s, n, t):
+        a, b = stats.laplace(m, np.exp(s)), stats.norm(n, np.exp(t))
+        sides = [(m - 40 * np.exp(s), m), (m, m + 40 * np.exp(s))]
+        return sum(integrate.quad(lambda z: a.pdf(z) * (a.logpdf(z) - b.logpdf(z)), *side)[0] for side in sides)
+
+    q = DiagLaplace(*Q)
+    value, grad = jax.value_and_grad(lambda q: exact_kl(LAPLACE, GAUSSIAN).value(q, p, None).sum())(q)
+    wide = [np.asarray(a, np.float64) for a in (*q, *p)]
+    np.testing.assert_allclose(value, sum(integral(*(a[at] for a in wide)) for at in np.ndindex(B, D)), rtol=1e-5)
+    m, s, n, t = wide
+    np.testing.assert_allclose(grad.mean, (m - n) / np.exp(2 * t), rtol=1e-5)
+    np.testing.assert_allclose(grad.log_scale, 2 * np.exp(2 * (s - t)) - 1, rtol=1e-4, atol=1e-6)
+
+
 def test_exact_kl_gradient():
     # Kills: a stopped q or p; a factor 2 in log_std.
     gq, gp = jax.grad(lambda q, p: exact_kl(GAUSSIAN, GAUSSIAN).value(q, p, None).sum(), argnums=(0, 1))(Q, P)
@@ -76,6 +102,6 @@ def test_sampled_kl_gradient_in_the_sample():
 
 def test_exact_kl_refuses_what_has_no_closed_form():
     # Kills: the Gaussian formula for whatever families are given.
-    for families in [(GAUSSIAN, BERNOULLI), (BERNOULLI, GAUSSIAN), (BERNOULLI, BERNOULLI)]:
+    for families in [(GAUSSIAN, BERNOULLI), (BERNOULLI, GAUSSIAN), (BERNOULLI, BERNOULLI), (GAUSSIAN, LAPLACE)]:
         with pytest.raises(BadRequest, match="sampled_kl"):
             exact_kl(*families)

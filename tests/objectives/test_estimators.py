@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, PATHWISE, DiagGaussian, sampled_kl, standard
+from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, PATHWISE, SCORE, DiagGaussian, sampled_kl, standard
 
 M, S, SHIFT, N = 0.7, 1.3, -0.4, 200_000
 THETA = DiagGaussian(jnp.full((1, 1), M), jnp.full((1, 1), jnp.log(S)))
@@ -21,12 +21,12 @@ def kl(z, theta):
     return KL.value(theta, standard(theta.mean), z)
 
 
-def gradients(estimator, cost_of):
-    """One gradient per draw, [N] float64 by name."""
-    noise = GAUSSIAN.draw(jax.random.key(3), (N, 1, 1, 1))
+def gradients(estimator, cost_of, samples=1):
+    """One gradient of the mean over samples per draw, [N] float64 by name."""
+    noise = GAUSSIAN.draw(jax.random.key(3), (N, samples, 1, 1))
 
     def one(eps):
-        return jax.grad(lambda theta: estimator.cost(GAUSSIAN, theta, eps, cost_of).sum())(THETA)
+        return jax.grad(lambda theta: estimator.cost(GAUSSIAN, theta, eps, cost_of).mean())(THETA)
 
     grads = jax.jit(jax.vmap(one))(noise)
     return {name: np.asarray(g, np.float64).ravel() for name, g in grads._asdict().items()}
@@ -39,9 +39,11 @@ EXACT = {  # of E f and of KL(N(M, S^2) || N(0, 1)), in mean and log_std
 
 
 @pytest.mark.parametrize("cost_of", EXACT)
-def test_pathwise_is_unbiased(cost_of):
-    # Kills: a stopped z; a missing chain through log_std; noise of another law.
-    for name, g in gradients(PATHWISE, cost_of).items():
+@pytest.mark.parametrize("estimator, samples", [(PATHWISE, 1), (SCORE, 2), (SCORE, 5)])
+def test_unbiased(estimator, samples, cost_of):
+    # Kills: a stopped z; a missing chain through log_std; noise of another law. In the score function: a baseline that
+    # holds the sample itself; an analytic term that is dropped, or counted in the score as well.
+    for name, g in gradients(estimator, cost_of, samples).items():
         error = g.std(ddof=1) / np.sqrt(N)
         assert abs(g.mean() - EXACT[cost_of][name]) < 5 * error, (name, g.mean(), error)
 
@@ -50,6 +52,36 @@ def test_pathwise_variance():
     # Kills: a gradient with the right mean from another estimator (score function: 43.2), or noise used twice.
     variance = gradients(PATHWISE, square)["mean"].var(ddof=1)
     np.testing.assert_allclose(variance, 4 * S**2, rtol=0.05)
+
+
+@pytest.mark.parametrize("samples", [2, 5])
+def test_score_variance(samples):
+    # Kills: no baseline, or the mean of all samples for that of the others.
+    # With the others' mean as baseline the estimator is the sample covariance of f and s = eps / S, whose variance
+    # over K samples is (m22 - m11^2 (K - 2) / (K - 1) + m20 m02 / (K - 1)) / K, in central moments m of (f, s).
+    d = M - SHIFT
+    m11, m20, m02, m22 = 2 * d, 4 * d**2 * S**2 + 2 * S**4, S**-2, 12 * d**2 + 10 * S**2
+    expected = (m22 - m11**2 * (samples - 2) / (samples - 1) + m20 * m02 / (samples - 1)) / samples
+    variance = gradients(SCORE, square, samples)["mean"].var(ddof=1)
+    np.testing.assert_allclose(variance, expected, rtol=0.05)
+
+
+def test_score_reaches_a_discrete_family():
+    # Kills: a gradient that asks for a path; log q at the pushed noise instead of the sample.
+    logits, noise = jnp.full((1, 1), 0.4), BERNOULLI.draw(jax.random.key(0), (N, 3, 1, 1))
+
+    def one(u):
+        return jax.grad(lambda r: SCORE.cost(BERNOULLI, r, u, lambda z, theta: 2 * z[..., 0] + 1).mean())(logits)
+
+    g = np.asarray(jax.jit(jax.vmap(one))(noise), np.float64).ravel()
+    p = 1 / (1 + np.exp(-0.4))
+    assert abs(g.mean() - 2 * p * (1 - p)) < 5 * g.std(ddof=1) / np.sqrt(N)
+
+
+def test_score_needs_another_sample():
+    # Kills: 0 / 0 where there is no other sample.
+    with pytest.raises(BadRequest, match="K >= 2"):
+        SCORE.cost(GAUSSIAN, THETA, jnp.zeros((1, 1, 1)), square)
 
 
 def test_pathwise_is_the_total_derivative():
@@ -78,8 +110,9 @@ def test_cut_passes_nothing_through_the_sample():
 def test_value_does_not_depend_on_the_estimator(cost_of):
     # Kills: an estimator that rescales or shifts the cost.
     noise = GAUSSIAN.draw(jax.random.key(0), (5, 1, 1))
-    a, b = (e.cost(GAUSSIAN, THETA, noise, cost_of) for e in (PATHWISE, CUT))
-    np.testing.assert_allclose(a, b, rtol=1e-6)
+    a, *others = (e.cost(GAUSSIAN, THETA, noise, cost_of) for e in (PATHWISE, CUT, SCORE))
+    for b in others:
+        np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_pathwise_refuses_a_family_without_a_path():
