@@ -27,6 +27,7 @@ from jaxgen.objectives.distributions import (
 from jaxgen.objectives.divergences import Divergence, exact_kl, sampled_kl
 from jaxgen.objectives.estimators import CUT, PATHWISE, SCORE, Estimator
 from jaxgen.objectives.penalties import NO_PENALTY, Penalty, add, gradient_penalty, r1, r2
+from jaxgen.objectives.rules import descend, extragradient
 
 __all__ = [
     "BERNOULLI",
@@ -53,8 +54,10 @@ __all__ = [
     "Family",
     "Penalty",
     "add",
+    "descend",
     "diag_gaussian",
     "exact_kl",
+    "extragradient",
     "gradient_penalty",
     "r1",
     "r2",

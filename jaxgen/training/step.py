@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Note, Params, player
+from jaxgen.objectives import descend
 
 PATIENCE = 10  # rounds in a row that are not finite before a run ends
 Turn = tuple[str, ...]
@@ -42,12 +43,6 @@ class Step(NamedTuple):
 
     init: Callable[..., State]
     update: Callable[..., tuple[State, dict[str, Any]]]
-
-
-def descend(field: Callable, apply: Callable, params: Params, opts: dict) -> tuple[Params, dict, dict]:
-    """The plain rule: all movers of the turn step from the same point."""
-    grads, notes = field(params)
-    return (*apply(grads, params, opts), notes)
 
 
 def evaluation_params(state: State) -> Params:
@@ -87,7 +82,7 @@ def make_step(
       turns: the balance of a round as data. `(("critic",),) * 5 + (("generator",),)` is WGAN's, `(("critic",
         "generator"),)` moves both from the same point.
       rule: `(field, apply, params, opts) -> (params, opts, notes)`; `field(params) -> ({player: grad}, {turn: Note})`
-        holds noise, batch and memo fixed.
+        holds noise, batch and memo fixed. Those of `jaxgen.objectives.rules`, or your own.
       ema: rate of the moving average of the params per round, or a function of the round.
       unroll: write the turns out instead of looping over them.
 
