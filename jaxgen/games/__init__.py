@@ -1,8 +1,9 @@
 """Assemblers: parts and networks in, a `Game` out."""
 
+from jaxgen.games.dirac import bilinear, dirac
 from jaxgen.games.gan import gan, invert
 from jaxgen.games.hybrid import aae
 from jaxgen.games.observation import PIXELS, VECTORS, Observation
 from jaxgen.games.vae import vae
 
-__all__ = ["PIXELS", "VECTORS", "Observation", "aae", "gan", "invert", "vae"]
+__all__ = ["PIXELS", "VECTORS", "Observation", "aae", "bilinear", "dirac", "gan", "invert", "vae"]
