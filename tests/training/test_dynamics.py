@@ -1,0 +1,244 @@
+"""Spectra of rounds and rates of runs: against closed forms in float64, and against reverse mode."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from jaxgen.core import BadRequest, Batch, Game, Note
+from jaxgen.games import VECTORS, bilinear, dirac, gan
+from jaxgen.nets import LAX, MATMUL, MLP, Critic, Generator, networks
+from jaxgen.objectives import WASSERSTEIN, descend, extragradient, r1
+from jaxgen.training import dynamics
+from jaxgen.training.dynamics import fitted_log_rate, jacobian, leading, log_rate, spectrum, trajectory
+from jaxgen.training.step import make_step
+
+KEY, H = jax.random.key(1), 0.2
+TOGETHER, ALTERNATING = (("critic", "generator"),), (("generator",), ("critic",))
+SGD = dict.fromkeys(("critic", "generator"), optax.sgd(H))
+ZEROS = Batch(jnp.zeros((1, 1)))
+
+
+def place(step, params):
+    return step.init(KEY, ZEROS)._replace(params=params)
+
+
+def at(value):
+    return {"critic": jnp.float32(value), "generator": jnp.float32(value)}
+
+
+def zeros(turns):
+    return Batch(jnp.zeros((len(turns), 1, 1)))
+
+
+# --- two numbers: theta' = theta + h a psi, psi' = psi - h (a theta + gamma psi), a = 1/2 or 1
+
+
+def flow(a, gamma):
+    return -gamma / 2 + np.array([1, -1]) * np.sqrt(gamma**2 / 4 - a**2 + 0j)
+
+
+def simultaneous(a, gamma):
+    return 1 + H * flow(a, gamma)
+
+
+def looking_ahead(a, gamma):
+    return 1 + H * flow(a, gamma) + (H * flow(a, gamma)) ** 2
+
+
+def alternating(a, gamma):
+    # psi meets theta' = theta + h a psi: a matrix of trace 2 - h gamma - h^2 a^2 and determinant 1 - h gamma.
+    trace, determinant = 2 - H * gamma - (H * a) ** 2, 1 - H * gamma
+    return trace / 2 + np.array([1, -1]) * np.sqrt(trace**2 / 4 - determinant + 0j)
+
+
+ROUNDS = {
+    "simultaneous": (TOGETHER, descend, simultaneous),
+    "alternating": (ALTERNATING, descend, alternating),
+    "extragradient": (TOGETHER, extragradient, looking_ahead),
+}
+CASES = [(game, way, 0.0) for game in ("dirac", "bilinear") for way in ROUNDS]
+CASES += [(game, way, 0.3) for game in ("dirac", "bilinear") for way in ROUNDS]
+CASES += [("dirac", "simultaneous", 2.0)]  # no rotation: -0.134 and -1.866
+
+
+@pytest.mark.parametrize(("name", "way", "gamma"), CASES)
+def test_simulated_and_predicted_rates(name, way, gamma):
+    # Kills: a spectrum of another round than the one played; movers that see each other's step where they should not,
+    # or do not where they should; the look-ahead left out; a penalty of another weight; a sign.
+    a = {"dirac": 0.5, "bilinear": 1.0}[name]
+    penalty = {"penalty": r1(gamma)} if gamma else {}
+    game = dirac(**penalty) if name == "dirac" else dirac(loss=WASSERSTEIN, **penalty) if gamma else bilinear()
+    turns, rule, closed_form = ROUNDS[way]
+    exact = closed_form(a, gamma)
+    predicted = np.log(np.abs(exact).max())
+    step = make_step(game, SGD, turns, rule=rule)
+
+    found = spectrum(step, place(step, at(0.0)), KEY, zeros(turns))
+    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
+    # Small numbers cost float32 nothing around 0, and the rest of the field is of higher order.
+    path = trajectory(step, place(step, at(1e-5)), KEY, zeros(turns), rounds=900)
+    distances = np.linalg.norm(path, axis=1)[100:]
+    for eigenvalues in (exact, found):
+        assert abs(log_rate(eigenvalues) - predicted) < 1e-6
+        simulated = fitted_log_rate(distances, eigenvalues)
+        assert abs(simulated - predicted) <= (0.01 * abs(predicted) if abs(predicted) > 1e-12 else 2e-5)
+
+
+def test_jacobian_away_from_the_equilibrium_turns_repeated():
+    # Kills: a transposed matrix; the Jacobian at the start or at zero; a turn left out of a round that is a loop.
+    turns = (("critic",), ("critic",), ("generator",))
+    step = make_step(bilinear(), {"critic": optax.sgd(0.1), "generator": optax.sgd(0.3)}, turns)
+    found = jacobian(step, place(step, at(0.5)), KEY, zeros(turns))
+    critic, generator = np.array([[1, -0.1], [0, 1]]), np.array([[1, 0], [0.3, 1]])
+    np.testing.assert_allclose(found, generator @ critic @ critic, rtol=1e-5)
+    step = make_step(dirac(), SGD, TOGETHER)
+    s = 1 / (1 + np.exp(-0.25))  # psi' = psi - h s theta, theta' = theta + h s psi, s = sigmoid(theta psi)
+    cross, own = s + s * (1 - s) * 0.25, s * (1 - s) * 0.25
+    expected = np.eye(2) + H * np.array([[-own, -cross], [cross, own]])
+    np.testing.assert_allclose(jacobian(step, place(step, at(0.5)), KEY, zeros(TOGETHER)), expected, rtol=1e-5)
+
+
+# --- a dense network
+
+
+def test_dense_gan_by_products_and_by_its_full_jacobian():
+    # Kills: noise or batch of another round or turn; products at another point; eigenvalues of smallest modulus, or in
+    # another order; a state that is consumed. The full matrix here is by reverse mode.
+    game = gan(Generator((2,), MLP((5,), nn.tanh)), Critic(MLP((5,), nn.tanh)), latent_dim=2, observation=VECTORS)
+    step = make_step(game, dict.fromkeys(("critic", "generator"), optax.sgd(1.0)), ALTERNATING)
+    batches = Batch(jax.random.normal(jax.random.key(2), (2, 8, 2)))
+    state = step.init(KEY, Batch(batches.x[0]))
+    state = state._replace(memo=state.memo._replace(round=jnp.int32(3)))
+    point, restore = ravel_pytree(state.params)
+
+    def play(flat):
+        return ravel_pytree(step.update(state._replace(params=restore(flat)), KEY, batches)[0].params)[0]
+
+    full = np.asarray(jax.jit(jax.jacrev(play))(point), np.float64)
+    np.testing.assert_allclose(jacobian(step, state, KEY, batches), full, atol=1e-5)
+    exact = np.linalg.eigvals(full)
+    moduli = np.sort(np.abs(exact))[::-1]
+    k = next(k for k in (5, 6) if moduli[k - 1] - moduli[k] > 1e-3)  # cuts no pair
+    found = leading(step, state, KEY, batches, k=k)
+    np.testing.assert_allclose(np.abs(found), moduli[:k], rtol=1e-4)
+    assert max(np.abs(exact - mu).min() for mu in found) < 1e-4
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+def test_products_where_all_eigenvalues_are_one_number():
+    # Kills: a start that has to span the space; an error of ARPACK's own. The loss is p^2 / 2: J = (1 - rate) I.
+    game = Game(
+        lambda key, batch: ({"p": jnp.ones(6)}, {}),
+        lambda key, batch: (),
+        {"p": lambda params, noise, batch, memo: (0.5 * jnp.sum(params["p"] ** 2), Note({}))},
+        None,
+    )
+    turns = (("p",),)
+    steps = [make_step(game, {"p": optax.sgd(rate)}, turns) for rate in (0.25, 1.0)]
+    state = steps[0].init(KEY, ZEROS)
+    np.testing.assert_allclose(leading(steps[0], state, KEY, zeros(turns), k=1), [0.75], rtol=1e-5)
+    with pytest.raises(BadRequest, match="spectrum"):
+        leading(steps[1], state, KEY, zeros(turns), k=1)
+    np.testing.assert_array_equal(spectrum(steps[1], state, KEY, zeros(turns)), np.zeros(6))
+
+
+def test_convolutions_need_a_forward_derivative():
+    # Kills: JAX's own TypeError; a message without what to do; a refusal of convolutions that have one.
+    def critic(convolve):
+        nets = networks((33, 33, 1), latent_dim=2, width=8, convolve=convolve)
+
+        def loss(params, noise, batch, memo):
+            return jnp.mean(nets.critic.apply(params["critic"], batch.x) ** 2), Note({})
+
+        def init(key, batch):
+            return {"critic": nets.critic.init(key, batch.x)}, {}
+
+        return make_step(
+            Game(init, lambda key, batch: (), {"critic": loss}, None), {"critic": optax.sgd(H)}, (("critic",),)
+        )
+
+    batches = Batch(jnp.ones((1, 1, 33, 33, 1)))
+    for convolve in (MATMUL, LAX):
+        step = critic(convolve)
+        state = step.init(KEY, Batch(batches.x[0]))
+        if convolve is MATMUL:
+            with pytest.raises(BadRequest, match="LAX"):
+                leading(step, state, KEY, batches, k=1)
+        else:
+            assert leading(step, state, KEY, batches, k=1).shape == (1,)
+
+
+# --- rates
+
+
+@pytest.mark.parametrize("angle", [0.1, 0.37, 2.0, np.pi])
+@pytest.mark.parametrize("phase", [0.0, 1.0, 2.0])
+def test_turning_averages_out_of_the_fit(angle, phase):
+    # Kills: a line through all logarithms; halves that are no whole periods; a rate per period instead of per round.
+    n = np.arange(500)
+    distances = 3 * np.exp(-0.02 * n) * (1 + 0.4 * np.cos(2 * angle * n + phase))
+    assert abs(fitted_log_rate(distances, [0.5, 0.98 * np.exp(1j * angle)]) + 0.02) < 1e-5
+
+
+def test_rates_without_rotation():
+    # Kills: a period of infinity; the mean of the eigenvalues, or the largest real part, in place of the modulus.
+    np.testing.assert_allclose(fitted_log_rate(0.9 ** np.arange(20), [0.9, 0.2]), np.log(0.9), rtol=1e-9)
+    assert fitted_log_rate([1.0, 0.5], [0.5]) == np.log(0.5)
+    np.testing.assert_allclose(log_rate(np.array([0.5, -0.9, 0.3 + 0.4j])), np.log(0.9), rtol=1e-9)
+    assert log_rate([0.0]) == -np.inf
+
+
+def test_trajectory_is_the_run():
+    # Kills: a path that begins after the first round; columns in another order; noise that stands still; a state that
+    # is consumed.
+    step = make_step(dirac(), SGD, ALTERNATING)
+    state = place(step, {"critic": jnp.float32(0.5), "generator": jnp.float32(-0.25)})
+    path = trajectory(step, state, KEY, zeros(ALTERNATING), rounds=3)
+    assert path.dtype == np.float64 and path.shape == (4, 2)
+    np.testing.assert_array_equal(path[0], [0.5, -0.25])
+    for row in path[1:]:
+        state, _ = step.update(state, KEY, zeros(ALTERNATING))
+        np.testing.assert_allclose(row, ravel_pytree(state.params)[0], rtol=1e-5)
+    noisy = Game(
+        lambda key, batch: ({"p": jnp.zeros(1)}, {}),
+        lambda key, batch: jax.random.normal(key),
+        {"p": lambda params, noise, batch, memo: (noise * params["p"].sum(), Note({}))},
+        None,
+    )
+    step = make_step(noisy, {"p": optax.sgd(1.0)}, (("p",),))
+    path = trajectory(step, step.init(KEY, ZEROS), KEY, zeros((("p",),)), rounds=2)
+    assert abs(path[2] - 2 * path[1]) > 1e-3
+
+
+# --- bad input
+
+
+def test_refuses(monkeypatch):
+    # Kills: each check: an identity in place of a spectrum, ARPACK's own error, a rate of nan.
+    step = make_step(dirac(), SGD, TOGETHER)
+    here = place(step, at(0.0)), KEY, zeros(TOGETHER)
+    heavy = make_step(dirac(), dict.fromkeys(("critic", "generator"), optax.sgd(H, 0.9)), TOGETHER)
+    lost = place(step, {"critic": jnp.float32(jnp.nan), "generator": jnp.float32(0)})
+    refusals = {
+        "remembers more": lambda: spectrum(heavy, place(heavy, at(0.0)), KEY, zeros(TOGETHER)),
+        "is not finite at these params": lambda: jacobian(step, lost, *here[1:]),
+        "k=1 of 2": lambda: leading(step, *here, k=1),
+        "at least one round": lambda: trajectory(step, *here, rounds=0),
+        "2 of 2 rounds were not finite": lambda: trajectory(step, lost, *here[1:], rounds=2),
+        "at least one": lambda: log_rate([]),
+        "finite numbers": lambda: log_rate([1.0, np.nan]),
+        "positive finite": lambda: fitted_log_rate([1.0, 0.0], [1.0]),
+        "numbers .T.": lambda: fitted_log_rate(np.ones((2, 2)), [1.0]),
+        "not two periods of 6.283": lambda: fitted_log_rate(np.ones(12), [np.exp(1j)]),
+    }
+    for says, call in refusals.items():
+        with pytest.raises(BadRequest, match=says):
+            call()
+    assert fitted_log_rate(np.ones(13), [np.exp(1j)]) == 0
+    monkeypatch.setattr(dynamics, "LIMIT", 1)
+    with pytest.raises(BadRequest, match="leading"):
+        jacobian(step, *here)
