@@ -19,7 +19,7 @@ def test_every_row_plays_on_every_kind(name, kind):
     # Kills: a row whose networks do not fit its data; a model that does not give back what it took.
     shape, batch = SHAPES[kind], 6
     plan = find(name).plan(shape, width=8, latent_dim=3)
-    step = make_step(*plan[:3], ema=plan.ema)
+    step = plan.step()
     x = jax.ShapeDtypeStruct((batch, *shape), jnp.float32)
     state = jax.eval_shape(step.init, jax.random.key(0), Batch(x))
     rounds = jax.ShapeDtypeStruct((len(plan.turns), batch, *shape), jnp.float32)

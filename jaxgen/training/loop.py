@@ -12,9 +12,10 @@ import optax
 from jax.sharding import Mesh
 
 from jaxgen.core import Array, BadRequest, Batch, Game, as_float
+from jaxgen.objectives import descend
 from jaxgen.training import devices
 from jaxgen.training.order import indices
-from jaxgen.training.step import PATIENCE, Rate, State, Turn, make_step
+from jaxgen.training.step import PATIENCE, Rate, State, Step, Turn, make_step
 
 FORMS = {
     "scanned": "many rounds per dispatch.",
@@ -29,6 +30,11 @@ class Plan(NamedTuple):
     optimizers: Mapping[str, optax.GradientTransformation]
     turns: Sequence[Turn]
     ema: Rate | None = None
+    rule: Callable = descend
+
+    def step(self, *, unroll: bool = False) -> Step:
+        """The step that plays this plan."""
+        return make_step(self.game, self.optimizers, self.turns, rule=self.rule, ema=self.ema, unroll=unroll)
 
 
 class Keys(NamedTuple):
@@ -92,7 +98,7 @@ def abstract_state(plan: Plan, shape: tuple[int, ...], label: bool, batch_size: 
     x = jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32)
     index = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
     batch: Any = Batch(x, index if label else None, index)  # type: ignore[arg-type]  # shapes stand for arrays
-    return jax.eval_shape(make_step(*plan[:3], ema=plan.ema).init, run_keys(0).init, batch)
+    return jax.eval_shape(plan.step().init, run_keys(0).init, batch)
 
 
 def compile_loop(
@@ -222,13 +228,13 @@ def _gather(stored, at, mesh: Mesh | None = None) -> Batch:
 def _start(plan: Plan, batch_size: int) -> Callable[..., State]:
     def start(key, stored):
         first = _gather(stored, jnp.arange(batch_size, dtype=jnp.int32))
-        return make_step(*plan[:3], ema=plan.ema).init(key, first)
+        return plan.step().init(key, first)
 
     return start
 
 
 def _rounds(plan: Plan, unroll: bool, mesh: Mesh | None) -> Callable[..., tuple[State, Any]]:
-    step = make_step(*plan[:3], ema=plan.ema, unroll=unroll)
+    step = plan.step(unroll=unroll)
 
     def one(state, key, stored, at):
         return step.update(state, key, _gather(stored, at, mesh))

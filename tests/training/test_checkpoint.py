@@ -15,14 +15,13 @@ from jaxgen.core import BadRequest, Batch
 from jaxgen.training import checkpoint
 from jaxgen.training.checkpoint import CheckpointCorrupt, NotFinite, restore, save, steps
 from jaxgen.training.loop import abstract_state
-from jaxgen.training.step import make_step
 
 
 @pytest.fixture(scope="module")
 def state():
     plan = gan_plan()
     batch = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
-    return make_step(*plan[:3], ema=plan.ema).init(jax.random.key(0), batch)
+    return plan.step().init(jax.random.key(0), batch)
 
 
 def assert_same_bits(a, b):

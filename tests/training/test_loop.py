@@ -6,6 +6,7 @@ import pytest
 from toys import gan_plan, linear
 
 from jaxgen.core import BadRequest, Game, Note
+from jaxgen.objectives import extragradient
 from jaxgen.training.devices import make_mesh
 from jaxgen.training.loop import Diverged, Plan, compile_loop, default_chunk, run_keys, train
 from jaxgen.training.order import indices
@@ -109,6 +110,18 @@ def test_batches_are_the_examples_of_the_order_as_float():
     np.testing.assert_allclose(info["p"]["sum"], (pixels[last] / 255).sum((1, 2, 3, 4)), rtol=1e-5)
     np.testing.assert_array_equal(info["p"]["label"], label[last].sum(1))
     np.testing.assert_array_equal(info["p"]["index"], last.sum(1))
+
+
+def test_the_rule_of_a_plan_is_played():
+    # Kills: a rule that the loop leaves behind: the plain one gives 0.9^3.
+    def loss(params, noise, batch, memo):
+        return params["p"] ** 2 / 2, Note({})
+
+    game = Game(lambda key, batch: ({"p": jnp.float32(1.0)}, {}), lambda key, batch: (), {"p": loss}, None)
+    plan = Plan(game, {"p": optax.sgd(0.1)}, (("p",),), rule=extragradient)
+    program = compile_loop(plan, X, batch_size=16, chunk=3)
+    (chunk,) = train(program, program.init(KEYS.init), KEYS, rounds=3)
+    np.testing.assert_allclose(chunk.state.params["p"], (1 - 0.1 + 0.1**2) ** 3, rtol=1e-6)
 
 
 def convolving():

@@ -29,7 +29,7 @@ def first(batches):
 def compiled(plan_of):
     """The step of a plan, a state maker and batches; shared by tests, since compiling is what they wait for."""
     plan = plan_of()
-    step, data = make_step(*plan[:3], ema=plan.ema), batches(plan.turns)
+    step, data = plan.step(), batches(plan.turns)
     return step, lambda key=KEY: step.init(key, first(data)), data
 
 
