@@ -56,6 +56,7 @@ class Examples(NamedTuple):
     label: np.ndarray | None  # int32 [total]
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    official: np.ndarray | None = None  # int8 [total]: the source's own split, 0, 1, 2 as in NAMES; None: it has none
 
 
 def subset(split: Split, keep: np.ndarray) -> Split:
@@ -63,29 +64,39 @@ def subset(split: Split, keep: np.ndarray) -> Split:
     return Split(split.x[keep], None if split.label is None else split.label[keep])
 
 
-def divide(count: int, label: np.ndarray | None, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def divide(
+    count: int, label: np.ndarray | None, *, seed: int, official: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions of train, valid and test: 70, 10 and 20 %, by class, shuffled by `seed`; each example in one of them.
 
     Of a class of n examples round(n / 10) go to valid and round(n / 5) to test, at least one to each; a class of
-    fewer than three stays in train.
+    fewer than three stays in train. A valid or test split that the source names (`official`) is kept as it is, and only
+    what is missing is held out of its train split, in the same proportions: beside an official test split, an eighth.
 
     Raises:
-      BadRequest: fewer than 20 examples, or labels of which none occurs three times.
+      BadRequest: fewer than 20 examples in all or to train on, or labels of which none occurs three times.
 
     >>> [len(part) for part in divide(50, None, seed=0)]
     [35, 5, 10]
+    >>> [len(part) for part in divide(50, None, seed=0, official=np.repeat([0, 2], [40, 10]))]
+    [35, 5, 10]
     """
-    if count < FEWEST:
-        raise BadRequest(f"the data holds {count} examples: at least {FEWEST} are needed to train, choose and test.")
     order = np.random.default_rng(seed).permutation(count)
-    stratum = np.zeros(count, np.int64) if label is None else label[order]
-    part = np.zeros(count, np.int64)  # of order[i]: 0, 1, 2 as in NAMES
-    for mine in np.split(np.argsort(stratum, kind="stable"), np.cumsum(np.bincount(stratum))[:-1]):
+    part = np.zeros(count, np.int64) if official is None else official[order].astype(np.int64)  # of order[i], as NAMES
+    free = np.flatnonzero(part == 0)
+    if len(free) < FEWEST:
+        where = "" if official is None else " in its train split"
+        raise BadRequest(
+            f"the data holds {len(free)} examples{where}: at least {FEWEST} are needed to train, choose and test."
+        )
+    tenths = [0 if (part == i).any() else tenth for i, tenth in ((1, 1), (2, 2))]
+    stratum = np.zeros(len(free), np.int64) if label is None else label[order[free]]
+    for mine in np.split(free[np.argsort(stratum, kind="stable")], np.cumsum(np.bincount(stratum))[:-1]):
         if len(mine) >= 3:
-            valid, test = max(1, round(len(mine) / 10)), max(1, round(len(mine) / 5))
+            valid, test = (max(1, round(len(mine) * tenth / (7 + sum(tenths)))) if tenth else 0 for tenth in tenths)
             part[mine[:valid]] = 1
             part[mine[valid : valid + test]] = 2
-    if not part.any():
+    if not ((part == 1).any() and (part == 2).any()):
         raise BadRequest(
             "no label occurs three times, so nothing can be held out: are they identifiers? Leave them out."
         )
@@ -99,9 +110,12 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
     Raises:
       BadRequest: as `divide`; a table with a number beyond 1e18.
     """
-    parts = divide(examples.total, examples.label, seed=seed)
+    parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
     x = examples.read(np.concatenate(parts))
     notes, scale = list(examples.notes), None
+    kept = [] if examples.official is None else [NAMES[i] for i in (1, 2) if (examples.official == i).any()]
+    if kept:
+        notes.append(f"{' and '.join(kept)}: the source's own.")
     if examples.label is not None:
         sizes = np.bincount(examples.label, minlength=len(examples.classes))
         small = [repr(c) for c, n in zip(examples.classes, sizes, strict=True) if n < 3]

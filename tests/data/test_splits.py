@@ -47,6 +47,36 @@ def test_labels_that_hold_nothing_out_are_refused():
         divide(19, None, seed=0)
 
 
+def test_official_splits_are_kept_and_what_is_missing_is_held_out_of_train():
+    # Kills: a test example trained on; 10 % of all in place of an eighth of train; two ninths; splits left unshuffled.
+    label = (np.arange(400) % 2).astype(np.int32)
+
+    def parts(*sizes):
+        return divide(400, label, seed=0, official=np.repeat(np.arange(3, dtype=np.int8), sizes))
+
+    for sizes, counts in (
+        ((240, 0, 160), (210, 30, 160)),
+        ((240, 160, 0), (186, 160, 54)),
+        ((300, 40, 60), (300, 40, 60)),
+    ):
+        found = parts(*sizes)
+        assert tuple(map(len, found)) == counts
+        assert np.array_equal(np.sort(np.concatenate(found)), np.arange(400))
+        ends = np.cumsum(sizes)
+        for i in (1, 2):
+            if sizes[i]:
+                assert np.array_equal(np.sort(found[i]), np.arange(ends[i - 1], ends[i]))
+                assert not np.array_equal(found[i], np.sort(found[i]))
+            else:
+                assert (label[found[i]] == 0).sum() * 2 == counts[i]
+    same = divide(400, label, seed=0)
+    assert all(np.array_equal(a, b) for a, b in zip(parts(400, 0, 0), same, strict=True))
+    with pytest.raises(BadRequest, match="19 examples in its train split"):
+        parts(19, 0, 381)
+    with pytest.raises(BadRequest, match="identifiers"):
+        divide(40, np.arange(40, dtype=np.int32), seed=0, official=np.repeat(np.array([0, 2], np.int8), 20))
+
+
 def test_rows_keep_their_labels_and_are_read_once_in_final_order():
     # Kills: labels in the order of the file beside shuffled rows; a source read twice.
     asked = []
