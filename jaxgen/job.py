@@ -113,9 +113,10 @@ def data_of(data: str | os.PathLike | Data | np.ndarray) -> Data:
 
 
 def source_of(data: str | os.PathLike) -> str:
-    """A known name, or a path as it stands from everywhere."""
+    """A known name, or a path as it stands from everywhere; what is neither stays as it is, to be refused by `load`."""
     data = os.fspath(data)
-    return data if data in sources.names() else os.path.abspath(os.path.expanduser(data))
+    path = os.path.abspath(os.path.expanduser(data))
+    return path if data not in sources.names() and os.path.exists(path) else data
 
 
 def _number(value: Any) -> bool:

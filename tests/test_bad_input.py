@@ -3,7 +3,6 @@
 The table runs in this process by default; a few rows of it, and with `-m slow` all, from a process of their own.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
-from PIL import Image
+import wrongs
 
 from jaxgen.cli import main
 
@@ -54,6 +52,19 @@ ROWS = [
     Row("sample --out a.png", "DIR"),
     Row("export run", "FILE"),
     Row("evaluate", "DIR"),
+    # official data sets
+    Row("prepare", "NAME"),
+    Row("prepare fashion_mnist", "--from"),
+    Row("prepare fashion_mnist --from", "value"),
+    Row("prepare fashion_mnist --form idx_cut", "--from"),
+    Row("prepare fashion_mnist --from nowhere --data-dir new", "no folder nowhere"),
+    Row("prepare fashion_mnist --from other.txt --data-dir new", "no folder other.txt"),
+    Row("prepare fashon_mnist --from official --data-dir new", "'fashion_mnist'"),
+    Row("prepare digits --from official --data-dir new", "no set 'digits'"),
+    Row("prepare emnist/leters --from official --data-dir new", "letters"),
+    Row("prepare fashion_mnist --from empty --data-dir new", "lacks t10k-images-idx3-ubyte.gz"),
+    Row("prepare fashion_mnist --from official --data-dir new", "not the official file"),
+    Row("prepare mnist --from official --data-dir done", "already prepared"),
     # numbers
     *(
         Row(f"train vae --out new {flag} {value}" + ("" if flag == "--steps" else " --steps 3"), flag)
@@ -90,6 +101,12 @@ ROWS = [
             ("range.npz", "rescale"),
             ("tiny.npy", "resize"),
             ("huge.npy", "resize"),
+            ("idx_cut", "train-images-idx3-ubyte"),
+            ("idx_foreign", "no idx file"),
+            ("idx_missing", "lacks t10k-images-idx3-ubyte"),
+            ("fashion_mnist", "jaxgen prepare fashion_mnist --from"),
+            ("emnist/letters", "is not prepared"),
+            ("fashon_mnist", "'fashion_mnist'"),
             ("pictures", "broken.png"),
         )
     ),
@@ -141,6 +158,8 @@ ROWS = [
 ALONE = [
     Row("train vea --out new --steps 3", "'vae'"),
     Row("train vae --steps 3 --data nan.npz --out new", "NaN"),
+    Row("compare --data fashion_mnist --out new", "jaxgen prepare fashion_mnist --from"),
+    Row("prepare fashion_mnist --from official --data-dir new", "not the official file"),
     Row("train vae --steps 3 --data ring8 --out run", "not empty"),
     Row("evaluate damaged", "damaged"),
     Row("sample run --out a.png --n 0", "--n"),
@@ -148,87 +167,10 @@ ALONE = [
 assert set(ALONE) <= set(ROWS)
 
 
-def damage(folder: Path, cut: bool) -> None:
-    """One flipped byte in the largest array file of the last checkpoint, or its second half gone."""
-    last = max((folder / "checkpoints").iterdir(), key=lambda path: int(path.name))
-    file = max((path for path in (last / "state").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content[: len(content) // 2] if cut else content)
-
-
-def arrays(folder: Path) -> None:
-    """Files and folders of data, most of them bad."""
-    rng = np.random.default_rng(0)
-    table, images = rng.normal(size=(40, 3)), rng.random((40, 8, 8)).astype(np.float32)
-    np.save(folder / "table.npy", table)
-    (folder / "empty").mkdir()
-    (folder / "folder.png").mkdir()
-    (folder / "folder.npz").mkdir()
-    (folder / "other.txt").write_text("no data")
-    (folder / "text.npz").write_text("no archive")
-    (folder / "empty.npy").write_bytes(b"")
-    np.savez(folder / "broken.npz", x=images)
-    (folder / "broken.npz").write_bytes((folder / "broken.npz").read_bytes()[:500])
-    np.save(folder / "objects.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
-    images[3, 2, 1] = np.nan
-    np.savez(folder / "nan.npz", x=images)
-    images[3, 2, 1] = 0
-    np.save(folder / "inf.npy", np.where(np.arange(3) == 1, np.inf, table))
-    np.savez(folder / "labels.npz", x=images, y=np.zeros(39, int))
-    np.savez(folder / "range.npz", x=images * 700)
-    np.save(folder / "noted.npy", (np.nan_to_num(images) * 99).round())
-    np.save(folder / "tiny.npy", np.zeros((40, 4, 4), np.uint8))
-    np.save(folder / "huge.npy", np.zeros((40, 80, 80), np.uint8))
-    (folder / "pictures").mkdir()
-    for i in range(3):
-        Image.fromarray(np.full((8, 8), i, np.uint8)).save(folder / "pictures" / f"{i}.png")
-    (folder / "pictures" / "broken.png").write_bytes(b"\x89PNG, and then nothing")
-
-
-def runs(folder: Path) -> None:
-    """Folders of runs: a good one, and others that came to harm."""
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        for name, size in (("run", 40), ("small", 24)):
-            np.save(f"{name}.npy", np.random.default_rng(0).normal(size=(size, 3)))
-            words = f"train vae --data {name}.npy --out {name} --steps 2 --batch-size 4 --latent-dim 2"
-            assert main(words.split()) == 0
-    finally:
-        os.chdir(here)
-    for name in ("unfinished", "scribbled", "damaged", "cut", "edited", "moved", "changed"):
-        shutil.copytree(folder / "run", folder / name)
-    shutil.rmtree(folder / "unfinished" / "checkpoints")
-    (folder / "scribbled" / "config.json").write_text("{")
-    damage(folder / "damaged", cut=False)
-    damage(folder / "cut", cut=True)
-    config = json.loads((folder / "run" / "config.json").read_text())
-    config["config"]["learning_rate"] = 0.5
-    (folder / "edited" / "config.json").write_text(json.dumps(config))
-    for name, source in (("moved", "gone/table.npy"), ("changed", "small.npy")):
-        point_at(folder / name, str(folder / source))
-
-
-def point_at(run: Path, source: str) -> None:
-    """Makes a run believe, in its configuration and in its checkpoints, that its data are at `source`."""
-    from jaxgen.training import checkpoint
-
-    text = (run / "config.json").read_text()
-    old = json.loads(text)["config"]["data"]
-    (run / "config.json").write_text(text.replace(json.dumps(old), json.dumps(source)))
-    for record in (run / "checkpoints").glob("*/record.json"):
-        content = json.loads(record.read_text())
-        content.pop("sha256")
-        content["meta"]["config"]["data"] = source
-        record.write_text(json.dumps({**content, "sha256": checkpoint._seal(content)}))
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
-    arrays(folder)
-    runs(folder)
+    wrongs.make(folder)
     return folder
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": Command(trained.evaluate, "measure the samples of a trained run"),
     "sample": Command(trained.sample, "draw new examples from a trained run"),
     "export": Command(trained.export, "write the parameters of a run as named arrays"),
+    "prepare": Command(commands.prepare, "prepare an official data set from downloaded files"),
     "recipes": Command(commands.recipes, "list the recipes and their own weights"),
 }
 

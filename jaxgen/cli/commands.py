@@ -12,7 +12,10 @@ from jaxgen.cli.parser import SEED, Parser, given, number, option, whole
 if TYPE_CHECKING:
     from jaxgen.recipes import Recipe
 
-DATA = "digits, ring8, grid25, cancer, an .npz or .npy file, or a folder of images (sub-folders are labels)"
+DATA = (
+    "digits, ring8, grid25, cancer, a set that `jaxgen prepare` or TFDS has prepared (fashion_mnist, cifar10 ...), "
+    "an .npz or .npy file, or a folder of images (sub-folders are labels) or idx files"
+)
 
 
 def compare(argv: Sequence[str]) -> None:
@@ -99,6 +102,29 @@ def _play(out: str, run: Callable[[], object]) -> None:
         kept = Path(out) / "checkpoints"
         raise Diverged(f"{error} The last finite checkpoint is in {kept}; lower --learning-rate.") from error
     print(f"trained: {out}. Next: jaxgen evaluate {shlex.quote(out)}")
+
+
+def prepare(argv: Sequence[str]) -> None:
+    """`jaxgen prepare`: an official data set from downloaded files."""
+    parser = Parser(
+        "jaxgen prepare",
+        "Prepare an official image set of TensorFlow Datasets from files at hand: every\n"
+        "file is checked against its registered checksum; no TensorFlow, no network.",
+        "jaxgen prepare fashion_mnist --from /usr/share/datasets/fashion-mnist",
+    )
+    parser.add_argument("name", metavar="NAME", help="such as mnist, fashion_mnist, cifar10 or celeb_a")
+    option(parser, "--from", str, "FOLDER", "holds the files as they are downloaded")
+    option(parser, "--data-dir", str, "DIR", "to prepare in", "TFDS_DATA_DIR, else ~/tensorflow_datasets")
+    asked = given(parser.parse_args(argv))
+    if "from" not in asked:
+        parser.error("give --from FOLDER, the one with the downloaded files")
+    name, place = asked["name"], asked.get("data_dir")
+    from jaxgen.data import prepare as room
+
+    folder, counts = room.prepare(name, asked["from"], place)
+    said = ", ".join(f"{count} {split}" for split, count in counts.items())
+    where = f"TFDS_DATA_DIR={shlex.quote(place)} " if place else ""
+    print(f"prepared: {folder} ({said}). Next: {where}jaxgen compare --data {name}")
 
 
 def recipes(argv: Sequence[str]) -> None:

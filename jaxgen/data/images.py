@@ -92,7 +92,7 @@ def _opened(file: str | IO[bytes], name: str) -> Iterator:
     except BadRequest:
         raise
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).replace(f" {file!r}", "").split()) or type(error).__name__
         raise BadRequest(f"{name} cannot be read as an image ({reason}): mend or remove it.") from error
 
 

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data import files, folder
+from jaxgen.data import files, folder, idx, prepared, records
 from jaxgen.data.splits import Data, Examples, Modes, Split, assemble, finish
 
 
 def load(source: str, *, seed: int = 0) -> Data:
-    """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images.
+    """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images or of idx files.
 
-    A known name wins over a file or folder of the same name: `./digits` is the folder. `files.read` and `folder.read`
-    say what a path may hold. `seed` decides the splits, and the draws of `ring8` and `grid25`.
+    Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
+    name wins over a file or folder of the same name: `./digits` is the folder. `files.read`, `folder.read`, `idx.read`
+    and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and `grid25`; a
+    test split that the source names is kept.
 
     Raises:
-      BadRequest: neither a known name nor an existing path, or a path that holds no usable data.
+      BadRequest: neither a known name nor an existing path, a set of TFDS that is not prepared, or a path that holds no
+        usable data.
 
     >>> data = load("ring8")
     >>> data.kind, data.shape, len(data.train.x), len(data.classes)
@@ -28,32 +31,47 @@ def load(source: str, *, seed: int = 0) -> Data:
     source = os.fspath(source)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadRequest(f"the seed of the data is a whole number from 0 on, not {seed!r}.")
-    if source in _KNOWN:
-        data = _KNOWN[source](seed)
+    if known := _known(source):
+        data = known(seed)
         if os.path.exists(source):
             data = data._replace(notes=(*data.notes, f"the known data set; the path of that name is ./{source}."))
         return data
     path = os.path.expanduser(source)
     name = os.path.basename(os.path.abspath(path))
     if source and os.path.isdir(path):
-        return assemble(name, "image", folder.read(path), seed=seed)
+        return assemble(name, "image", idx.read(path) if idx.find(path) else folder.read(path), seed=seed)
     if source and os.path.exists(path):
         kind, examples = files.read(path)
         return assemble(name, kind, examples, seed=seed)
-    near = difflib.get_close_matches(source.lower(), names(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise BadRequest(
-        f"no data {source!r}: {hint}Known are {', '.join(names())}; a path to a file or folder must exist."
-    )
+    raise _nothing(source)
 
 
 def names() -> tuple[str, ...]:
-    """The known data sets.
+    """The known data sets: the embedded ones, then those that TFDS has prepared on this machine.
 
-    >>> names()
+    >>> names()[:4]
     ('digits', 'ring8', 'grid25', 'cancer')
     """
-    return tuple(_KNOWN)
+    return (*_EMBEDDED, *prepared.names())
+
+
+def _known(source: str) -> Callable[[int], Data] | None:
+    if source in _EMBEDDED:
+        return _EMBEDDED[source]
+    if place := prepared.find(source):
+        return lambda seed: assemble(source, "image", records.read(place), seed=seed)
+    return None
+
+
+def _nothing(source: str) -> BadRequest:
+    registered = prepared.registered()
+    if source.partition("/")[0] in registered:
+        return prepared.unprepared(source)
+    near = difflib.get_close_matches(source.lower(), (*names(), *registered), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return BadRequest(
+        f"no data {source!r}: {hint}Known are {', '.join(names())}; a path to a file or folder must exist."
+    )
 
 
 def _digits(seed: int) -> Data:
@@ -97,4 +115,4 @@ def _mixture(name: str, means: np.ndarray, std: float, seed: int) -> Data:
     return finish(Data(name, "points", train, valid, test, classes, Modes(means.astype(np.float32), std), None, "", ()))
 
 
-_KNOWN: dict[str, Callable[[int], Data]] = {"digits": _digits, "ring8": _ring8, "grid25": _grid25, "cancer": _cancer}
+_EMBEDDED: dict[str, Callable[[int], Data]] = {"digits": _digits, "ring8": _ring8, "grid25": _grid25, "cancer": _cancer}

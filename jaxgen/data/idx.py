@@ -1,0 +1,76 @@
+"""Folders of idx files, the format of MNIST and its kin: `train-images-idx3-ubyte`, packed by gzip or not."""
+
+import gzip
+import math
+import os
+import struct
+import zlib
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.data.splits import Examples
+
+IMAGES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def find(path: str) -> dict[str, str]:
+    """The idx files of a folder by their name without `.gz`; of a file that is there twice, the unpacked one.
+
+    >>> find("/nowhere")
+    {}
+    """
+    found = {name: os.path.join(path, name) for name in IMAGES + LABELS}
+    return {name: there for name, file in found.items() for there in (f"{file}.gz", file) if os.path.isfile(there)}
+
+
+def read(path: str) -> Examples:
+    """The images and labels of a folder of idx files: uint8 [N, H, W, 1], classes by the value of their labels.
+
+    The t10k files are the test split. Without them the train files are divided; without labels there are none.
+
+    Raises:
+      BadRequest: a file missing beside the others, damaged, or of another format, shape or length.
+    """
+    files = find(path)
+    wanted = [IMAGES[0], *(IMAGES[1:] if IMAGES[1] in files or LABELS[1] in files else ())]
+    if any(name in files for name in LABELS):
+        wanted += LABELS[: len(wanted)]
+    missing = [name for name in wanted if name not in files]
+    if missing:
+        raise BadRequest(f"{path} holds idx files, and lacks {', '.join(missing)}: put what is missing beside them.")
+    x = [_array(files[name], rank=3) for name in wanted if name in IMAGES]
+    if x[0].shape[1:] != x[-1].shape[1:]:
+        raise BadRequest(f"{path}: images of train have shape {x[0].shape[1:]}, those of t10k {x[-1].shape[1:]}.")
+    images = np.concatenate(x)[..., None]
+    official = np.repeat(np.array([0, 2], np.int8)[: len(x)], [len(a) for a in x])
+    y = [_array(files[name], rank=1) for name in wanted if name in LABELS]
+    for a, b, name in zip(x, y, LABELS, strict=False):
+        if len(a) != len(b):
+            raise BadRequest(f"{files[name]} holds {len(b)} labels for {len(a)} images: they are of different sets.")
+    label: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    if y:
+        values, inverse = np.unique(np.concatenate(y), return_inverse=True)
+        label, classes = inverse.astype(np.int32), tuple(map(str, values))
+    return Examples(len(images), images.__getitem__, label, classes, official=official)
+
+
+def _array(path: str, rank: int) -> np.ndarray:
+    """The array of an idx file of unsigned bytes: magic 0 0 8 rank, sizes as big-endian uint32, then the values."""
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+            content = file.read()
+        if content[:4] != bytes((0, 0, 8, rank)):
+            raise ValueError(f"it begins with {content[:4].hex() or 'nothing'}, not 000008{rank:02x}")
+        shape = struct.unpack_from(f">{rank}I", content, 4)
+        start = 4 + 4 * rank
+        if len(content) - start != math.prod(shape):
+            raise ValueError(f"shape {shape} needs {math.prod(shape)} values, and {len(content) - start} are there")
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise BadRequest(f"{path} is damaged or no idx file ({reason}): put the original in its place.") from error
+    if 0 in shape:
+        raise BadRequest(f"{path} holds nothing: its shape is {shape}.")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
