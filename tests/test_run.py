@@ -181,14 +181,14 @@ def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):
 
 def test_load_and_export(copy, done, tmp_path):
     # Kills: params in place of their average; names that do not lead to their leaf; a file that is half there.
-    _, trained = done
+    _, whole = done
     model = trained.load(copy, what=plan())
     noise = model.draw(jax.random.key(0), 5)
-    np.testing.assert_array_equal(model.sample(noise), trained.model.sample(noise))
+    np.testing.assert_array_equal(model.sample(noise), whole.model.sample(noise))
     trained.export(copy, tmp_path / "params.npz", what=plan())
     with np.load(tmp_path / "params.npz") as arrays:
         assert set(arrays) == {"a", "b"}
-        np.testing.assert_array_equal(arrays["b"], trained.state.ema["b"])
+        np.testing.assert_array_equal(arrays["b"], whole.state.ema["b"])
     with pytest.raises(BadRequest, match="cannot be written"):
         trained.export(copy, tmp_path / "no" / "params.npz", what=plan())
 
@@ -351,8 +351,8 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
         "weights": {"beta": 2},
     }
     monkeypatch.chdir("/")
-    trained = resume(tmp_path / "run")
-    assert "round 200/200" in capsys.readouterr().err and trained.state.memo.round == 200
+    resumed = resume(tmp_path / "run")
+    assert "round 200/200" in capsys.readouterr().err and resumed.state.memo.round == 200
     trained.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert trained.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)
