@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxgen import nets as nets
     from jaxgen import objectives as objectives
     from jaxgen import recipes as recipes
+    from jaxgen import testing as testing
     from jaxgen.core import BadRequest as BadRequest
     from jaxgen.core import Batch as Batch
     from jaxgen.core import Game as Game
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes")
+_ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes", "testing")
 _HOMES = {
     **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
     **dict.fromkeys(("Run", "fit"), "jaxgen.run"),
@@ -54,6 +55,7 @@ __all__ = [
     "nets",
     "objectives",
     "recipes",
+    "testing",
 ]
 
 
