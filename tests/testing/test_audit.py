@@ -23,6 +23,8 @@ from jaxgen.testing import (
     audit,
     faults,
 )
+from jaxgen.testing.measure import draw_chunks, draw_directions
+from jaxgen.testing.reference import Line, probed, segment
 
 RIGHT = {  # loss, params, draw, value
     "pathwise": (p.elbo, p.vae_params(), p.normals, None),
@@ -32,7 +34,13 @@ RIGHT = {  # loss, params, draw, value
     "importance": (p.importance, p.line_params(), p.pairs, p.importance_value),
 }
 ENCODER = {"encoder.b", "encoder.w"}
-NORMAL = partial(lambda shape, key, batch: jax.random.normal(key, shape), (4,))
+
+
+def normals_of(shape, key, batch):
+    return jax.random.normal(key, shape)
+
+
+NORMAL = partial(normals_of, (4,))
 
 
 def audited(loss, params, draw=NORMAL, value=None, batch=p.BATCH, **options):
@@ -148,14 +156,16 @@ def test_ignored_noise():
     assert len(biased(report)) == 4 and named(report, "cut") == set()  # the same for every draw, as it should be
 
     def draw(key, batch):
-        return {"eps": p.normals(key, batch), "idle": jax.random.uniform(jax.random.split(key)[0]), "one": jnp.ones(2)}
+        k_eps, k_idle = jax.random.split(key)
+        return {"eps": p.normals(k_eps, batch), "idle": jax.random.uniform(k_idle), "one": jnp.ones(2)}
 
     def loss(params, noise, x):
         return p.elbo(params, noise["eps"] * noise["one"][None], x)
 
-    said = faults(audited(loss, p.vae_params(), draw))
-    assert "noise ignored: idle changes neither the loss nor its gradient." in said
-    assert "noise fixed: one is the same for every key." in said
+    assert faults(audited(loss, p.vae_params(), draw)) == (
+        "noise ignored: idle changes neither the loss nor its gradient.",
+        "noise fixed: one is the same for every key.",
+    )
     assert "noise ignored" in faults(audited(p.ignores, p.vae_params(), lambda key, batch: None))[0]
 
 
@@ -271,6 +281,47 @@ def test_cut_without_an_effect_on_the_mean():
         return jnp.mean((jax.lax.stop_gradient(params["a"]) + 1) * eps + params["b"] * eps**2)
 
     assert named(audited(loss, {"a": jnp.ones(4), "b": jnp.ones(4)}), "cut") == {"a"}
+
+
+def test_stopped_on_purpose():
+    # Kills: a cut told against an exact value that stops there too.
+    def loss(params, eps, x):
+        return jnp.mean((params["a"] + jax.lax.stop_gradient(params["teacher"]) + eps) ** 2)
+
+    def value(params, x):
+        return jnp.mean((params["a"] + jax.lax.stop_gradient(params["teacher"])) ** 2) + 1
+
+    params = {"a": jnp.ones(4), "teacher": jnp.ones(4)}
+    assert named(audited(loss, params), "cut") == {"teacher"}
+    assert named(audited(loss, params, value=value), "no path") == {"teacher"}
+
+
+def test_arithmetic_is_no_bias():
+    # Kills: no allowance for what float32 leaves of a difference, or of a gradient; both losses are without noise.
+    params = {"a": jnp.linspace(0.1, 0.7, 5)}
+    assert biased(audited(lambda q, eps, x: jnp.mean(q["a"] ** 2) + 1e4, params)) == set()
+    thirds = audited(
+        lambda q, eps, x: 9 * jnp.mean((q["a"] / 3) ** 2), params, value=lambda q, x: jnp.mean(q["a"] ** 2)
+    )
+    assert biased(thirds) == set()
+
+
+def test_a_ratio_of_nothing():
+    # Kills: the length of a mean over draws, 1/22 of the spread here, taken for signal.
+    leaf = audited(
+        lambda q, eps, x: jnp.mean(q["a"] * eps), {"a": jnp.ones(2000)}, partial(normals_of, (2000,))
+    ).leaves[0]
+    assert leaf.snr < 0.02
+
+
+def test_a_loss_that_jumps_wants_a_long_segment():
+    # Kills: a short segment chosen because it has met no jump.
+    params = {"a": jnp.full((3,), 0.5)}
+    directions = draw_directions(jax.random.key(0), [params["a"]])[0]
+    line = Line(lambda q, u, x: jnp.mean(u < q["a"]), params, None, 0, directions, 0.0)
+    chunks = draw_chunks(lambda key, x: jax.random.uniform(key, (3,)), jax.random.key(2), 16, 8, None)
+    assert not segment(line, chunks, 0, 0.1 / 64, np.array([-0.5, 0.5])).rise.any()
+    np.testing.assert_allclose(probed(line, chunks).step, 0.2 * 0.5, rtol=1e-6)
 
 
 def test_not_finite(monkeypatch):
