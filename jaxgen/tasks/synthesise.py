@@ -48,8 +48,8 @@ def metrics(data: Data) -> dict[str, Metric]:
 
     The Frechet distance, because it alone rises both where samples look wrong and where variety is missing (precision
     and density reward samples that are all alike; recall and coverage say little of how clean they are). Where the
-    modes are known it is blind (uniform noise over the ring has nearly its moments), and the headline is the
-    high-quality share, to be read beside `modes`: one mode alone has a high share, and noise hits most modes.
+    modes are known it is blind (uniform noise over the ring has nearly its moments), and the headline is coverage:
+    one mode alone has the best quality, and noise touches nearly all modes.
     """
     if data.modes is None:
         return {name: metric for name, metric in METRICS.items() if name not in OF_MODES}
@@ -71,6 +71,17 @@ def measure(features: Features, data: Data, samples, *, k: int = NEIGHBOURS) -> 
     if usual > 0:
         figures["memorisation"] = float(np.median(nearest_distance(flat(samples[:CHECKED]), train)) / usual)
     return figures
+
+
+def headline(features: Features, data: Data, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
+    """The headline of `measure` and nothing else, which takes a fraction of the time: for the stages of a training."""
+    samples = np.asarray(samples)
+    if not np.all(np.isfinite(samples)):
+        return {}
+    real, fake = features.embed(looked_at(data.test).x), features.embed(samples)
+    if data.modes is None:
+        return {"frechet": frechet(real, fake)}
+    return {HEADLINE_OF_MODES: prdc(real, fake, k=k).coverage}
 
 
 def ceiling(features: Features, data: Data, *, k: int = NEIGHBOURS) -> dict[str, float]:

@@ -32,6 +32,15 @@ def test_real_data_reach_the_ceiling(table):
     assert noise["precision"] == noise["coverage"] == 0 and noise["frechet"] > 100
 
 
+def test_the_headline_alone_is_that_of_all_figures(ring, table):
+    # Kills: a stage that is read by another metric, or in another feature space, than the end.
+    space = feature_space(table._replace(train=table.train._replace(label=None)))
+    for features, data, x in [(space, table, table.valid.x), (ring[1], ring[0], ring[0].valid.x[:500])]:
+        (name,) = (name for name, metric in synthesise.metrics(data).items() if metric.headline)
+        assert synthesise.headline(features, data, x) == {name: synthesise.measure(features, data, x)[name]}
+        assert synthesise.headline(features, data, x * np.nan) == {}
+
+
 def test_memorisation(table):
     # Kills: distance to the test set; a mean in place of a median (one outlier here); the ratio upside down.
     space = feature_space(table._replace(train=table.train._replace(label=None)))
