@@ -1,0 +1,85 @@
+"""`python -m experiments NAME|all [--quick] [--out DIR]` measures; `readme --from DIR` writes the page."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from experiments import evidence, gan_dynamics, page, plots, reparametrization
+from jaxgen.cli import DONE, explain
+from jaxgen.cli.parser import Parser, Usage, nearest, option
+from jaxgen.core import BadRequest
+from jaxgen.training.process import check_new
+
+EXPERIMENTS: Mapping[str, ModuleType] = {"gan_dynamics": gan_dynamics, "reparametrization": reparametrization}
+PAGE = "readme"
+PROG = "python -m experiments"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Does what `argv` names; 0 when done, whatever the verdicts are, 2 for a bad request, else as `jaxgen` exits."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with contextlib.suppress(SystemExit):  # argparse has printed a help text
+            _dispatch(argv)
+        return DONE
+    except (Exception, KeyboardInterrupt) as problem:
+        code, line = explain(problem)
+        if code is None:
+            raise
+        print(f"experiments: {' '.join(line.split())}", file=sys.stderr)
+        return code
+
+
+def _dispatch(argv: list[str]) -> None:
+    if argv[:1] == [PAGE]:
+        parser = Parser(f"{PROG} {PAGE}", "The page of what was found.", f"{PROG} {PAGE} --from runs/experiments-1")
+        parser.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="what a run wrote")
+        option(parser, "--out", Path, "DIR", "where README.md and pictures/ go", "the folder experiments/")
+        asked = parser.parse_args(argv[1:])
+        print(page.write(asked.source, asked.out or Path(__file__).parent))
+        return
+    parser = Parser(PROG, __doc__ or "", f"{PROG} all --quick")
+    parser.add_argument("name", metavar="NAME", help=f"{', '.join(EXPERIMENTS)}, or all")
+    parser.add_argument("--quick", action="store_true", help="fewer seeds and draws: within 2 minutes each")
+    option(parser, "--out", Path, "DIR", "folder for NAME/evidence.json", "the next free runs/experiments-N")
+    asked = parser.parse_args(argv)
+    if asked.name not in (*EXPERIMENTS, "all"):
+        raise Usage(f"unknown experiment {asked.name!r}: {nearest(asked.name, [*EXPERIMENTS, 'all', PAGE])}")
+    run(list(EXPERIMENTS) if asked.name == "all" else [asked.name], asked.out or _free(), quick=asked.quick)
+
+
+def run(names: Sequence[str], out: Path, *, quick: bool) -> None:
+    """Runs experiments one after the other and writes the evidence of each as soon as it is there.
+
+    Raises:
+      BadRequest: a folder that holds something already, or no matplotlib; before anything is computed.
+    """
+    plots.require()
+    for name in names:
+        try:
+            check_new(out / name)
+        except BadRequest as error:
+            raise BadRequest(str(error).replace(", or resume the run in it", "")) from error
+    for name in names:
+        print(f"{name} ...", flush=True)
+        start, module = time.monotonic(), EXPERIMENTS[name]
+        found = module.main(module.QUICK if quick else module.FULL)
+        seconds = time.monotonic() - start
+        evidence.write(out / name, found, quick=quick, seconds=seconds)
+        for claim in found.claims:
+            print(f"  {claim.id}: {claim.verdict.word}. {claim.verdict.because}")
+        print(f"  {out / name / evidence.FILE}, {seconds:.0f} s", flush=True)
+
+
+def _free() -> Path:
+    n = 1
+    while Path(f"runs/experiments-{n}").exists():
+        n += 1
+    return Path(f"runs/experiments-{n}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""What an experiment found: claims, figures, verdicts and pictures; written to a folder, and read again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen import folder
+from jaxgen.core import BadRequest
+from jaxgen.training import files
+
+WORDS = ("supported", "not supported", "depends")
+FILE = "evidence.json"
+
+
+class Verdict(NamedTuple):
+    """What figures say about a claim."""
+
+    word: str  # one of WORDS
+    because: str  # the figures that decide, in one or two sentences
+
+
+class Claim(NamedTuple):
+    """A sentence of the textbook, and what became of it."""
+
+    id: str
+    statement: str
+    verdict: Verdict
+    rule: str  # how the verdict follows from the figures
+    limits: str  # what these figures do not show
+    figures: Mapping[str, Any]  # name -> number, or table: row -> column -> number
+    seeds: int
+
+
+class Picture(NamedTuple):
+    """A PNG, and what one sees in it."""
+
+    caption: str
+    png: bytes
+
+
+class Evidence(NamedTuple):
+    """All that one experiment returns."""
+
+    name: str
+    about: str  # for a reader who knows the textbook and no JAX; paragraphs
+    claims: tuple[Claim, ...]
+    pictures: Mapping[str, Picture]  # by file name
+    config: Mapping[str, Any]
+
+
+def document(evidence: Evidence, *, quick: bool, seconds: float) -> dict[str, Any]:
+    """What `evidence.json` says.
+
+    Raises:
+      ValueError: a verdict that is none of the three words.
+    """
+    claims = []
+    for claim in evidence.claims:
+        if claim.verdict.word not in WORDS:
+            raise ValueError(f"claim {claim.id}: a verdict is one of {', '.join(WORDS)}, not {claim.verdict.word!r}.")
+        claims.append({**claim._asdict(), "verdict": claim.verdict.word, "because": claim.verdict.because})
+    return {
+        "name": evidence.name,
+        "about": evidence.about,
+        "claims": claims,
+        "pictures": [{"file": file, "caption": picture.caption} for file, picture in evidence.pictures.items()],
+        "config": dict(evidence.config),
+        "quick": quick,
+        "seconds": round(seconds, 1),
+        "machine": folder.machine(),
+        "versions": folder.versions(),
+    }
+
+
+def write(out: Path, evidence: Evidence, *, quick: bool, seconds: float) -> None:
+    """Pictures, then `evidence.json`, each whole or not at all: where that file stands, everything does."""
+    said = document(evidence, quick=quick, seconds=seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, picture in evidence.pictures.items():
+        files.write(out / name, picture.png)
+    files.write_json(out / FILE, said)
+
+
+def read(home: Path) -> list[dict[str, Any]]:
+    """The evidence of every experiment under `home`, with the folder that it was read from as `folder`.
+
+    Raises:
+      BadRequest: there is none, or a file is damaged.
+    """
+    found = []
+    for path in sorted(home.glob(f"*/{FILE}")):
+        try:
+            said = files.read_json(path.read_bytes())
+            missing = {"name", "about", "claims", "pictures", "quick", "seconds", "machine", "versions"} - said.keys()
+            missing |= {"picture " + p["file"] for p in said["pictures"] if not (path.parent / p["file"]).is_file()}
+            if missing:
+                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadRequest(f"{path} is damaged ({error}): run the experiment again.") from error
+        found.append({**said, "folder": path.parent})
+    if not found:
+        raise BadRequest(f"there is no */{FILE} in {home}: run python -m experiments all --out {home} first.")
+    return found

@@ -1,0 +1,98 @@
+"""`experiments/README.md` and its pictures, from `evidence.json` files alone."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments import evidence
+from jaxgen.core import BadRequest
+from jaxgen.training import files
+
+HEAD = """# Experiments
+
+What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
+fixed before the figures were: *supported*, *not supported*, or *depends*, and then on what.
+
+`python -m experiments all --quick` measures all of it in a few minutes on a laptop, without `--quick` with all seeds;
+`python -m experiments readme --from DIR` wrote this page of what that left in DIR. Pictures want
+`pip install 'jaxgen[experiments]'`.
+"""
+
+
+def write(source: Path, out: Path) -> Path:
+    """Writes `out/README.md` and `out/pictures/NAME-FILE.png` from the evidence under `source`.
+
+    Raises:
+      BadRequest: no evidence there, or a damaged one; `out` is no folder. Nothing is written then.
+    """
+    found = evidence.read(source)
+    if not out.is_dir():
+        raise BadRequest(f"{out} is no folder: make it first.")
+    page = text(found)
+    (out / "pictures").mkdir(exist_ok=True)
+    for said in found:
+        for picture in said["pictures"]:
+            shutil.copyfile(said["folder"] / picture["file"], out / "pictures" / _named(said, picture))
+    files.write(out / "README.md", page.encode())
+    return out / "README.md"
+
+
+def text(found: Sequence[Mapping[str, Any]]) -> str:
+    """The whole page: verdicts first, then an experiment at a time."""
+    rows = [
+        [f"[{c['id']}](#{said['name']})", c["statement"], f"**{c['verdict']}**"]
+        for said in found
+        for c in said["claims"]
+    ]
+    return "\n".join([HEAD, _table(["claim", "the textbook says", "verdict"], rows), *map(_experiment, found)])
+
+
+def _experiment(said: Mapping[str, Any]) -> str:
+    form = "the quick form: fewer seeds and draws" if said["quick"] else "the full form"
+    command = f"python -m experiments {said['name']}{' --quick' if said['quick'] else ''}"
+    machine, versions = said["machine"], said["versions"]
+    where = f"{machine['device']}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
+    pictures = [f"![{p['caption']}](pictures/{_named(said, p)})\n\n*{p['caption']}*\n" for p in said["pictures"]]
+    source = f"`{command}`, {form}, {said['seconds']:.0f} s on {where}.\n"
+    return "\n".join([f"\n## {said['name']}\n", said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    verdict = f"**{claim['verdict'].capitalize()}.** {claim['because']}"
+    notes = f"*How this is decided.* {claim['rule']} Seeds: {claim['seeds']}.\n"
+    limits = f"*What it does not show.* {claim['limits']}\n"
+    tables = [
+        _table(
+            [name.replace("_", " "), *columns(table)],
+            [[row, *map(number, cells.values())] for row, cells in table.items()],
+        )
+        for name, table in claim["figures"].items()
+        if isinstance(table, Mapping)
+    ]
+    single = {name: value for name, value in claim["figures"].items() if not isinstance(value, Mapping)}
+    lines = [f"{name.replace('_', ' ')}: {number(value)}" for name, value in single.items()]
+    return "\n".join([f"### {claim['id']}: {claim['statement']}\n", verdict + "\n", *tables, *lines, "", notes, limits])
+
+
+def columns(table: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Names of the columns, which all rows share."""
+    return [name.replace("_", " ") for name in next(iter(table.values()))]
+
+
+def number(value: float) -> str:
+    """Four digits, or a whole number as it is.
+
+    >>> number(0.0049751), number(200000.0), number(1.13e-9), number(0.0)
+    ('0.004975', '200000', '1.13e-09', '0')
+    """
+    return f"{int(value)}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _named(said: Mapping[str, Any], picture: Mapping[str, Any]) -> str:
+    return f"{said['name']}-{picture['file']}"
