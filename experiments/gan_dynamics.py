@@ -71,6 +71,7 @@ measured in a run of the same step. A log rate above zero means that the players
 ever, below zero that they meet. *Both at once* and *in turn* are the two usual ways to train. *Extragradient* looks one
 step ahead before it moves. *R1* is a penalty on the slope of the critic at the data."""
 
+RATE, FORECAST = "simulated_log_rate", ("predicted_log_rate", "largest_difference")
 BEHAVIOURS = ("diverges", "circles", "converges")
 
 
@@ -89,7 +90,7 @@ def oscillates(figures: Mapping[str, Any]) -> Verdict:
     games = {case.partition(": ")[2] for case in figures["cases"]}
     for case, row in figures["cases"].items():
         way, _, game = case.partition(": ")
-        ways[behaviour(row["simulated_log_rate"])].setdefault(way, []).append(game)
+        ways[behaviour(row[RATE])].setdefault(way, []).append(game)
     said = []
     for name in BEHAVIOURS:
         where = [way if len(own) == len(games) else f"{way} ({', '.join(own)})" for way, own in ways[name].items()]
@@ -127,26 +128,27 @@ def main(config: Config) -> Evidence:
             case = f"{name}: {game}"
             penalty = r1(config.gamma) if way.penalised else NO_PENALTY
             cases[case], paths[case] = measure(build(penalty=penalty), way, config)
-    figures = {"cases": cases}
+    runs = {"cases": {case: {k: v for k, v in row.items() if k not in FORECAST} for case, row in cases.items()}}
+    forecast = {"cases": {case: {k: row[k] for k in (*FORECAST, RATE)} for case, row in cases.items()}}
     claims = (
         Claim(
             "2a",
             "Two competing objectives oscillate or diverge instead of reaching a Nash equilibrium.",
-            oscillates(figures),
+            oscillates(runs),
             f"By the simulated log rate per round: above {STILL:g} diverges, within it circles, below converges. "
             "Supported if no case converges, not supported if all do, else it depends.",
             "Two numbers a player and SGD. Large networks with Adam have the same mechanism and more besides.",
-            figures,
+            runs,
             config.starts,
         ),
         Claim(
             "2a, prediction",
             "The largest eigenvalue of one round's derivative tells how fast a run nears or leaves the equilibrium.",
-            predicts(figures),
+            predicts(forecast),
             f"Each case agrees where the farthest start is off the prediction by at most {100 * CLOSE:g} % of it, "
             f"or by {STILL:g} where it is zero.",
             f"Starts {config.radius:g} from the equilibrium; far from it the rate may be another.",
-            {},
+            forecast,
             config.starts,
         ),
     )
@@ -182,7 +184,7 @@ def measure(game: Any, way: Way, config: Config) -> tuple[dict[str, float], np.n
     far = trajectory(step, at(1.0, 1.0), key, batches, rounds=config.far_rounds)
     figures = {
         "predicted_log_rate": predicted,
-        "simulated_log_rate": float(np.mean(rates)),
+        RATE: float(np.mean(rates)),
         "largest_difference": float(np.max(np.abs(np.subtract(rates, predicted)))),
         f"distance_after_{config.far_rounds}_rounds_from_1.41": float(np.linalg.norm(far[-1])),
     }

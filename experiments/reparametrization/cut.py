@@ -54,7 +54,7 @@ def verdict(figures: Mapping[str, Any]) -> Verdict:
     share = whole["kl_end_nats"] / trick["kl_end_nats"]
     said = (
         "Through a direct draw the gradient of every encoder weight is exactly zero, and that of the decoder is not. "
-        f"The KL term has a formula of its own and does move the encoder (gradient norm {whole['encoder_norm']:.2g})"
+        f"The KL term has a formula of its own and does move the encoder (gradient norm {whole['encoder_norm']:.3g})"
     )
     if share > IDLE:
         return Verdict("depends", f"{said}; with it the code ends with {share:.0%} of the usual KL.".replace("%", " %"))
@@ -167,7 +167,8 @@ def draw(curves: Mapping[str, np.ndarray]) -> bytes:
         panel.plot(rounds, blocks.mean(0), color=colour)
         panel.fill_between(rounds, blocks.min(0), blocks.max(0), color=colour, alpha=0.2, linewidth=0)
         ends.append((float(blocks.mean(0)[-1]), way, colour, float(rounds[-1])))
-    low, high = panel.get_ylim()
+    low, high = panel.get_ylim()[0], 1.5 * max(value for value, *_ in ends)  # the fall of the first rounds is steep
+    panel.set_ylim(low, high)
     at = -np.inf
     for value, way, colour, x in sorted(ends):
         at = max(value, at + 0.13 * (high - low))

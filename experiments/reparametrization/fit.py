@@ -119,7 +119,7 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
         verdict(figures),
         f"Kolmogorov-Smirnov tests (chi-square for the Bernoulli) of {config.samples:,} samples. Holm's "
         f"method over all of them allows {100 * LEVEL:g} % for one false alarm or more. Supported if it rejects no "
-        "test, not supported if it rejects in every family or the planted error is not found each time, else it depends.",
+        "test, not supported if it rejects in every family or the planted error is not always found; else it depends.",
         "Each number of a sample on its own, in float32; that the numbers of one sample are independent is not tested.",
         figures,
         config.seeds,
@@ -144,7 +144,7 @@ def draw_samples(case: Case, seed: int, n: int) -> np.ndarray:
 
 def draw(found: Mapping[str, np.ndarray], wrong: np.ndarray, config: Config) -> bytes:
     """Samples over their densities, and all p-values."""
-    picture, axes = plots.figure("Samples pushed from standard noise have the law they should", 4.6, 1, 3)
+    picture, axes = plots.figure("Samples pushed from standard noise, and the law they should have", 4.6, 1, 3)
     z = np.linspace(-5, 6.4, 300)
     for panel, name, law in zip(axes[0], ("Gaussian", "Laplace"), (stats.norm, stats.laplace), strict=False):
         samples = draw_samples(CASES[name][1], 0, config.samples)

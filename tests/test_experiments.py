@@ -1,0 +1,282 @@
+"""The experiments: verdicts on made-up figures, the smallest form of each, and what the door refuses."""
+
+import dataclasses
+import doctest
+import importlib
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import integrate
+
+from experiments import __main__ as door
+from experiments import evidence, gan_dynamics, page, reparametrization
+from experiments.evidence import Claim, Evidence, Picture, Verdict
+from experiments.reparametrization import cut, fit, gradient
+
+TINY = {
+    "gan_dynamics": gan_dynamics.Config(starts=1, rounds=240, far_rounds=20),
+    "reparametrization": reparametrization.Config(
+        cut.Config(seeds=1, rounds=12, batch=16, latent=2, width=8),
+        fit.Config(seeds=2, samples=2000),
+        gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(1, 2), frequencies=(0.5, 4.0)),
+    ),
+}
+MODULES = "evidence gan_dynamics page plots reparametrization.fit reparametrization.gradient".split()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_doctests(module):
+    # Kills: an example that rots.
+    assert doctest.testmod(importlib.import_module(f"experiments.{module}")).failed == 0
+
+
+# --- verdicts
+
+
+def rates(**simulated):
+    return {"cases": {name.replace("_", ": "): {"simulated_log_rate": rate} for name, rate in simulated.items()}}
+
+
+@pytest.mark.parametrize(
+    ("figures", "word", "says"),
+    [
+        (rates(a_x=0.1, a_y=0.0), "supported", "Diverges: a (x). Circles: a (y)."),
+        (rates(a_x=-0.1, a_y=-0.1), "not supported", "Converges: a."),
+        (rates(a_x=-0.1, b_x=1.9e-5), "depends", "Circles: b. Converges: a."),
+        (rates(a_x=2.1e-5), "supported", "Diverges: a."),
+        (rates(a_x=-2.1e-5), "not supported", "Converges: a."),
+    ],
+)
+def test_oscillates(figures, word, says):
+    # Kills: a sign; circling counted as converging; a way that is called whole where one of its games differs.
+    assert gan_dynamics.oscillates(figures) == Verdict(word, says)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "word"),
+    [
+        ([(-0.1, 0.0009), (0.0, 1.9e-5)], "supported"),
+        ([(-0.1, 0.0011), (0.0, 0.0)], "depends"),
+        ([(0.1, 0.0), (1e-9, 2.1e-5)], "depends"),
+        ([(0.1, 0.0011), (0.0, math.nan)], "not supported"),
+    ],
+)
+def test_predicts(pairs, word):
+    # Kills: the allowance of one case given to another; a relative one where the rate is zero; a NaN that passes.
+    keys = ("predicted_log_rate", "largest_difference")
+    figures = {"cases": {str(i): dict(zip(keys, pair, strict=True)) for i, pair in enumerate(pairs)}}
+    assert gan_dynamics.predicts(figures).word == word
+
+
+def ways(leak=0.0, moved=0.0, decoder=0.5, end=20.0, kl=0.1):
+    row = {"largest_encoder_gradient": leak, "smallest_decoder_gradient": decoder, "encoder_moved": moved}
+    row |= {"reconstruction_start_nats": 70.0, "reconstruction_end_nats": end}
+    whole, trick = {"kl_end_nats": kl, "encoder_norm": 3.0}, {"kl_end_nats": 10.0}
+    return {"ways": dict(zip(cut.WAYS, (row, whole, {}, trick), strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("figures", "word", "says"),
+    [
+        (ways(), "supported", "gradient norm 3"),
+        (ways(leak=1e-30), "not supported", "passes the direct draw"),
+        (ways(moved=1e-9), "not supported", "passes the direct draw"),
+        (ways(decoder=0.0), "not supported", "decoder does not learn"),
+        (ways(end=71.0), "not supported", "decoder does not learn"),
+        (ways(kl=5.0), "depends", "50 % of the usual KL"),
+    ],
+)
+def test_cut_verdict(figures, word, says):
+    # Kills: a tolerance for "exactly zero"; a decoder that need not learn; a KL that is not looked at.
+    found = cut.verdict(figures)
+    assert found.word == word and says in found.because
+
+
+def families(gaussian, laplace, seen=5):
+    rows = {"Gaussian": {"tests": 9, "rejected": gaussian}, "Laplace": {"tests": 9, "rejected": laplace}}
+    return {"families": rows, "planted_error_found": seen, "planted_error_tests": 5}
+
+
+@pytest.mark.parametrize(
+    ("figures", "word"),
+    [
+        (families(0, 0), "supported"),
+        (families(0, 1), "depends"),
+        (families(2, 1), "not supported"),
+        (families(0, 0, seen=4), "not supported"),
+    ],
+)
+def test_fit_verdict(figures, word):
+    # Kills: a rejection that is forgotten; a test that passes because it sees nothing.
+    assert fit.verdict(figures).word == word
+
+
+def estimates(off=1.0, variance=1.0, rival=9.0):
+    row = {"largest_standard_errors_off": off, "variance": variance, "exact_variance": 1.0}
+    return {
+        "gradients": {
+            "reparametrized, mean": row,
+            "score function, mean": {**row, "largest_standard_errors_off": rival},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("figures", "word"),
+    [
+        (estimates(), "supported"),
+        (estimates(off=5.1), "not supported"),
+        (estimates(off=math.nan), "not supported"),
+        (estimates(variance=1.06), "depends"),
+        (estimates(variance=0.94), "depends"),
+    ],
+)
+def test_unbiased_verdict(figures, word):
+    # Kills: the rival's error held against the claim; a NaN that passes; a variance looked at from one side.
+    assert gradient.unbiased(figures).word == word
+
+
+@pytest.mark.parametrize(
+    ("pairs", "word"), [([(1, 2), (1, 3)], "supported"), ([(2, 1)], "not supported"), ([(1, 2), (2, 1)], "depends")]
+)
+def test_quieter_verdict(pairs, word):
+    # Kills: the ratio upside down; the best row alone.
+    costs = {str(i): {"variance_reparametrized": a, "variance_score function": b} for i, (a, b) in enumerate(pairs)}
+    assert gradient.quieter({"costs": costs}).word == word
+
+
+# --- closed forms
+
+
+@pytest.mark.parametrize("frequency", [0.25, 1.0, 4.0])
+def test_exact_wave(frequency):
+    # Kills: a slip in the moments of cos(w z), here by quadrature.
+    def expected(f):
+        return integrate.quad(lambda e: f(e) * math.exp(-e * e / 2) / math.sqrt(2 * math.pi), -9, 9, limit=400)[0]
+
+    w, s, z = frequency, gradient.STD, lambda e: gradient.MEAN + gradient.STD * e
+    mean = expected(lambda e: -w * math.sin(w * z(e)))
+    square = expected(lambda e: w**2 * math.sin(w * z(e)) ** 2)
+    cost = expected(lambda e: math.cos(w * z(e)))
+    m20, m22 = (expected(lambda e, n=n: (math.cos(w * z(e)) - cost) ** 2 * (e / s) ** n) for n in (0, 2))
+    rival = m22 / 3 - mean**2 / 6 + m20 / s**2 / 6  # three samples
+    found = gradient.exact_wave(frequency, 3)
+    np.testing.assert_allclose(found["reparametrized"], (mean, (square - mean**2) / 3), rtol=1e-6)
+    np.testing.assert_allclose(found["score function"], (mean, rival), rtol=1e-6)
+
+
+def test_holm():
+    # Kills: Bonferroni's or no correction; going on after the first that stands.
+    assert fit.holm(np.array([0.0049, 0.0051, 0.9])).tolist() == [False, False, False]
+    assert fit.holm(np.array([0.9, 0.0049, 0.001])).tolist() == [False, True, True]
+    assert fit.holm(np.array([0.009, 0.2])).tolist() == [False, False]
+
+
+# --- the whole
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    out = tmp_path_factory.mktemp("experiments") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in door.EXPERIMENTS.items():
+            patch.setattr(module, "QUICK", TINY[name])
+        assert door.main(["all", "--quick", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", door.EXPERIMENTS)
+def test_smallest_form(home, name):
+    # Kills: a verdict of another word; a figure that is no JSON; a picture that is missing, or too large to look at.
+    said = json.loads((home / name / "evidence.json").read_text())
+    assert {"name", "claims", "config", "versions"} <= said.keys() and said["name"] == name and said["quick"] is True
+    for claim in said["claims"]:
+        assert {"id", "statement", "verdict", "figures", "seeds"} <= claim.keys()
+        assert claim["verdict"] in evidence.WORDS and claim["because"] and claim["seeds"] >= 1
+    assert said["config"] == json.loads(json.dumps(dataclasses.asdict(TINY[name])))
+    for picture in said["pictures"]:
+        png = (home / name / picture["file"]).read_bytes()
+        assert len(png) < 300_000 and Image.open(io.BytesIO(png)).width == 1600
+
+
+def test_what_never_depends_on_size(home):
+    # Kills: a direct draw with a path; a circle that is none; a rate of another round than the one played.
+    dynamics, trick = (json.loads((home / name / "evidence.json").read_text()) for name in door.EXPERIMENTS)
+    assert [claim["verdict"] for claim in dynamics["claims"]] == ["depends", "supported"]
+    found = trick["claims"][0]["figures"]["ways"][cut.ALONE]
+    assert found["encoder_arrays_without_gradient"] == found["encoder_arrays"] > 0 == found["encoder_moved"]
+
+
+def test_page(home, tmp_path, capsys):
+    # Kills: a claim or a picture left out; a link to nothing.
+    assert door.main(["readme", "--from", str(home), "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "README.md").read_text()
+    for said in evidence.read(home):
+        assert all(claim["statement"] in text and claim["because"] in text for claim in said["claims"])
+        assert all(f"pictures/{said['name']}-{p['file']}" in text for p in said["pictures"])
+    links = {part.partition(")")[0] for part in text.split("](")[1:]} - {f"#{name}" for name in door.EXPERIMENTS}
+    assert links and all((tmp_path / link).is_file() for link in links)
+
+
+def test_the_page_in_the_tree_is_whole():
+    # Kills: a page of some experiments only, or of the quick form.
+    text = (Path(page.__file__).parent / "README.md").read_text()
+    assert all(f"\n## {name}\n" in text for name in door.EXPERIMENTS) and "the full form" in text
+    assert "quick form" not in text
+
+
+def test_unknown_verdict(tmp_path):
+    # Kills: a fourth word; a folder that is left behind by it.
+    claim = Claim("1", "s", Verdict("perhaps", "b"), "r", "l", {}, 1)
+    with pytest.raises(ValueError, match="perhaps"):
+        evidence.write(
+            tmp_path / "x", Evidence("x", "", (claim,), {"a.png": Picture("", b"")}, {}), quick=True, seconds=0
+        )
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("gan_dynamic", "gan_dynamics"),
+        ("", "give NAME"),
+        ("all --quik", "--quick"),
+        ("all --out full", "not empty"),
+        ("gan_dynamics --out file", "file"),
+        ("readme", "--from"),
+        ("readme --from nowhere", "run python -m experiments"),
+        ("readme --from damaged", "damaged"),
+    ],
+)
+def test_refusals(words, says, tmp_path, monkeypatch, capsys):
+    # Kills: work before the folder is looked at; a traceback; another exit code; something written.
+    monkeypatch.chdir(tmp_path)
+    for name in ("full/reparametrization", "damaged/x"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "full/reparametrization/mine.txt").touch()
+    (tmp_path / "damaged/x/evidence.json").write_text('{"name": "x"}')
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert door.main(words.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and says in err and err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_matplotlib(monkeypatch, capsys, tmp_path):
+    # Kills: minutes of work before the pictures fail.
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert door.main(["all", "--out", str(tmp_path)]) == 2
+    assert "jaxgen[experiments]" in capsys.readouterr().err
+
+
+def test_the_library_does_not_know_of_experiments():
+    # Kills: a picture library, or an experiment, that the package needs.
+    root = Path(page.__file__).parents[1] / "jaxgen"
+    assert not [path for path in root.rglob("*.py") if "import experiments" in path.read_text()]
+    assert not [path for path in root.rglob("*.py") if "matplotlib" in path.read_text()]
