@@ -14,7 +14,7 @@ HEAD = """# Experiments
 What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
 fixed before the figures were: *supported*, *not supported*, or *depends*, and then on what.
 
-`python -m experiments all --quick` measures all of it in a few minutes on a laptop, without `--quick` with all seeds;
+`python -m experiments all --quick` measures all of it within a minute or so on a laptop, without `--quick` with all seeds;
 `python -m experiments readme --from DIR` wrote this page of what that left in DIR. Pictures want
 `pip install 'jaxgen[experiments]'`.
 """
@@ -45,7 +45,7 @@ def text(found: Sequence[Mapping[str, Any]]) -> str:
         for said in found
         for c in said["claims"]
     ]
-    return "\n".join([HEAD, _table(["claim", "the textbook says", "verdict"], rows), *map(_experiment, found)])
+    return "\n".join([HEAD, _table(["row", "claim", "verdict"], rows), *map(_experiment, found)])
 
 
 def _experiment(said: Mapping[str, Any]) -> str:

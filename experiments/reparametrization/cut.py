@@ -77,8 +77,8 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
         "Supported if, over all seeds and weights, the encoder's gradient through the direct draw is exactly zero, no "
         "decoder weight array is without one, the reconstruction improves, and under the whole loss the code ends with "
         f"at most {100 * IDLE:g} % of the reparametrized KL; if only the last fails, it depends.",
-        "One dense network on 8x8 digits. A zero gradient is one for any network; how much a decoder learns without an "
-        "encoder is not.",
+        "One dense network on 8x8 digits. The gradient is zero for any network; how well a decoder does without its "
+        "encoder differs.",
         figures,
         config.seeds,
     )
