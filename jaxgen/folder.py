@@ -149,17 +149,15 @@ def writer(
 
     def after(state: State, line: dict[str, Any]) -> None:
         nonlocal saved_at, saved, drawn, drawing
-        round = line["round"]
+        round, stop = line["round"], tuple(caught)  # read once: a signal from here on is answered after the next chunk
         progress.append(out / "metrics.jsonl", line)
-        last = round >= rounds or caught or state.streak >= PATIENCE
+        last = round >= rounds or stop or state.streak >= PATIENCE
         if last or time.monotonic() - saved_at >= checkpoint_seconds:
             if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
                 checkpoint.save(out / "checkpoints", round, state, meta)
                 saved_at, saved = time.monotonic(), round
-        if caught:
-            raise Stopped(
-                caught[0], f"round {saved} is saved. Go on with: jaxgen train --resume {shlex.quote(str(out))}"
-            )
+        if stop:
+            raise Stopped(stop[0], f"round {saved} is saved. Go on with: jaxgen train --resume {shlex.quote(str(out))}")
         now_at = time.monotonic()
         if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
             drawn = round * PICTURES // rounds

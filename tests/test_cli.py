@@ -301,4 +301,4 @@ def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
     said = stop(process, out, first, signal.SIGINT)
     assert process.returncode == 130, said
     assert f"resumed at {first}" in said
-    assert checkpoint.steps(out / "checkpoints")[-1] > first
+    assert checkpoint.steps(out / "checkpoints")[-1] > first, said

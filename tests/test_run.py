@@ -193,6 +193,28 @@ def test_load_and_export(copy, done, tmp_path):
         trained.export(copy, tmp_path / "no" / "params.npz", what=plan())
 
 
+def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
+    # Kills: signals read twice after a chunk: one that comes between finds no checkpoint due, and ends the run.
+    waiting = []
+    append = run.progress.append
+
+    def appended(path, line):
+        append(path, line)
+        waiting[:] = [line["round"]]
+
+    def monotonic():
+        if waiting == [200]:
+            waiting.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0.0
+
+    monkeypatch.setattr(run.folder.progress, "append", appended)
+    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=monotonic))
+    with pytest.raises(Stopped, match="round 300 is saved"):
+        fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 300]
+
+
 def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
     # Kills: a checkpoint a chunk; none between start and end; a clock that is never set back.
     saved, now = [], [0.0]
