@@ -82,9 +82,9 @@ def _gaussian_draw(key: Array, shape: tuple[int, ...]) -> Array:
     return jax.random.normal(key, shape)
 
 
-def _gaussian_push(theta: DiagGaussian, noise: Array) -> Array:
-    mean, log_std, noise = _aligned(*theta, noise)
-    return mean + jnp.exp(log_std) * noise
+def _shifted_push(theta: DiagGaussian | DiagLaplace, noise: Array) -> Array:
+    mean, log_scale, noise = _aligned(*theta, noise)
+    return mean + jnp.exp(log_scale) * noise
 
 
 def _gaussian_log_prob(theta: DiagGaussian, z: Array) -> Array:
@@ -93,7 +93,7 @@ def _gaussian_log_prob(theta: DiagGaussian, z: Array) -> Array:
     return jnp.sum(-0.5 * ((z - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi), axis=-1)
 
 
-def _gaussian_mean(theta: DiagGaussian) -> Array:
+def _own_mean(theta: DiagGaussian | DiagLaplace) -> Array:
     return theta.mean
 
 
@@ -105,18 +105,9 @@ def _laplace_draw(key: Array, shape: tuple[int, ...]) -> Array:
     return jax.random.laplace(key, shape)
 
 
-def _laplace_push(theta: DiagLaplace, noise: Array) -> Array:
-    mean, log_scale, noise = _aligned(*theta, noise)
-    return mean + jnp.exp(log_scale) * noise
-
-
 def _laplace_log_prob(theta: DiagLaplace, z: Array) -> Array:
     mean, log_scale, z = _aligned(*theta, z)
     return jnp.sum(-jnp.abs(z - mean) * jnp.exp(-log_scale) - log_scale - math.log(2), axis=-1)
-
-
-def _laplace_mean(theta: DiagLaplace) -> Array:
-    return theta.mean
 
 
 def _laplace_theta(raw: Array) -> DiagLaplace:
@@ -141,16 +132,14 @@ def _bernoulli_log_prob(logits: Array, x: Array) -> Array:
     return jnp.sum(jnp.where(positive, x - 1, x) * logits - tail, axis=-1)
 
 
-GAUSSIAN = Family(
-    _gaussian_draw, _gaussian_push, _gaussian_log_prob, _gaussian_mean, _gaussian_theta, size=2, pathwise=True
-)
+GAUSSIAN = Family(_gaussian_draw, _shifted_push, _gaussian_log_prob, _own_mean, _gaussian_theta, size=2, pathwise=True)
 """Diagonal Gaussian, theta a `DiagGaussian`: z = mean + exp(log_std) * eps with eps ~ N(0, I).
 
 log N(z; mean, std^2) = sum_d [-(z - mean)^2 / (2 std^2) - log_std - log(2 pi) / 2]. Kingma & Welling 2013,
 arXiv 1312.6114.
 """
 
-LAPLACE = Family(_laplace_draw, _laplace_push, _laplace_log_prob, _laplace_mean, _laplace_theta, size=2, pathwise=True)
+LAPLACE = Family(_laplace_draw, _shifted_push, _laplace_log_prob, _own_mean, _laplace_theta, size=2, pathwise=True)
 """Independent Laplace numbers, theta a `DiagLaplace`: z = mean + exp(log_scale) * e, with e of density exp(-|e|) / 2.
 
 log p(z) = sum_d [-|z - mean| / b - log(2 b)], b = exp(log_scale). A path of its own scale, as the Gaussian's
