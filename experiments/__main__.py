@@ -1,6 +1,5 @@
 """`python -m experiments NAME|all [--quick] [--out DIR]` measures; `readme --from DIR` writes the page."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from experiments import evidence, gan_dynamics, page, plots, reparametrization
-from jaxgen.cli import DONE, explain
+from jaxgen.cli import exit_code
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.training.process import check_new
@@ -20,17 +19,7 @@ PROG = "python -m experiments"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what `argv` names; 0 when done, whatever the verdicts are, 2 for a bad request, else as `jaxgen` exits."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    try:
-        with contextlib.suppress(SystemExit):  # argparse has printed a help text
-            _dispatch(argv)
-        return DONE
-    except (Exception, KeyboardInterrupt) as problem:
-        code, line = explain(problem)
-        if code is None:
-            raise
-        print(f"experiments: {' '.join(line.split())}", file=sys.stderr)
-        return code
+    return exit_code("experiments", _dispatch, argv)
 
 
 def _dispatch(argv: list[str]) -> None:

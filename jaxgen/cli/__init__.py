@@ -38,10 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     141 nobody reads the output any more. All but the first and the last say why in one line on stderr; an error that
     this program does not know keeps its traceback.
     """
+    return exit_code("jaxgen", _dispatch, argv)
+
+
+def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequence[str] | None) -> int:
+    """Runs `dispatch(argv)`; the code and the line on stderr that `main` promises, for any program of this project."""
     argv = sys.argv[1:] if argv is None else argv
     try:
         with contextlib.suppress(SystemExit):  # argparse has printed a help text
-            _dispatch(list(argv))
+            dispatch(list(argv))
         sys.stdout.flush()
         return DONE
     except BrokenPipeError:
@@ -51,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, line = explain(problem)
         if code is None:
             raise
-        print(f"jaxgen: {' '.join(line.split())}", file=sys.stderr)
+        print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
         return code
 
 
