@@ -12,13 +12,15 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jaxgen import data as sources
-from jaxgen.contender import DETECT, TASKS, Contender, Outcome, Rounds, calibrate, contender, evaluation_seconds, play
+from jaxgen.contender import Contender, Rounds, calibrate, contender, evaluation_seconds, play
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.findings import FEWEST_PASSES, assemble, passes, splits
 from jaxgen.job import source_of
+from jaxgen.measures import DETECT, TASKS, Outcome, baselines
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
@@ -110,6 +112,9 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     _say_data(data, unserved)
     features = feature_space(data)
     rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
+    start = time.perf_counter()
+    simple = {settings.seed: baselines(data, settings.seed, tasks)}
+    measuring += time.perf_counter() - start
     spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
     total = duration(round(spent + settings.seeds * (training + measuring)))
     _say(
@@ -118,8 +123,8 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     )
     out = _claim(out, settings.out is None)
     try:
-        outcomes, signum = _play_all(settings, entrants, data, features, rounds, tasks)
-        done = min(map(len, outcomes.values()))
+        outcomes, signum = _play_all(settings, entrants, data, features, rounds, tasks, simple)
+        done = min(len(simple), *map(len, outcomes.values()))
         if not done and signum is not None:
             raise Stopped(signum, "no seed was measured to the end, and nothing was written.")
     except BaseException:
@@ -127,7 +132,8 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         raise
     asked, settings = settings.seeds, dataclasses.replace(settings, seeds=done)
     outcomes = {name: dict(list(by_seed.items())[:done]) for name, by_seed in outcomes.items()}
-    report, extras = assemble(settings, data, features, entrants, rounds, outcomes, unserved)
+    simple = dict(list(simple.items())[:done])
+    report, extras = assemble(settings, data, features, entrants, rounds, outcomes, simple, unserved)
     if done < asked:
         report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
@@ -170,8 +176,9 @@ def _play_all(
     features: Features,
     rounds: Mapping[str, Rounds],
     tasks: tuple[str, ...],
+    simple: dict[int, Any],
 ) -> tuple[dict[str, dict[int, Outcome]], int | None]:
-    """Outcomes by name and seed, and the number of the signal that cut them short."""
+    """Outcomes by name and seed, and the number of the signal that cut them short; fills in the baselines by seed."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -197,6 +204,9 @@ def _play_all(
                 for seed in seeds:
                     for name in entrants:
                         one(seed, name, bar, task)
+                    if seed not in simple:
+                        bar.update(task, description=f"baselines, seed {seed}")
+                        simple[seed] = baselines(data, seed, tasks)
         except Interrupted as struck:
             return outcomes, struck.signal
     return outcomes, None

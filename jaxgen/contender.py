@@ -6,31 +6,27 @@ served. A model without an encoder of its own (a GAN) trains one on (G(z), z) in
 
 import statistics
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
 
+from jaxgen import measures
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.games import invert
+from jaxgen.measures import DETECT, REPRESENT, STAGES, SYNTHESISE, Outcome
 from jaxgen.metrics.features import Features
 from jaxgen.nets import DENSE_LIMIT, networks
 from jaxgen.recipes import Recipe
-from jaxgen.tasks import Metric, anomalies, represent, synthesise
+from jaxgen.tasks import anomalies
 from jaxgen.training.loop import Diverged, Keys, Plan, Program, compile_loop, run_keys, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.step import State, evaluation_params
 
-SYNTHESISE, DETECT, REPRESENT = "synthesise", "detect anomalies", "represent"
-TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}
 MAIN_SHARE = 0.6  # of a seed's time, where anomalies take the rest
 ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
-STAGES = ("25", "50", "100")  # per cent of the rounds at which headlines are read
-PICTURED = 64
-WAYS = 4  # interpolations shown
 
 
 class Contender(NamedTuple):
@@ -52,18 +48,6 @@ class Rounds(NamedTuple):
     encoder: int
     detect: int
     detect_encoder: int
-
-
-class Outcome(NamedTuple):
-    """What one model reached on one seed. A task without figures has failed."""
-
-    figures: dict[str, dict[str, float]]  # task -> metric -> value
-    stages: dict[str, dict[str, float]]  # task -> stage -> headline
-    chosen: dict[str, str]  # task -> the score or layer that validation data chose
-    curve: dict[str, Any]
-    pictures: dict[str, np.ndarray]
-    seconds: float  # of training
-    failed: str  # why, where a training diverged
 
 
 def contender(recipe: Recipe, data: Data) -> Contender:
@@ -113,10 +97,10 @@ def play(
     outcome = Outcome({}, {}, {}, {}, {}, 0.0, "")
 
     def measure(model: Model, stage: str):
-        _measure(outcome, model, stage, data, features, seed, tasks)
+        measures.measure(outcome, model, stage, data, features, seed, tasks)
 
     def detect(model: Model, stage: str):
-        _detect(outcome, model, stage, data, seed)
+        measures.detect(outcome, model, stage, data, seed)
 
     spent, failed = 0.0, []
     try:
@@ -124,7 +108,7 @@ def play(
         spent += seconds
         failed += lost
         outcome.curve.update(seed=seed, **curve)
-        outcome.pictures.update(_pictures(model, data, _evaluation_keys(seed)[0]))
+        outcome.pictures.update(measures.pictures(model, data, seed))
     except Diverged as error:
         failed.append(f"main training: {error}")
         for task in (SYNTHESISE, REPRESENT):
@@ -139,45 +123,6 @@ def play(
             failed.append(f"training without a class: {error}")
             outcome.figures.pop(DETECT, None)
     return outcome._replace(seconds=spent, failed="; ".join(failed))
-
-
-def _measure(
-    outcome: Outcome, model: Model, stage: str, data: Data, features: Features, seed: int, tasks: tuple[str, ...]
-) -> None:
-    key, _ = _evaluation_keys(seed)
-    if SYNTHESISE in tasks:
-        samples = np.asarray(model.sample(model.draw(key, synthesise.sample_count(data))))
-        figures = (synthesise.headline if stage else synthesise.measure)(features, data, samples)
-        _record(outcome, SYNTHESISE, data, figures, stage)
-    if REPRESENT in tasks:
-        counts = represent.COUNTS[-1:] if stage else represent.COUNTS
-        reading = represent.probe(features, model, data, seed, counts=counts)
-        _record(outcome, REPRESENT, data, reading.figures, stage, reading.chosen)
-
-
-def _detect(outcome: Outcome, model: Model, stage: str, data: Data, seed: int) -> None:
-    _, key = _evaluation_keys(seed)
-    reading = anomalies.detect(model, data, anomalies.anomaly_class(data, seed), key)
-    _record(outcome, DETECT, data, reading.figures, stage, reading.chosen)
-
-
-def _record(outcome: Outcome, task: str, data: Data, figures: dict[str, float], stage: str, chosen: str = "") -> None:
-    """A stage keeps the headline alone; without a stage the figures are final."""
-    headline = headline_of(task, data)
-    if not stage:
-        outcome.figures[task], outcome.chosen[task] = figures, chosen
-    elif headline in figures:
-        outcome.stages.setdefault(task, {})[stage] = figures[headline]
-
-
-def metrics_of(task: str, data: Data) -> Mapping[str, Metric]:
-    """What a task measures on these data, and which metric its verdict rests on."""
-    return synthesise.metrics(data) if task == SYNTHESISE else TASKS[task].METRICS
-
-
-def headline_of(task: str, data: Data) -> str:
-    """The name of the metric that a task's verdict rests on."""
-    return next(name for name, metric in metrics_of(task, data).items() if metric.headline)
 
 
 def _train(entrant: Contender, seed: int, part: int, count: int, encoder: int, measure: Any, *, subset=None):
@@ -214,11 +159,6 @@ def _keys(seed: int, part: int) -> Keys:
     return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
 
 
-def _evaluation_keys(seed: int) -> tuple[Any, Any]:
-    k_sample, k_detect = jax.random.split(run_keys(seed).evaluation)
-    return k_sample, k_detect
-
-
 def _evaluated(state: State) -> tuple[Any, Any]:
     """Copies of what a model is made of: the next dispatch takes the state's own buffers back."""
     return jax.tree.map(jax.numpy.copy, (evaluation_params(state), state.memo.carry))
@@ -233,19 +173,6 @@ def _thin(curve: list, most: int = 120) -> dict[str, Any]:
     keep = curve[:: max(1, len(curve) // most)]
     losses = {name: [said[name] for *_, said in keep] for name in keep[0][2]} if keep else {}
     return {"round": [r for r, *_ in keep], "seconds": [round(s, 3) for _, s, _ in keep], "losses": losses}
-
-
-def _pictures(model: Model, data: Data, key) -> dict[str, np.ndarray]:
-    shown = {"samples": np.asarray(model.sample(model.draw(key, PICTURED if data.kind != "points" else 1000)))}
-    if data.kind == "image" and model.encode is not None and model.decode is not None:
-        x = data.test.x[:16].astype(np.float32) / 255
-        codes = np.asarray(model.encode(x))
-        shown["reconstructions"] = np.asarray(model.decode(codes))
-        way = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
-        lines = [(1 - way) * codes[i] + way * codes[i + WAYS] for i in range(min(WAYS, len(codes) - WAYS))]
-        if lines:
-            shown["interpolations"] = np.asarray(model.decode(np.concatenate(lines)))
-    return shown
 
 
 def _seconds_per_round(program: Program, trained: State | None) -> float:
@@ -276,9 +203,9 @@ def evaluation_seconds(entrant: Contender, data: Data, features: Features, *, ta
     for _ in range(2):
         began, scratch = time.perf_counter(), Outcome({}, {}, {}, {}, {}, 0.0, "")
         for stage, model in zip((*STAGES, ""), (early, early, early, late), strict=True):
-            _measure(scratch, model, stage, data, features, 0, tasks)
+            measures.measure(scratch, model, stage, data, features, 0, tasks)
             if DETECT in tasks:
-                _detect(scratch, model, stage, data, 0)
+                measures.detect(scratch, model, stage, data, 0)
         seconds = time.perf_counter() - began
         if seconds > 10:
             break

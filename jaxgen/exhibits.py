@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxgen.advice import SETTINGS
-from jaxgen.contender import DETECT, REPRESENT, SYNTHESISE, WAYS, metrics_of
 from jaxgen.core import as_float
 from jaxgen.data import Data
+from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, WAYS, metrics_of
 from jaxgen.report import Extras, Grid
 from jaxgen.tasks import Metric, describe
 

@@ -10,22 +10,11 @@ from typing import Any
 import jax
 
 from jaxgen.advice import Contest, advise, interval, still_improving
-from jaxgen.contender import (
-    DETECT,
-    MAIN_SHARE,
-    REPRESENT,
-    STAGES,
-    SYNTHESISE,
-    TASKS,
-    Contender,
-    Outcome,
-    Rounds,
-    headline_of,
-    metrics_of,
-)
+from jaxgen.contender import MAIN_SHARE, Contender, Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import described, exhibits
 from jaxgen.folder import versions
+from jaxgen.measures import DETECT, REPRESENT, STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
 from jaxgen.tasks import Metric, anomalies, represent, synthesise
@@ -46,6 +35,7 @@ def assemble(
     entrants: Mapping[str, Contender],
     rounds: Mapping[str, Rounds],
     outcomes: Mapping[str, Mapping[int, Outcome]],
+    simple: Mapping[int, Any],
     unserved: Mapping[str, str],
 ) -> tuple[dict[str, Any], Extras]:
     """The dict of `report.json`, and what `report.html` shows beside it.
@@ -57,11 +47,12 @@ def assemble(
       entrants: by name, in the order asked for.
       rounds: by name.
       outcomes: by name and seed.
+      simple: figures of the baselines by seed, for the same seeds.
       unserved: task -> why the data cannot serve it.
     """
     tasks = tuple(task for task in TASKS if task not in unserved)
     seeds = range(settings.seed, settings.seed + settings.seeds)
-    values = _values(data, outcomes, tasks, seeds)
+    values = _values(outcomes, simple, tasks)
     ceilings = {SYNTHESISE: synthesise.ceiling(features, data)} if SYNTHESISE in tasks else {}
 
     def cells(task, by_metric):
@@ -81,21 +72,8 @@ def assemble(
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
-        read = _read(values, task, headline)
-        contests[task] = Contest(
-            metric=HEADLINES.get(headline, headline.replace("_", " ")),
-            higher_is_better=up,
-            models={name: read.pop(name, {}) for name in outcomes},
-            sides={name: entrant.recipe.side for name, entrant in entrants.items()},
-            baselines=read,
-            seeds=len(seeds),
-            others={
-                metric.replace("_", " "): (about.higher_is_better, _read(values, task, metric))
-                for metric, about in metrics_of(task, data).items()
-                if about.higher_is_better is not None and metric != headline
-            },
-            unfinished=[name for name in outcomes if name in growing or name in hurried],
-        )
+        unfinished = [name for name in outcomes if name in growing or name in hurried]
+        contests[task] = _contest(task, data, values, entrants, len(seeds), unfinished)
     report = {
         "data": _about_data(data),
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
@@ -110,6 +88,27 @@ def assemble(
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, exhibits(data, outcomes, tasks, values)
+
+
+def _contest(
+    task: str, data: Data, values: Mapping, entrants: Mapping[str, Contender], seeds: int, unfinished: list[str]
+) -> Contest:
+    headline, up = _headline(task, data)
+    read = _read(values, task, headline)
+    return Contest(
+        metric=HEADLINES.get(headline, headline.replace("_", " ")),
+        higher_is_better=up,
+        models={name: read.pop(name, {}) for name in entrants},
+        sides={name: entrant.recipe.side for name, entrant in entrants.items()},
+        baselines=read,
+        seeds=seeds,
+        others={
+            metric.replace("_", " "): (about.higher_is_better, _read(values, task, metric))
+            for metric, about in metrics_of(task, data).items()
+            if about.higher_is_better is not None and metric != headline
+        },
+        unfinished=unfinished,
+    )
 
 
 def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
@@ -146,27 +145,24 @@ def _headline(task: str, data: Data) -> tuple[str, bool]:
     return name, bool(metrics_of(task, data)[name].higher_is_better)
 
 
-def _values(data: Data, outcomes: Mapping, tasks: Sequence[str], seeds: Sequence[int]) -> dict:
+def _values(outcomes: Mapping, simple: Mapping[int, Any], tasks: Sequence[str]) -> dict:
     """name -> task -> metric -> seed -> value, of the models and of the baselines."""
-    values: dict[str, dict[str, dict[str, dict[int, float]]]] = {}
+    values: dict[str, dict[str, dict[str, dict[int, float]]]] = {
+        name: {task: {} for task in tasks} for name in outcomes
+    }
 
-    def add(name: str, task: str, seed: int, figures: Mapping[str, float]):
-        by_metric = values.setdefault(name, {}).setdefault(task, {})
-        for metric, value in figures.items():
-            by_metric.setdefault(metric, {})[seed] = float(value)
+    def add(name: str, seed: int, by_task: Mapping[str, Mapping[str, float]]):
+        for task, figures in by_task.items():
+            by_metric = values.setdefault(name, {}).setdefault(task, {})
+            for metric, value in figures.items():
+                by_metric.setdefault(metric, {})[seed] = float(value)
 
     for name, by_seed in outcomes.items():
-        for task in tasks:
-            values.setdefault(name, {}).setdefault(task, {})
-            for seed, outcome in by_seed.items():
-                add(name, task, seed, outcome.figures.get(task, {}))
-    for seed in seeds:
-        if DETECT in tasks:
-            for name, figures in anomalies.baselines(data, anomalies.anomaly_class(data, seed)).items():
-                add(name, DETECT, seed, figures)
-        if REPRESENT in tasks:
-            for name, figures in represent.baselines(data, seed).items():
-                add(name, REPRESENT, seed, figures)
+        for seed, outcome in by_seed.items():
+            add(name, seed, outcome.figures)
+    for seed, found in simple.items():
+        for name, by_task in found.items():
+            add(name, seed, by_task)
     return values
 
 

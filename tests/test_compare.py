@@ -14,8 +14,9 @@ import pytest
 from jaxgen import compare as room
 from jaxgen import data as sources
 from jaxgen.compare import Settings, compare, repeat
-from jaxgen.contender import Outcome, Rounds
+from jaxgen.contender import Rounds
 from jaxgen.core import BadRequest
+from jaxgen.measures import Outcome
 
 SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
 
@@ -152,10 +153,12 @@ def test_a_signal_keeps_what_was_measured_before_it(monkeypatch):
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
 
     monkeypatch.setattr(room, "play", play)
+    monkeypatch.setattr(room, "baselines", lambda data, seed, tasks: {})
     entrants = {"vae": "vae of it", "gan": "gan of it"}
-    settings = Settings(seeds=3, seed=3)
-    outcomes, signum = room._play_all(settings, entrants, None, None, dict.fromkeys(entrants), ())
+    settings, simple = Settings(seeds=3, seed=3), {}
+    outcomes, signum = room._play_all(settings, entrants, None, None, dict.fromkeys(entrants), (), simple)
     assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3, 4], "gan": [3]}
+    assert list(simple) == [3]
     assert signum == signal.SIGTERM
 
 
