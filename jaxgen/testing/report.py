@@ -183,9 +183,7 @@ def _remarks(report: Report) -> list[str]:
         said.append(
             "if the loss is a surrogate, whose value is not the objective: only the exact `value` can judge it."
         )
-    blind = [leaf for leaf in report.leaves if leaf.finite and leaf.reach != NO_PATH and leaf.unseen > 0.5]
-    blind = [leaf for leaf in blind if abs(leaf.z) <= report.limit]
-    if blind:
+    if blind := _blind(report):
         said.append(
             f"weak: {_names(blind)}. A bias of half the derivative could go unseen there: audit more draws, or at "
             "params where the loss depends on it more."
@@ -193,6 +191,11 @@ def _remarks(report: Report) -> list[str]:
     if report.value is not None and abs(report.loss - report.value) > 5 * report.loss_error + 1e-4 * abs(report.value):
         said.append("the mean loss is not the exact value: as it should be for a surrogate, and for nothing else.")
     return said
+
+
+def _blind(report: Report) -> list[Leaf]:
+    judged = [leaf for leaf in report.leaves if leaf.finite and leaf.reach != NO_PATH]
+    return [leaf for leaf in judged if leaf.unseen > 0.5 and abs(leaf.z) <= report.limit]
 
 
 def _text(report: Report) -> str:
@@ -213,4 +216,7 @@ def _text(report: Report) -> str:
     wrong = faults(report)
     for sentence in (*wrong, *_remarks(report)):
         lines += textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
-    return "\n".join(lines if wrong else [*lines, "nothing wrong was found."])
+    if not wrong:
+        open_ends = "; weak leaves stay open" if _blind(report) else ""
+        lines.append(f"nothing wrong was found{open_ends}.")
+    return "\n".join(lines)

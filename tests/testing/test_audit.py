@@ -25,6 +25,7 @@ from jaxgen.testing import (
 )
 from jaxgen.testing.measure import draw_chunks, draw_directions
 from jaxgen.testing.reference import Line, probed, segment
+from jaxgen.testing.report import Leaf, Noise, Report
 
 RIGHT = {  # loss, params, draw, value
     "pathwise": (p.elbo, p.vae_params(), p.normals, None),
@@ -427,3 +428,18 @@ assert callable(jaxgen.testing.audit) and "chex" not in sys.modules
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert found.returncode == 0, found.stderr
+
+
+def test_a_leaf_that_chance_hides_is_not_called_right():
+    # Kills: a page that ends as if all were right; a weak leaf that is wrong, or without a path, called weak as well.
+    leaf = Leaf("w", (), "reached", True, 0.5, 1.0, 0.1, 1.0, 1.0)
+    told = {"noise": (Noise("eps", (), True, True),), "reuse": (), "repeats": True, "draws": 64, "limit": 4.0}
+    told |= {"loss": 1.0, "loss_error": 0.1, "bad_losses": 0, "value": None, "gradient": 0.0}
+
+    def page(**change):
+        return " ".join(str(Report(leaves=(leaf, leaf._replace(name="v", **change)), **told)).split())
+
+    assert page().endswith("nothing wrong was found.") and "weak" not in page()
+    assert page(unseen=0.6).endswith("nothing wrong was found; weak leaves stay open.")
+    for change in ({"z": 9.0}, {"reach": "no path"}, {"finite": False}):
+        assert "weak" not in page(unseen=0.6, **change) and "nothing wrong" not in page(**change)
