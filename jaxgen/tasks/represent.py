@@ -82,21 +82,21 @@ def probe(features: Features, model: Model, data: Data, seed: int, *, counts: tu
 
 
 def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
-    """The same probe on pixels, on 16 principal components and on a random network, by `baseline:` name.
+    """The same probe on the raw values, on 16 principal components and on a random network, by `baseline:` name.
 
     The random network is an untrained one of two hidden layers of 256 ReLU units, drawn from the seed; the second
     hidden layer is read.
     """
     splits = _splits(data)
-    pixels = [flat(split.x) for split in splits]
+    raw = [flat(split.x) for split in splits]
     found = principal_axes(data.train.x, COMPONENTS)
     rng = np.random.default_rng(seed)
-    n = pixels[0].shape[1]
+    n = raw[0].shape[1]
     first, second = (rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a) for a in (n, WIDTH))
     reads = {
-        "baseline: pixels": pixels,
-        "baseline: PCA": [(x - found.mean) @ found.axes.T for x in pixels],
-        "baseline: random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in pixels],
+        "baseline: raw values": raw,
+        "baseline: PCA": [(x - found.mean) @ found.axes.T for x in raw],
+        "baseline: random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in raw],
     }
     labels = tuple(split.label for split in splits)
     return {name: _accuracies(read, labels, seed)[1] for name, read in reads.items()}

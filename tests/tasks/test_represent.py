@@ -59,7 +59,7 @@ def test_planted_on_test(table, space):
 
 def test_accuracy(table):
     # Kills: no standardisation; standardisation by the few labelled examples; an average over counts.
-    found = represent.baselines(table, 3)["baseline: pixels"]
+    found = represent.baselines(table, 3)["baseline: raw values"]
     x, y = table.train.x.astype(float), table.train.label
     pool, test = ((z - x.mean(0)) / x.std(0) for z in (x, table.test.x))
     for count in (1, 5, 20):
@@ -96,15 +96,15 @@ def test_latent(table, space):
 def test_baselines(table, monkeypatch):
     # Kills: a random network, or labels, that are the same for all seeds, or differ for one.
     first, again, other = (represent.baselines(table, seed) for seed in (0, 0, 1))
-    assert first == again and set(first) == {"baseline: pixels", "baseline: PCA", "baseline: random network"}
+    assert first == again and set(first) == {"baseline: raw values", "baseline: PCA", "baseline: random network"}
     assert all(0.5 < figures["accuracy_20"] < 1 for figures in first.values())
-    assert first["baseline: pixels"] != other["baseline: pixels"]
+    assert first["baseline: raw values"] != other["baseline: raw values"]
     fixed = represent.labelled
     monkeypatch.setattr(
         represent, "labelled", lambda label, count, *, seed, draw: fixed(label, count, seed=0, draw=draw)
     )
     other = represent.baselines(table, 1)
-    assert first["baseline: pixels"] == other["baseline: pixels"]
+    assert first["baseline: raw values"] == other["baseline: raw values"]
     assert first["baseline: random network"] != other["baseline: random network"]
 
 
