@@ -122,19 +122,14 @@ def compile_loop(
     devices.check_batch(batch_size, mesh)
     everywhere = devices.replicated(mesh)
     stored = jax.device_put((x, label), everywhere)
-    turns, programs, compile_s = len(plan.turns), {}, {}
+    programs, compile_s = {}, {}
     abstract_key = jax.eval_shape(lambda: run_keys(0).init)
     start = jax.jit(_start(plan, batch_size), out_shardings=everywhere).trace(abstract_key, stored)
 
     def trace(unroll: bool, count: int):
-        shape = (turns, batch_size) if unroll else (count, turns, batch_size)
+        shape = (len(plan.turns), batch_size) if unroll else (count, len(plan.turns), batch_size)
         at = jax.ShapeDtypeStruct(shape, jnp.int32)
-        shardings: dict[str, Any] = {}
-        if mesh is not None:
-            places = (everywhere, everywhere, everywhere, devices.split(mesh, len(shape) - 1))
-            shardings = {"in_shardings": places, "out_shardings": everywhere}
-        played = jax.jit(_rounds(plan, unroll, mesh), donate_argnums=0, **shardings)
-        return played.trace(start.out_info, abstract_key, stored, at)
+        return _jitted(_rounds(plan, unroll, mesh), mesh, len(shape)).trace(start.out_info, abstract_key, stored, at)
 
     def compile(name: str | int, traced: Callable[[], Any]) -> None:
         began = time.perf_counter()
@@ -170,7 +165,7 @@ def compile_loop(
         advance=advance,
         prepare=prepare,
         place=place,
-        shape=(turns, batch_size),
+        shape=(len(plan.turns), batch_size),
         examples=len(x),
         chunk=chunk,
         form=form,
@@ -243,6 +238,15 @@ def _rounds(plan: Plan, unroll: bool, mesh: Mesh | None) -> Callable[..., tuple[
         return jax.lax.scan(lambda state, at: one(state, key, stored, at), state, at)
 
     return one if unroll else many
+
+
+def _jitted(rounds: Callable, mesh: Mesh | None, axes: int) -> Any:
+    """Owns its state; over a mesh the last of the `axes` of the indices, the batch, is split."""
+    if mesh is None:
+        return jax.jit(rounds, donate_argnums=0)
+    everywhere = devices.replicated(mesh)
+    places = (everywhere, everywhere, everywhere, devices.split(mesh, axes - 1))
+    return jax.jit(rounds, donate_argnums=0, in_shardings=places, out_shardings=everywhere)
 
 
 def _lengths(start: int, end: int, chunk: int) -> list[int]:
