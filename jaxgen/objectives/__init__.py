@@ -16,10 +16,12 @@ from jaxgen.objectives.adversarial import (
 from jaxgen.objectives.bounds import IMPORTANCE, MEAN, Bound
 from jaxgen.objectives.distributions import (
     BERNOULLI,
+    DISCRETISED_LOGISTIC,
     GAUSSIAN,
     LAPLACE,
     DiagGaussian,
     DiagLaplace,
+    DiagLogistic,
     Family,
     diag_gaussian,
     standard,
@@ -32,6 +34,7 @@ from jaxgen.objectives.rules import descend, extragradient
 __all__ = [
     "BERNOULLI",
     "CUT",
+    "DISCRETISED_LOGISTIC",
     "GAUSSIAN",
     "HINGE",
     "IMPORTANCE",
@@ -49,6 +52,7 @@ __all__ = [
     "Bound",
     "DiagGaussian",
     "DiagLaplace",
+    "DiagLogistic",
     "Divergence",
     "Estimator",
     "Family",
