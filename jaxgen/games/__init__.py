@@ -3,7 +3,7 @@
 from jaxgen.games.dirac import bilinear, dirac
 from jaxgen.games.gan import gan, invert
 from jaxgen.games.hybrid import aae
-from jaxgen.games.observation import PIXELS, VECTORS, Observation
+from jaxgen.games.observation import LEVELS, PIXELS, VECTORS, Observation
 from jaxgen.games.vae import vae
 
-__all__ = ["PIXELS", "VECTORS", "Observation", "aae", "bilinear", "dirac", "gan", "invert", "vae"]
+__all__ = ["LEVELS", "PIXELS", "VECTORS", "Observation", "aae", "bilinear", "dirac", "gan", "invert", "vae"]

@@ -205,8 +205,9 @@ DISCRETISED_LOGISTIC = Family(
 )
 """Pixel levels k = 0 .. 255 at x = k / 255, theta a `DiagLogistic` (m, log s): a logistic number, rounded and clipped.
 
-P(k) = F(k + 1/2) - F(k - 1/2), F(k) = sigmoid((k / 255 - m) / s), with F(-1/2) = 0 and F(255.5) = 1: a mass, log P at
-most 0; x in [0, 1] counts as the level nearest to it. z = (m + s e) rounded to a level, e standard logistic; the mean is
-that of the levels, 1/255 sum_{k=1}^{255} P(level >= k). `theta` reads log(255 s), the scale in levels, within (-7, 7).
-Finite for |m| up to 1e30. Kingma et al. 2016, arXiv 1606.04934; edges: Salimans et al. 2017, arXiv 1701.05517, eq. 2.
+P(k) = F(k + 1/2) - F(k - 1/2) with F(k) = sigmoid((k / 255 - m) / s), the tails counted to the edges: F(-1/2) = 0 and
+F(255.5) = 1. So log P is at most 0; x in [0, 1] stands for the level nearest to it. z is m + s e, e standard logistic,
+rounded to a level; the mean is that of the levels, 1/255 sum_{k=1}^{255} P(level >= k). `theta` reads log(255 s), the
+scale in levels, and bounds it to (-7, 7). Finite for |m| up to 1e30. Kingma et al. 2016, arXiv 1606.04934, with the
+edges of Salimans et al. 2017, arXiv 1701.05517.
 """

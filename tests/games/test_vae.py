@@ -5,11 +5,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import logistic
 
 from jaxgen.core import BadRequest, Batch, Memo
-from jaxgen.games import PIXELS, VECTORS, vae
+from jaxgen.games import LEVELS, PIXELS, VECTORS, vae
 from jaxgen.nets import networks
-from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, IMPORTANCE, LAPLACE, MEAN, PATHWISE, SCORE, exact_kl, sampled_kl
+from jaxgen.objectives import (
+    BERNOULLI,
+    CUT,
+    GAUSSIAN,
+    IMPORTANCE,
+    LAPLACE,
+    MEAN,
+    PATHWISE,
+    SCORE,
+    exact_kl,
+    free_bits,
+    sampled_kl,
+)
 
 B, D, K = 3, 2, 4
 IMAGE = (8, 8, 1)
@@ -201,6 +214,39 @@ def test_a_laplace_posterior_by_numpy(divergence):
     loss, note = game.losses["vae"](params, noise, batch, memo())
     np.testing.assert_allclose(note.info["kl_nats"], kl.mean(), rtol=1e-5)
     np.testing.assert_allclose(loss, nll.mean() + kl.mean(), rtol=1e-5)
+
+
+def test_levels_by_numpy():
+    # Kills: a location that is y itself; one scale that is read for another pixel; a scale in units of the range.
+    game, nets = build(observation=LEVELS, samples=K)
+    batch = Batch(jnp.round(batch_of(IMAGE).x * 255) / 255)
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+    own, level = params["vae"], np.round(np.asarray(batch.x, np.float64) * 255).reshape(B, -1)
+    mean, raw = np.split(np.asarray(nets.encoder(2 * D).apply(own["encoder"], batch.x), np.float64), 2, -1)
+    z = mean + np.exp(7 * np.tanh(raw / 7)) * np.asarray(noise, np.float64)
+    y = np.stack([nets.generator.apply(own["decoder"], jnp.asarray(one, "f")) for one in z]).reshape(K, B, -1)
+    scale = np.exp(7 * np.tanh(np.asarray(own["observation"], np.float64) / 7))
+    law = logistic(255 / (1 + np.exp(-y.astype(np.float64))), scale)
+    above, below = np.where(level == 255, np.inf, level + 0.5), np.where(level == 0, -np.inf, level - 0.5)
+    nll = -np.log(law.cdf(above) - law.cdf(below)).sum(-1)
+    note = game.losses["vae"](params, noise, batch, memo())[1]
+    np.testing.assert_allclose(note.info["nll_nats"], nll.mean(), rtol=1e-5)
+
+
+def test_samples_of_levels_are_levels():
+    # Kills: a sample that is the mean; a scale that belongs to another pixel; noise that is no logistic.
+    game, _ = build(observation=LEVELS)
+    params = start(game, batch_of(IMAGE))
+    params["vae"]["observation"] = jnp.linspace(0, 3, 64)
+    model = game.model(params, {})
+    noise = model.draw(jax.random.key(0), 4000)
+    noise["z"] = jnp.zeros_like(noise["z"])
+    x = np.asarray(model.sample(noise), np.float64).reshape(4000, -1) * 255
+    np.testing.assert_allclose(x, np.round(x), atol=1e-4)
+    variance = np.exp(7 * np.tanh(np.linspace(0, 3, 64) / 7)) ** 2 * np.pi**2 / 3 + 1 / 12  # rounding adds a twelfth
+    np.testing.assert_allclose(x.var(0), variance, rtol=5 * np.sqrt(3.2 / 4000))  # kurtosis 4.2
+    middle = np.asarray(model.decode(noise["z"][:1]), np.float64).reshape(-1) * 255
+    assert np.all(abs(x.mean(0) - middle) < 5 * x.std(0) / np.sqrt(4000))
 
 
 def test_legal_neighbours_of_the_illegal_ones_build():
