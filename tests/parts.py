@@ -14,6 +14,7 @@ FAMILIES = {
 
 DIVERGENCES = {  # all between Gaussians
     "exact_kl": o.exact_kl(o.GAUSSIAN, o.GAUSSIAN),
+    "free_bits": o.free_bits(o.exact_kl(o.GAUSSIAN, o.GAUSSIAN), 0.25),
     "sampled_kl": o.sampled_kl(o.GAUSSIAN, o.GAUSSIAN),
 }
 

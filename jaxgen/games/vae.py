@@ -48,7 +48,7 @@ def vae(
       latent_dim: D.
       posterior: family of q.
       observation: from y to a distribution over x.
-      divergence: `exact_kl` (the default) or `sampled_kl`.
+      divergence: `exact_kl` (the default), the same under `free_bits`, or `sampled_kl`.
       estimator: how the gradient passes the sample.
       bound: `MEAN` or `IMPORTANCE`.
       samples: K, posterior samples per example.
@@ -62,6 +62,7 @@ def vae(
     """
     divergence = exact_kl(posterior, GAUSSIAN) if divergence is None else divergence
     _check(posterior, divergence, estimator, bound, samples)
+    price = divergence.cost or divergence.value
     encoder, decoder = network(encode), network(decode)
 
     def init(key, batch: Batch):
@@ -97,15 +98,15 @@ def vae(
 
         def cost(z, q):
             nll = -log_likelihood(own, z, batch.x)
-            return nll + weight * divergence.value(q, prior, z) if divergence.sampled else nll
+            return nll + weight * price(q, prior, z) if divergence.sampled else nll
 
         total = estimator.cost(posterior, q, noise, cost)
         value = bound.value(-total)
-        kl = jnp.mean(divergence.value(q, prior, posterior.push(q, noise)))
-        nll = jnp.mean(total) - weight * kl if divergence.sampled else jnp.mean(total)
+        z = posterior.push(q, noise)
+        nll = jnp.mean(total) - weight * jnp.mean(price(q, prior, z)) if divergence.sampled else jnp.mean(total)
         if not divergence.sampled:
-            value = value - weight * divergence.value(q, prior, None)
-        return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": kl})
+            value = value - weight * price(q, prior, None)
+        return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": jnp.mean(divergence.value(q, prior, z))})
 
     def model(params, carry):
         own = params["vae"]
@@ -152,7 +153,7 @@ def vae(
             features={} if encoder.hidden is None else {"encoder": lambda x: encoder.hidden(own["encoder"], x)},
         )
 
-    return Game(init, draw, {"vae": loss}, model)
+    return Game(init, draw, {"vae": loss}, model, couples=divergence.couples)
 
 
 def squared_error(x: Array, y: Array) -> Array:

@@ -26,7 +26,7 @@ from jaxgen.objectives.distributions import (
     diag_gaussian,
     standard,
 )
-from jaxgen.objectives.divergences import Divergence, exact_kl, sampled_kl
+from jaxgen.objectives.divergences import Divergence, exact_kl, free_bits, sampled_kl
 from jaxgen.objectives.estimators import CUT, PATHWISE, SCORE, Estimator
 from jaxgen.objectives.penalties import NO_PENALTY, Penalty, add, gradient_penalty, r1, r2
 from jaxgen.objectives.rules import descend, extragradient
@@ -62,6 +62,7 @@ __all__ = [
     "diag_gaussian",
     "exact_kl",
     "extragradient",
+    "free_bits",
     "gradient_penalty",
     "r1",
     "r2",

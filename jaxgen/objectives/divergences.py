@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
@@ -15,6 +16,10 @@ class Divergence(NamedTuple):
 
     value: Callable[..., Array]  # (q, p, z) -> [B] where exact (z is not read), [K, B] where sampled
     sampled: bool  # True where the value belongs to the sample z, as an importance bound needs it
+    cost: Callable[..., Array] | None = (
+        None  # what a loss pays in place of `value`, shaped alike; None where they agree
+    )
+    couples: bool = False  # True where the cost of an example depends on the others of its batch
 
 
 def exact_kl(posterior: Family, prior: Family) -> Divergence:
@@ -52,6 +57,36 @@ def sampled_kl(posterior: Family, prior: Family) -> Divergence:
         return posterior.log_prob(q, z) - prior.log_prob(p, z)
 
     return Divergence(value, sampled=True)
+
+
+def free_bits(divergence: Divergence, nats: float) -> Divergence:
+    """`divergence` of which each latent has `nats` for free: a loss pays sum_d max(nats, mean_B KL_d).
+
+    The mean over the batch stands inside the maximum, so examples see each other: a latent may be dear for one example
+    if it is cheap for the rest, and below `nats` on average no example has a gradient in it. The cost is [B], KL_d of
+    the example where the mean is above `nats`, else `nats`; its mean over the batch is that sum. `value` stays the
+    divergence itself. Kingma et al. 2016, arXiv 1606.04934, section on free bits, with one group for each latent.
+
+    Raises:
+      BadRequest: for a sampled divergence, or unless nats is a finite number of at least 0.
+
+    >>> from jaxgen.objectives import standard
+    >>> q = DiagGaussian(jnp.array([[2.0, 0.0], [0.0, 0.2]]), jnp.zeros((2, 2)))  # KLs 2, 0; 0, .02: means 1, .01
+    >>> part = free_bits(exact_kl(GAUSSIAN, GAUSSIAN), 0.25)
+    >>> part.cost(q, standard(q.mean), None)
+    Array([2.25, 0.25], dtype=float32)
+    """
+    if divergence.sampled:
+        raise BadRequest("free bits need the divergence of each latent by itself: use exact_kl(posterior, prior).")
+    if not 0 <= nats < math.inf:
+        raise BadRequest(f"nats={nats}: free bits are a finite number of at least 0.")
+
+    def cost(q, p, z):
+        # Latents are independent, so each is an event of its own, and the sum over the last axis is of one term.
+        each = divergence.value(*jax.tree.map(lambda a: a[..., None], (q, p)), None)
+        return jnp.sum(jnp.where(jnp.mean(each, axis=0, keepdims=True) > nats, each, nats), axis=-1)
+
+    return Divergence(divergence.value, sampled=False, cost=cost, couples=True)
 
 
 def _gaussians(q: DiagGaussian, p: DiagGaussian) -> Array:

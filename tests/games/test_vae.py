@@ -216,6 +216,21 @@ def test_a_laplace_posterior_by_numpy(divergence):
     np.testing.assert_allclose(loss, nll.mean() + kl.mean(), rtol=1e-5)
 
 
+def test_free_bits_are_paid_and_the_kl_is_told():
+    # Kills: a floor that the loss does not pay, or that reaches the figures and the scores; one that beta skips.
+    game, nets = build((5,), observation=VECTORS, divergence=free_bits(exact_kl(GAUSSIAN, GAUSSIAN), 20.0), beta=2.0)
+    assert game.couples and not build()[0].couples
+    batch = batch_of((5,))
+    params, noise = start(game, batch), game.draw(jax.random.key(1), batch)
+    nll, _, exact = parts_by_numpy(nets, params, noise, batch, VECTORS)
+    assert exact.max() < 20  # so every latent is below its floor
+    loss, note = game.losses["vae"](params, noise, batch, memo())
+    np.testing.assert_allclose(loss, nll.mean() + 2 * D * 20.0, rtol=1e-5)
+    np.testing.assert_allclose(note.info["kl_nats"], exact.mean(), rtol=1e-4)
+    np.testing.assert_allclose(note.info["nll_nats"], nll.mean(), rtol=1e-5)
+    np.testing.assert_allclose(game.model(params, {}).scores["divergence"](noise, batch.x), exact, rtol=1e-5)
+
+
 def test_levels_by_numpy():
     # Kills: a location that is y itself; one scale that is read for another pixel; a scale in units of the range.
     game, nets = build(observation=LEVELS, samples=K)

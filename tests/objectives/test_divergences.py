@@ -15,6 +15,7 @@ from jaxgen.objectives import (
     DiagGaussian,
     DiagLaplace,
     exact_kl,
+    free_bits,
     sampled_kl,
     standard,
 )
@@ -98,6 +99,50 @@ def test_sampled_kl_gradient_in_the_sample():
     grad = jax.grad(lambda z: sampled_kl(GAUSSIAN, GAUSSIAN).value(Q, P, z).sum())(z)
     m, s, n, t, x = (np.asarray(a, np.float64) for a in (*Q, *P, z))
     np.testing.assert_allclose(grad, (x - n) / np.exp(2 * t) - (x - m) / np.exp(2 * s), rtol=1e-4)
+
+
+def test_free_bits_by_hand():
+    # Kills: a maximum for each example; a maximum of the sum over latents; a gradient below the floor, or none above;
+    # a floor that is added; a sum over the batch inside the maximum.
+    q = DiagGaussian(*(jnp.asarray(a, "f") for a in (RNG.normal(size=(4, 6)), RNG.uniform(-1, 1, (4, 6)))))
+    m, s = (np.asarray(a, np.float64) for a in q)
+    each = 0.5 * (np.exp(2 * s) + m**2 - 1) - s
+    means = np.sort(each.mean(0))
+    for nats in (0.0, (means[2] + means[3]) / 2, means[5] + 1):
+        part = free_bits(exact_kl(GAUSSIAN, GAUSSIAN), float(nats))
+
+        def total(q, part=part):
+            return part.cost(q, standard(q.mean), None).mean()
+
+        dear = each.mean(0) > nats
+        np.testing.assert_allclose(total(q), np.maximum(each.mean(0), nats).sum(), rtol=1e-5)
+        np.testing.assert_allclose(part.cost(q, standard(q.mean), None), np.where(dear, each, nats).sum(-1), rtol=1e-5)
+        grad = jax.grad(total)(q)
+        np.testing.assert_allclose(grad.mean, dear * m / 4, rtol=1e-5)
+        np.testing.assert_allclose(grad.log_std, dear * (np.exp(2 * s) - 1) / 4, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(part.value(q, standard(q.mean), None), each.sum(-1), rtol=1e-5)
+        assert part.couples and not part.sampled
+
+
+def test_free_bits_of_a_laplace():
+    # Kills: free bits that know Gaussians only.
+    q, p = DiagLaplace(*Q), standard(Q.mean)
+    exact = exact_kl(LAPLACE, GAUSSIAN)
+    alone = [
+        exact.value(DiagLaplace(q.mean[:, d : d + 1], q.log_scale[:, d : d + 1]), standard(q.mean[:, :1]), None)
+        for d in range(D)
+    ]
+    expected = np.maximum(np.mean(np.asarray(alone, np.float64), -1), 0.5).sum()
+    np.testing.assert_allclose(free_bits(exact, 0.5).cost(q, p, None).mean(), expected, rtol=1e-5)
+
+
+def test_free_bits_refuses():
+    # Kills: a floor under samples, whose terms are negative half of the time; a floor of nan.
+    with pytest.raises(BadRequest, match="exact_kl"):
+        free_bits(sampled_kl(GAUSSIAN, GAUSSIAN), 0.1)
+    for nats in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(BadRequest, match="at least 0"):
+            free_bits(exact_kl(GAUSSIAN, GAUSSIAN), nats)
 
 
 def test_exact_kl_refuses_what_has_no_closed_form():
