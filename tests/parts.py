@@ -47,6 +47,11 @@ PENALTIES = {
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 
+AUGMENTS = {
+    "NO_AUGMENT": o.NO_AUGMENT,
+    "instance_noise": o.instance_noise(0.5),
+}
+
 TABLES = {
     o.Family: FAMILIES,
     o.Divergence: DIVERGENCES,
@@ -54,4 +59,5 @@ TABLES = {
     o.Bound: BOUNDS,
     o.Adversarial: ADVERSARIAL,
     o.Penalty: PENALTIES,
+    o.Augment: AUGMENTS,
 }

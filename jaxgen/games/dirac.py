@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxgen.core import Game, Network
 from jaxgen.games.gan import gan
 from jaxgen.games.observation import VECTORS
-from jaxgen.objectives import NO_PENALTY, SATURATING, WASSERSTEIN, Adversarial, Penalty
+from jaxgen.objectives import NO_AUGMENT, NO_PENALTY, SATURATING, WASSERSTEIN, Adversarial, Augment, Penalty
 
 
 def _one(key, x):
@@ -16,7 +16,7 @@ _LINE = Network(_one, lambda psi, x: psi * x[:, 0])
 _POINT = Network(_one, lambda theta, z: jnp.broadcast_to(theta, z.shape))
 
 
-def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty = NO_PENALTY) -> Game:
+def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty = NO_PENALTY, augment: Augment = NO_AUGMENT) -> Game:
     """The Dirac-GAN: G(z) = theta, D(x) = psi x, data at 0: hand it batches of zeros, x [B, 1]. The noise is idle.
 
     With these losses the critic minimises softplus(theta psi), up to a constant, and the generator its negative. They
@@ -27,6 +27,8 @@ def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty = NO_PENALTY) -> G
     Args:
       loss: what each player minimises.
       penalty: added to the critic's loss.
+      augment: what the critic is shown; instance_noise(s) moves the eigenvalues to -s^2/4 +- sqrt(s^4/4 - 1)/2, where
+        the noise has mean 0 and variance 1.
 
     Returns:
       A game of the players "critic", psi f32[], and "generator", theta f32[].
@@ -40,7 +42,7 @@ def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty = NO_PENALTY) -> G
     >>> print(f"theta {state.params['generator']:.4f}, psi {state.params['critic']:.4f}")
     theta 1.1462, psi 0.8538
     """
-    return gan(_POINT, _LINE, latent_dim=1, observation=VECTORS, loss=loss, penalty=penalty)
+    return gan(_POINT, _LINE, latent_dim=1, observation=VECTORS, loss=loss, penalty=penalty, augment=augment)
 
 
 def bilinear() -> Game:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxgen.core import Batch, Game, Memo, Model, Note, network
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.games.vae import squared_error
-from jaxgen.objectives import GAUSSIAN, NO_PENALTY, NON_SATURATING, Adversarial, Penalty
+from jaxgen.objectives import GAUSSIAN, NO_AUGMENT, NO_PENALTY, NON_SATURATING, Adversarial, Augment, Penalty
 
 
 def gan(
@@ -19,6 +19,7 @@ def gan(
     observation: Observation = PIXELS,
     loss: Adversarial = NON_SATURATING,
     penalty: Penalty = NO_PENALTY,
+    augment: Augment = NO_AUGMENT,
 ) -> Game:
     """Two losses, each minimised in its own player's params: no `stop_gradient` between players.
 
@@ -32,6 +33,8 @@ def gan(
       observation: from y to x; only its mean is used.
       loss: what each player minimises.
       penalty: added to the critic's loss.
+      augment: what the critic is shown of x and of G(z), in both losses, and where the penalty looks for its slope. The
+        model's score is of x as it is.
 
     Returns:
       A game of the players "critic" and "generator". The info of a critic's turn holds the mean logits and penalty.
@@ -44,27 +47,34 @@ def gan(
         return {"critic": judge.init(k_critic, batch.x), "generator": generator.init(k_generator, z)}, {}
 
     def draw(key, batch: Batch):
-        k_z, k_penalty = jax.random.split(key)
-        z = GAUSSIAN.draw(k_z, (batch.x.shape[0], latent_dim))
-        return {"z": z, "penalty": penalty.draw(k_penalty, batch.x)}
+        k_z, k_penalty, k_real, k_fake = jax.random.split(key, 4)
+        return {
+            "z": GAUSSIAN.draw(k_z, (batch.x.shape[0], latent_dim)),
+            "penalty": penalty.draw(k_penalty, batch.x),
+            "real": augment.draw(k_real, batch.x),
+            "fake": augment.draw(k_fake, batch.x),
+        }
 
     def fake_of(params, z):
         return observation.mean(generator.apply(params["generator"], z))
+
+    def shown(params, noise, batch, memo):
+        fake = augment.show(fake_of(params, noise["z"]), noise["fake"], memo.round)
+        return augment.show(batch.x, noise["real"], memo.round), fake
 
     def critic_loss(params, noise, batch: Batch, memo: Memo):
         def see(x):
             return judge.apply(params["critic"], x)
 
-        fake = fake_of(params, noise["z"])
-        on_real, on_fake = see(batch.x), see(fake)
-        extra = penalty.value(see, batch.x, fake, noise["penalty"])
+        real, fake = shown(params, noise, batch, memo)
+        on_real, on_fake = see(real), see(fake)
+        extra = penalty.value(see, real, fake, noise["penalty"])
         note = {"real_logit": jnp.mean(on_real), "fake_logit": jnp.mean(on_fake), "penalty": jnp.mean(extra)}
         return jnp.mean(loss.critic(on_real, on_fake) + extra), Note(note)
 
     def generator_loss(params, noise, batch: Batch, memo: Memo):
-        on_real = judge.apply(params["critic"], batch.x)
-        on_fake = judge.apply(params["critic"], fake_of(params, noise["z"]))
-        return jnp.mean(loss.generator(on_real, on_fake)), Note({})
+        logits = (judge.apply(params["critic"], x) for x in shown(params, noise, batch, memo))
+        return jnp.mean(loss.generator(*logits)), Note({})
 
     def model(params, carry):
         def sample(z):

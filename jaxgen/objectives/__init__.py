@@ -13,6 +13,7 @@ from jaxgen.objectives.adversarial import (
     Adversarial,
     smooth,
 )
+from jaxgen.objectives.augment import NO_AUGMENT, Augment, instance_noise
 from jaxgen.objectives.bounds import IMPORTANCE, MEAN, Bound
 from jaxgen.objectives.distributions import (
     BERNOULLI,
@@ -42,6 +43,7 @@ __all__ = [
     "LEAST_SQUARES",
     "MEAN",
     "NON_SATURATING",
+    "NO_AUGMENT",
     "NO_PENALTY",
     "PATHWISE",
     "RELATIVISTIC",
@@ -49,6 +51,7 @@ __all__ = [
     "SCORE",
     "WASSERSTEIN",
     "Adversarial",
+    "Augment",
     "Bound",
     "DiagGaussian",
     "DiagLaplace",
@@ -64,6 +67,7 @@ __all__ = [
     "extragradient",
     "free_bits",
     "gradient_penalty",
+    "instance_noise",
     "r1",
     "r2",
     "sampled_kl",

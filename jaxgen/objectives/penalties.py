@@ -117,8 +117,8 @@ def _nothing(real: Array) -> Array:
     return jnp.zeros(real.shape[:1], real.dtype)
 
 
-def _check_weight(name: str, value: float | Array) -> None:
-    # Arrays pass: they may be schedules that no one knows before the step runs.
+def _check_weight(name: str, value: Any) -> None:
+    # Arrays and functions pass: they may be schedules that no one knows before the step runs.
     if isinstance(value, int | float) and not (0 <= value < math.inf):
         raise BadRequest(f"{name} must be a finite number of at least 0, not {value}.")
 

@@ -8,7 +8,7 @@ import pytest
 from jaxgen.core import Batch, Memo
 from jaxgen.games import PIXELS, VECTORS, aae, gan, invert
 from jaxgen.nets import networks
-from jaxgen.objectives import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, add, r1, r2
+from jaxgen.objectives import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, add, instance_noise, r1, r2
 
 B, D, SHAPE = 4, 3, (5,)
 NETS = networks(SHAPE, latent_dim=D, width=8)
@@ -62,10 +62,29 @@ def test_penalty_joins_the_critics_loss_only():
         return 0.5 * np.mean(np.sum(np.asarray(grads, np.float64) ** 2, -1))
 
     extra = 3 * half_square(BATCH.x) + 5 * half_square(fake)
-    plain = {"z": noise["z"], "penalty": ()}
+    plain = {**noise, "penalty": ()}
     for turn, more in (("critic", extra), ("generator", 0.0)):
         with_it, without = (g.losses[turn](params, n, BATCH, MEMO)[0] for g, n in ((both, noise), (bare, plain)))
         np.testing.assert_allclose(with_it - without, more, rtol=1e-3, atol=1e-6)
+
+
+def test_critic_sees_noise_on_real_and_fake_alike():
+    # Kills: noise on one side; one noise for both; a penalty, or a generator's turn, that sees what is clean.
+    game = build(loss=RELATIVISTIC, penalty=r1(3.0), augment=instance_noise(lambda round: 0.25 * round))
+    params, _ = game.init(jax.random.key(0), BATCH)
+    noise = game.draw(jax.random.key(1), BATCH)
+    assert not np.any(np.asarray(noise["real"]) == np.asarray(noise["fake"]))
+    fake = NETS.generator.apply(params["generator"], noise["z"])
+    seen = [x + 0.5 * n for x, n in ((BATCH.x, noise["real"]), (fake, noise["fake"]))]
+    real, fake = (np.asarray(NETS.critic.apply(params["critic"], x), np.float64) for x in seen)
+    slope = jax.grad(lambda x: NETS.critic.apply(params["critic"], x).sum())(seen[0])
+    extra = 1.5 * np.mean(np.sum(np.asarray(slope, np.float64) ** 2, -1))
+    memo = Memo(jnp.asarray(2), {})
+    got = {turn: loss(params, noise, BATCH, memo)[0] for turn, loss in game.losses.items()}
+    np.testing.assert_allclose(got["critic"], softplus(fake - real).mean() + extra, rtol=1e-5)
+    np.testing.assert_allclose(got["generator"], softplus(real - fake).mean(), rtol=1e-5)
+    plain = -NETS.critic.apply(params["critic"], BATCH.x)
+    np.testing.assert_array_equal(game.model(params, {}).scores["critic"](None, BATCH.x), plain)
 
 
 def test_images_are_means_in_their_range():

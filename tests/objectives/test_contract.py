@@ -294,6 +294,19 @@ def test_penalty_refuses_a_critic_with_a_column(name):
         part.value(lambda x: bend(x)[:, None], real, real, part.draw(KEY, real))
 
 
+@pytest.mark.parametrize("event", [(3,), (2, 3, 1)])
+@pytest.mark.parametrize("name", parts.AUGMENTS)
+def test_augment_contract(name, event):
+    # Kills: noise shared between examples; a mean over the batch; axes written down for images alone.
+    part = parts.AUGMENTS[name]
+    x = normal(B, *event)
+    noise = part.draw(KEY, x)
+    leaves, tree = jax.tree.flatten(noise)
+    assert shape(lambda x: part.show(x, part.draw(KEY, x), 0), x) == x.shape
+    per_example(lambda x, *n: jnp.sum(part.show(x, jax.tree.unflatten(tree, n), 0).reshape(len(x), -1), -1), x, *leaves)
+    finite(lambda x: part.show(x, noise, 0), x * 1e30)
+
+
 # --- the checks themselves can fail
 
 

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxgen.core import BadRequest, Batch, Game, Note
 from jaxgen.games import VECTORS, bilinear, dirac, gan
 from jaxgen.nets import LAX, MATMUL, MLP, Critic, Generator, networks
-from jaxgen.objectives import WASSERSTEIN, descend, extragradient, r1
+from jaxgen.objectives import WASSERSTEIN, descend, extragradient, instance_noise, r1
 from jaxgen.training import dynamics
 from jaxgen.training.dynamics import fitted_log_rate, jacobian, leading, log_rate, spectrum, trajectory
 from jaxgen.training.step import make_step
@@ -86,6 +86,28 @@ def test_simulated_and_predicted_rates(name, way, gamma):
         assert abs(log_rate(eigenvalues) - predicted) < 1e-6
         simulated = fitted_log_rate(distances, eigenvalues)
         assert abs(simulated - predicted) <= (0.01 * abs(predicted) if abs(predicted) > 1e-12 else 2e-5)
+
+
+def test_instance_noise_damps():
+    # Kills: noise on the real or on the fake examples alone; one noise for both; a std for its square. With noise
+    # of +-1 the moments are exact: psi' = psi - h (theta / 2 + s^2 psi / 2), theta' = theta + h psi / 2.
+    game, two = dirac(augment=instance_noise(0.7)), jnp.array([[1.0], [-1.0]])
+    exact = simultaneous(0.5, 0.7**2 / 2)
+    even = game._replace(draw=lambda key, batch: {"z": two, "penalty": (), "real": two, "fake": two})
+    step, batches = make_step(even, SGD, TOGETHER), Batch(jnp.zeros((1, 2, 1)))
+    found = spectrum(step, place(step, at(0.0)), KEY, batches)
+    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
+    predicted = np.log(np.abs(exact).max())
+    np.testing.assert_allclose(np.exp(predicted), 0.98031, atol=5e-6)
+    # Here two sums of size s cancel: below 1e-7 float32 has no field left.
+    path = trajectory(step, place(step, at(1e-2)), KEY, batches, rounds=400)
+    simulated = fitted_log_rate(np.linalg.norm(path, axis=1)[50:], exact)
+    assert abs(simulated - predicted) <= 0.01 * abs(predicted)
+
+    n = 20_000  # as it is drawn: the damping is s^2 / 4 times two mean squares
+    step, batches = make_step(game, SGD, TOGETHER), Batch(jnp.zeros((1, n, 1)))
+    drawn = jacobian(step, place(step, at(0.0)), KEY, batches)
+    assert abs((1 - drawn[0, 0]) / H - 0.7**2 / 2) < 5 * 0.7**2 / 4 * np.sqrt(2 * 2 / n)
 
 
 def test_jacobian_away_from_the_equilibrium_turns_repeated():
