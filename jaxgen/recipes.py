@@ -18,6 +18,7 @@ from jaxgen.objectives import (
     GAUSSIAN,
     IMPORTANCE,
     LEAST_SQUARES,
+    NO_PENALTY,
     NON_SATURATING,
     RELATIVISTIC,
     SATURATING,
@@ -102,8 +103,8 @@ def _iwae(nets: Networks, latent_dim: int, observation: Observation, samples: fl
 
 def _gan(loss: Adversarial, penalty: Callable[..., Penalty] | None = None) -> Callable[..., Game]:
     def build(nets: Networks, latent_dim: int, observation: Observation, **weights) -> Game:
-        parts = {} if penalty is None else {"penalty": penalty(**weights)}
-        return gan(nets.generator, nets.critic, latent_dim=latent_dim, observation=observation, loss=loss, **parts)
+        paid = NO_PENALTY if penalty is None else penalty(**weights)
+        return gan(nets.generator, nets.critic, latent_dim=latent_dim, observation=observation, loss=loss, penalty=paid)
 
     return build
 
