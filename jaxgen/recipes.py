@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxgen.core import BadRequest, Game
-from jaxgen.games import PIXELS, VECTORS, Observation, aae, gan, vae
+from jaxgen.games import PIXELS, VECTORS, Observation, aae, gan, spectral_norm, vae
 from jaxgen.nets import Networks, networks
 from jaxgen.objectives import (
     GAUSSIAN,
+    HINGE,
     IMPORTANCE,
     LEAST_SQUARES,
-    NO_PENALTY,
     NON_SATURATING,
     RELATIVISTIC,
     SATURATING,
@@ -103,8 +103,8 @@ def _iwae(nets: Networks, latent_dim: int, observation: Observation, samples: fl
 
 def _gan(loss: Adversarial, penalty: Callable[..., Penalty] | None = None) -> Callable[..., Game]:
     def build(nets: Networks, latent_dim: int, observation: Observation, **weights) -> Game:
-        paid = NO_PENALTY if penalty is None else penalty(**weights)
-        return gan(nets.generator, nets.critic, latent_dim=latent_dim, observation=observation, loss=loss, penalty=paid)
+        parts: dict[str, Any] = {} if penalty is None else {"penalty": penalty(**weights)}
+        return gan(nets.generator, nets.critic, latent_dim=latent_dim, observation=observation, loss=loss, **parts)
 
     return build
 
@@ -112,10 +112,6 @@ def _gan(loss: Adversarial, penalty: Callable[..., Penalty] | None = None) -> Ca
 def _aae(nets: Networks, latent_dim: int, observation: Observation) -> Game:
     encoder = nets.encoder(latent_dim)
     return aae(encoder, nets.generator, nets.latent_critic, latent_dim=latent_dim, observation=observation)
-
-
-def _r1_and_r2(gamma: float) -> Penalty:
-    return add(r1(gamma), r2(gamma))
 
 
 _VAE_ADAM = {"vae": (1.0, 0.9, 0.999)}
@@ -201,11 +197,21 @@ _ROWS = (
         weights={"weight": 10.0},
     ),
     Recipe(
+        name="hinge_sn",
+        side="gan",
+        summary="hinge loss, spectrally normalised critic, five critic turns to one",
+        paper="arXiv 1802.05957",
+        build=lambda *parts: spectral_norm(_gan(HINGE)(*parts)),
+        adam=_both(0.0, 0.9),
+        turns=(("critic",),) * 5 + (("generator",),),
+        learning_rate=2e-4,
+    ),
+    Recipe(
         name="r3gan",
         side="gan",
         summary="relativistic paired loss, R1 and R2, 1:1",
         paper="arXiv 2501.05441",
-        build=_gan(RELATIVISTIC, _r1_and_r2),
+        build=_gan(RELATIVISTIC, lambda gamma: add(r1(gamma), r2(gamma))),
         adam=_both(0.0, 0.99),
         turns=_ALTERNATING,
         learning_rate=5e-4,
