@@ -1,12 +1,12 @@
 """The game with one player: variational autoencoders and their kin."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Note, network
+from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Network, Note, network
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.objectives import (
     GAUSSIAN,
@@ -64,6 +64,7 @@ def vae(
     _check(posterior, divergence, estimator, bound, samples)
     price = divergence.cost or divergence.value
     encoder, decoder = network(encode), network(decode)
+    parts = _Parts(encoder, decoder, latent_dim, posterior, observation, divergence)
 
     def init(key, batch: Batch):
         k_encoder, k_decoder = jax.random.split(key)
@@ -79,25 +80,14 @@ def vae(
     def draw(key, batch: Batch):
         return posterior.draw(key, (samples, batch.x.shape[0], latent_dim))
 
-    def infer(own, x):
-        raw = encoder.apply(own["encoder"], x)
-        _check_width("encoder", raw, posterior.size * latent_dim, f"{posterior.size} for each latent")
-        return posterior.theta(raw)
-
-    def log_likelihood(own, z, x):
-        y = _flat(decoder.apply(own["decoder"], z.reshape(-1, latent_dim)))
-        _check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
-        theta = observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
-        return observation.family.log_prob(theta, _flat(x))
-
     def loss(params, noise, batch: Batch, memo: Memo):
         own = params["vae"]
         weight = beta(memo.round) if callable(beta) else beta
-        q = infer(own, batch.x)
+        q = _infer(parts, own, batch.x)
         prior = standard(posterior.mean(q))
 
         def cost(z, q):
-            nll = -log_likelihood(own, z, batch.x)
+            nll = -_log_likelihood(parts, own, z, batch.x)
             return nll + weight * price(q, prior, z) if divergence.sampled else nll
 
         total = estimator.cost(posterior, q, noise, cost)
@@ -108,52 +98,81 @@ def vae(
             value = value - weight * price(q, prior, None)
         return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": jnp.mean(divergence.value(q, prior, z))})
 
-    def model(params, carry):
-        own = params["vae"]
+    return Game(
+        init, draw, {"vae": loss}, lambda params, carry: _model(parts, params["vae"]), couples=divergence.couples
+    )
 
-        def decode_mean(z):
-            return observation.mean(decoder.apply(own["decoder"], z))
 
-        def encode_mean(x):
-            return posterior.mean(infer(own, x))
+class _Parts(NamedTuple):
+    encoder: Network
+    decoder: Network
+    latent_dim: int
+    posterior: Family
+    observation: Observation
+    divergence: Divergence
 
-        def draw_sample(key, n):
-            k_z, k_x = jax.random.split(key)
-            width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
-            return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
 
-        def sample(noise):
-            y = decoder.apply(own["decoder"], noise["z"])
-            return observation.sample(own["observation"], noise["x"], y)
+def _infer(parts: _Parts, own, x: Array) -> Any:
+    """theta of q(z | x)."""
+    raw = parts.encoder.apply(own["encoder"], x)
+    size = parts.posterior.size
+    _check_width("encoder", raw, size * parts.latent_dim, f"{size} for each latent")
+    return parts.posterior.theta(raw)
 
-        def log_weight(noise, x):
-            q = infer(own, x)
-            z = posterior.push(q, noise)
-            log_prior = GAUSSIAN.log_prob(standard(posterior.mean(q)), z)
-            return log_likelihood(own, z, x) + log_prior - posterior.log_prob(q, z)
 
-        def distance(noise, x):
-            q = infer(own, x)
-            value = divergence.value(q, standard(posterior.mean(q)), posterior.push(q, noise))
-            return jnp.mean(value, 0) if divergence.sampled else value
+def _log_likelihood(parts: _Parts, own, z: Array, x: Array) -> Array:
+    """log p(x | z) in nats: z [K, B, D], x [B, ...] -> [K, B]."""
+    y = _flat(parts.decoder.apply(own["decoder"], z.reshape(-1, parts.latent_dim)))
+    _check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
+    theta = parts.observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
+    return parts.observation.family.log_prob(theta, _flat(x))
 
-        return Model(
-            draw=draw_sample,
-            sample=sample,
-            decode=decode_mean,
-            encode=encode_mean,
-            draw_posterior=lambda key, K, x: posterior.draw(key, (K, x.shape[0], latent_dim)),
-            log_weight=log_weight,
-            scores={
-                "elbo": lambda noise, x: -MEAN.value(log_weight(noise, x)),
-                "importance bound": lambda noise, x: -IMPORTANCE.value(log_weight(noise, x)),
-                "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_mean(x))),
-                "divergence": distance,
-            },
-            features={} if encoder.hidden is None else {"encoder": lambda x: encoder.hidden(own["encoder"], x)},
-        )
 
-    return Game(init, draw, {"vae": loss}, model, couples=divergence.couples)
+def _model(parts: _Parts, own) -> Model:
+    encoder, decoder, latent_dim, posterior, observation, divergence = parts
+    hidden = encoder.hidden
+
+    def decode_mean(z):
+        return observation.mean(decoder.apply(own["decoder"], z))
+
+    def encode_mean(x):
+        return posterior.mean(_infer(parts, own, x))
+
+    def draw_sample(key, n):
+        k_z, k_x = jax.random.split(key)
+        width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
+        return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
+
+    def sample(noise):
+        y = decoder.apply(own["decoder"], noise["z"])
+        return observation.sample(own["observation"], noise["x"], y)
+
+    def log_weight(noise, x):
+        q = _infer(parts, own, x)
+        z = posterior.push(q, noise)
+        log_prior = GAUSSIAN.log_prob(standard(posterior.mean(q)), z)
+        return _log_likelihood(parts, own, z, x) + log_prior - posterior.log_prob(q, z)
+
+    def distance(noise, x):
+        q = _infer(parts, own, x)
+        value = divergence.value(q, standard(posterior.mean(q)), posterior.push(q, noise))
+        return jnp.mean(value, 0) if divergence.sampled else value
+
+    return Model(
+        draw=draw_sample,
+        sample=sample,
+        decode=decode_mean,
+        encode=encode_mean,
+        draw_posterior=lambda key, K, x: posterior.draw(key, (K, x.shape[0], latent_dim)),
+        log_weight=log_weight,
+        scores={
+            "elbo": lambda noise, x: -MEAN.value(log_weight(noise, x)),
+            "importance bound": lambda noise, x: -IMPORTANCE.value(log_weight(noise, x)),
+            "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_mean(x))),
+            "divergence": distance,
+        },
+        features={} if hidden is None else {"encoder": lambda x: hidden(own["encoder"], x)},
+    )
 
 
 def squared_error(x: Array, y: Array) -> Array:

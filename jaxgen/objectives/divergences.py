@@ -16,9 +16,7 @@ class Divergence(NamedTuple):
 
     value: Callable[..., Array]  # (q, p, z) -> [B] where exact (z is not read), [K, B] where sampled
     sampled: bool  # True where the value belongs to the sample z, as an importance bound needs it
-    cost: Callable[..., Array] | None = (
-        None  # what a loss pays in place of `value`, shaped alike; None where they agree
-    )
+    cost: Callable[..., Array] | None = None  # what a loss pays instead, shaped alike; None: the value
     couples: bool = False  # True where the cost of an example depends on the others of its batch
 
 
