@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from experiments import evidence, gan_dynamics, page, plots, reparametrization
+from experiments import choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
 from jaxgen.cli import exit_code
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.training.process import check_new
 
-EXPERIMENTS: Mapping[str, ModuleType] = {"gan_dynamics": gan_dynamics, "reparametrization": reparametrization}
+EXPERIMENTS: Mapping[str, ModuleType] = {
+    "choose": choose,
+    "gan_dynamics": gan_dynamics,
+    "mode_collapse": mode_collapse,
+    "reparametrization": reparametrization,
+}
 PAGE = "readme"
 PROG = "python -m experiments"
 

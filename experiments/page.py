@@ -65,19 +65,28 @@ def _claim(claim: Mapping[str, Any]) -> str:
     tables = [
         _table(
             [name.replace("_", " "), *columns(table)],
-            [[row, *map(number, cells.values())] for row, cells in table.items()],
+            [[row, *map(cell, cells.values())] for row, cells in table.items()],
         )
         for name, table in claim["figures"].items()
-        if isinstance(table, Mapping)
+        if isinstance(table, Mapping) and table
     ]
     single = {name: value for name, value in claim["figures"].items() if not isinstance(value, Mapping)}
     lines = [f"{name.replace('_', ' ')}: {number(value)}" for name, value in single.items()]
     return "\n".join([f"### {claim['id']}: {claim['statement']}\n", verdict + "\n", *tables, *lines, "", notes, limits])
 
 
-def columns(table: Mapping[str, Mapping[str, float]]) -> list[str]:
+def columns(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Names of the columns, which all rows share."""
     return [name.replace("_", " ") for name in next(iter(table.values()))]
+
+
+def cell(value: float | str | None) -> str:
+    """A number, words as they are, or a dash where there is none.
+
+    >>> cell(0.5), cell("vae"), cell(None)
+    ('0.5', 'vae', '–')
+    """
+    return "–" if value is None else value if isinstance(value, str) else number(value)
 
 
 def number(value: float) -> str:

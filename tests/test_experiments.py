@@ -8,25 +8,30 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from scipy import integrate
+from test_experiments_choose import compare
 
 from experiments import __main__ as door
-from experiments import evidence, gan_dynamics, page, reparametrization
+from experiments import choose, evidence, gan_dynamics, mode_collapse, page, reparametrization
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
+    "choose": choose.Config(seconds_per_model=0.05, seeds=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, rounds=240, far_rounds=20),
+    "mode_collapse": mode_collapse.Config(
+        {"ring8": 1}, ("saturating", "relativistic"), 2, rounds=4, batch=8, samples=40
+    ),
     "reparametrization": reparametrization.Config(
         cut.Config(seeds=1, rounds=12, batch=16, latent=2, width=8),
         fit.Config(seeds=2, samples=2000),
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
 }
-MODULES = "evidence gan_dynamics page plots reparametrization.fit reparametrization.gradient".split()
+MODULES = (
+    "evidence gan_dynamics mode_collapse.verdicts page plots reparametrization.fit reparametrization.gradient".split()
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -73,111 +78,18 @@ def test_predicts(pairs, word):
     assert gan_dynamics.predicts(figures).word == word
 
 
-def ways(leak=0.0, moved=0.0, decoder=0.5, end=20.0, kl=0.1):
-    row = {"largest_encoder_gradient": leak, "smallest_decoder_gradient": decoder, "encoder_moved": moved}
-    row |= {"reconstruction_start_nats": 70.0, "reconstruction_end_nats": end}
-    whole, trick = {"kl_end_nats": kl, "encoder_norm": 3.0}, {"kl_end_nats": 10.0}
-    return {"ways": dict(zip(cut.WAYS, (row, whole, {}, trick), strict=True))}
-
-
-@pytest.mark.parametrize(
-    ("figures", "word", "says"),
-    [
-        (ways(), "supported", "gradient norm 3"),
-        (ways(leak=1e-30), "not supported", "passes the direct draw"),
-        (ways(moved=1e-9), "not supported", "passes the direct draw"),
-        (ways(decoder=0.0), "not supported", "decoder does not learn"),
-        (ways(end=71.0), "not supported", "decoder does not learn"),
-        (ways(kl=5.0), "depends", "50 % of the usual KL"),
-    ],
-)
-def test_cut_verdict(figures, word, says):
-    # Kills: a tolerance for "exactly zero"; a decoder that need not learn; a KL that is not looked at.
-    found = cut.verdict(figures)
-    assert found.word == word and says in found.because
-
-
-def families(gaussian, laplace, seen=5):
-    rows = {"Gaussian": {"tests": 9, "rejected": gaussian}, "Laplace": {"tests": 9, "rejected": laplace}}
-    return {"families": rows, "planted_error_found": seen, "planted_error_tests": 5}
-
-
-@pytest.mark.parametrize(
-    ("figures", "word"),
-    [
-        (families(0, 0), "supported"),
-        (families(0, 1), "depends"),
-        (families(2, 1), "not supported"),
-        (families(0, 0, seen=4), "not supported"),
-    ],
-)
-def test_fit_verdict(figures, word):
-    # Kills: a rejection that is forgotten; a test that passes because it sees nothing.
-    assert fit.verdict(figures).word == word
-
-
-def estimates(off=1.0, variance=1.0, rival=9.0):
-    row = {"largest_standard_errors_off": off, "variance": variance, "exact_variance": 1.0}
-    return {
-        "gradients": {
-            "reparametrized, mean": row,
-            "score function, mean": {**row, "largest_standard_errors_off": rival},
-        }
-    }
-
-
-@pytest.mark.parametrize(
-    ("figures", "word"),
-    [
-        (estimates(), "supported"),
-        (estimates(off=5.1), "not supported"),
-        (estimates(off=math.nan), "not supported"),
-        (estimates(variance=1.06), "depends"),
-        (estimates(variance=0.94), "depends"),
-    ],
-)
-def test_unbiased_verdict(figures, word):
-    # Kills: the rival's error held against the claim; a NaN that passes; a variance looked at from one side.
-    assert gradient.unbiased(figures).word == word
-
-
-@pytest.mark.parametrize(
-    ("pairs", "word"), [([(1, 2), (1, 3)], "supported"), ([(2, 1)], "not supported"), ([(1, 2), (2, 1)], "depends")]
-)
-def test_quieter_verdict(pairs, word):
-    # Kills: the ratio upside down; the best row alone.
-    costs = {str(i): {"variance_reparametrized": a, "variance_score function": b} for i, (a, b) in enumerate(pairs)}
-    assert gradient.quieter({"costs": costs}).word == word
-
-
-# --- closed forms
-
-
-@pytest.mark.parametrize("frequency", [0.25, 1.0, 4.0])
-def test_exact_wave(frequency):
-    # Kills: a slip in the moments of cos(w z), here by quadrature.
-    def expected(f):
-        return integrate.quad(lambda e: f(e) * math.exp(-e * e / 2) / math.sqrt(2 * math.pi), -9, 9, limit=400)[0]
-
-    w, s, z = frequency, gradient.STD, lambda e: gradient.MEAN + gradient.STD * e
-    mean = expected(lambda e: -w * math.sin(w * z(e)))
-    square = expected(lambda e: w**2 * math.sin(w * z(e)) ** 2)
-    cost = expected(lambda e: math.cos(w * z(e)))
-    m20, m22 = (expected(lambda e, n=n: (math.cos(w * z(e)) - cost) ** 2 * (e / s) ** n) for n in (0, 2))
-    rival = m22 / 3 - mean**2 / 6 + m20 / s**2 / 6  # three samples
-    found = gradient.exact_wave(frequency, 3)
-    np.testing.assert_allclose(found["reparametrized"], (mean, (square - mean**2) / 3), rtol=1e-6)
-    np.testing.assert_allclose(found["score function"], (mean, rival), rtol=1e-6)
-
-
-def test_holm():
-    # Kills: Bonferroni's or no correction; going on after the first that stands.
-    assert fit.holm(np.array([0.0049, 0.0051, 0.9])).tolist() == [False, False, False]
-    assert fit.holm(np.array([0.9, 0.0049, 0.001])).tolist() == [False, True, True]
-    assert fit.holm(np.array([0.009, 0.2])).tolist() == [False, False]
-
-
 # --- the whole
+
+
+def once(function):
+    made = []
+
+    def call(*args, **options):
+        if not made:
+            made.append(function(*args, **options))
+        return made[0]
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +98,10 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, module in door.EXPERIMENTS.items():
             patch.setattr(module, "QUICK", TINY[name])
-        shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}  # compiling is all that this costs
+        patch.setattr(choose, "compare", compare)
+        # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
+        patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
+        shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}
         patch.setattr(gan_dynamics, "WAYS", shown)
         patch.setattr(gan_dynamics, "GAMES", {"Dirac-GAN": gan_dynamics.GAMES["Dirac-GAN"]})
         assert door.main(["all", "--quick", "--out", str(out)]) == 0
@@ -209,7 +124,8 @@ def test_smallest_form(home, name):
 
 def test_what_never_depends_on_size(home):
     # Kills: a direct draw with a path; a circle that is none; a rate of another round than the one played.
-    dynamics, trick = (json.loads((home / name / "evidence.json").read_text()) for name in door.EXPERIMENTS)
+    names = ("gan_dynamics", "reparametrization")
+    dynamics, trick = (json.loads((home / name / "evidence.json").read_text()) for name in names)
     assert [claim["verdict"] for claim in dynamics["claims"]] == ["depends", "supported"]
     found = trick["claims"][0]["figures"]["ways"][cut.ALONE]
     assert found["encoder_arrays_without_gradient"] == found["encoder_arrays"] > 0 == found["encoder_moved"]

@@ -1,0 +1,202 @@
+"""Claim 3e: does a comparison on real data choose the side that the textbook recommends?"""
+
+import dataclasses
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments import plots
+from experiments.evidence import Claim, Evidence, Picture, Verdict
+from jaxgen.advice import SETTINGS, difference
+from jaxgen.compare import Settings, compare
+from jaxgen.findings import HEADLINES
+
+TEXTBOOK = {  # the side that it recommends, by setting
+    "image synthesis": "gan",
+    "style transfer": "gan",
+    "super-resolution": "gan",
+    "anomaly detection": "vae",
+    "representation learning": "vae",
+    "semantic manipulation": "vae",
+}
+UNMEASURED = "not measured"
+SIDES = {"vae": "vae", "gan": "r3gan"}  # who speaks for a side
+BASELINE = "baseline: "
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A comparison on the embedded digits."""
+
+    seconds_per_model: float = 20.0  # of training, for one model and one seed
+    seeds: int = 5
+
+
+FULL = Config()
+QUICK = Config(seconds_per_model=3.0, seeds=3)
+
+ABOUT = """The textbook recommends GANs where realistic images count (synthesis, style transfer, super-resolution) and
+VAEs where the latent space counts (anomaly detection, representation learning, semantic manipulation). A comparison
+asks the data instead: one VAE and one GAN (R3GAN) are trained on 1,797 real digits of 8 x 8 pixels for the same time
+with the same generator network, and then do each task. *Image synthesis* is the Frechet distance between samples and
+real test images, in features of a classifier. *Anomaly detection* is how well a model that never saw one digit tells
+that digit from the others (AUROC: 0.5 is guessing, 1 is perfect). *Representation learning* is the accuracy of a
+linear classifier on a model's features, from 20 labels a class.
+
+Simple baselines do the same tasks without a generative model: the distance to the nearest training image, PCA, the
+pixels themselves, a random network. A side is chosen where the 95 % interval of the difference, paired by seed, has no
+zero in it; where it has, either will do, and where a baseline beats both, neither is chosen."""
+
+
+def verdict(figures: Mapping[str, Any]) -> Verdict:
+    """Supported where each measured setting chooses as the textbook does, not supported where each contradicts it.
+
+    The other side, or neither, contradicts; "either" does not, and does not agree.
+    """
+    groups: dict[str, list[str]] = {"As recommended": [], "Against it": [], "No difference": []}
+    agree, against, level = groups.values()
+    for setting, row in figures["settings"].items():
+        said, chosen = row["textbook"], row["chosen"]
+        group = agree if chosen == said else level if chosen == "either" else against
+        group.append(setting if chosen in (said, "either") else f"{setting} ({chosen}, not {said})")
+    told = [f"{name}: {', '.join(settings)}." for name, settings in groups.items() if settings]
+    if not told:
+        return Verdict("depends", "No setting was measured.")
+    word = "supported" if not against and not level else "not supported" if not agree and not level else "depends"
+    return Verdict(word, " ".join(told))
+
+
+def main(config: Config) -> Evidence:
+    """The comparison, and what its report says of the claim."""
+    with tempfile.TemporaryDirectory() as folder:
+        models, times = tuple(SIDES.values()), dataclasses.asdict(config)
+        home = compare(Settings(data="digits", models=models, out=str(Path(folder) / "compare"), **times))
+        report = json.loads((home / "report.json").read_text(encoding="utf-8"))
+    return found(report, config)
+
+
+def found(report: Mapping[str, Any], config: Config) -> Evidence:
+    """The evidence in a report of `jaxgen compare`."""
+    figures, seeds = table(report), report["settings"]["seeds"]
+    unfinished = [
+        f"{name} in {task}"
+        for name, tasks in report["budget"].items()
+        for task in tasks
+        if tasks[task]["still_improving"]
+    ]
+    claim = Claim(
+        "3e",
+        "In which setting to select one over the other: a GAN for image synthesis, style transfer and "
+        "super-resolution; a VAE for anomaly detection, representation learning and semantic manipulation.",
+        verdict(figures),
+        "A setting agrees where the side that the textbook recommends is chosen, contradicts where the other side or "
+        "neither is, and is open where either will do. Supported if every measured setting agrees, not supported if "
+        "every one contradicts, else it depends. What is not measured is not counted.",
+        f"One small data set, one recipe a side, {config.seconds_per_model:g} s of training each: larger images and "
+        f"longer training may answer otherwise.{_listed('Not measured', figures['not_measured'])}"
+        f"{_listed('Still improving when time ran out', unfinished)}",
+        figures,
+        seeds,
+    )
+    caption = (
+        "Means over seeds with their 95 % intervals; diamonds are baselines without a generative model. The choice "
+        "rests on the difference of the two models seed by seed, which is surer than these intervals."
+    )
+    pictures = {"settings.png": Picture(caption, draw(report, figures["settings"]))}
+    return Evidence("choose", ABOUT, (claim,), pictures, dataclasses.asdict(config))
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return f" {what}: {', '.join(names)}." if names else ""
+
+
+def table(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures by setting; the difference is GAN minus VAE, paired by seed."""
+    measured, baselines, missing = {}, {}, {}
+    for answer in report["advice"]:
+        setting, task = answer["setting"], SETTINGS[answer["setting"]]
+        if answer["choose"] == UNMEASURED:
+            missing[setting] = {"textbook": TEXTBOOK[setting], "because": answer["because"]}
+            continue
+        metric = report["budget"][SIDES["vae"]][task]["metric"]
+        cells = {name: tasks[task][metric] for name, tasks in report["models"].items() if metric in tasks.get(task, {})}
+        vae, gan = (cells[name] for name in SIDES.values())
+        gap = difference(*({i: v for i, v in cell["values"].items() if v is not None} for cell in (gan, vae)))
+        measured[setting] = {
+            "textbook": TEXTBOOK[setting],
+            "chosen": answer["choose"],
+            "metric": f"{HEADLINES[metric]}, {'higher' if vae['higher_is_better'] else 'lower'} is better",
+            "vae": vae["mean"],
+            "gan": gan["mean"],
+            "gan_minus_vae": _strict(gap.mean),
+            "low": _strict(gap.low),
+            "high": _strict(gap.high),
+        }
+        for name, cell in cells.items():
+            if name.startswith(BASELINE):
+                low, high = cell["ci95"]
+                key = f"{setting}: {name.removeprefix(BASELINE)}"
+                baselines[key] = {"mean": cell["mean"], "low": low, "high": high}
+    protocol = report["protocol"]
+    training = {
+        side: {"rounds": protocol["rounds"][name]["main"], "seconds_a_seed": protocol["seconds_measured"][name]}
+        for side, name in SIDES.items()
+    }
+    return {"settings": measured, "baselines": baselines, "training": training, "not_measured": missing}
+
+
+def _strict(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def draw(report: Mapping[str, Any], settings: Mapping[str, Any]) -> bytes:
+    """A panel for each measured setting: both models, then the baselines."""
+    heights = [len(_shown(report, setting)) for setting in settings]
+    picture, axes = plots.figure(
+        "GAN or VAE?",
+        1.2 + sum(0.95 + 0.34 * n for n in heights),
+        len(heights),
+        gridspec_kw={"height_ratios": [n + 0.6 for n in heights]},
+    )
+    for panel, (setting, row) in zip(axes[:, 0], settings.items(), strict=True):
+        cells = _shown(report, setting)
+        for at, (name, cell) in enumerate(cells.items()):
+            colour = {"VAE": plots.BLUE, "GAN": plots.ORANGE}.get(name, plots.FAINT)
+            if None not in cell["ci95"]:
+                panel.plot(cell["ci95"], [at, at], color=colour, linewidth=2)
+            mark = "o" if name in ("VAE", "GAN") else "D"
+            panel.plot(cell["mean"], at, mark, color=colour, markersize=9 if mark == "o" else 7)
+        if (ceiling := cells["VAE"]["ceiling"]) is not None:
+            panel.axvline(ceiling, color=plots.INK, linewidth=1.2, linestyle="--")
+            plots.label(panel, ceiling, 0.5, "  real images", plots.INK)
+        if all(cell["mean"] <= 1 for cell in cells.values()):  # a share: its interval may pass 1, the axis does not
+            panel.set_xlim(right=min(panel.get_xlim()[1], 1.01))
+        panel.set_yticks(range(len(cells)), cells)
+        panel.tick_params(axis="y", length=0)
+        panel.set_ylim(len(cells) - 0.4, -0.6)
+        panel.set_xlabel(row["metric"])
+        panel.set_title(
+            f"{setting}: the textbook says {_side(row['textbook'])}, the digits {_side(row['chosen'])}",
+            fontweight="bold",
+            loc="left",
+        )
+    return plots.png(picture)
+
+
+def _shown(report: Mapping[str, Any], setting: str) -> dict[str, Mapping[str, Any]]:
+    """Cells by what the picture calls them, of those with a mean."""
+    task = SETTINGS[setting]
+    metric = report["budget"][SIDES["vae"]][task]["metric"]
+    names = {model: side.upper() for side, model in SIDES.items()}
+    cells = {
+        names.get(name, name.removeprefix(BASELINE)): tasks.get(task, {}).get(metric)
+        for name, tasks in report["models"].items()
+    }
+    return {name: cell for name, cell in cells.items() if cell and cell["mean"] is not None}
+
+
+def _side(choice: str) -> str:
+    return choice.upper() if choice in SIDES else choice
