@@ -151,7 +151,7 @@ def test_limits_of_unfinished_runs():
     # Kills: a quick run that does not say so; a full one that does.
     made = {"ring8": {"saturating": [seed(3), seed(3)]}}
     quick, full = (mode_collapse.claims(made, {"ring8": MODES}, c) for c in (mode_collapse.QUICK, mode_collapse.FULL))
-    assert all(claim.limits.startswith("Unfinished runs, 4,000 rounds of 30,000.") for claim in quick)
+    assert all(claim.limits.startswith("Unfinished runs of few seeds, 4,000 rounds of 30,000.") for claim in quick)
     assert not any("Unfinished" in claim.limits for claim in full)
 
 

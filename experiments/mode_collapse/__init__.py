@@ -91,7 +91,11 @@ _KEEPING = (
 
 def _setting(config: Config) -> str:
     dims = ", ".join(f"{n} for {data}" for data, n in config.latent_dims.items())
-    short = f"Unfinished runs, {config.rounds:,} rounds of {FULL.rounds:,}. " if config.rounds < FULL.rounds else ""
+    short = (
+        f"Unfinished runs of few seeds, {config.rounds:,} rounds of {FULL.rounds:,}. "
+        if config.rounds < FULL.rounds
+        else ""
+    )
     return (
         f"{short}One setting for all losses: Adam with step size {config.rate:g}, batches of {config.batch}, numbers "
         f"of noise {dims}, {config.rounds:,} rounds, samples of the moving average. It was found with the relativistic "

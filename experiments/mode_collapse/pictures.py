@@ -9,7 +9,7 @@ from experiments import plots
 from experiments.mode_collapse.runs import LEAST_QUALITY, Runs, median_seed
 from jaxgen.data import Modes
 
-SHOWN = 1000  # samples
+SHOWN = 600  # samples
 
 
 def samples(runs: Runs, modes: Mapping[str, Modes]) -> bytes:
