@@ -14,9 +14,9 @@ HEAD = """# Experiments
 What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
 fixed before the figures were: *supported*, *not supported*, or *depends*, and then on what.
 
-`python -m experiments all --quick` measures all of it within a minute or so on a laptop, without `--quick` with all
-seeds; `python -m experiments readme --from DIR` wrote this page of what that left in DIR. Pictures want
-`pip install 'jaxgen[experiments]'`.
+`python -m experiments all --quick` measures all of it within a few minutes on a laptop, without `--quick` with all
+seeds in half an hour or more; `python -m experiments readme --from DIR` wrote this page of what that left in DIR.
+Pictures want `pip install 'jaxgen[experiments]'`.
 """
 
 
