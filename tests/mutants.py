@@ -38,7 +38,19 @@ GOAL = 0.85
 WARM = "jax jax.numpy optax numpy scipy.stats scipy.integrate hypothesis.strategies pytest"
 
 # (file, line, "before -> after"): why no test can tell the two apart.
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+STEP = "jaxgen/training/step.py"
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        STEP,
+        "return jnp.maximum(rate, 1 - 2 ** (-20 / jnp.maximum(n, 1e-3)))",
+        "jnp.maximum(n, 0.001) -> jnp.maximum(0.001, n)",
+    ): "the larger of two finite numbers, in either order",
+    (
+        STEP,
+        "first = jax.tree.map(lambda a: a[0], batches)",
+        "0 -> 1",
+    ): "read for its shapes alone, and a round in which a turn comes back has two batches",
+}
 
 FATES = {0: "alive", 1: "killed", 2: "killed", 3: "killed", -signal.SIGXCPU: "timeout", -signal.SIGALRM: "timeout"}
 
@@ -77,7 +89,7 @@ class Witness:
 def files() -> list[str]:
     """What is changed, as it stands in this tree."""
     rooms = sorted((HOME / "jaxgen" / "objectives").glob("*.py"))
-    return [str(path.relative_to(HOME)) for path in (*rooms, HOME / "jaxgen" / "training" / "step.py")]
+    return [str(path.relative_to(HOME)) for path in (*rooms, HOME / STEP)]
 
 
 def judges(file: str) -> list[str]:
@@ -156,21 +168,29 @@ def _run_tests(copy: Path, tests: list[str], took: dict[str, float], said: Path)
         os._exit(status)
 
 
+def put(at: Path, text: str) -> None:
+    """Writes a module, and removes its bytecode: two of one second and one length have the same stamp."""
+    at.write_text(text)
+    for stale in at.parent.glob(f"__pycache__/{at.stem}.*"):
+        stale.unlink()
+
+
 def outcomes(chosen: list[tuple[str, sites.Mutant]]) -> Iterator[Outcome]:
     """Tries mutant after mutant. RuntimeError where the tests fail on what nobody has changed."""
     with copied() as copy:
         for file in dict.fromkeys(file for file, _ in chosen):
             text, tests, at = (HOME / file).read_text(), judges(file), copy / file
-            at.write_text(ast.unparse(ast.parse(text)))  # as the mutants are written: without comments
-            status, witness, whole = judge(copy, tests, {})
-            if status:
-                raise RuntimeError(f"{file} untouched, status {status}: {(copy / 'output.txt').read_text()}")
+            put(at, ast.unparse(ast.parse(text)))  # as the mutants are written: without comments
+            whole, took = 0.0, {}
+            for _ in range(2):  # in the order of the files, and then as the mutants meet them
+                status, witness, seconds = judge(copy, tests, took)
+                whole, took = max(whole, seconds), took or witness.took
+                if status:
+                    raise RuntimeError(f"{file} untouched, status {status}: {(copy / 'output.txt').read_text()}")
             print(f"{file}: untouched, its tests take {whole:.1f} s", file=sys.stderr, flush=True)
             for mutant in (mutant for name, mutant in chosen if name == file):
-                at.write_text(sites.write(text, mutant))
-                for stale in at.parent.glob(f"__pycache__/{at.stem}.*"):
-                    stale.unlink()  # two mutants of one second and one length have the same stamp
-                status, seen, seconds = judge(copy, tests, witness.took)
+                put(at, sites.write(text, mutant))
+                status, seen, seconds = judge(copy, tests, took)
                 line, change = text.splitlines()[mutant.line - 1].strip(), f"{mutant.before} -> {mutant.after}"
                 why = EQUIVALENT.get((file, line, change))
                 fate = FATES.get(status, "died" if status < 0 else "failed to run")
@@ -179,7 +199,7 @@ def outcomes(chosen: list[tuple[str, sites.Mutant]]) -> Iterator[Outcome]:
                 if fate == "timeout" and whole > LIMIT / 2:
                     fate = "alive"
                 yield Outcome(file, mutant.line, mutant.kind, change, fate, seen.failed, round(seconds, 1), why)
-            at.write_text(text)
+            put(at, text)
 
 
 def verdict(found: list[Outcome]) -> str:

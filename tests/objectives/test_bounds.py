@@ -42,6 +42,14 @@ def test_one_sample_is_the_elbo():
     np.testing.assert_allclose(IMPORTANCE.value(one), MEAN.value(one), rtol=1e-6)
 
 
+@pytest.mark.parametrize("bound", [MEAN, IMPORTANCE])
+def test_linear_where_it_says_so(bound):
+    # Kills: a term that a game adds outside of a bound, though it belongs to every sample.
+    other = jnp.asarray(RNG.normal(size=LOG_W.shape), "f")
+    apart = bound.value(jnp.asarray(LOG_W)) + bound.value(other)
+    assert np.allclose(bound.value(jnp.asarray(LOG_W) + other), apart, rtol=1e-5) == bound.linear
+
+
 # z ~ N(0, I), x | z ~ N(W z + b, s^2 I); the columns of W are orthogonal, so the posterior is a diagonal Gaussian.
 W = np.linalg.qr(RNG.normal(size=(3, 2)))[0] * [0.9, 0.6]
 OFFSET, SPREAD = RNG.normal(size=3), 0.7

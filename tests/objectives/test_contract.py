@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import jax
 import jax.numpy as jnp
@@ -224,25 +225,26 @@ def test_bound_contract(name):
 @pytest.mark.parametrize("side", ["critic", "generator"])
 @pytest.mark.parametrize("name", parts.ADVERSARIAL)
 def test_adversarial_contract(name, side):
-    # Kills: a mean in the loss; log(sigmoid) at large logits; (B, 1) against (B,), which broadcasts to (B, B).
+    # Kills: a mean in the loss; log(sigmoid) at large logits; (B, 1) against (B,), which broadcasts to (B, B); a
+    # message that calls the real logits fake.
     loss = getattr(parts.ADVERSARIAL[name], side)
     assert shape(loss, f32(B), f32(B)) == (B,)
     per_example(loss, normal(B), normal(B, seed=1))
     finite(loss, *grid(2))
     for real, fake in [((B, 1), (B,)), ((B,), (B, 1)), ((B, 1), (B, 1)), ((B,), (B + 1,)), ((), ())]:
-        with pytest.raises(BadRequest, match="logits"):
+        with pytest.raises(BadRequest, match=re.escape(f"not {real} and {fake}")):
             loss(np.zeros(real, "f"), np.zeros(fake, "f"))
 
 
 @pytest.mark.parametrize("name", [n for n, part in parts.ADVERSARIAL.items() if part.labelled])
 def test_labelled_contract(name):
-    # Kills: labels [B, 1] against logits [B]; an infinite cross-entropy at large logits.
+    # Kills: labels [B, 1] against logits [B], or [B, 1] both; an infinite cross-entropy at large logits.
     labelled = parts.ADVERSARIAL[name].labelled
     assert shape(labelled, f32(B), f32(B)) == shape(lambda x: labelled(x, 0.9), f32(B)) == (B,)
     for label in (0.0, 0.3, 1.0):
         finite(lambda x, label=label: labelled(x, label), HUGE)
-    for logits, label in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (1,))]:
-        with pytest.raises(BadRequest, match="label"):
+    for logits, label in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (1,)), ((B, 1), (B, 1)), ((B, 1), ()), ((), ())]:
+        with pytest.raises(BadRequest, match=re.escape(f"not {logits} and {label}")):
             labelled(np.zeros(logits, "f"), np.zeros(label, "f"))
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from jaxgen.core import BadRequest
 from jaxgen.objectives import (
     BERNOULLI,
     DISCRETISED_LOGISTIC,
@@ -84,8 +85,6 @@ def test_laplace_by_hand():
     np.testing.assert_allclose(grad_z, -np.sign(z - mean) / scale, rtol=1e-5)
     np.testing.assert_allclose(grad.mean, (np.sign(z - mean) / scale).sum(0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(grad.log_scale, (np.abs(z - mean) / scale - 1).sum(0), rtol=1e-4)
-    raw = np.concatenate([MEAN, 8 * LOG_STD], -1)
-    np.testing.assert_allclose(LAPLACE.theta(raw).log_scale, 7 * np.tanh(8 * log_scale / 7), rtol=1e-5)
 
 
 def test_laplace_samples_match_the_density():
@@ -105,6 +104,30 @@ def test_log_std_is_bounded_smoothly():
     np.testing.assert_allclose(bounded, 7 * np.tanh(raw.astype("d") / 7), rtol=1e-5)
     slope = jax.grad(lambda raw: diag_gaussian(jnp.zeros(9), raw).log_std.sum())(jnp.asarray(raw))
     np.testing.assert_allclose(slope[1:-1], np.cosh(raw[1:-1].astype("d") / 7) ** -2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", [GAUSSIAN, LAPLACE])
+def test_raw_numbers_are_means_and_then_log_scales(family):
+    # Kills: one half at both places, or the halves exchanged; a bound on the mean; a scale that is not bounded.
+    raw = np.concatenate([9 * MEAN, 8 * LOG_STD], -1)
+    mean, log_scale = family.theta(jnp.asarray(raw))
+    np.testing.assert_array_equal(mean, 9 * MEAN)
+    np.testing.assert_allclose(log_scale, 7 * np.tanh(8 * LOG_STD.astype("d") / 7), rtol=1e-5)
+
+
+def test_diag_gaussian_takes_its_arguments_apart():
+    # Kills: the log_std for the mean; shapes that meet only later, where they broadcast.
+    gaussian = diag_gaussian(jnp.asarray(MEAN), jnp.asarray(LOG_STD[0]))
+    np.testing.assert_array_equal(gaussian.mean, MEAN)
+    np.testing.assert_allclose(gaussian.log_std, 7 * np.tanh(LOG_STD[0].astype("d") / 7), rtol=1e-5)
+    for log_std in (LOG_STD[:, :1], LOG_STD[:2], LOG_STD.T):
+        with pytest.raises(BadRequest, match="do not match from the right"):
+            diag_gaussian(jnp.asarray(MEAN), jnp.asarray(log_std))
+
+
+def test_bernoulli_takes_logits_as_they_are():
+    # Kills: a bound on logits.
+    np.testing.assert_array_equal(BERNOULLI.theta(LOGITS), LOGITS)
 
 
 def test_standard_is_standard():

@@ -145,6 +145,23 @@ def test_free_bits_refuses():
             free_bits(exact_kl(GAUSSIAN, GAUSSIAN), nats)
 
 
+@pytest.mark.parametrize("posterior, law", [(GAUSSIAN, stats.norm), (LAPLACE, stats.laplace), (BERNOULLI, None)])
+@pytest.mark.parametrize("prior, prior_law", [(GAUSSIAN, stats.norm), (LAPLACE, stats.laplace), (BERNOULLI, None)])
+def test_sampled_kl_of_two_families(posterior, law, prior, prior_law):
+    # Kills: one family's density at both places, which no pair of equal families shows; q and p exchanged.
+    def theta(family, of):
+        return {GAUSSIAN: of, LAPLACE: DiagLaplace(*of), BERNOULLI: of.mean}[family]
+
+    def log_density(law, mean, log_scale, z):
+        return law(mean, np.exp(log_scale)).logpdf(z) if law else z * mean - np.logaddexp(0, mean)
+
+    z = RNG.integers(0, 2, (4, B, D)).astype("d")  # where all three have a density
+    wide = [[np.asarray(a, np.float64) for a in of] for of in (Q, P)]
+    value = sampled_kl(posterior, prior).value(theta(posterior, Q), theta(prior, P), jnp.asarray(z, "f"))
+    expected = (log_density(law, *wide[0], z) - log_density(prior_law, *wide[1], z)).sum(-1)
+    np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_exact_kl_refuses_what_has_no_closed_form():
     # Kills: the Gaussian formula for whatever families are given.
     for families in [(GAUSSIAN, BERNOULLI), (BERNOULLI, GAUSSIAN), (BERNOULLI, BERNOULLI), (GAUSSIAN, LAPLACE)]:

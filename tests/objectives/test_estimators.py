@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import BERNOULLI, CUT, GAUSSIAN, PATHWISE, SCORE, DiagGaussian, sampled_kl, standard
+from jaxgen.objectives import (
+    BERNOULLI,
+    CUT,
+    GAUSSIAN,
+    IMPORTANCE,
+    MEAN,
+    PATHWISE,
+    SCORE,
+    DiagGaussian,
+    sampled_kl,
+    standard,
+)
 
 M, S, SHIFT, N = 0.7, 1.3, -0.4, 200_000
 THETA = DiagGaussian(jnp.full((1, 1), M), jnp.full((1, 1), jnp.log(S)))
@@ -104,6 +115,34 @@ def test_cut_passes_nothing_through_the_sample():
     eps = np.asarray(noise, np.float64)
     np.testing.assert_allclose(analytic.mean, [[(eps / S).sum()]], rtol=1e-4)  # d log q / d mean at a fixed z
     np.testing.assert_allclose(analytic.log_std, [[(eps**2 - 1).sum()]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("bound", [MEAN, IMPORTANCE])
+def test_score_is_unbiased_where_it_says_so(bound):
+    # Kills: a score function that is let in under a bound of which its mean is not the gradient, or is kept out of one.
+    # Two samples of one Bernoulli number: all four outcomes, weighed.
+    reward, logits = jnp.array([0.3, -1.1]), jnp.full((1, 1), 0.4)
+    outcomes = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+    def value(logits, ones):
+        noise = 0.99 * (1.0 - ones)[:, None, None]  # below p where z is one
+        return bound.value(SCORE.cost(BERNOULLI, logits, noise, lambda z, theta: reward[z[..., 0].astype(int)])).sum()
+
+    values, grads = jax.jit(jax.vmap(jax.value_and_grad(value), (None, 0)))(logits, outcomes)
+    values, grads = np.asarray(values, np.float64), np.asarray(grads, np.float64).ravel()
+    p = 1 / (1 + np.exp(-0.4))
+    weights, ones = np.array([(1 - p) ** 2, p * (1 - p), p * (1 - p), p**2]), np.array([0, 1, 1, 2])
+    exact = weights @ (values * (ones - 2 * p))  # d weight / d logit = weight (ones - 2 p)
+    assert np.isclose(weights @ grads, exact, rtol=1e-5) == (bound.linear or not SCORE.linear_only)
+
+
+def test_what_an_estimator_says_of_itself():
+    # Kills: a flag that lets a game be built which learns nothing, or refuses a sound one.
+    said = {e: (e.needs_pathwise, e.linear_only, e.samples) for e in (PATHWISE, CUT, SCORE)}
+    assert said == {PATHWISE: (True, False, 1), CUT: (False, False, 1), SCORE: (False, True, 2)}
+    for estimator in said:
+        noise = jnp.zeros((estimator.samples, 1, 1))
+        assert estimator.cost(GAUSSIAN, THETA, noise, square).shape == (estimator.samples, 1)
 
 
 @pytest.mark.parametrize("cost_of", EXACT)

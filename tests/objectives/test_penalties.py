@@ -40,6 +40,7 @@ ROWS = {  # penalty, its noise, the same in float64
     "none": (NO_PENALTY, (), lambda w: np.zeros(B)),
     "r1": (r1(2.5), (), lambda w: 1.25 * square(w, REAL)),
     "r2": (r2(0.8), (), lambda w: 0.4 * square(w, FAKE)),
+    "no weight": (add(r1(0), r2(0.0), gradient_penalty(1.0, target=0)), ((), (), U), wgan(1, 0)),
     "gradient_penalty": (gradient_penalty(10.0), U, wgan(10, 1)),
     "gradient_penalty, target 0.3": (gradient_penalty(2.0, target=0.3), U, wgan(2, 0.3)),
     "add": (
@@ -83,8 +84,8 @@ def test_linear_critic():
 
 
 def test_flat_critic():
-    # Kills: a bare sqrt, whose gradient at zero is NaN.
-    for penalty, exact in [(r1(2.0), 0.0), (r2(2.0), 0.0), (gradient_penalty(10.0, target=0.5), 2.5)]:
+    # Kills: a bare sqrt, whose gradient at zero is NaN; a norm of one where the gradient is zero.
+    for penalty, exact in [(r1(2.0), 0.0), (r2(2.0), 0.0), (gradient_penalty(10.0, target=0.3), 0.9)]:
         x = jnp.asarray(REAL)
         noise = penalty.draw(jax.random.key(0), x)
 
@@ -108,6 +109,13 @@ def test_added_penalties_draw_for_themselves():
     # Kills: one key for two draws.
     one, two = add(gradient_penalty(1.0), gradient_penalty(1.0)).draw(jax.random.key(0), jnp.zeros((B, 2)))
     assert not np.any(np.asarray(one) == np.asarray(two))
+
+
+def test_added_penalties_want_a_noise_each():
+    # Kills: a penalty that drops out of the sum without a word.
+    for noise in ((), ((),), ((), (), ())):
+        with pytest.raises(ValueError, match="zip"):
+            add(r1(1.0), r2(1.0)).value(see(jnp.asarray(W)), jnp.asarray(REAL), jnp.asarray(FAKE), noise)
 
 
 def test_weights_may_be_schedules():

@@ -71,17 +71,25 @@ def test_own_player_only(mover):
 
 
 def test_gradients_noise_and_batches_are_those_of_the_turn():
-    # Kills: another player's params differentiated; noise or batch of another turn; a wrong sign.
+    # Kills: another player's params differentiated; noise or batch of another turn; a wrong sign; figures of another
+    # point, or of another player.
     step, start, data = compiled(linear)
     state, momentum = start(), np.zeros(2)
     params = jax.tree.map(np.array, state.params)
     for round in range(2):
         noise = [jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, round), t), (2,)) for t in range(2)]
-        params["a"] = params["a"] - 0.1 * (noise[0] + data.x[0, 0])
-        momentum = noise[1] * (params["a"] - params["b"]) + 0.9 * momentum
+        slope = np.asarray(noise[0] + data.x[0, 0])
+        said = {"a": {"loss": slope @ params["a"], "grad_norm": np.hypot(*slope), "noise": noise[0][0]}}
+        params["a"] = params["a"] - 0.1 * slope
+        apart = params["a"] - params["b"]
+        slope = np.asarray(noise[1] * apart)
+        said["b"] = {"loss": -0.5 * slope @ apart, "grad_norm": np.hypot(*slope), "noise": noise[1][0]}
+        momentum = slope + 0.9 * momentum
         params["b"] = params["b"] - 0.1 * momentum
         state, info = step.update(state, KEY, data)
-        np.testing.assert_allclose(info["b"]["noise"], noise[1][0], rtol=1e-6)
+        assert {name: set(own) for name, own in info.items()} == {name: set(own) for name, own in said.items()}
+        jax.tree.map(lambda ours, exact: np.testing.assert_allclose(ours, exact, rtol=1e-5), info, said)
+    assert state.ema is None and evaluation_params(state) is state.params
     for name in params:
         np.testing.assert_allclose(state.params[name], params[name], rtol=1e-5)
 
@@ -114,6 +122,16 @@ def test_unrolled_and_looped_turns_agree():
         ends.append((state, info))
     for a, b in zip(*map(jax.tree.leaves, ends), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("turns, comes_back", [(TOGETHER, False), (ALTERNATING, False), (LAZY, True)])
+def test_form(turns, comes_back, unroll):
+    # Kills: a loop where no turn comes back, which is slower; none where one does, which compiles long; one although it
+    # was asked not to.
+    step, data = make_step(dirac(), SGD, turns, unroll=unroll), batches(turns)
+    program = jax.make_jaxpr(step.update)(jax.eval_shape(step.init, KEY, first(data)), KEY, data)
+    assert ("scan[" in str(program)) == (comes_back and not unroll)
 
 
 def play(game, turns, rounds, *, optimizers=SGD):
@@ -234,6 +252,49 @@ def test_round_that_is_not_finite_changes_nothing_but_the_counts(turns):
         assert (eight.skipped, eight.streak, eight.memo.round) == (1, 1, 8)
         assert (twelve.skipped, twelve.streak, twelve.memo.round) == (1, 0, 12)
         assert_same_bits(twelve.params, eleven.params)
+
+
+def test_a_long_streak_stays():
+    # Kills: a patience of nine or eleven; a streak that goes on without an end, or that a finite round cannot end.
+    step, data = make_step(faulty(), {"p": optax.sgd(0.1)}, (("p",),)), batches((("p",),))
+
+    def after(streak, fault):
+        state = step.init(KEY, first(data))
+        carry = {**state.memo.carry, "fault": jnp.int32(fault)}
+        state = state._replace(streak=jnp.int32(streak), memo=state.memo._replace(round=jnp.int32(7), carry=carry))
+        return step.update(state, KEY, data)[0].streak
+
+    assert [after(streak, -1) for streak in (0, 1, 9, 10)] == [0, 0, 0, 10]
+    assert [after(streak, 0) for streak in (0, 1, 9, 10)] == [1, 2, 10, 10]
+
+
+def both():
+    """Two players who share a turn. The loss of the one that the carry names is not finite; its gradient is."""
+
+    def loss_of(name):
+        def loss(params, noise, batch, memo):
+            value = jnp.sum((params[name]["w"] - 1) ** 2)
+            return value + jnp.where(memo.carry["fault"] == ord(name), jnp.inf, 0.0), Note({})
+
+        return loss
+
+    def init(key, batch):  # an empty leaf has no entry that could tell
+        return {name: {"empty": jnp.zeros(0), "w": jnp.zeros(2)} for name in "ab"}, {"fault": jnp.int32(0)}
+
+    return Game(init, lambda key, batch: (), {name: loss_of(name) for name in "ab"}, None)
+
+
+@pytest.mark.parametrize("turn", [("a", "b"), ("b", "a")])
+def test_one_mover_that_is_not_finite_stops_the_turn(turn):
+    # Kills: a guard of the last mover alone, or one that asks for any; a mark that is put on an empty leaf.
+    step, data = make_step(both(), {"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, (turn,)), batches((turn,))
+    for fault, moves in [("", True), ("a", False), ("b", False)]:
+        state = step.init(KEY, first(data))
+        state.memo.carry["fault"] = jnp.int32(ord(fault or "-"))
+        state, _ = step.update(state, KEY, data)
+        for name in "ab":
+            np.testing.assert_allclose(state.params[name]["w"], [0.2 * moves] * 2, rtol=1e-6)
+        assert state.skipped == (not moves)
 
 
 def test_moving_average():
