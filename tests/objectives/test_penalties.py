@@ -98,6 +98,17 @@ def test_flat_critic():
         np.testing.assert_array_equal(grad, np.zeros_like(W))
 
 
+@pytest.mark.parametrize("penalty, side", [(NO_PENALTY, 0), (add(), 0), (r1(2.0), 0), (add(r1(2.0)), 0), (r2(2.0), 1)])
+def test_one_side_alone_counts_its_own_examples(penalty, side):
+    # Kills: a penalty on one side whose size is that of the other, or that reads the other.
+    noise = penalty.draw(jax.random.key(0), jnp.asarray(REAL))
+    for numbers in ((2, 1), (1, 3)):
+        given = [jnp.asarray(x[:n]) for x, n in zip((REAL, FAKE), numbers, strict=True)]
+        full = penalty.value(see(jnp.asarray(W)), jnp.asarray(REAL), jnp.asarray(FAKE), noise)
+        value = penalty.value(see(jnp.asarray(W)), *given, noise)
+        np.testing.assert_allclose(value, full[: numbers[side]], rtol=1e-5)
+
+
 def test_mixing_is_uniform():
     # Kills: normal noise for the mixing weights; one number for the batch; noise of the image's size.
     u = gradient_penalty(1.0).draw(jax.random.key(0), jnp.zeros((20_000, 2, 2, 1)))

@@ -284,17 +284,22 @@ def both():
     return Game(init, lambda key, batch: (), {name: loss_of(name) for name in "ab"}, None)
 
 
-@pytest.mark.parametrize("turn", [("a", "b"), ("b", "a")])
-def test_one_mover_that_is_not_finite_stops_the_turn(turn):
-    # Kills: a guard of the last mover alone, or one that asks for any; a mark that is put on an empty leaf.
-    step, data = make_step(both(), {"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, (turn,)), batches((turn,))
-    for fault, moves in [("", True), ("a", False), ("b", False)]:
+ROUNDS = [(("a", "b"),), (("b", "a"),), (("a",), ("b",)), (("b",), ("a",)), (("a",), ("b",), ("a",))]
+
+
+@pytest.mark.parametrize("turns", ROUNDS, ids=str)
+def test_one_move_that_is_not_finite_undoes_the_round(turns):
+    # Kills: a guard of the last mover or turn alone, or one that asks for any; turns kept that came before the bad one;
+    # a mark that is put on an empty leaf.
+    step, data = make_step(both(), {"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, turns), batches(turns)
+    for fault, counts in [("-", True), ("a", False), ("b", False)]:
         state = step.init(KEY, first(data))
-        state.memo.carry["fault"] = jnp.int32(ord(fault or "-"))
+        state.memo.carry["fault"] = jnp.int32(ord(fault))
         state, _ = step.update(state, KEY, data)
         for name in "ab":
-            np.testing.assert_allclose(state.params[name]["w"], [0.2 * moves] * 2, rtol=1e-6)
-        assert state.skipped == (not moves)
+            moves = counts * sum(turn.count(name) for turn in turns)
+            np.testing.assert_allclose(state.params[name]["w"], [1 - 0.8**moves] * 2, rtol=1e-6)
+        assert state.skipped == (not counts)
 
 
 def test_moving_average():
