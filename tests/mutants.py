@@ -51,6 +51,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "0 -> 1",
     ): "read for its shapes alone, and a round in which a turn comes back has two batches",
     (
+        STEP,
+        "before = _Played(state.params, state.opts, state.memo, jnp.array(True))",
+        "jnp.array(True) -> True",
+    ): "only ever read while traced, where a Python bool is the same bool[]",
+    (
         "jaxgen/objectives/penalties.py",
         "return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))",
         "1.0 -> 2.0",

@@ -122,6 +122,14 @@ def test_family_refuses_shapes_that_would_broadcast(name, point):
 
 
 @pytest.mark.parametrize("name", parts.FAMILIES)
+def test_family_pushes_to_the_type_of_the_noise(name):
+    # Kills: samples that lose digits where a network gives its raw numbers in half precision.
+    part = parts.FAMILIES[name]
+    raw = jax.ShapeDtypeStruct((B, part.size * D), jnp.float16)
+    assert jax.eval_shape(lambda raw, noise: part.push(part.theta(raw), noise), raw, f32(B, D)).dtype == jnp.float32
+
+
+@pytest.mark.parametrize("name", parts.FAMILIES)
 def test_family_is_per_example(name):
     # Kills: a mean over the batch that is broadcast back.
     part = parts.FAMILIES[name]

@@ -124,6 +124,28 @@ def test_unrolled_and_looped_turns_agree():
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+def test_a_game_is_handed_the_key_and_the_batch():
+    # Kills: an init or a draw that is handed something else; the batch of the whole round for that of the turn.
+    def loss(params, noise, batch, memo):
+        drawn, x = noise
+        return jnp.sum(params["p"] * x[0]), Note({"drawn": drawn, "x": x[0, 0], "seen": batch.x[0, 0]})
+
+    def init(key, batch):
+        return {"p": batch.x[0]}, {"number": jax.random.normal(key)}
+
+    game = Game(init, lambda key, batch: (jax.random.normal(key), batch.x), {"p": loss, "p:again": loss}, None)
+    turns = (("p",), ("p:again",))
+    step, data = make_step(game, {"p": optax.sgd(0.1)}, turns), batches(turns)
+    state = step.init(KEY, first(data))
+    np.testing.assert_array_equal(state.params["p"], data.x[0, 0])
+    np.testing.assert_allclose(state.memo.carry["number"], jax.random.normal(KEY), rtol=1e-6)
+    _, info = step.update(state, KEY, data)
+    for t, (name,) in enumerate(turns):
+        drawn = jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, 0), t))
+        np.testing.assert_allclose(info[name]["drawn"], drawn, rtol=1e-6)
+        assert info[name]["x"] == info[name]["seen"] == data.x[t, 0, 0]
+
+
 @pytest.mark.parametrize("unroll", [False, True])
 @pytest.mark.parametrize("turns, comes_back", [(TOGETHER, False), (ALTERNATING, False), (LAZY, True)])
 def test_form(turns, comes_back, unroll):
