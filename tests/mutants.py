@@ -30,37 +30,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sites
+from equivalents import EQUIVALENT, STEP
 
 HOME = Path(__file__).resolve().parents[1]
 LIMIT, MEMORY = 60, 16 << 30  # seconds of processor time, bytes
 GOAL = 0.85
 # Third-party modules that the tests import anyway: once, before the forks.
 WARM = "jax jax.numpy optax numpy scipy.stats scipy.integrate hypothesis.strategies pytest"
-
-# (file, line, "before -> after"): why no test can tell the two apart.
-STEP = "jaxgen/training/step.py"
-EQUIVALENT: dict[tuple[str, str, str], str] = {
-    (
-        STEP,
-        "return jnp.maximum(rate, 1 - 2 ** (-20 / jnp.maximum(n, 1e-3)))",
-        "jnp.maximum(n, 0.001) -> jnp.maximum(0.001, n)",
-    ): "the larger of two finite numbers, in either order",
-    (
-        STEP,
-        "first = jax.tree.map(lambda a: a[0], batches)",
-        "0 -> 1",
-    ): "read for its shapes alone, and a round in which a turn comes back has two batches",
-    (
-        STEP,
-        "before = _Played(state.params, state.opts, state.memo, jnp.array(True))",
-        "jnp.array(True) -> True",
-    ): "only ever read while traced, where a Python bool is the same bool[]",
-    (
-        "jaxgen/objectives/penalties.py",
-        "return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))",
-        "1.0 -> 2.0",
-    ): "where flat, the outer select drops this number and its gradient, whatever positive number it is",
-}
 
 FATES = {0: "alive", 1: "killed", 2: "killed", 3: "killed", -signal.SIGXCPU: "timeout", -signal.SIGALRM: "timeout"}
 

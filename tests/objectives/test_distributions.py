@@ -125,6 +125,12 @@ def test_diag_gaussian_takes_its_arguments_apart():
             diag_gaussian(jnp.asarray(MEAN), jnp.asarray(log_std))
 
 
+def test_bernoulli_draws_no_one_of_probability_zero():
+    # Kills: u <= p, which is met by u = 0 where p = 0.
+    logits, noise = jnp.array([-1e4, -1e4, 0.0, 0.0, 1e4]), jnp.array([0.0, 0.5, 0.5, 0.499, 0.999])
+    np.testing.assert_array_equal(BERNOULLI.push(logits, noise), [0, 0, 0, 1, 1])
+
+
 def test_bernoulli_takes_logits_as_they_are():
     # Kills: a bound on logits.
     np.testing.assert_array_equal(BERNOULLI.theta(LOGITS), LOGITS)
