@@ -18,7 +18,6 @@ from jaxgen.objectives import (
     Estimator,
     Family,
     exact_kl,
-    standard,
 )
 
 
@@ -37,9 +36,10 @@ def vae(
 ) -> Game:
     """-bound of log p(x) in nats, averaged over the batch; with the default parts the negative ELBO.
 
-    q = q(z | encode(x)), z = push(q, noise), prior N(0, I); bound = reduce_K(log p(x | z) - beta D(q || p)), where an
-    exact divergence stands outside the reduction and a sampled one inside. Kingma and Welling 2014, arXiv 1312.6114,
-    eqs. 7 and 10; beta: Higgins et al. 2017; importance bound: Burda et al. 2016, arXiv 1509.00519, eq. 8.
+    q = q(z | encode(x)), z = push(q, noise); bound = reduce_K(log p(x | z) - beta D(q || p)), where an exact divergence
+    stands outside the reduction and a sampled one inside. The prior p is N(0, I), or of the divergence's other family
+    the member whose raw numbers are zero, such as fair coins. Kingma and Welling 2014, arXiv 1312.6114, eqs. 7 and 10;
+    beta: Higgins et al. 2017; importance bound: Burda et al. 2016, arXiv 1509.00519, eq. 8.
 
     Args:
       encode: network x [B, ...] -> [B, size D], the posterior's raw parameters: of a Gaussian the means, then the raw
@@ -48,7 +48,7 @@ def vae(
       latent_dim: D.
       posterior: family of q.
       observation: from y to a distribution over x.
-      divergence: `exact_kl` (the default), the same under `free_bits`, or `sampled_kl`.
+      divergence: `exact_kl` (the default), the same under `free_bits`, or `sampled_kl`, of q's family and the prior's.
       estimator: how the gradient passes the sample.
       bound: `MEAN` or `IMPORTANCE`.
       samples: K, posterior samples per example.
@@ -84,7 +84,7 @@ def vae(
         own = params["vae"]
         weight = beta(memo.round) if callable(beta) else beta
         q = _infer(parts, own, batch.x)
-        prior = standard(posterior.mean(q))
+        prior = _prior(parts, posterior.mean(q))
 
         def cost(z, q):
             nll = -_log_likelihood(parts, own, z, batch.x)
@@ -120,6 +120,12 @@ def _infer(parts: _Parts, own, x: Array) -> Any:
     return parts.posterior.theta(raw)
 
 
+def _prior(parts: _Parts, like: Array) -> Any:
+    """theta of the standard member of the prior's family, for z of the shape of `like` [B, D]."""
+    family = parts.divergence.prior
+    return family.theta(jnp.zeros((*like.shape[:-1], family.size * parts.latent_dim), like.dtype))
+
+
 def _log_likelihood(parts: _Parts, own, z: Array, x: Array) -> Array:
     """log p(x | z) in nats: z [K, B, D], x [B, ...] -> [K, B]."""
     y = _flat(parts.decoder.apply(own["decoder"], z.reshape(-1, parts.latent_dim)))
@@ -130,7 +136,7 @@ def _log_likelihood(parts: _Parts, own, z: Array, x: Array) -> Array:
 
 def _model(parts: _Parts, own) -> Model:
     encoder, decoder, latent_dim, posterior, observation, divergence = parts
-    hidden = encoder.hidden
+    hidden, prior = encoder.hidden, divergence.prior
 
     def decode_mean(z):
         return observation.mean(decoder.apply(own["decoder"], z))
@@ -141,21 +147,21 @@ def _model(parts: _Parts, own) -> Model:
     def draw_sample(key, n):
         k_z, k_x = jax.random.split(key)
         width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
-        return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
+        return {"z": prior.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
 
     def sample(noise):
-        y = decoder.apply(own["decoder"], noise["z"])
+        y = decoder.apply(own["decoder"], prior.push(_prior(parts, noise["z"]), noise["z"]))
         return observation.sample(own["observation"], noise["x"], y)
 
     def log_weight(noise, x):
         q = _infer(parts, own, x)
         z = posterior.push(q, noise)
-        log_prior = GAUSSIAN.log_prob(standard(posterior.mean(q)), z)
+        log_prior = prior.log_prob(_prior(parts, posterior.mean(q)), z)
         return _log_likelihood(parts, own, z, x) + log_prior - posterior.log_prob(q, z)
 
     def distance(noise, x):
         q = _infer(parts, own, x)
-        value = divergence.value(q, standard(posterior.mean(q)), posterior.push(q, noise))
+        value = divergence.value(q, _prior(parts, posterior.mean(q)), posterior.push(q, noise))
         return jnp.mean(value, 0) if divergence.sampled else value
 
     return Model(
@@ -198,6 +204,16 @@ def _check(posterior: Family, divergence: Divergence, estimator: Estimator, boun
         raise BadRequest(
             "this estimator differentiates the posterior's push, but this family's push has no gradient: "
             "use posterior=GAUSSIAN, or an estimator that does not need it."
+        )
+    if divergence.posterior != posterior:
+        raise BadRequest(
+            "the divergence is that of another family than the posterior: name the posterior in it, as in "
+            "sampled_kl(posterior, prior)."
+        )
+    if posterior.pathwise != divergence.prior.pathwise:
+        raise BadRequest(
+            "the posterior or the prior is discrete and the other is not, so neither has a density where the other "
+            "lives: use sampled_kl(posterior, prior) of two discrete families, or of two that are not."
         )
     if samples < estimator.samples:
         raise BadRequest(f"samples={samples}: this estimator needs at least {estimator.samples} posterior samples.")

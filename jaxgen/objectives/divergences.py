@@ -15,6 +15,8 @@ class Divergence(NamedTuple):
     """A divergence of theta q from theta p."""
 
     value: Callable[..., Array]  # (q, p, z) -> [B] where exact (z is not read), [K, B] where sampled
+    posterior: Family  # of q
+    prior: Family  # of p
     sampled: bool  # True where the value belongs to the sample z, as an importance bound needs it
     cost: Callable[..., Array] | None = None  # what a loss pays instead, shaped alike; None: the value
     couples: bool = False  # True where the cost of an example depends on the others of its batch
@@ -42,7 +44,7 @@ def exact_kl(posterior: Family, prior: Family) -> Divergence:
     def value(q, p, z):
         return closed(q, p)
 
-    return Divergence(value, sampled=False)
+    return Divergence(value, posterior, prior, sampled=False)
 
 
 def sampled_kl(posterior: Family, prior: Family) -> Divergence:
@@ -54,7 +56,7 @@ def sampled_kl(posterior: Family, prior: Family) -> Divergence:
     def value(q, p, z):
         return posterior.log_prob(q, z) - prior.log_prob(p, z)
 
-    return Divergence(value, sampled=True)
+    return Divergence(value, posterior, prior, sampled=True)
 
 
 def free_bits(divergence: Divergence, nats: float) -> Divergence:
@@ -84,7 +86,7 @@ def free_bits(divergence: Divergence, nats: float) -> Divergence:
         each = divergence.value(*jax.tree.map(lambda a: a[..., None], (q, p)), None)
         return jnp.sum(jnp.where(jnp.mean(each, axis=0, keepdims=True) > nats, each, nats), axis=-1)
 
-    return Divergence(divergence.value, sampled=False, cost=cost, couples=True)
+    return divergence._replace(cost=cost, couples=True)
 
 
 def _gaussians(q: DiagGaussian, p: DiagGaussian) -> Array:

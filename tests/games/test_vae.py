@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special, stats
 from scipy.stats import logistic
 
 from jaxgen.core import BadRequest, Batch, Memo
@@ -27,11 +28,12 @@ from jaxgen.objectives import (
 B, D, K = 3, 2, 4
 IMAGE = (8, 8, 1)
 SAMPLED = sampled_kl(GAUSSIAN, GAUSSIAN)
+COINS = {"posterior": BERNOULLI, "divergence": sampled_kl(BERNOULLI, BERNOULLI), "estimator": SCORE, "samples": 2}
 
 
 def build(shape=IMAGE, **parts):
     nets = networks(shape, latent_dim=D, width=8)
-    return vae(nets.encoder(2 * D), nets.generator, latent_dim=D, **parts), nets
+    return vae(nets.encoder(parts.get("posterior", GAUSSIAN).size * D), nets.generator, latent_dim=D, **parts), nets
 
 
 def batch_of(shape, seed=0):
@@ -188,12 +190,51 @@ def test_samples_of_vectors_hold_the_observation_noise():
         ({"estimator": SCORE}, "at least 2"),
         ({"estimator": SCORE, "samples": 2, "divergence": SAMPLED, "bound": IMPORTANCE}, "bound=MEAN"),
         ({"posterior": BERNOULLI}, "sampled_kl"),
+        ({"posterior": LAPLACE, "divergence": SAMPLED}, "another family"),
+        ({"posterior": LAPLACE, "divergence": exact_kl(GAUSSIAN, GAUSSIAN)}, "another family"),
+        ({"divergence": exact_kl(LAPLACE, GAUSSIAN)}, "another family"),
+        ({"divergence": sampled_kl(GAUSSIAN, BERNOULLI)}, "discrete"),
+        ({**COINS, "divergence": sampled_kl(BERNOULLI, GAUSSIAN)}, "discrete"),
     ],
 )
 def test_illegal_combinations_raise_when_the_game_is_built(parts, word):
     # Kills: a check that runs at step 900, or never.
     with pytest.raises(BadRequest, match=word):
         build(**parts)
+
+
+def test_the_prior_is_the_one_that_the_divergence_names():
+    # Kills: a prior that is N(0, I) in the samples or the weights, and another in the loss.
+    game, nets = build((5,), observation=VECTORS, divergence=sampled_kl(GAUSSIAN, LAPLACE), samples=K)
+    batch = batch_of((5,))
+    params = start(game, batch)
+    model, eps = game.model(params, {}), game.draw(jax.random.key(1), batch)
+    drawn = np.asarray(model.draw(jax.random.key(2), 4000)["z"], np.float64)
+    assert stats.kstest(drawn.ravel(), stats.laplace.cdf).pvalue > 1e-3
+    other, _ = build((5,), observation=VECTORS, samples=K)
+    gap = np.asarray(model.log_weight(eps, batch.x) - other.model(params, {}).log_weight(eps, batch.x), np.float64)
+    raw = np.asarray(nets.encoder(2 * D).apply(params["vae"]["encoder"], batch.x), np.float64)
+    z = raw[:, :D] + np.exp(7 * np.tanh(raw[:, D:] / 7)) * np.asarray(eps, np.float64)
+    np.testing.assert_allclose(gap, (stats.laplace.logpdf(z) - stats.norm.logpdf(z)).sum(-1), rtol=1e-4, atol=1e-4)
+    loss, note = game.losses["vae"](params, eps, batch, memo())
+    np.testing.assert_allclose(loss, -np.mean(np.asarray(model.log_weight(eps, batch.x))), rtol=1e-5)
+
+
+def test_coins_for_codes():
+    # Kills: a discrete posterior beside a prior of another family. p(x) is the mean over all codes.
+    game, _ = build((5,), observation=VECTORS, **COINS)
+    batch = batch_of((5,))
+    params = start(game, batch)
+    params["vae"]["observation"] = jnp.zeros(5)
+    model = game.model(params, {})
+    codes = jnp.asarray(list(np.ndindex(*(2,) * D)), jnp.float32)
+    mean = np.asarray(model.decode(codes), np.float64)[:, None]
+    exact = special.logsumexp(stats.norm.logpdf(np.asarray(batch.x)[None], mean).sum(-1), axis=0) - D * np.log(2)
+    weights = np.asarray(model.log_weight(model.draw_posterior(jax.random.key(3), 20_000, batch.x), batch.x), "d")
+    ratio = np.exp(weights - exact)
+    assert np.all(abs(ratio.mean(0) - 1) < 5 * ratio.std(0) / np.sqrt(len(ratio)))
+    samples = model.sample({"z": jnp.array([[0.2, 0.7]]), "x": jnp.zeros((1, 5))})  # noise is pushed to a code
+    np.testing.assert_allclose(samples, model.decode(jnp.array([[1.0, 0.0]])), rtol=1e-6)
 
 
 @pytest.mark.parametrize("divergence", [None, sampled_kl(LAPLACE, GAUSSIAN)])
