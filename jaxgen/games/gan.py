@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Batch, Game, Memo, Model, Note, network
+from jaxgen.core import BadRequest, Batch, Game, Memo, Model, Note, network
 from jaxgen.games.observation import PIXELS, Observation
-from jaxgen.games.vae import squared_error
+from jaxgen.games.vae import check_width, squared_error
 from jaxgen.objectives import GAUSSIAN, NO_AUGMENT, NO_PENALTY, NON_SATURATING, Adversarial, Augment, Penalty
 
 
@@ -69,6 +69,8 @@ def gan(
         real, fake = shown(params, noise, batch, memo)
         on_real, on_fake = see(real), see(fake)
         extra = penalty.value(see, real, fake, noise["penalty"])
+        if extra.shape != batch.x.shape[:1]:
+            raise BadRequest(f"a penalty gives one number per example, [B], not {extra.shape}.")
         note = {"real_logit": jnp.mean(on_real), "fake_logit": jnp.mean(on_fake), "penalty": jnp.mean(extra)}
         return jnp.mean(loss.critic(on_real, on_fake) + extra), Note(note)
 
@@ -119,7 +121,9 @@ def invert(game: Game, encode: Any) -> Game:
 
     def loss(params, noise, batch: Batch, memo: Memo):
         x = game.model(*memo.carry["trained"]).sample(noise)
-        return jnp.mean((encoder.apply(params["encoder"], x) - noise) ** 2), Note({})
+        code = encoder.apply(params["encoder"], x)
+        check_width("encoder", code, noise.shape[-1], "one for each latent")
+        return jnp.mean((code - noise) ** 2), Note({})
 
     def model(params, carry):
         trained = game.model(*carry["trained"])

@@ -116,7 +116,7 @@ def _infer(parts: _Parts, own, x: Array) -> Any:
     """theta of q(z | x)."""
     raw = parts.encoder.apply(own["encoder"], x)
     size = parts.posterior.size
-    _check_width("encoder", raw, size * parts.latent_dim, f"{size} for each latent")
+    check_width("encoder", raw, size * parts.latent_dim, f"{size} for each latent")
     return parts.posterior.theta(raw)
 
 
@@ -129,7 +129,7 @@ def _prior(parts: _Parts, like: Array) -> Any:
 def _log_likelihood(parts: _Parts, own, z: Array, x: Array) -> Array:
     """log p(x | z) in nats: z [K, B, D], x [B, ...] -> [K, B]."""
     y = _flat(parts.decoder.apply(own["decoder"], z.reshape(-1, parts.latent_dim)))
-    _check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
+    check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
     theta = parts.observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
     return parts.observation.family.log_prob(theta, _flat(x))
 
@@ -190,7 +190,8 @@ def _flat(x: Array) -> Array:
     return x.reshape(x.shape[0], -1)
 
 
-def _check_width(network: str, y: Array, width: int, why: str) -> None:
+def check_width(network: str, y: Array, width: int, why: str) -> None:
+    """Refuses a network's answer that is not [B, width]."""
     if y.shape[1:] != (width,):
         raise BadRequest(
             f"the {network} gives {list(y.shape)}, where [B, {width}] is wanted, {why}: change its last layer."

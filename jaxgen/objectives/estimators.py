@@ -38,6 +38,8 @@ def _score(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]
         )
     others = (jnp.sum(cost, 0, keepdims=True) - cost) / (len(cost) - 1)
     log_prob = family.log_prob(theta, z)
+    if log_prob.shape != cost.shape:
+        raise BadRequest(f"SCORE weighs log q(z), {log_prob.shape}, by costs of the same shape, not {cost.shape}.")
     # Worth exactly nothing, and differentiable: only the gradient is changed.
     return cost + jax.lax.stop_gradient(cost - others) * (log_prob - jax.lax.stop_gradient(log_prob))
 

@@ -54,9 +54,10 @@ def audit(
       seed: of the noise and the directions; the report is a function of it.
 
     What it does not see: that the loss is not the one you meant (give `value`); a bias below `Leaf.unseen` (ask for
-    more draws), or in few entries of a large leaf; one key folded twice with one number inside the loss; one noise leaf
-    read twice, which is legal. A `stop_gradient` on purpose looks like one by mistake, unless `value` has it too. Where
-    the loss jumps with params (argmax, u < p), finite differences want thousands of draws, or `value`.
+    more draws), or in few entries of a large leaf; one key folded twice with one number inside the loss, or a legacy
+    uint32 key (Haiku's) used twice there; one noise leaf read twice, which is legal. A `stop_gradient` on purpose looks
+    like one by mistake, unless `value` has it too. Where the loss jumps with params (argmax, u < p), finite differences
+    want thousands of draws, or `value`.
 
     Raises:
       BadRequest: params without leaves or with one that is not float; a loss or value that is not one float; few draws.
@@ -169,6 +170,8 @@ def _checked_params(params: Any) -> Any:
         raise BadRequest("params has no leaves: pass the pytree of arrays that the loss is differentiated in.")
     for path, leaf in named:
         name, dtype = measure.name_of(path, "params"), getattr(leaf, "dtype", None)
+        if isinstance(leaf, float):
+            raise BadRequest(f"params leaf {name} is a Python float: make it an array, jnp.asarray({leaf}).")
         if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or not leaf.size:
             raise BadRequest(
                 f"params leaf {name} is no float array with entries: keep it out of params, for instance with "

@@ -16,9 +16,9 @@ class Leaf(NamedTuple):
     name: str
     shape: tuple[int, ...]
     reach: str
-    """`reached`; `no path`: its gradient is zero for every draw, and the loss does not depend on it; `cut`: the loss
-    depends on it, but its gradient is zero for every draw, or biased and the same for every draw (though the dependence
-    is not), or biased and zero on average."""
+    """`reached`; `no path`: its gradient is zero for every draw, and the loss was not seen to depend on it; `cut`: the
+    loss depends on it, but its gradient is zero for every draw, or biased and the same for every draw (though the
+    dependence is not), or biased and zero on average."""
     finite: bool
     z: float  # of the direction furthest off: (mean gradient - reference) / standard error
     share: float  # of the reference derivative that the mean gradient makes up; nan where the reference is not resolved
@@ -80,13 +80,19 @@ def assert_reached(report: Report) -> None:
     _demand(report, _reach(report))
 
 
-def assert_unbiased(report: Report) -> None:
+def assert_unbiased(report: Report, *, unseen: float = math.inf) -> None:
     """No leaf's mean gradient is further from its reference than chance allows, by more than `Leaf.unseen` of it.
+
+    Args:
+      report: of an audit.
+      unseen: the largest `Leaf.unseen` that will do; 0.5 demands that a bias of half the derivative had been noticed.
 
     Raises:
       AssertionError: naming the leaves.
     """
-    _demand(report, _bias(report))
+    blind = [leaf for leaf in report.leaves if leaf.reach != NO_PATH and leaf.unseen > unseen]
+    said = f"not resolved: {_names(blind)}. A bias of {unseen:.0%} could go unseen there: audit more draws."
+    _demand(report, (*_bias(report), *([said] if blind else [])))
 
 
 def assert_noise_used(report: Report) -> None:
@@ -135,7 +141,8 @@ def _reach(report: Report) -> tuple[str, ...]:
          "sample is stopped, and only terms without noise arrive."),
         (rest, "cut: {}. The mean loss depends on it, and its gradient varies about zero: the sample is stopped, or "
          "discrete, and a score stands there without its cost."),
-        (gone, "no path: {}. Its gradient is zero for every draw, and the loss does not depend on it."),
+        (gone, "no path: {}. Its gradient is zero for every draw, and the loss was not seen to depend on it: not "
+         "at all, or less than it is rounded."),
     )  # fmt: skip
     return tuple(sentence.format(_names(leaves)) for leaves, sentence in said if leaves)
 

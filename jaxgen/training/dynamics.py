@@ -20,6 +20,7 @@ from jaxgen.core import Array, BadRequest, Batch
 from jaxgen.training.step import State, Step
 
 LIMIT = 1024  # params of the largest full Jacobian: the time for its eigenvalues grows with their cube
+SLOW = 1e-3  # radians per round: float32 splits a double eigenvalue into a pair of angle sqrt(eps), which is no turning
 TOGETHER = 64  # columns of a Jacobian computed at once
 
 
@@ -29,8 +30,8 @@ def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray
     Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed.
 
     Raises:
-      BadRequest: more than 1024 params; an optimiser with memory, since params alone are then not all that moves;
-        a round that is not finite; networks without a forward derivative.
+      BadRequest: more than 1024 params; an optimiser with memory, or a carry that the round moves, since params alone
+        are then not all that moves; a round that is not finite; networks without a forward derivative.
     """
     push, point = _linearised(step, state, key, batches)
     if point.size > LIMIT:
@@ -115,7 +116,7 @@ def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
 
     The mean of log(distance) over the later half, less that over the earlier, per round between them. Each half is the
     largest whole number of periods 2 pi / |arg mu| of the largest eigenvalue that fits, so that turning averages out.
-    Give it the tail of a run: what the other eigenvalues add has to be gone.
+    Give it the tail of a run: what the other eigenvalues add has to be gone. |arg mu| up to 1e-3 counts as none.
 
     Raises:
       BadRequest: distances that are not positive finite numbers [T], or fewer of them than two periods.
@@ -128,7 +129,7 @@ def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
     if distances.ndim != 1 or not np.all((distances > 0) & np.isfinite(distances)):
         raise BadRequest("distances are positive finite numbers [T]: where a run ends in zero, fit the part before.")
     angle = abs(np.angle(_largest(eigenvalues)))
-    period = 2 * np.pi / angle if angle > 0 else 1.0
+    period = 2 * np.pi / angle if angle > SLOW else 1.0
     half = int(len(distances) / 2 // period * period)
     if half < 1:
         raise BadRequest(f"{len(distances)} rounds are not two periods of {period:.4g}: play more of them.")
@@ -144,15 +145,26 @@ def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[C
 
     def play(flat):
         after, _ = step.update(state._replace(params=restore(flat)), key, batches)
-        return ravel_pytree(after.params)[0], after.skipped
+        return ravel_pytree(after.params)[0], (after.skipped, after.memo.carry)
+
+    if jax.tree.leaves(state.memo.carry) and _moved(state.memo.carry, jax.jit(play)(point)[1][1]):
+        raise BadRequest(
+            "a round here moves the carry, so the params alone are not the point: there is no spectrum of a game that "
+            "keeps averages or spectral-norm vectors there."
+        )
 
     # Compiled as a whole: called by itself, `update` would consume the state.
     @jax.jit
     def push(v):
-        _, moved, skipped = jax.jvp(play, (point,), (v,), has_aux=True)
+        _, moved, (skipped, _) = jax.jvp(play, (point,), (v,), has_aux=True)
         return jnp.where(skipped == state.skipped, moved, jnp.nan)  # a skipped round would pass for the identity
 
     return push, point
+
+
+def _moved(before: Any, after: Any) -> bool:
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    return any(jnp.issubdtype(a.dtype, jnp.inexact) and not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 @contextlib.contextmanager

@@ -5,10 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import Batch, Memo
+from jaxgen.core import BadRequest, Batch, Memo
 from jaxgen.games import PIXELS, VECTORS, aae, gan, invert
 from jaxgen.nets import networks
-from jaxgen.objectives import NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, add, instance_noise, r1, r2
+from jaxgen.objectives import (
+    NON_SATURATING,
+    RELATIVISTIC,
+    SATURATING,
+    WASSERSTEIN,
+    Penalty,
+    add,
+    instance_noise,
+    r1,
+    r2,
+)
 
 B, D, SHAPE = 4, 3, (5,)
 NETS = networks(SHAPE, latent_dim=D, width=8)
@@ -117,6 +127,19 @@ def test_invert_regresses_the_code_of_the_trained_generator():
     missed = np.sum((np.asarray(x) - np.asarray(model.decode(code))) ** 2, -1)
     np.testing.assert_allclose(model.scores["reconstruction"](None, x), missed, rtol=1e-4)
     assert set(model.features) == {"critic", "encoder"} and set(carry) == {"trained"}
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    # Kills: an encoder of one number that fits every latent; a penalty [B, 1] that becomes [B, B] beside the loss.
+    inverse = invert(build(), NETS.encoder(1))
+    params, carry = inverse.init(jax.random.key(0), BATCH)
+    with pytest.raises(BadRequest, match=r"\[B, 3\] is wanted"):
+        inverse.losses["encoder"](params, inverse.draw(jax.random.key(1), BATCH), BATCH, Memo(jnp.asarray(0), carry))
+    wide = Penalty(r1(1.0).draw, lambda see, real, fake, noise: see(real)[:, None])
+    game = build(penalty=wide)
+    params, _ = game.init(jax.random.key(0), BATCH)
+    with pytest.raises(BadRequest, match=r"not \(4, 1\)"):
+        game.losses["critic"](params, game.draw(jax.random.key(1), BATCH), BATCH, MEMO)
 
 
 def test_aae_plays_three_losses_of_two_players():

@@ -95,6 +95,13 @@ def test_score_needs_another_sample():
         SCORE.cost(GAUSSIAN, THETA, jnp.zeros((1, 1, 1)), square)
 
 
+def test_score_wants_a_cost_for_each_sample():
+    # Kills: a cost [K, 1] that broadcasts over the examples.
+    with pytest.raises(BadRequest, match=r"\(3, 4\), by costs of the same shape, not \(3, 1\)"):
+        theta = DiagGaussian(jnp.zeros((4, 1)), jnp.zeros((4, 1)))
+        SCORE.cost(GAUSSIAN, theta, jnp.zeros((3, 4, 1)), lambda z, theta: jnp.sum(z, (1, 2))[:, None])
+
+
 def test_pathwise_is_the_total_derivative():
     # Kills: log q evaluated at a stopped theta, which is as unbiased (sticking the landing) but another estimator.
     noise = GAUSSIAN.draw(jax.random.key(0), (5, 1, 1))

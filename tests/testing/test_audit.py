@@ -395,6 +395,7 @@ def quadratic(params, eps, x):
         ({"params": {"a": jnp.ones(4), "f": jnp.tanh}}, "leaf f is no float"),
         ({"params": {"a": jnp.ones(0)}}, "leaf a is no float"),
         ({"params": {"a": jnp.ones(4, jnp.bfloat16)}}, "bfloat16"),
+        ({"params": {"a": 0.5}}, "jnp.asarray"),
         ({"loss": lambda q, eps, x: q["a"] * eps}, "loss gives"),
         ({"loss": lambda q, eps, x: jnp.argmax(q["a"])}, "loss gives"),
         ({"value": lambda q, x: q["a"]}, "value gives"),
@@ -443,3 +444,14 @@ def test_a_leaf_that_chance_hides_is_not_called_right():
     assert page(unseen=0.6).endswith("nothing wrong was found; weak leaves stay open.")
     for change in ({"z": 9.0}, {"reach": "no path"}, {"finite": False}):
         assert "weak" not in page(unseen=0.6, **change) and "nothing wrong" not in page(**change)
+
+
+def test_how_much_may_go_unseen_is_asked_for():
+    # Kills: an assertion that holds of a leaf on which nothing was resolved; one that fails for what has no gradient.
+    leaf = Leaf("w", (), "reached", True, 0.5, 1.0, 0.6, 1.0, 1.0)
+    idle = leaf._replace(name="v", reach="no path", unseen=np.inf)
+    report = Report((leaf, idle), (Noise("eps", (), True, True),), (), True, 64, 4.0, 1.0, 0.1, 0, None, 0.0)
+    assert_unbiased(report)
+    assert_unbiased(report, unseen=0.7)
+    with pytest.raises(AssertionError, match="not resolved: w. A bias of 50%"):
+        assert_unbiased(report, unseen=0.5)

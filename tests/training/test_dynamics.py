@@ -214,6 +214,31 @@ def test_rates_without_rotation():
     assert log_rate([0.0]) == -np.inf
 
 
+def test_a_double_eigenvalue_does_not_turn():
+    # Kills: the pair that float32 makes of it read as a period of 20,000 rounds.
+    pair = 0.9 * np.exp(np.array([1j, -1j]) * 3e-4)
+    np.testing.assert_allclose(fitted_log_rate(0.9 ** np.arange(20), pair), np.log(0.9), rtol=1e-9)
+    with pytest.raises(BadRequest, match="not two periods"):
+        fitted_log_rate(0.9 ** np.arange(20), 0.9 * np.exp(np.array([2e-3j])))
+
+
+def test_a_carry_that_moves_is_refused():
+    # Kills: the spectrum of the params alone where an average in the carry moves with them.
+    def loss(params, noise, batch, memo):
+        a, average = params["a"], memo.carry["average"]
+        return a**2 / 2 - 1.5 * a * average, Note({}, {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a)})
+
+    def init(key, batch):
+        return {"a": jnp.float32(1)}, {"average": jnp.float32(0.5), "count": jnp.int32(0)}
+
+    step = make_step(Game(init, lambda key, batch: (), {"a": loss}, None), {"a": optax.sgd(0.1)}, (("a",),))
+    here = step.init(KEY, ZEROS)
+    with pytest.raises(BadRequest, match="moves the carry"):
+        spectrum(step, here, KEY, zeros((("a",),)))
+    at_rest = here._replace(memo=here.memo._replace(carry={**here.memo.carry, "average": jnp.float32(1)}))
+    np.testing.assert_allclose(spectrum(step, at_rest, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
+
+
 def test_trajectory_is_the_run():
     # Kills: a path that begins after the first round; columns in another order; noise that stands still; a state that
     # is consumed.
