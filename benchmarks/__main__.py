@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import figures, gan_2d, interleave, loop, mlp_vae, startup
+from benchmarks import conv_gans, conv_vae, estimators, figures, gan_2d, interleave, loop, mlp_vae, startup
 
 ROWS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "mlp_vae": mlp_vae.measure,
     "gan_2d": gan_2d.measure,
+    "conv_vae": conv_vae.measure,
+    "dcgan": conv_gans.dcgan,
+    "wgan_gp": conv_gans.wgan_gp,
+    "estimators": estimators.measure,
     "loop": loop.measure,
     "startup": startup.measure,
 }

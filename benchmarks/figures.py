@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 WIDTH = 96
@@ -62,8 +62,10 @@ def row(
     figures: Mapping[str, Sequence[float]],
     *,
     target: Target | None = None,
+    beside: Collection[str] = (),
     skipped: Mapping[str, str] | None = None,
     compile_s: Mapping[str, float] | None = None,
+    peak_mib: Mapping[str, float] | None = None,
     limit_fraction: float | None = None,
     notes: Sequence[str] = (),
     **more: Any,
@@ -76,8 +78,10 @@ def row(
       unit: of the figures.
       figures: by variant, one per round; "ours" is one of them.
       target: for the ratios.
+      beside: peers that the target does not speak of.
       skipped: variants that were left out, and why.
       compile_s: by variant.
+      peak_mib: the most memory that each variant's process held.
       limit_fraction: of the ceiling measured in the same run.
       notes: lines to print below.
       more: further entries.
@@ -97,6 +101,7 @@ def row(
         "limit_fraction": limit_fraction,
         "compile_s": compile_s.pop("ours", None),
         "peers_compile_s": compile_s,
+        "peak_mib": dict(peak_mib or {}),
         "rounds": len(figures["ours"]),
         "figures": {variant: list(values) for variant, values in figures.items()},
         "skipped": dict(skipped or {}),
@@ -104,7 +109,8 @@ def row(
         **more,
     }
     if target is not None:
-        found["target"] = {**target._asdict(), "met": met(target, ratios)}
+        aimed = {peer: r for peer, r in ratios.items() if peer not in beside}
+        found["target"] = {**target._asdict(), "peers": list(aimed), "met": met(target, aimed)}
     return found
 
 
@@ -112,13 +118,14 @@ def table(found: Mapping[str, Any]) -> str:
     """A row as text of at most 96 columns."""
     unit, seconds = found["unit"], found["unit"] == "s"
     lines = [f"{found['name']}: {found['title']}"]
-    lines.append(f"  {'':<16}{unit:>10}{'best':>10}{'worst':>10}{'compile s':>10}  ours / peer")
+    lines.append(f"  {'':<14}{unit:>9}{'best':>9}{'worst':>9}{'compile s':>10}{'MiB':>8}  ours / peer")
     for variant, values in found["figures"].items():
         best, worst = (min(values), max(values)) if seconds else (max(values), min(values))
         compiled = found["compile_s"] if variant == "ours" else found["peers_compile_s"].get(variant)
-        numbers = map(number, (statistics.median(values), best, worst))
-        columns = "".join(f"{text:>10}" for text in (*numbers, "" if compiled is None else f"{compiled:.1f}"))
-        lines.append(f"  {variant:<16}{columns}{_said(found, variant)}")
+        columns = "".join(f"{number(value):>9}" for value in (statistics.median(values), best, worst))
+        columns += f"{'' if compiled is None else f'{compiled:.1f}':>10}"
+        columns += f"{number(found['peak_mib'][variant]) if variant in found['peak_mib'] else '':>8}"
+        lines.append(f"  {variant:<14}{columns}{_said(found, variant)}")
     wrapped = [f"{variant}: skipped. {why}" for variant, why in found["skipped"].items()]
     if "target" in found:
         wrapped.append(verdict(found["target"]))
@@ -139,11 +146,12 @@ def number(value: float) -> str:
 def verdict(target: Mapping[str, Any]) -> str:
     """The target in words.
 
-    >>> verdict({"bound": 1.5, "least": True, "met": True})
-    'target: at least 1.5 of every peer: met'
+    >>> verdict({"bound": 1.5, "least": True, "peers": ["torch eager"], "met": True})
+    'target: at least 1.5 of torch eager: met'
     """
     said = {True: "met", False: "MISSED", None: "no peer to compare with"}[target["met"]]
-    return f"target: at {'least' if target['least'] else 'most'} {target['bound']:.3g} of every peer: {said}"
+    peers = " and ".join(target["peers"]) or "every peer"
+    return f"target: at {'least' if target['least'] else 'most'} {target['bound']:.3g} of {peers}: {said}"
 
 
 def _said(found: Mapping[str, Any], variant: str) -> str:

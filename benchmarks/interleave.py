@@ -24,6 +24,7 @@ class Variant(NamedTuple):
 
     target: str  # "module:function" with function(**size) -> Work
     size: dict[str, Any]
+    env: Mapping[str, str] = {}  # added to the environment of its process
     terminal: bool = False  # its stderr is one, so that a progress bar is drawn
     optional: bool = True  # a row goes on without it
 
@@ -35,6 +36,7 @@ class Measured(NamedTuple):
     facts: dict[str, dict[str, Any]]
     losses: dict[str, list[float]]
     skipped: dict[str, str]  # why a variant was left out
+    peak_mib: dict[str, float]  # the most memory that its process has held
 
 
 def interleave(variants: Mapping[str, Variant], *, rounds: int, reference: str | None = None) -> Measured:
@@ -65,12 +67,14 @@ def interleave(variants: Mapping[str, Variant], *, rounds: int, reference: str |
             for name, ask in started.items():
                 if facts[name].get("replays"):
                     losses[name] = _expect(name, ask({"do": "losses", "path": path}), "losses")
-        blocks = {name: [] for name in started}
+        blocks, peak_mib = {name: [] for name in started}, {}
         for _ in range(rounds + 1):
             for name, ask in started.items():
                 time.sleep(SETTLE)
-                blocks[name].append(_expect(name, ask({"do": "block"}), "block"))
-    return Measured({name: times[1:] for name, times in blocks.items()}, facts, losses, skipped)
+                said = ask({"do": "block"})
+                blocks[name].append(_expect(name, said, "block"))
+                peak_mib[name] = _expect(name, said, "peak_mib")
+    return Measured({name: times[1:] for name, times in blocks.items()}, facts, losses, skipped, peak_mib)
 
 
 def missing(variant: Variant) -> str | None:
@@ -94,9 +98,10 @@ def _worker(name: str, variant: Variant, folder: Path) -> Iterator[Any]:
     env = os.environ | {
         "JAX_PLATFORMS": "cpu",
         "OMP_NUM_THREADS": str(THREADS),
-        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),  # so that compile_s is a compilation
+        "TORCHINDUCTOR_CACHE_DIR": str(log.with_suffix(".inductor")),  # its own, so that compile_s is a compilation
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "TMPDIR": str(folder),
+        **variant.env,
     }
     with contextlib.ExitStack() as stack:
         errors = stack.enter_context(_terminal(log) if variant.terminal else open(log, "wb"))

@@ -34,6 +34,7 @@ def measure(*, rounds: int, quick: bool) -> dict[str, Any]:
         "rounds/s",
         {variant: [steps / s for s in blocks] for variant, blocks in found.blocks.items()},
         target=Target(1 / (1 + ALLOWED), least=True),
+        peak_mib=found.peak_mib,
         compile_s={"ours": None, "bare loop": found.facts["bare loop"]["compile_s"]},
         facts=found.facts,
     )

@@ -46,11 +46,14 @@ def flops(batch: int, hidden: int) -> int:
     return 2 * batch * (2 * first + 3 * others)
 
 
-def images(examples: int) -> np.ndarray:
+def images(examples: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     """uint8 images of eight factors: something that twenty steps can learn from."""
-    rng = np.random.default_rng(0)
-    logits = rng.standard_normal((examples, 8)) @ rng.standard_normal((8, math.prod(SHAPE)))
-    return np.round(255 / (1 + np.exp(-logits))).astype(np.uint8).reshape(-1, *SHAPE)
+    rng, images = np.random.default_rng(0), np.empty((examples, math.prod(shape)), np.uint8)
+    factors = rng.standard_normal((8, images.shape[1]), np.float32)
+    for part in np.array_split(images, max(1, examples // 256)):  # the whole in floats would be the peak of memory
+        logits = rng.standard_normal((len(part), 8), np.float32) @ factors
+        part[:] = np.round(255 / (1 + np.exp(-logits)))
+    return images.reshape(-1, *shape)
 
 
 def plan(hidden: int) -> Any:

@@ -2,58 +2,68 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.figures import FIRST
-from benchmarks.worker import Work
+from benchmarks.worker import Work, peak_mib
 from jaxgen.core import Batch, as_float
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Plan, compile_loop, run_keys
 from jaxgen.training.order import indices
 
 
-def facts(compile_s: float | None = None) -> dict:
+def facts(compile_s: float | None = None, libraries_mib: float | None = None) -> dict:
     """What every variant of ours says about itself."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"compile_s": compile_s, "threads": threads, "versions": {"jax": jax.__version__}}
+    versions = {"jax": jax.__version__}
+    return {"compile_s": compile_s, "threads": threads, "versions": versions, "libraries_mib": libraries_mib}
 
 
 def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) -> Work:
     """Blocks of `chunks` dispatches of `chunk` rounds each, over indices that were made before."""
+    libraries_mib = peak_mib()
     program = compile_loop(plan, x, batch_size=batch, chunk=chunk)
     keys, shape = run_keys(0), (chunk, len(plan.turns), batch)
-    at = [indices(keys.data, i * chunk * len(plan.turns) * batch, shape, len(x)) for i in range(chunks)]
+    enough = max(chunks, -(-FIRST // chunk))
+    at = [indices(keys.data, i * chunk * len(plan.turns) * batch, shape, len(x)) for i in range(enough)]
     state = program.init(keys.init)
 
     def block() -> float:
         nonlocal state
         began = time.perf_counter()
-        for rows in at:
+        for rows in at[:chunks]:
             state, infos = program.advance(state, keys.noise, rows)
         jax.block_until_ready((state, infos))
         return time.perf_counter() - began
 
     def losses(path: Path) -> list[float]:
-        start = program.init(keys.init)
-        params = {name: np.asarray(leaf) for name, leaf in checkpoint.named(start.params).items()}
-        noise = noise_of(plan, keys.noise, x, at[0][:FIRST])
-        _, infos = program.advance(start, keys.noise, at[0])
-        np.savez(path, at=at[0][:FIRST], noise=noise, **params)
-        return np.stack([infos[name]["loss"][:FIRST] for turn in plan.turns for name in turn], 1).ravel().tolist()
+        state, said = program.init(keys.init), []
+        params = {name: np.asarray(leaf) for name, leaf in checkpoint.named(state.params).items()}
+        rounds = np.concatenate(at)[:FIRST]
+        noise = {f"noise/{i}": leaf for i, leaf in enumerate(noise_of(plan, keys.noise, x, rounds))}
+        np.savez(path, at=rounds, **noise, **params)
+        names = dict.fromkeys(name for turn in plan.turns for name in turn)
+        for rows in at:
+            state, infos = program.advance(state, keys.noise, rows)
+            said.append(np.stack([infos[name]["loss"] for name in names], 1))
+        return np.concatenate(said)[:FIRST].ravel().tolist()
 
-    return Work(block, facts(sum(program.compile_s.values())) | {"replays": True}, losses)
+    return Work(block, facts(sum(program.compile_s.values()), libraries_mib) | {"replays": True}, losses)
 
 
-def noise_of(plan: Plan, key: jax.Array, x: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The noise that the step draws in its first rounds, [R, T, ...]: a function of (key, round, turn) alone."""
-    draw: Callable = jax.jit(lambda key, x: jax.tree.leaves(plan.game.draw(key, Batch(as_float(x)))))
-    rounds = []
-    for n, turns in enumerate(at):
-        key_of_round = jax.random.fold_in(key, n)
-        drawn = [draw(jax.random.fold_in(key_of_round, t), x[rows]) for t, rows in enumerate(turns)]
-        rounds.append([np.asarray(leaf) for (leaf,) in drawn])
-    return np.stack([np.stack(turns) for turns in rounds])
+def noise_of(plan: Plan, key: jax.Array, x: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
+    """The noise that the step draws in its first rounds, each leaf [R, T, ...]: a function of (key, round, turn)."""
+    turns = range(at.shape[1])
+
+    @jax.jit
+    def draw(key, n, x):
+        key = jax.random.fold_in(key, n)
+        drawn = [plan.game.draw(jax.random.fold_in(key, t), Batch(as_float(x[t]))) for t in turns]
+        return [jnp.stack(leaves) for leaves in zip(*map(jax.tree.leaves, drawn), strict=True)]
+
+    rounds = [draw(key, n, x[rows]) for n, rows in enumerate(at)]
+    return [np.stack(leaf) for leaf in zip(*rounds, strict=True)]

@@ -1,7 +1,7 @@
 """A row that trains: ours beside its peers, with the ceiling and the first losses of both."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from benchmarks import figures
@@ -19,6 +19,8 @@ def measure(
     flops: int,
     steps: int,
     target: Target,
+    beside: Collection[str] = (),
+    notes: Sequence[str] = (),
     rounds: int,
     quick: bool,
 ) -> dict[str, Any]:
@@ -32,7 +34,9 @@ def measure(
       units: of a block.
       flops: of the matrix products of a step.
       steps: of a block.
-      target: for the ratio to every peer.
+      target: for the ratio to every peer but those of `beside`.
+      beside: peers that are shown and not aimed at.
+      notes: lines to print below.
       rounds: that count.
       quick: a ceiling of a small product.
     """
@@ -49,19 +53,26 @@ def measure(
         unit,
         rates,
         target=target,
+        beside=beside,
         skipped=found.skipped,
         compile_s=compile_s,
+        peak_mib={variant: found.peak_mib[variant] for variant in rates},
         flops_per_step=flops,
         ceiling_gflops=best,
         agreement={peer: apart if math.isfinite(apart) else None for peer, apart in agreement.items()},
         facts=found.facts,
     )
+    beyond = {variant: mib - found.facts[variant]["libraries_mib"] for variant, mib in made["peak_mib"].items()}
+    made["peak_mib_beyond_libraries"] = beyond
     achieved = flops * steps / units * made["ours"] / 1e9
     made["limit_fraction"] = achieved / best
     made["notes"] = [
         f"{1e3 * units / steps / made['ours']:.3g} ms a step; {flops / 1e6:.4g} MFLOP of matrix products a step, that "
         f"is {number(achieved)} GFLOP/s, {achieved / best:.0%} of the best sgemm of this run ({number(best)})",
+        "MiB: the process at its peak. Beyond interpreter, libraries and data, compilation included: "
+        + ", ".join(f"{variant} {mib:.0f}" for variant, mib in beyond.items()),
         *(_agrees(peer, apart) for peer, apart in agreement.items()),
+        *notes,
     ]
     return made
 
