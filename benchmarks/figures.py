@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 WIDTH = 96
-FIRST, CLOSE = 20, 1e-3  # in how many first rounds, and how nearly, both sides must have the same losses
+FIRST, CLOSE = 20, 1e-3  # how many first losses both sides must share, and how nearly
 
 
 class Ratio(NamedTuple):
@@ -40,12 +40,15 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> Ratio:
 
 
 def agreement(ours: Sequence[float], peer: Sequence[float]) -> float:
-    """The largest relative difference; not finite where a loss is not.
+    """The largest difference, relative to losses above 1; not finite where a loss is not.
+
+    A Wasserstein loss passes through zero, and a relative difference there would measure how nearly it was met.
 
     >>> agreement([1.0, 2.0], [1.0, 1.5])
     0.25
     """
-    return max((abs(a - b) / abs(a) if math.isfinite(a - b) else math.inf) for a, b in zip(ours, peer, strict=True))
+    apart = (abs(a - b) / max(abs(a), 1) if math.isfinite(a - b) else math.inf for a, b in zip(ours, peer, strict=True))
+    return max(apart)
 
 
 def met(target: Target, ratios: Mapping[str, Ratio]) -> bool | None:

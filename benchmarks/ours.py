@@ -28,7 +28,9 @@ def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) ->
     libraries_mib = peak_mib()
     program = compile_loop(plan, x, batch_size=batch, chunk=chunk)
     keys, shape = run_keys(0), (chunk, len(plan.turns), batch)
-    enough = max(chunks, -(-FIRST // chunk))
+    names = tuple(dict.fromkeys(name for turn in plan.turns for name in turn))
+    first = -(-FIRST // len(names))  # rounds, each of which tells one loss of every name
+    enough = max(chunks, -(-first // chunk))
     at = [indices(keys.data, i * chunk * len(plan.turns) * batch, shape, len(x)) for i in range(enough)]
     state = program.init(keys.init)
 
@@ -43,14 +45,13 @@ def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) ->
     def losses(path: Path) -> list[float]:
         state, said = program.init(keys.init), []
         params = {name: np.asarray(leaf) for name, leaf in checkpoint.named(state.params).items()}
-        rounds = np.concatenate(at)[:FIRST]
+        rounds = np.concatenate(at)[:first]
         noise = {f"noise/{i}": leaf for i, leaf in enumerate(noise_of(plan, keys.noise, x, rounds))}
         np.savez(path, at=rounds, **noise, **params)
-        names = dict.fromkeys(name for turn in plan.turns for name in turn)
         for rows in at:
             state, infos = program.advance(state, keys.noise, rows)
             said.append(np.stack([infos[name]["loss"] for name in names], 1))
-        return np.concatenate(said)[:FIRST].ravel().tolist()
+        return np.concatenate(said)[:first].ravel().tolist()
 
     return Work(block, facts(sum(program.compile_s.values()), libraries_mib) | {"replays": True}, losses)
 

@@ -79,4 +79,4 @@ def measure(
 
 def _agrees(peer: str, apart: float) -> str:
     said = "agree within" if apart <= CLOSE else "DISAGREE by"
-    return f"first {FIRST} rounds, equal weights, noise and batches: losses of {peer} {said} {apart:.1g}"
+    return f"first {FIRST} losses, equal weights, noise and batches: losses of {peer} {said} {apart:.1g}"

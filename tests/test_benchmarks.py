@@ -62,7 +62,7 @@ def test_recorded_noise_is_what_the_step_draws():
 
 
 def test_first_rounds_need_not_fit_a_chunk(tmp_path):
-    # Kills: the first losses cut at the end of a chunk or of a block; a turn that comes twice told twice; noise or
+    # Kills: the first 20 losses cut at the end of a chunk or of a block; a turn that comes twice told twice; noise or
     # indices of fewer rounds than losses.
     def loss(params, noise, batch, memo):
         return jnp.sum((params["p"] - jnp.mean(batch.x)) ** 2) * noise, Note({})
@@ -76,13 +76,13 @@ def test_first_rounds_need_not_fit_a_chunk(tmp_path):
     plan = Plan(game, {"p": optax.sgd(0.01), "q": optax.sgd(0.01)}, (("p",), ("p",), ("q",)))
     x = np.arange(8, dtype=np.float32)[:, None]
     work = ours.played(plan, x, batch=2, chunk=6, chunks=1)
-    said = np.reshape(work.losses(tmp_path / "record.npz"), (20, 2))
+    said = np.reshape(work.losses(tmp_path / "record.npz"), (10, 2))
     with np.load(tmp_path / "record.npz") as record:
         at, noise = record["at"], record["noise/0"]
-    assert at.shape == (20, 3, 2) and noise.shape == (20, 3)
-    np.testing.assert_allclose(said[:, 1], 2 * 0.98 ** (2 * np.arange(20)), rtol=1e-5)
+    assert at.shape == (10, 3, 2) and noise.shape == (10, 3)
+    np.testing.assert_allclose(said[:, 1], 2 * 0.98 ** (2 * np.arange(10)), rtol=1e-5)
     p = 0.0
-    for n in range(20):
+    for n in range(10):
         for t in (0, 1):
             gap = p - x[at[n, t]].mean()
             last, p = 2 * gap**2 * noise[n, t], p - 0.01 * 2 * gap * noise[n, t]

@@ -73,8 +73,9 @@ def test_peers_beside_the_target():
 
 
 def test_agreement():
-    # Kills: a NaN that `max` passes over; an absolute difference; a mean.
+    # Kills: a NaN that `max` passes over; an absolute difference, or one relative to next to nothing; a mean.
     assert figures.agreement([100.0, 2.0], [101.0, 2.0]) == pytest.approx(0.01)
+    assert figures.agreement([0.01, -3.0], [0.02, -3.0]) == pytest.approx(0.01)  # a loss that passes through zero
     assert figures.agreement([1.0, 1.0], [math.nan, 1.0]) == math.inf
 
 
