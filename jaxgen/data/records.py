@@ -12,9 +12,8 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data.images import Header, common_shape, decode, read_header
 from jaxgen.data.prepared import listed
-from jaxgen.data.splits import Examples
+from jaxgen.data.splits import PARTS, Examples
 
-PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # of a set's own splits, as splits.NAMES
 KEPT = "jaxgen-1-{}.npy"  # the arrays of a set, beside its records; another number once another rule makes them
 BLOCK = 1024  # records read at a time
 

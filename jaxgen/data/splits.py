@@ -9,6 +9,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 
 NAMES = ("train", "valid", "test")
+PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what sources call them, as places in NAMES
 FEWEST = 20  # examples; below that no split says anything
 
 

@@ -188,6 +188,52 @@ def test_first_level_sub_folders_are_labels(tmp_path):
     assert data.notes[0] == "skipped: 1 hidden." and "labels: the 2 sub-folders of the first level." in data.notes
 
 
+def layout(root, **counts):
+    """`root/SPLIT/{cat,dog}/*.png`: cats are dark, dogs bright, and the splits differ in a step of 20."""
+    for step, (split, n) in enumerate(counts.items()):
+        for base, name in ((10, "cat"), (150, "dog")):
+            for i in range(n):
+                put(root / split / name / f"{i}.png", np.full((8, 8), base + 20 * step + i, np.uint8))
+    return root
+
+
+@pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])
+def test_sub_folders_that_are_splits(tmp_path, valid):
+    # Kills: "train" and "test" as labels; a test image trained on; a name that matters by its case; labels by split.
+    data = load(str(layout(tmp_path, **{"train": 16, valid: 2, "Test": 3})))
+    assert data.classes == ("cat", "dog")
+    for step, (split, n) in enumerate(((data.train, 16), (data.valid, 2), (data.test, 3))):
+        pixels = split.x[:, 0, 0, 0].astype(int)
+        assert sorted(pixels) == [base + 20 * step + i for base in (10, 150) for i in range(n)]
+        assert np.array_equal(split.label, pixels >= 150)
+    assert "labels: the 2 sub-folders of the second level." in data.notes
+    assert "valid and test: the source's own." in data.notes
+
+
+def test_splits_may_lack_labels_and_one_of_them(tmp_path):
+    # Kills: a split demanded that is not there; labels made of nothing; a valid split taken out of test.
+    fill(tmp_path / "train", 40, 8, 8)
+    arrays = fill(tmp_path / "test", 5, 8, 8)
+    data = load(str(tmp_path))
+    assert data.train.label is None and data.classes == ()
+    assert [len(split.x) for split in (data.train, data.valid, data.test)] == [35, 5, 5]
+    assert sorted(x.tobytes() for x in data.test.x) == sorted(x.tobytes() for x in arrays)
+
+
+def test_splits_that_are_none_or_half(tmp_path):
+    # Kills: splits guessed in silence where other folders stand beside them; half of the labels; test as train.
+    fill(tmp_path / "a" / "train", 20, 8, 8)
+    fill(tmp_path / "a" / "bus", 20, 8, 8)
+    assert load(str(tmp_path / "a")).classes == ("bus", "train")  # vehicles
+    layout(tmp_path / "b", train=10, test=10, extra=2)
+    refused(tmp_path / "b", "test, train beside 'extra'")
+    layout(tmp_path / "c", val=10, test=10)
+    refused(tmp_path / "c", "no train", str(tmp_path / "c" / "test"))
+    layout(tmp_path / "d", train=10)
+    fill(tmp_path / "d" / "test", 3, 8, 8)
+    refused(tmp_path / "d", "beside and inside", "'test/000.png'", "one split alone")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
 def test_folder_names_that_are_not_utf8(tmp_path):
     # Kills: a class name that no report can be written with.
