@@ -10,6 +10,7 @@ from jaxgen.core import BadRequest
 
 NAMES = ("train", "valid", "test")
 PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what sources call them, as places in NAMES
+LARGEST = 1e18  # in a table; the squares of more leave float32
 FEWEST = 20  # examples; below that no split says anything
 
 
@@ -109,7 +110,7 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
     """Examples as `Data`: divided, tables standardised by the training split, duplicates counted.
 
     Raises:
-      BadRequest: as `divide`; a table with a number beyond 1e18.
+      BadRequest: as `divide`; a table with a number beyond 1e18, or a column that float64 cannot standardise.
     """
     parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
     x = examples.read(np.concatenate(parts))
@@ -170,14 +171,27 @@ def _some(names: list[str]) -> str:
 def _standardise(x: np.ndarray, n: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[str]]:
     x = x.astype(np.float64)
     top = np.abs(x).max(0)
-    if top.max() > 1e18:
+    if top.max() > LARGEST:
         column = int(top.argmax())
-        raise BadRequest(f"column {column} of the table reaches {top[column]:.3g}, beyond 1e18: rescale or drop it.")
-    train = x[:n]
-    constant = train.min(0) == train.max(0)
-    # A constant column's own value, not its computed mean: the difference is then exactly 0.
-    mean = np.where(constant, train[0], train.mean(0))
-    std = np.where(constant, 1.0, train.std(0))
+        raise BadRequest(
+            f"column {column} of the table reaches {top[column]:.3g}, beyond {LARGEST:g}: rescale or drop it."
+        )
+    # In units of a power of two near the largest value, for the square of 1e-200 is 0; it changes no other bit.
+    constant = x[:n].min(0) == x[:n].max(0)
+    exponent = np.where(constant, 0, np.frexp(np.abs(x[:n]).max(0))[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # a value held out may be larger by any factor
+        x = np.ldexp(x, -exponent)
+        # A constant column's own value, not its computed mean: the difference is then exactly 0.
+        mean = np.where(constant, x[0], x[:n].mean(0))
+        std = np.where(constant, 1.0, x[:n].std(0))
+        z, mean, std = (x - mean) / std, np.ldexp(mean, exponent), np.ldexp(std, exponent)
+    bad = ~(np.abs(z) <= LARGEST).all(0) | (std < np.finfo(np.float64).tiny)
+    if bad.any():
+        column = int(bad.argmax())
+        raise BadRequest(
+            f"column {column} of the table has a spread of {std[column]:.3g} in train, too small for what it holds: "
+            "rescale or drop it."
+        )
     columns = list(map(str, np.flatnonzero(constant)))
     notes = [f"columns constant in train, kept in their own unit around 0: {_some(columns)}."] if columns else []
-    return ((x - mean) / std).astype(np.float32), (mean, std), notes
+    return z.astype(np.float32), (mean, std), notes

@@ -106,6 +106,45 @@ def test_constant_columns_become_zero_without_nan():
     assert mean[1] == 0.1 and std[1] == 1
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-180, 1.0, 1e17])
+def test_a_unit_changes_nothing(unit):
+    # Kills: squares of small numbers that are 0, and a division by that; a scale that does not lead back.
+    x = np.random.default_rng(0).uniform(size=(60, 2)) ** 4
+    data = assemble("t", "table", examples(x * [unit, 1.0]), seed=0)
+    np.testing.assert_allclose(data.train.x, assemble("t", "table", examples(x), seed=0).train.x, rtol=1e-6)
+    mean, std = data.scale
+    back = np.concatenate([split.x * std + mean for split in (data.train, data.valid, data.test)])
+    np.testing.assert_allclose(np.sort(back[:, 0]) / unit, np.sort(x[:, 0]), rtol=1e-5, atol=1e-6)
+
+
+def test_scaling_changes_no_bit():
+    # Kills: a unit that is no power of two, so that earlier runs find other data.
+    x = np.random.default_rng(0).lognormal(size=(60, 3)) * [1e-5, 1, 1e5]
+    train, valid, test = divide(60, None, seed=0)
+    data = assemble("t", "table", examples(x), seed=0)
+    mean, std = x[train].mean(0), x[train].std(0)
+    for split, part in ((data.train, train), (data.valid, valid), (data.test, test)):
+        np.testing.assert_array_equal(split.x, ((x[part] - mean) / std).astype(np.float32))
+
+
+@pytest.mark.parametrize("small, far", [(1e-300, 1.0), (1e-320, 0.0), (1e-20, 1.0)])
+def test_columns_that_cannot_be_standardised_are_refused(small, far):
+    # Kills: infinity in a held-out example; a standard deviation that is 0 in the user's unit.
+    x = np.random.default_rng(0).uniform(1, 2, (60, 3))
+    x[:, 2] *= small
+    x[divide(60, None, seed=0)[2][0], 2] += far
+    with pytest.raises(BadRequest, match="column 2"):
+        assemble("t", "table", examples(x), seed=0)
+
+
+def test_a_tiny_constant_column():
+    # Kills: its unit, 1, in units that float64 does not reach.
+    x = np.random.default_rng(0).uniform(size=(60, 2))
+    x[:, 1] = 1e-310
+    data = assemble("t", "table", examples(x), seed=0)
+    assert np.all(data.train.x[:, 1] == 0) and data.scale[0][1] == 1e-310 and data.scale[1][1] == 1
+
+
 def test_columns_beyond_float32_are_refused():
     # Kills: a std that overflows to infinity and standardises everything to 0.
     x = np.ones((30, 2))
