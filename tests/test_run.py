@@ -127,6 +127,15 @@ def test_resume_of_a_run_that_is_done(copy, done, capsys, monkeypatch):
     assert_same_bits(again.state, done[1].state)
 
 
+def test_resume_with_a_damaged_line_of_metrics(copy, done, capsys):
+    # Kills: a run whose checkpoints are whole, and which cannot be resumed.
+    metrics = copy / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().replace('{"round": 100', '{"rou', 1))
+    again = resume(copy, what=plan(), data=X)
+    assert_same_bits(again.state, done[1].state)
+    assert [line["round"] for line in again.history] == [200] and "damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("steps", 500), ("seed", 4), ("batch_size", 8), ("data", "digits"), ("recipe", "vae"), ("beta", 2.0)],

@@ -34,18 +34,31 @@ def append(path: Path, line: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines so far, without a last one that was cut short."""
-    if not path.exists():
-        return []
-    whole, _, _ = path.read_bytes().rpartition(b"\n")
-    return [json.loads(line) for line in whole.splitlines()]
+    """The lines so far, without those that are no record: a last one that was cut short, one damaged by another hand."""
+    return [line for line in map(_parsed, _whole(path)) if line is not None]
 
 
 def keep_until(path: Path, round: int) -> list[dict[str, Any]]:
-    """Drops what was said after `round`; returns what stays."""
-    kept = [line for line in read(path) if line["round"] <= round]
+    """Drops what was said after `round`, and says how many damaged lines go with it; returns what stays."""
+    found = read(path)
+    if damaged := len(_whole(path)) - len(found):
+        print(f"{path}: damaged lines dropped: {damaged}; the checkpoints are whole.", file=sys.stderr, flush=True)
+    kept = [line for line in found if line["round"] <= round]
     files.write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
     return kept
+
+
+def _whole(path: Path) -> list[bytes]:
+    """Every line that ends."""
+    return path.read_bytes().rpartition(b"\n")[0].splitlines() if path.exists() else []
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = files.read_json(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and type(found.get("round")) is int else None
 
 
 @contextlib.contextmanager

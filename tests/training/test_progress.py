@@ -44,6 +44,19 @@ def test_metrics_survive_a_kill_at_any_byte(tmp_path):
     assert progress.read(tmp_path / "none") == []
 
 
+@pytest.mark.parametrize("damage", [b"{", b"", b"\xff\xfe", b"3", b"null", b'{"finite": true}', b'{"round": NaN}', b"[" * 9999])
+def test_damaged_lines_are_dropped_and_said(tmp_path, capsys, damage):
+    # Kills: a traceback in place of a resumed run; good lines that go with a damaged one; silence.
+    path = tmp_path / "metrics.jsonl"
+    good = [json.dumps(line(round)).encode() for round in (10, 20)]
+    path.write_bytes(b"\n".join([good[0], damage, good[1], b'{"rou']))
+    assert [said["round"] for said in progress.keep_until(path, 20)] == [10, 20]
+    assert path.read_bytes() == b"\n".join([*good, b""])
+    said = capsys.readouterr().err
+    assert str(path) in said and "damaged lines dropped: 1;" in said and said.count("\n") == 1
+    assert [said["round"] for said in progress.keep_until(path, 10)] == [10] and capsys.readouterr().err == ""
+
+
 def test_plain_lines_every_ten_seconds_and_at_the_end(monkeypatch, capsys):
     # Kills: a line per chunk; the end left out; control codes in a log file.
     now = [0.0]
