@@ -123,6 +123,17 @@ ROWS = [
     *(Row(f"sample run --out nowhere/a.{ending}", "make it first") for ending in ("png", "npz")),
     *(Row(f"sample run --out folder.{ending}", "is a folder") for ending in ("png", "npz")),
     Row("sample run --out a.jpg", ".png"),
+    *(
+        Row(words, "/proc")
+        for words in (
+            "train vae --data ring8 --steps 3 --out /proc/x",
+            "compare --out /proc/x",
+            "sample run --out /proc/a.png",
+            "sample run --out /proc/a.npz",
+            "export run /proc/a.npz",
+        )
+        if os.path.isdir("/proc")
+    ),
     Row("export run a.txt", ".npz"),
     Row("export run nowhere/a.npz", "nowhere"),
     # runs

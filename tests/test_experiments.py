@@ -167,6 +167,7 @@ def test_unknown_verdict(tmp_path):
         ("all --quik", "--quick"),
         ("all --out full", "not empty"),
         ("gan_dynamics --out file", "file"),
+        ("gan_dynamics --out /proc/x", "/proc/x"),
         ("readme", "--from"),
         ("readme --from nowhere", "run python -m experiments"),
         ("readme --from damaged", "damaged"),

@@ -124,11 +124,22 @@ def file_of(*endings: str) -> Callable[[str], str]:
             raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it")
         if not os.path.isdir(folder):
             raise argparse.ArgumentTypeError(f"there is no folder {folder}: make it first")
-        if not os.access(folder, os.W_OK):
+        if not (os.access(folder, os.W_OK) and _takes_files(folder)):
             raise argparse.ArgumentTypeError(f"{folder} cannot be written to: name a file elsewhere")
         return text
 
     return convert
+
+
+def _takes_files(folder: str) -> bool:
+    """Whether a file can be made there, which permissions do not tell: root may write to /proc, and cannot."""
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
 
 
 def _refuse(text: str, wanted: str) -> NoReturn:

@@ -63,7 +63,10 @@ def prepare(name: str, source: str | os.PathLike, data_dir: str | os.PathLike | 
         raise lacking
     files = {file: _official(source / file, info) for file, info in registered.items() if file not in missing}
     made = not root.exists()
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise BadRequest(f"{root} cannot be made ({error.strerror}): --data-dir names a folder to write to.") from error
     try:
         with tempfile.TemporaryDirectory(prefix=".jaxgen-", dir=root) as stage:
             _write(builder, source, files, Path(stage), lacking)

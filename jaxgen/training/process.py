@@ -71,7 +71,7 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
 
 
 def check_new(folder: Path) -> None:
-    """Refuses a folder that holds anything, or that cannot be made. Nothing is written.
+    """Refuses a folder that holds anything, or that cannot be made: it is made, and removed again.
 
     Raises:
       BadRequest: says which.
@@ -83,6 +83,15 @@ def check_new(folder: Path) -> None:
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
         raise BadRequest(f"{folder} cannot be written: {nearest} is no folder that you may write to.")
+    missing = [parent for parent in (folder.absolute(), *folder.absolute().parents) if not parent.exists()]
+    try:  # permissions do not tell all: root may write to /proc, and cannot
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise BadRequest(f"{folder} cannot be made: {error.strerror}.") from error
+    finally:
+        for made in missing:
+            with contextlib.suppress(OSError):  # it was not made, or is another's by now
+                made.rmdir()
 
 
 @contextlib.contextmanager

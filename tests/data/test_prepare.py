@@ -141,7 +141,8 @@ def test_missing_files_are_named_and_no_download_is_tried(official, tmp_path, ab
 
 
 def test_what_cannot_be_prepared_is_refused(official, tmp_path, monkeypatch):
-    # Kills: TFDS's own pages of text; names of the community, for which it would ask the network; no checksums.
+    # Kills: TFDS's own pages of text; names of the community, for which it would ask the network; no checksums;
+    # an OSError.
     source = write(tmp_path / "files", FILES)
     for name, says in (
         ("fashon_mnist", "did you mean 'fashion_mnist'?"),
@@ -157,6 +158,8 @@ def test_what_cannot_be_prepared_is_refused(official, tmp_path, monkeypatch):
         refused(lambda name=name: prepare(name, source, tmp_path / "data"), says)
     refused(lambda: prepare("fashion_mnist", tmp_path / "nowhere", tmp_path / "data"), "no folder", "nowhere")
     refused(lambda: prepare("fashion_mnist", source / next(iter(FILES)), tmp_path / "data"), "no folder")
+    # A place where no folder can be made, whoever asks.
+    refused(lambda: prepare("fashion_mnist", source, source / next(iter(FILES)) / "data"), "cannot be made")
     monkeypatch.setattr(official, "url_infos", None)
     refused(lambda: prepare("fashion_mnist", source, tmp_path / "data"), "registers no checksum")
     assert not (tmp_path / "data").exists()

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,18 @@ def test_a_folder_that_cannot_be_new(tmp_path):
     assert os.listdir(tmp_path) == ["full"]
     with pytest.raises(BadRequest, match="cannot be written"), owned(tmp_path / "full" / "x" / "y", new=True):
         raise AssertionError
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="a folder in which nothing can be made, by nobody")
+def test_a_folder_that_permissions_do_not_refuse(tmp_path, monkeypatch):
+    # Kills: permissions believed, and hours of work without a place to put them; a trial that leaves parents behind.
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (Path("/proc/x"), Path("/proc/x/y"), tmp_path / "link"):
+        with pytest.raises(BadRequest, match="cannot be made"):
+            check_new(path)
+    check_new(tmp_path / "a" / "b" / "c")
+    assert os.listdir(tmp_path) == ["link"]
 
 
 def test_a_folder_without_permission(tmp_path, monkeypatch):
