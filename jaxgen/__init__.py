@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jaxgen.core import Note as Note
     from jaxgen.run import Run as Run
     from jaxgen.run import fit as fit
+    from jaxgen.run import resume as resume
     from jaxgen.trained import load as load
     from jaxgen.training.step import make_step as make_step
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes", "testing")
 _HOMES = {
     **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
-    **dict.fromkeys(("Run", "fit"), "jaxgen.run"),
+    **dict.fromkeys(("Run", "fit", "resume"), "jaxgen.run"),
     "load": "jaxgen.trained",
     "make_step": "jaxgen.training.step",
 }
@@ -55,6 +56,7 @@ __all__ = [
     "nets",
     "objectives",
     "recipes",
+    "resume",
     "testing",
 ]
 

@@ -84,6 +84,20 @@ def read_settings(out: Path) -> dict[str, Any]:
     return settings
 
 
+def again(out: Path, config: Mapping[str, Any]) -> str:
+    """How to go on with a run: from a shell, or from Python where only Python knows what it trains, or on what.
+
+    >>> again(Path("runs/a"), {"recipe": "vae", "data": None})
+    "jaxgen.resume('runs/a', data=...) in Python"
+    """
+    lacking = "".join(
+        f", {option}=..." for option, known in (("what", config["recipe"]), ("data", config["data"])) if known is None
+    )
+    if lacking:
+        return f"jaxgen.resume({str(out)!r}{lacking}) in Python"
+    return f"jaxgen train --resume {shlex.quote(str(out))}"
+
+
 def same(what: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     """Refuses a checkpoint made with something else.
 
@@ -157,7 +171,7 @@ def writer(
                 checkpoint.save(out / "checkpoints", round, state, meta)
                 saved_at, saved = time.monotonic(), round
         if stop:
-            raise Stopped(stop[0], f"round {saved} is saved. Go on with: jaxgen train --resume {shlex.quote(str(out))}")
+            raise Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
         now_at = time.monotonic()
         if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
             drawn = round * PICTURES // rounds

@@ -136,7 +136,7 @@ def resume(
     settings = folder.read_settings(out)
     with owned(out, new=False), stoppable() as caught:
         round, meta = read_meta(out)
-        job = _job(meta, what, data)
+        job = _job(out, meta, what, data)
         folder.same("data set", folder.summary(job.data), meta["data"])
         state, _ = checkpoint.restore(out / "checkpoints", abstract(meta, job.plan), round=round)
         if changed := folder.changes(settings):
@@ -208,8 +208,11 @@ def _meta(job: Job) -> dict[str, Any]:
     return {"config": job.config, "data": folder.summary(job.data)}
 
 
-def _job(meta: dict[str, Any], what: Any, data: Any) -> Job:
-    source = meta["config"]["data"]
-    if data is None and source is None:
-        raise BadRequest("this run was started from Python with data of its own: resume it with data=...")
-    return Job(meta["config"], settled_plan(meta, what), data_of(source if data is None else data))
+def _job(out: Path, meta: dict[str, Any], what: Any, data: Any) -> Job:
+    config = meta["config"]
+    for own, given, named in (("a plan", what, config["recipe"]), ("data", data, config["data"])):
+        if given is None and named is None:
+            raise BadRequest(
+                f"this run was started from Python with {own} of its own: go on with {folder.again(out, config)}."
+            )
+    return Job(config, settled_plan(meta, what), data_of(config["data"] if data is None else data))

@@ -81,7 +81,9 @@ def settled_plan(meta: dict[str, Any], what: Plan | Game | Recipe | None) -> Pla
     if what is not None:
         return plan_of(what, shape)
     if config["recipe"] is None:
-        raise BadRequest("this run was started from Python with a plan of its own: load or resume it with what=...")
+        raise BadRequest(
+            "this run was started from Python with a plan of its own: use jaxgen.load(DIR, what=...) in Python."
+        )
     return recipe_plan(config, shape)
 
 

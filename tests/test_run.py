@@ -11,7 +11,9 @@ import optax
 import pytest
 from toys import linear
 
+import jaxgen
 from jaxgen import run, trained
+from jaxgen.cli import main
 from jaxgen.core import BadRequest, Game, Model, Note
 from jaxgen.run import Config, fit, resume
 from jaxgen.training import checkpoint
@@ -106,7 +108,7 @@ def test_signal_stops_with_a_checkpoint_and_resume_changes_no_bit(done, tmp_path
         stop_at(patch, 100)
         with pytest.raises(Stopped) as stopped:
             go(tmp_path / "run")
-    assert stopped.value.signal == signal.SIGTERM and f"--resume {tmp_path / 'run'}" in str(stopped.value)
+    assert stopped.value.signal == signal.SIGTERM and "round 100 is saved" in str(stopped.value)
     assert signal.getsignal(signal.SIGTERM) is before
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
     with open(tmp_path / "run" / "metrics.jsonl", "a") as metrics:  # as a run killed later would have left them
@@ -117,6 +119,22 @@ def test_signal_stops_with_a_checkpoint_and_resume_changes_no_bit(done, tmp_path
     assert figures(resumed.history) == figures(whole.history)
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert figures(map(json.loads, lines)) == figures(whole.history)
+
+
+def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    # Kills: a command that then refuses; a refusal that names no function; an argument that is not needed, or lacks.
+    np.save(tmp_path / "x.npy", X)
+    for source, lacking in ((str(tmp_path / "x.npy"), "what=..."), (X, "what=..., data=...")):
+        out = tmp_path / str(len(lacking))
+        with monkeypatch.context() as patch:
+            stop_at(patch, 100)
+            with pytest.raises(Stopped) as stopped:
+                fit(plan(), source, rounds=ROUNDS, batch_size=16, out=out)
+        advice = f"jaxgen.resume('{out}', {lacking}) in Python"
+        assert str(stopped.value).endswith(f"Go on with: {advice}")
+        assert main(["train", "--resume", str(out)]) == 2
+        assert capsys.readouterr().err.endswith(f"go on with {advice}.\n")
+    assert jaxgen.resume is resume
 
 
 def test_resume_of_a_run_that_is_done(copy, done, capsys, monkeypatch):
@@ -368,7 +386,7 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
     config = Config(recipe="beta_vae", data="points.npy", steps=200, batch_size=16, latent_dim=2, weights={"beta": 2})
     with monkeypatch.context() as patch:
         stop_at(patch, 100, signal.SIGINT)
-        with pytest.raises(Stopped, match="SIGINT: round 100 is saved"):
+        with pytest.raises(Stopped, match="SIGINT: round 100 is saved. Go on with: jaxgen train --resume run$"):
             run.train(config, "run")
     settings = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
     assert settings == {

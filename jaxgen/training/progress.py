@@ -34,7 +34,7 @@ def append(path: Path, line: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines so far, without those that are no record: a last one that was cut short, one damaged by another hand."""
+    """The lines so far, without those that are no record: a last one that was cut short, one damaged since."""
     return [line for line in map(_parsed, _whole(path)) if line is not None]
 
 

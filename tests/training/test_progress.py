@@ -44,7 +44,9 @@ def test_metrics_survive_a_kill_at_any_byte(tmp_path):
     assert progress.read(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize("damage", [b"{", b"", b"\xff\xfe", b"3", b"null", b'{"finite": true}', b'{"round": NaN}', b"[" * 9999])
+@pytest.mark.parametrize(
+    "damage", [b"{", b"", b"\xff\xfe", b"3", b"null", b'{"finite": true}', b'{"round": NaN}', b"[" * 9999]
+)
 def test_damaged_lines_are_dropped_and_said(tmp_path, capsys, damage):
     # Kills: a traceback in place of a resumed run; good lines that go with a damaged one; silence.
     path = tmp_path / "metrics.jsonl"
