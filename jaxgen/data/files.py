@@ -17,11 +17,12 @@ def read(path: str) -> tuple[str, Examples]:
     An `.npz` holds the examples under `x`, `images`, `data` or `X` (or as its only other array) and may hold labels
     under `y`, `labels` or `label`; an `.npy` holds examples. `[N, D]` is a table, `[N, H, W]` and `[N, H, W, C]` are
     images. A table holds finite numbers. Images hold 0..255; floats up to 1 and integers up to 1 are taken as
-    fractions of 255 and rounded. Labels are whole numbers or strings; the classes are their sorted values.
+    fractions of 255 and rounded. Labels `[N]` or `[N, 1]` are whole numbers or strings, also as UTF-8 bytes; the
+    classes are their sorted values.
 
     Raises:
-      BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, NaN or infinite
-        values, labels of another length or kind.
+      BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, channels before
+        pixels, NaN or infinite values, labels of another length or kind.
     """
     ending = os.path.splitext(path)[1].lower()
     if ending not in (".npz", ".npy"):
@@ -30,14 +31,17 @@ def read(path: str) -> tuple[str, Examples]:
     if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
         raise BadRequest(f"{path}: the examples are {getattr(x, 'dtype', 'no array')}, and numbers are needed.")
     if x.ndim not in (2, 3, 4) or x.size == 0:
-        raise BadRequest(f"{path}: the examples have shape {x.shape}; it is [N, D], [N, H, W] or [N, H, W, C], none 0.")
-    _finite(path, x)
+        raise BadRequest(
+            f"{path}: the examples have shape {x.shape}: save a table as [N, D], images as [N, H, W] or [N, H, W, C], "
+            "with at least one of each."
+        )
+    check_finite(path, x)
     classes: tuple[str, ...] = ()
     if label is not None:
-        label, classes = _labels(path, label, len(x))
+        label, classes = labels(path, label, len(x))
     if x.ndim == 2:
         return "table", Examples(len(x), x.__getitem__, label, classes, tuple(notes))
-    x, said = _pixels(path, x if x.ndim == 4 else x[..., None])
+    x, said = pixels(path, x)
     return "image", Examples(len(x), x.__getitem__, label, classes, (*notes, *said))
 
 
@@ -78,40 +82,72 @@ def _one(path: str, keys: list[str], known: tuple[str, ...]) -> str | None:
     return found[0] if found else None
 
 
-def _finite(path: str, x: np.ndarray) -> None:
+def check_finite(name: str, x: np.ndarray) -> None:
+    """Refuses NaN and infinity; `name` is what an error calls the array, here and below.
+
+    Raises:
+      BadRequest: says how many and where.
+    """
     if x.dtype.kind == "f":
         bad = ~np.isfinite(x)
         if bad.any():
             first = tuple(map(int, np.unravel_index(bad.argmax(), x.shape)))
             raise BadRequest(
-                f"{path}: {int(bad.sum())} values are NaN or infinite, the first at {first}: mend or drop them."
+                f"{name}: {int(bad.sum())} values are NaN or infinite, the first at {first}: mend or drop them."
             )
 
 
-def _pixels(path: str, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    low, high = x.min(), x.max()
+def with_channels(name: str, x: np.ndarray) -> np.ndarray:
+    """Images [N, H, W] or [N, H, W, C] as the latter.
+
+    Raises:
+      BadRequest: they look like [N, C, H, W].
+    """
+    if x.ndim == 4 and x.shape[1] in (1, 3, 4) and min(x.shape[2:]) > 4:
+        raise BadRequest(
+            f"{name}: images are [N, H, W, C], and {x.shape} looks like [N, C, H, W]: save x.transpose(0, 2, 3, 1)."
+        )
+    return x if x.ndim == 4 else x[..., None]
+
+
+def pixels(name: str, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Images as uint8 [N, H, W, C], and notes of what was done to them.
+
+    Raises:
+      BadRequest: neither 0 to 1 nor 0 to 255; as `with_channels`.
+    """
+    x, low, high = with_channels(name, x), x.min(), x.max()
     if low < 0 or high > 255 or (x.dtype.kind == "f" and 1 < high < 2):
         raise BadRequest(
-            f"{path}: pixels run from {low:.6g} to {high:.6g}; 0 to 1 or 0 to 255 are allowed: rescale or clip."
+            f"{name}: pixels run from {low:.6g} to {high:.6g}; 0 to 1 or 0 to 255 are allowed: rescale or clip."
         )
     if high <= 1:
-        x, notes = np.rint(x * np.float64(255)).astype(np.uint8), [f"pixels 0..1 ({x.dtype}) taken times 255, rounded."]
-    elif x.dtype != np.uint8:
-        x, notes = np.rint(x).astype(np.uint8), [f"pixels 0..255 ({x.dtype}) rounded to whole numbers."]
-    else:
-        notes = []
-    return x, notes
+        return np.rint(x * np.float64(255)).astype(np.uint8), [f"pixels 0..1 ({x.dtype}) taken times 255, rounded."]
+    if x.dtype == np.uint8:
+        return x, []
+    return np.rint(x).astype(np.uint8), [f"pixels 0..255 ({x.dtype}) rounded to whole numbers."]
 
 
-def _labels(path: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    if not isinstance(label, np.ndarray) or label.ndim != 1 or len(label) != n:
-        raise BadRequest(f"{path}: labels have shape {getattr(label, 'shape', None)}, and ({n},) is needed, one each.")
+def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels of `n` examples as int32 [n], positions in the classes; and these.
+
+    Raises:
+      BadRequest: another length or kind.
+    """
+    if not isinstance(label, np.ndarray) or label.shape not in ((n,), (n, 1)):
+        raise BadRequest(f"{name}: labels have shape {getattr(label, 'shape', None)}, and ({n},) is needed, one each.")
+    label = label.reshape(n)
+    if label.dtype.kind == "S":
+        try:
+            label = np.char.decode(label, "utf-8")
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"{name}: labels are bytes that are no UTF-8: save whole numbers or strings.") from error
     if label.dtype.kind == "f":
         whole = np.isfinite(label) & (label == np.rint(label))
         if not whole.all():
             first = int((~whole).argmax())
-            raise BadRequest(f"{path}: label {first} is {label[first]}; labels are whole numbers or strings.")
+            raise BadRequest(f"{name}: label {first} is {label[first]}; labels are whole numbers or strings.")
     elif label.dtype.kind not in "biuU":
-        raise BadRequest(f"{path}: labels are {label.dtype}; they are whole numbers or strings.")
+        raise BadRequest(f"{name}: labels are {label.dtype}; they are whole numbers or strings.")
     values, inverse = np.unique(label, return_inverse=True)
     return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)

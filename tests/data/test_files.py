@@ -54,7 +54,8 @@ def test_labels_by_key(tmp_path, key):
 
 
 def test_labels_of_each_kind(tmp_path):
-    # Kills: strings refused, sorted by number of the first appearance, "1.0" for a class, booleans refused.
+    # Kills: strings refused, sorted by number of the first appearance, "1.0" for a class, booleans refused, bytes
+    # refused or shown as b'...', a column of labels refused.
     def classes(y):
         return load(save(tmp_path / "a.npz", x=TABLE, y=y)).classes
 
@@ -62,18 +63,21 @@ def test_labels_of_each_kind(tmp_path):
     assert classes(np.array([2.0, 10.0] * 20)) == ("2", "10")
     assert classes(np.arange(40) % 2 == 0) == ("False", "True")
     assert classes(np.array([10, 9] * 20, np.uint8)) == ("9", "10")
+    assert classes(np.array(["hund".encode(), "ährenmaus".encode()] * 20)) == ("hund", "ährenmaus")
+    assert classes(np.arange(40)[:, None] % 3) == ("0", "1", "2")
 
 
 @pytest.mark.parametrize(
     "y, says",
     [
         (np.zeros(39, int), "(39,)"),
-        (np.zeros((40, 1), int), "(40, 1)"),
+        (np.zeros((40, 2), int), "(40, 2)"),
+        (np.zeros((1, 40), int), "(1, 40)"),
         (np.zeros((), int), "()"),
         (np.r_[np.zeros(7), 0.5, np.ones(32)], "label 7 is 0.5"),
         (np.r_[np.zeros(39), np.nan], "label 39 is nan"),
         (np.zeros(40, complex), "complex"),
-        (np.array([b"a"] * 40), "whole numbers or strings"),
+        (np.array([b"caf\xe9"] * 40), "no UTF-8"),
         (np.array([None] * 40), "Python objects"),
         (np.arange(40), "identifiers"),
     ],
@@ -168,10 +172,18 @@ def test_nan_and_infinity_are_counted_and_placed(tmp_path):
         refused(save(tmp_path / "b.npz", x=table), "1 values", "(3, 2)")
 
 
+def test_channels_before_pixels_are_refused(tmp_path):
+    # Kills: an image 3 pixels high with as many channels as it is wide; true images of few rows or many channels.
+    for shape in ((40, 3, 8, 8), (40, 1, 28, 28), (40, 4, 5, 9)):
+        refused(save(tmp_path / "a.npz", x=np.ones(shape)), "[N, H, W, C]", "transpose(0, 2, 3, 1)", str(shape))
+    for shape in ((40, 3, 8, 3), (40, 8, 8, 8), (40, 1, 3, 9), (40, 2, 8, 8)):
+        assert load(save(tmp_path / "a.npz", x=np.ones(shape))).shape == shape[1:]
+
+
 @pytest.mark.parametrize(
     "x, says",
     [
-        (np.arange(40.0), "(40,)"),
+        (np.arange(40.0), "(40,): save a table as [N, D], images as [N, H, W] or [N, H, W, C], with"),
         (np.zeros((30, 2, 2, 2, 2)), "(30, 2, 2, 2, 2)"),
         (np.zeros(()), "()"),
         (np.zeros((0, 3)), "(0, 3)"),
