@@ -12,7 +12,7 @@ import optax
 from jaxgen import data as sources
 from jaxgen import recipes
 from jaxgen.core import BadRequest, Game, player
-from jaxgen.data import Data, Split
+from jaxgen.data import Data, Split, files, subset
 from jaxgen.data.splits import digest
 from jaxgen.recipes import Recipe
 from jaxgen.training.loop import Plan
@@ -89,27 +89,52 @@ def plan_of(what: Recipe | Plan | Game, shape: tuple[int, ...]) -> Plan:
     raise BadRequest(f"{type(what).__name__} cannot be trained: pass a recipe or its name, a plan or a game.")
 
 
-def data_of(data: str | os.PathLike | Data | np.ndarray) -> Data:
-    """The data that `data` stands for: a name, a path, or an array whose examples are all for training.
+def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:
+    """The data that `data` stands for: a name, a path, or an array (or examples and labels), all of it for training.
+
+    `[N, H, W]` and `[N, H, W, C]` are images and `[N, D]` a table, as in a file (`jaxgen.data.files.read`). Floats stay
+    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded.
 
     Raises:
-      BadRequest: nothing of that name; an array that is neither uint8 nor float, or not finite.
+      BadRequest: nothing of that name; an array of no numbers or of another shape, or not finite; whatever is refused
+        in a file.
     """
     if isinstance(data, Data):
         return data
     if isinstance(data, str | os.PathLike):
         return sources.load(os.fspath(data))
-    x = np.asarray(data)
-    if x.ndim < 2 or 0 in x.shape or not (x.dtype == np.uint8 or np.issubdtype(x.dtype, np.floating)):
-        raise BadRequest(f"an array to train on is uint8 or float [N, ...], and this is {x.dtype}{list(x.shape)}.")
-    x = x if x.dtype == np.uint8 else x.astype(np.float32)
-    if not np.isfinite(x).all():
-        raise BadRequest("the array to train on holds NaN or infinity: take those examples out.")
-    if x.ndim == 4 and x.dtype != np.uint8 and not (x.min() >= 0 and x.max() <= 1):
-        raise BadRequest("pixels are uint8, or floats in [0, 1]: divide the images by 255, or hand them over as uint8.")
+    x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    x = _array(x)
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or x.size == 0:
+        raise BadRequest(
+            f"an array to train on holds numbers, [N, ...], and this is {x.dtype}{list(x.shape)}; with labels it is "
+            "(x, label)."
+        )
+    name, notes = "the array", list[str]()
+    files.check_finite(name, x)
+    if x.ndim in (3, 4) and not (x.dtype.kind == "f" and x.min() >= 0 and x.max() <= 1):
+        x, notes = files.pixels(name, x)
+    elif x.ndim in (3, 4):
+        x = files.with_channels(name, x)
+    if x.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # it is looked at next
+            x = x.astype(np.float32)
+        files.check_finite(f"{name} as float32", x)
+    classes: tuple[str, ...] = ()
+    if label is not None:
+        label, classes = files.labels(name, _array(label), len(x))
     kind = "image" if x.ndim == 4 else "points" if x.shape[1:] == (2,) else "table"
-    splits = (Split(x, None), Split(x[:0], None), Split(x[:0], None))
-    return Data("array", kind, *splits, (), None, None, digest(splits), ())
+    whole = Split(x, label)
+    none = subset(whole, np.arange(0))
+    splits = (whole, none, none)
+    return Data("array", kind, *splits, classes, None, None, digest(splits), tuple(notes))
+
+
+def _array(value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise BadRequest(f"{type(value).__name__} is no array to train on ({error}): pass one of NumPy's.") from error
 
 
 def source_of(data: str | os.PathLike) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 def fit(
     what: Recipe | str | Plan | Game,
-    data: str | os.PathLike | Data | np.ndarray,
+    data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray],
     *,
     rounds: int,
     seed: int = 0,
@@ -51,6 +51,7 @@ def fit(
     batch_size: int | None = None,
     optimizers: Mapping[str, optax.GradientTransformation] | None = None,
     turns: tuple[tuple[str, ...], ...] | None = None,
+    rule: Callable | None = None,
     quiet: bool = True,
 ) -> Run:
     """Trains `what` on `data` for `rounds` rounds.
@@ -58,13 +59,15 @@ def fit(
     Args:
       what: a recipe or its name, a plan, or a game. A game gets Adam(1e-3) for each player and one turn for each of its
         losses, in their order, unless told.
-      data: a name, a path, a `Data`, or an array [N, ...]: uint8, or floats that are taken as they are.
+      data: a name, a path, a `Data`, an array [N, ...], or (x, label) of two. An array is read as in a file, and all
+        of it trained on; floats are taken as they are.
       rounds: how many to play.
       seed: makes the keys of init, data order, noise and evaluation.
       out: a new folder to write to; with one, SIGINT and SIGTERM end in a checkpoint and `Stopped`.
       batch_size: by default the recipe's, else 128, and no more than there are examples.
       optimizers: by player, in place of the plan's.
-      turns: in place of the plan's.
+      turns: in place of the plan's, each a tuple: `(("critic",), ("generator",))`.
+      rule: the update rule in place of the plan's, such as `jaxgen.objectives.extragradient`.
       quiet: no progress on stderr.
 
     Raises:
@@ -76,12 +79,16 @@ def fit(
     check_whole("batch_size", batch_size, least=1)
     if out is not None:
         check_new(Path(out))
+    if rule is not None and not callable(rule):
+        raise BadRequest(f"rule={rule!r}: pass a function, such as jaxgen.objectives.extragradient.")
     what = recipes.find(what) if isinstance(what, str) else what
     found = data_of(data)
     plan = plan_of(what, found.shape)
-    plan = plan._replace(optimizers=optimizers or plan.optimizers, turns=turns or plan.turns)
+    asked = {"optimizers": optimizers, "turns": turns, "rule": rule}
+    own: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    plan = plan._replace(**own)
     row = what if isinstance(what, Recipe) else None
-    known = row is not None and recipes.RECIPES.get(row.name) is row and not (optimizers or turns)
+    known = row is not None and recipes.RECIPES.get(row.name) is row and not own
     config = {
         "recipe": row.name if row is not None and known else None,
         "data": source_of(data) if isinstance(data, str | os.PathLike) else None,
@@ -116,7 +123,7 @@ def resume(
     out: str | os.PathLike,
     *,
     what: Plan | Game | Recipe | None = None,
-    data: Data | np.ndarray | None = None,
+    data: Data | np.ndarray | tuple[np.ndarray, np.ndarray] | None = None,
     checkpoint_seconds: float = SECONDS,
 ) -> Run:
     """Goes on with the run in `out` from its last checkpoint, bit for bit; says on stderr where.
@@ -124,7 +131,7 @@ def resume(
     Args:
       out: the folder of the run.
       what: what it trains, where it was started from Python with something of its own.
-      data: its data, where it was started from Python with an array or a `Data`.
+      data: its data, where it was started from Python with arrays or a `Data`.
       checkpoint_seconds: as for `train`.
 
     Raises:

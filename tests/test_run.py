@@ -319,6 +319,16 @@ def test_bare_game_gets_adam_and_its_losses_in_order():
     assert_same_bits(told.state.params, bare.state.params)
 
 
+def test_a_rule_is_a_part_of_the_plan(monkeypatch):
+    # Kills: a rule that is dropped; one that the configuration forgets, so that a resume would play another.
+    rule = jaxgen.objectives.extragradient
+    monkeypatch.setattr(run, "_begin", lambda job, out, **_: job)
+    for what, recipe in (("vae", "vae"), (plan(), None)):
+        assert fit(what, X, rounds=3).config["recipe"] == recipe
+        job = fit(what, X, rounds=3, rule=rule)
+        assert job.plan.rule is rule and job.config["recipe"] is None
+
+
 BAD = {
     "unknown recipe": (lambda out: fit("vea", X, rounds=3, out=out), "did you mean 'vae'"),
     "unknown data": (lambda out: fit(plan(), "digitz", rounds=3, out=out), "did you mean 'digits'"),
@@ -327,9 +337,19 @@ BAD = {
     "large batch": (lambda out: fit(plan(), X, rounds=3, batch_size=61, out=out), "the 60 training examples"),
     "no batch": (lambda out: fit(plan(), X, rounds=3, batch_size=0, out=out), "batch_size=0"),
     "negative seed": (lambda out: fit(plan(), X, rounds=3, seed=-1, out=out), "seed=-1"),
-    "integers": (lambda out: fit(plan(), X.astype(int), rounds=3, out=out), "uint8 or float"),
-    "NaN": (lambda out: fit(plan(), X * np.nan, rounds=3, out=out), "NaN or infinity"),
-    "a list of none": (lambda out: fit(plan(), X[:0], rounds=3, out=out), "uint8 or float"),
+    "strings": (lambda out: fit(plan(), X.astype(str), rounds=3, out=out), "holds numbers"),
+    "NaN": (lambda out: fit(plan(), X * np.nan, rounds=3, out=out), "120 values are NaN or infinite"),
+    "beyond float32": (lambda out: fit(plan(), X.astype(float) * 1e300, rounds=3, out=out), "as float32"),
+    "a list of none": (lambda out: fit(plan(), X[:0], rounds=3, out=out), "holds numbers"),
+    "a ragged list": (lambda out: fit(plan(), [[1.0], [1.0, 2.0]], rounds=3, out=out), "list is no array"),
+    "labels of fewer": (lambda out: fit(plan(), (X, np.zeros(59)), rounds=3, out=out), "labels have shape"),
+    "three arrays": (lambda out: fit(plan(), (X, X, X[:5]), rounds=3, out=out), "no array"),
+    "channels first": (lambda out: fit(plan(), np.ones((60, 3, 8, 8)), rounds=3, out=out), "N, H, W, C"),
+    "pixels below 0": (lambda out: fit(plan(), np.full((60, 8, 8), -1.0), rounds=3, out=out), "pixels run from -1"),
+    "no turns": (lambda out: fit(plan(), X, rounds=3, turns=(), out=out), "at least one turn"),
+    "turns of names": (lambda out: fit(plan(), X, rounds=3, turns=("a", "b"), out=out), "tuple of losses"),
+    "no optimisers": (lambda out: fit(plan(), X, rounds=3, optimizers={}, out=out), "no optimiser"),
+    "a rule by name": (lambda out: fit(plan(), X, rounds=3, rule="extragradient", out=out), "rule='extragradient'"),
     "something else": (lambda out: fit(3, X, rounds=3, out=out), "int cannot be trained"),
     "another player's optimiser": (
         lambda out: fit(plan(), X, rounds=3, optimizers={"x": 1}, out=out),

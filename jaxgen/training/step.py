@@ -238,6 +238,9 @@ def _check(game: Game, optimizers: Mapping, turns: tuple[Turn, ...]) -> None:
     if not turns:
         raise BadRequest("a round needs at least one turn, for instance turns=(('critic',), ('generator',)).")
     for turn in turns:
+        if not isinstance(turn, tuple):
+            name = turn if isinstance(turn, str) and turn in game.losses else next(iter(game.losses))
+            raise BadRequest(f"turn {turn!r} is no tuple: each turn is a tuple of losses, such as ({name!r},).")
         for name in turn:
             if name not in game.losses:
                 raise BadRequest(f"turn {name!r} is no loss of this game: it has {', '.join(sorted(game.losses))}.")

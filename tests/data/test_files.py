@@ -63,7 +63,7 @@ def test_labels_of_each_kind(tmp_path):
     assert classes(np.array([2.0, 10.0] * 20)) == ("2", "10")
     assert classes(np.arange(40) % 2 == 0) == ("False", "True")
     assert classes(np.array([10, 9] * 20, np.uint8)) == ("9", "10")
-    assert classes(np.array(["hund".encode(), "ährenmaus".encode()] * 20)) == ("hund", "ährenmaus")
+    assert classes(np.array([b"hund", "ährenmaus".encode()] * 20)) == ("hund", "ährenmaus")
     assert classes(np.arange(40)[:, None] % 3) == ("0", "1", "2")
 
 

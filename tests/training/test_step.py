@@ -361,9 +361,13 @@ def test_state_is_donated():
         ((("critic", "critic:plain"),), "moves one player twice"),
         ((("discriminator",),), "'discriminator' is no loss of this game: it has critic"),
         ((), "at least one turn"),
+        (("generator", "critic"), r"'generator' is no tuple: .* such as \('generator',\)"),
+        ("critic", r"'c' is no tuple: .* such as \('critic',\)"),
+        ((["critic"],), r"\['critic'\] is no tuple"),
     ],
 )
 def test_refuses_turns(turns, says):
+    # Kills: each check left out; letters of a name taken for losses; a TypeError of what cannot be hashed.
     with pytest.raises(BadRequest, match=says):
         make_step(dirac(), SGD, turns)
 
