@@ -18,11 +18,19 @@ LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
 def find(path: str) -> dict[str, str]:
     """The idx files of a folder by their name without `.gz`; of a file that is there twice, the unpacked one.
 
+    Copies of MNIST also name them `train-images.idx3-ubyte`; the dash goes before the dot.
+
     >>> find("/nowhere")
     {}
     """
-    found = {name: os.path.join(path, name) for name in IMAGES + LABELS}
-    return {name: there for name, file in found.items() for there in (f"{file}.gz", file) if os.path.isfile(there)}
+    found = {}
+    for name in IMAGES + LABELS:
+        dotted = name.replace("-idx", ".idx")
+        for file in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+            there = os.path.join(path, file)
+            if name not in found and os.path.isfile(there):
+                found[name] = there
+    return found
 
 
 def read(path: str) -> Examples:

@@ -78,6 +78,16 @@ def test_an_unpacked_file_goes_before_a_packed_one(tmp_path):
     assert len(load(str(tmp_path)).test.x) == 20
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_dot_in_place_of_the_dash(tmp_path, packed):
+    # Kills: Kaggle's names taken for a folder without images; a dotted copy that goes before the original.
+    wanted = load(str(write(tmp_path / "dash", FILES))).digest
+    dotted = {name.replace("-idx", ".idx"): content for name, content in FILES.items()}
+    assert load(str(write(tmp_path / "dot", dotted, tuple(dotted) if packed else ()))).digest == wanted
+    both = write(tmp_path / "both", {**FILES, **dict.fromkeys(dotted, b"no idx file at all")})
+    assert load(str(both)).digest == wanted
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("packed", [False, True])
 def test_damaged_files_are_named(tmp_path, name, packed):
