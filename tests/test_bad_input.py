@@ -39,6 +39,8 @@ ROWS = [
     Row(f"{TRAIN} --gamma 3", "vae"),
     Row(f"{TRAIN} surplus", "surplus"),
     Row("compare --modles vae", "--models"),
+    Row("compare --data_dir photos", "did you mean --data?"),
+    Row("prepare mnist --data_dir new", "did you mean --data-dir?"),
     Row("compare --models vae,r3gn", "'r3gan'"),
     Row("compare --models vae,vae", "twice"),
     Row("compare --models ,", "vae,r3gan"),

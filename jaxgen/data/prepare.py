@@ -82,7 +82,7 @@ def _builder(name: str, root: Path) -> Any:
     known = tfds().list_builders(with_community_datasets=False)
     set_name, _, config = name.partition("/")
     if set_name not in known:
-        near = difflib.get_close_matches(set_name.lower(), known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(set_name.lower(), known, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]!r}?" if near else "see tensorflow.org/datasets/catalog."
         raise BadRequest(f"TFDS has no set {set_name!r}: {hint}")
     configs = tfds().builder_cls(set_name).builder_configs

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -67,11 +67,31 @@ def _nothing(source: str) -> BadRequest:
     registered = prepared.registered()
     if source.partition("/")[0] in registered:
         return prepared.unprepared(source)
-    near = difflib.get_close_matches(source.lower(), (*names(), *registered), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = _beside(source, 1.0) or _near(source, names(), 0.6) or _beside(source, 0.7) or _near(source, registered, 0.7)
+    hint = f"did you mean {near!r}? " if near else ""
     return BadRequest(
         f"no data {source!r}: {hint}Known are {', '.join(names())}; a path to a file or folder must exist."
     )
+
+
+def _near(name: str, known: Iterable[str], least: float) -> str | None:
+    return next(iter(difflib.get_close_matches(name.lower(), known, n=1, cutoff=least)), None)
+
+
+def _beside(source: str, least: float) -> str | None:
+    """The array file or folder beside the path `source` whose name without ending is the nearest to its own."""
+    place, name = os.path.split(os.path.expanduser(source))
+    if not name or not os.path.isdir(place or "."):
+        return None
+    entries = [entry for entry in prepared.listed(place or ".") if entry[0] != "."]
+    paths = {entry: os.path.join(place, entry) for entry in entries}
+    stems = {
+        os.path.splitext(entry)[0].lower(): path
+        for entry, path in paths.items()
+        if entry.lower().endswith((".npz", ".npy")) or os.path.isdir(path)
+    }
+    near = _near(os.path.splitext(name)[0], stems, least)
+    return None if near is None else stems[near]
 
 
 def _digits(seed: int) -> Data:

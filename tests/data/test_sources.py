@@ -114,6 +114,35 @@ def test_unknown_names_offer_the_nearest(source, near):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "source, near",
+    [
+        ("wine", "wine.npz"),
+        ("Wine.npy", "wine.npz"),
+        ("sub/wien", "sub/wine.npy"),
+        ("photoes", "photos"),
+        ("cifar10", None),
+        ("digit", "digits"),
+        ("cifar-10", "cifar10"),
+        ("nosuch", None),
+        ("winograd", "winogrande"),
+        ("secrets", None),
+    ],
+)
+def test_what_is_meant(source, near, tmp_path, monkeypatch):
+    # Kills: a far name of TFDS before the file beside it; a far name at all; a name that is known after one that is
+    # like it; files that hold no data.
+    monkeypatch.chdir(tmp_path)
+    for folder in ("sub", "photos", ".secrets"):
+        os.mkdir(folder)
+    for file in ("wine.npz", "sub/wine.npy", "secret.txt"):
+        open(file, "w").close()
+    with pytest.raises(BadRequest) as caught:
+        load(source)
+    said = str(caught.value)
+    assert f"did you mean {near!r}?" in said if near else "did you mean" not in said, said
+
+
 @pytest.mark.parametrize("source", ["", "zzz", "/no/such/place", "x" * 5000, "a\0b", "~nobody/here"])
 def test_what_does_not_exist_is_refused(source):
     # Kills: the current folder for "", and OSError or ValueError for names that no file can have.
