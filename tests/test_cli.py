@@ -237,6 +237,26 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch, tmp_path):
     assert explain(ZeroDivisionError()) == (None, "")
 
 
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        ("train vae --out a", "lower --batch-size, or close"),
+        ("train --resume a", "memory: close other programs"),
+        ("compare", "fewer examples"),
+        ("sample a --out b.png", "lower --n,"),
+        ("all --quick", "memory: close other programs"),
+    ],
+)
+def test_out_of_memory_is_told_by_the_command(words, says, capsys):
+    # Kills: advice of a flag that the command does not have.
+    def dispatch(argv):
+        raise MemoryError
+
+    assert cli.exit_code("jaxgen", dispatch, words.split()) == 1
+    said = capsys.readouterr().err
+    assert says in said and ("--batch-size" in said) == words.startswith("train vae")
+
+
 def test_out_of_memory_deep_inside_is_found():
     # Kills: only the outermost exception looked at.
     try:

@@ -53,7 +53,7 @@ def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequenc
         _leave_pipe()
         return UNREAD
     except (Exception, KeyboardInterrupt) as problem:
-        code, line = explain(problem)
+        code, line = explain(problem, argv)
         if code is None:
             raise
         print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
@@ -93,9 +93,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FAULTS = (*_FULL, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 
+_LESS = {
+    "compare": "use fewer examples or smaller images, or ",
+    "train": "lower --batch-size, or ",
+    "sample": "lower --n, or ",
+}
 
-def explain(problem: BaseException) -> tuple[int | None, str]:
+
+def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | None, str]:
     """The exit code that an exception means, and its line; (None, "") for one that is a fault of this program.
+
+    `words` are those of the command line: what would take less memory depends on them.
 
     >>> explain(Usage("give --out."))
     (2, 'give --out.')
@@ -113,7 +121,7 @@ def explain(problem: BaseException) -> tuple[int | None, str]:
 
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
-    if (full := _machine(problem)) is not None:
+    if (full := _machine(problem, words)) is not None:
         return FAILED, f"{full} The last checkpoint, where there is one, is kept."
     if isinstance(problem, OSError) and problem.errno in _BARRED:
         return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
@@ -124,7 +132,7 @@ def explain(problem: BaseException) -> tuple[int | None, str]:
     return None, ""
 
 
-def _machine(problem: BaseException) -> str | None:
+def _machine(problem: BaseException, words: Sequence[str]) -> str | None:
     for error in _chain(problem):
         if isinstance(error, OSError) and error.errno in _FAULTS:
             advice = "Free some space" if error.errno in _FULL else "See to the machine"
@@ -133,7 +141,8 @@ def _machine(problem: BaseException) -> str | None:
         if "No space left on device" in text:
             return "the machine failed: no space left on the device. Free some space, then resume."
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "Out of memory" in text:
-            return "the machine is out of memory: lower --batch-size, or close other programs."
+            word = "" if "--resume" in words else next(iter(words), "")  # a run that goes on keeps its batch size
+            return f"the machine is out of memory: {_LESS.get(word, '')}close other programs."
     return None
 
 
