@@ -85,6 +85,11 @@ ROWS = [
     *(Row(f"compare --seed {value}", "--seed") for value in ("-1", "x")),
     *(Row(f"sample run --out a.png --n {value}", "--n") for value in ("0", "-1", "1.5", "nan", "x")),
     *(Row(f"sample run --out a.png --seed {value}", "--seed") for value in ("-1", "x")),
+    *(
+        Row(f"{command} --seed {value}", "at most 2147483647")
+        for command in ("sample run --out a.png", "sample run --out a.npz", TRAIN, "compare")
+        for value in ("2147483648", "3000000000")
+    ),
     # data
     *(
         Row(f"{command} --data {name} --out new", says)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-LARGEST = 2**31 - 1  # rounds and sizes are int32 on the device
+LARGEST = 2**31 - 1  # rounds and sizes are int32 on the device, and seeds are held to the same
 
 
 class Usage(Exception):
@@ -81,8 +81,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
 
 
-def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
-    """The type of an option that takes whole numbers from `least` to `most`."""
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an option that takes whole numbers from `least` to `LARGEST`."""
 
     def convert(text: str) -> int:
         try:
@@ -91,8 +91,8 @@ def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
             value = None
         if value is None or value < least:
             _refuse(text, f"a whole number of at least {least}")
-        if value > most:
-            _refuse(text, f"a whole number of at most {most}")
+        if value > LARGEST:
+            _refuse(text, f"a whole number of at most {LARGEST}")
         return value
 
     return convert
@@ -157,4 +157,4 @@ def option(parser: Parser, flag: str, type: Callable[[str], Any], metavar: str, 
     parser.add_argument(flag, type=type, metavar=metavar, help=shown.replace("%", "%%"))
 
 
-SEED = whole(0, 2**32 - 1)
+SEED = whole(0)
