@@ -121,6 +121,7 @@ def test_unknown_names_offer_the_nearest(source, near):
         ("Wine.npy", "wine.npz"),
         ("sub/wien", "sub/wine.npy"),
         ("photoes", "photos"),
+        ("rings", "rings.npz"),
         ("cifar10", None),
         ("digit", "digits"),
         ("cifar-10", "cifar10"),
@@ -135,7 +136,7 @@ def test_what_is_meant(source, near, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("sub", "photos", ".secrets"):
         os.mkdir(folder)
-    for file in ("wine.npz", "sub/wine.npy", "secret.txt"):
+    for file in ("wine.npz", "rings.npz", "sub/wine.npy", "secret.txt"):
         open(file, "w").close()
     with pytest.raises(BadRequest) as caught:
         load(source)
