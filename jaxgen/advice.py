@@ -120,7 +120,7 @@ def judge(contest: Contest) -> tuple[str, str]:
     spread = f"95 % interval {_figure(gap.low, gap)} to {_figure(gap.high, gap)} over {gap.n} seeds"
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
-    said = f"{what}: {both}; paired difference {_figure(gap.mean, gap)}, {spread}."
+    said = f"{what}: {both}; paired difference {_figure(gap.mean, gap, 2)}, {spread}."
     caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {
         name: difference(values, ours)
@@ -169,12 +169,15 @@ def _caution(unfinished: Sequence[str]) -> str:
 
 def _digits(values: Mapping[int, float]) -> str:
     spread = interval(list(values.values()))
-    return _figure(spread.mean, spread)
+    return _figure(spread.mean, spread, 2)
 
 
-def _figure(value: float, scale: Interval) -> str:
+def _figure(value: float, scale: Interval, digits: int = 0) -> str:
+    """As many decimals as the width of the interval deserves, and enough for so many digits of the value itself."""
     width = scale.high - scale.low
     places = 3 if not width > 0 else min(max(1 - math.floor(math.log10(width)), 0), 6)
     if value and not float(f"{value:.{places}f}"):  # an end so near to zero still tells on which side it lies
-        places = -math.floor(math.log10(abs(value)))
+        digits = max(digits, 1)
+    if value and digits:
+        places = max(places, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{places}f}"

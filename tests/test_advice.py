@@ -64,6 +64,12 @@ def test_an_end_next_to_zero_keeps_its_side():
     assert "-0.0100 to -0.00004 over" in judge(contest(by_seed(0.5, 0), lost))[1]
 
 
+def test_no_mean_is_rounded_away_beside_a_wide_interval():
+    # Kills: places of the interval alone, by which an AUROC of .75 from two seeds reads "0.8" or "1".
+    said = judge(contest({0: 0.3, 1: 1.2}, {0: 0.5, 1: 0.5}))[1]
+    assert "vae 0.75, r3gan 0.500; paired difference -0.25, 95 % interval -6 to 5 over 2 seeds" in said
+
+
 def test_an_interval_that_holds_zero_says_either():
     # Kills: a verdict by the sign of the mean.
     assert judge(contest(by_seed(0.80, 0.05), by_seed(0.81, -0.05)))[0] == "either"

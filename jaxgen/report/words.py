@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 DASH = "–"
 NAMES = {"vae": "the VAE", "gan": "the GAN"}
+TINY = -5  # the power of ten below which a number is written with its power
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -29,17 +30,23 @@ def interval(cell: Mapping) -> tuple[float, float] | None:
 def places(cells: Iterable[Mapping]) -> int | None:
     """Decimal places for figures that stand in one table: the narrowest interval shows its width in 3 to 29 steps.
 
-    At most one place more than the widest interval deserves. None where no interval has a width: three digits each.
+    At most one place more than the widest interval deserves; but no mean loses more than 5 % of itself, and where all
+    are below 10 there are two. None where no interval has a width: three digits each.
 
     >>> places([{"ci95": [0.92, 0.96]}, {"ci95": [0.5, 0.5]}]), places([{"ci95": None}])
     (2, None)
+    >>> places([{"mean": 0.75, "ci95": [-18.0, 19.5]}, {"mean": 0.5, "ci95": [0.5, 0.5]}])
+    2
     """
+    cells = list(cells)
     ends = [interval(cell) for cell in cells]
     widths = [high - low for low, high in filter(None, ends) if high > low]
     if not widths:
         return None
     fine, coarse = (-math.floor(math.log10(width / 3)) for width in (min(widths), max(widths)))
-    return max(0, min(fine, coarse + 1))
+    means = [abs(cell["mean"]) for cell in cells if known(cell.get("mean"))]
+    needed = [1 - _power(mean) for mean in means if mean and _power(mean) >= TINY]
+    return max(0, min(fine, coarse + 1), *needed, 2 if means and max(means) < 10 else 0)
 
 
 def number(x: float | None, decimals: int | None = None) -> str:
@@ -51,13 +58,17 @@ def number(x: float | None, decimals: int | None = None) -> str:
     if not known(x):
         return DASH
     x = float(x) + 0.0
-    power = math.floor(math.log10(abs(x))) if x else 0
-    if power < -5 or power > 8:
-        digits = 2 if decimals is None else min(max(power + decimals, 0), 4)
+    power = _power(x) if x else 0
+    if power < TINY or power > 8:
+        digits = 2 if decimals is None else min(max(power + decimals, 1), 4)
         head, _, tail = f"{x:.{digits}e}".partition("e")
         return f"{head.replace('-', '−')}×10{str(int(tail)).translate(RAISED)}"
     text = f"{x:,.{max(0, 2 - power) if decimals is None else decimals}f}"
     return text.replace("-", "−") if any(digit in "123456789" for digit in text) else text.lstrip("-")
+
+
+def _power(x: float) -> int:
+    return math.floor(math.log10(abs(x)))
 
 
 def bracket(cell: Mapping, decimals: int | None) -> str:

@@ -44,6 +44,20 @@ def test_places_of_a_narrow_beside_a_wide_interval():
     assert places([{"ci95": [0.5, 0.50004]}, {"ci95": [0.2, 0.6]}, {"ci95": None}, {"ci95": [None, 1]}]) == 2
 
 
+def test_no_mean_is_rounded_away_beside_a_wide_interval():
+    # Kills: an AUROC of .5 printed as 0 and one of .75 as 1, because two seeds gave an interval of 30; a lost 5 % of .015.
+    wide = [cell(0.75, -14.0, 15.5), cell(0.5, 0.5, 0.5), cell(0.0149, -30, 30)]
+    assert places(wide[:2]) == 2 and places(wide) == 3
+    for means in ([0.75, 0.5], [0.0149, 3.0], [7.0, 130.0], [0.00052, 8e-5], [4.0, None]):
+        cells = [{"mean": mean, "ci95": [-519.0, 788.0]} for mean in means]
+        for mean in filter(None, means):
+            printed = float(number(mean, places(cells)))
+            assert abs(printed - mean) <= 0.05 * mean, (means, printed)
+    assert places([{"mean": 4.0, "ci95": [-519.0, 788.0]}]) == 2
+    assert places([{"mean": 140.0, "ci95": [-519.0, 788.0]}]) == 0
+    assert number(1.49e-7, 2) == "1.5×10⁻⁷"
+
+
 def test_headline():
     # Kills: settings not measured in the sentence; sides exchanged; an empty sentence.
     def entry(setting, choose):
