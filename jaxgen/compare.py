@@ -4,30 +4,30 @@ Time is turned into rounds once, before the first seed; from there on everything
 so that `repeat` gives the same figures on the same machine.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from jaxgen import data as sources
-from jaxgen.contender import Contender, Rounds, calibrate, contender, evaluation_seconds, play
+from jaxgen.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.findings import FEWEST_PASSES, assemble, passes, splits
 from jaxgen.job import source_of
-from jaxgen.measures import DETECT, TASKS, Outcome, baselines
+from jaxgen.measures import DETECT, TASKS, baselines
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
 from jaxgen.report.words import duration
+from jaxgen.seeds import play_all, say, whole
 from jaxgen.training import files
-from jaxgen.training.process import Interrupted, Stopped, check_new, interruptible
+from jaxgen.training.process import Stopped, check_new, stoppable
 
 SECONDS = 8.0
 
@@ -90,6 +90,8 @@ def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
         settings = Settings(**{**old["settings"], "models": tuple(old["settings"]["models"]), "out": out})
         recorded = {name: Rounds(**old["protocol"]["rounds"][name]) for name in settings.models}
         digest, models = old["data"]["digest"], old["models"]
+    except BadRequest:
+        raise  # what is wrong with the settings is said there
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest(f"{folder} is no comparison that can be repeated: {path} is missing or damaged.") from error
     made = _run(settings, _fresh(out), recorded, digest)
@@ -108,8 +110,11 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         keep_freed_memory()
     unserved = {task: reason for task, room in TASKS.items() if (reason := room.servable(data)) is not None}
     tasks = tuple(task for task in TASKS if task not in unserved)
-    entrants = {name: contender(find(name), data) for name in settings.models}
+    if not tasks:
+        reasons = " ".join(dict.fromkeys(unserved.values()))
+        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
     _say_data(data, unserved)
+    entrants = {name: contender(find(name), data) for name in settings.models}
     features = feature_space(data)
     rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
     start = time.perf_counter()
@@ -117,34 +122,30 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     measuring += time.perf_counter() - start
     spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
     total = duration(round(spent + settings.seeds * (training + measuring)))
-    _say(
+    say(
         f"expected to take {total}: {spent:.0f} s to prepare, then {settings.seeds} seeds "
         f"of {training:g} s training and {measuring:.0f} s measuring"
     )
-    out = _claim(out, settings.out is None)
-    try:
-        outcomes, signum = _play_all(settings, entrants, data, features, rounds, tasks, simple)
-        done = min(len(simple), *map(len, outcomes.values()))
-        if not done and signum is not None:
-            raise Stopped(signum, "no seed was measured to the end, and nothing was written.")
-    except BaseException:
-        out.rmdir()
-        raise
-    asked, settings = settings.seeds, dataclasses.replace(settings, seeds=done)
-    outcomes = {name: dict(list(by_seed.items())[:done]) for name, by_seed in outcomes.items()}
-    simple = dict(list(simple.items())[:done])
-    report, extras = assemble(settings, data, features, entrants, rounds, outcomes, simple, unserved)
-    if done < asked:
-        report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
-    report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
-    files.write_json(out / "report.json", report)
-    write_report(out / "report.html", report, extras)
+    asked, seeds = settings.seeds, range(settings.seed, settings.seed + settings.seeds)
+    with stoppable() as held, _claimed(out, settings.out is None) as out:
+        outcomes, simple = whole(play_all(seeds, entrants, data, features, rounds, tasks, simple, held), simple)
+        done = len(simple)
+        if held and not done:
+            raise Stopped(held[0], "no seed was measured to the end, and nothing was written.")
+        settings = dataclasses.replace(settings, seeds=done)
+        report, extras = assemble(settings, data, features, entrants, rounds, outcomes, simple, unserved)
+        if done < asked:
+            report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
+        report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
+        files.write_json(out / "report.json", report)
+        write_report(out / "report.html", report, extras)
     print(headline(report["advice"]))
     for answer in report["advice"]:
         if answer["choose"] != "not measured":
             print(f"  {answer['setting']}: {answer['choose']}. {answer['because']}")
-    if signum is not None:
-        raise Stopped(signum, f"the report of the {done} of {asked} seeds that were measured is {out / 'report.html'}.")
+    if held:
+        kept = f"the {done} of {asked} seeds that were measured is" if done < asked else f"all {asked} seeds is"
+        raise Stopped(held[0], f"the report of {kept} {out / 'report.html'}.")
     return out
 
 
@@ -163,63 +164,31 @@ def _settle_rounds(
         rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
         measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
         through = passes(entrant, rounds[name], data)
-        _say(f"{name}: {_count(rounds[name])}, {through:.0f} times the data; compiled in {entrant.compile_s:.0f} s")
+        say(f"{name}: {_count(rounds[name])}, {through:.0f} times the data; compiled in {entrant.compile_s:.0f} s")
         if through < FEWEST_PASSES:
-            _say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+            say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
     return rounds, measuring
 
 
-def _play_all(
-    settings: Settings,
-    entrants: Mapping[str, Contender],
-    data: Data,
-    features: Features,
-    rounds: Mapping[str, Rounds],
-    tasks: tuple[str, ...],
-    simple: dict[int, Any],
-) -> tuple[dict[str, dict[int, Outcome]], int | None]:
-    """Outcomes by name and seed, and the number of the signal that cut them short; fills in the baselines by seed."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in entrants}
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    words = TextColumn("{task.description}")
-    columns = (words, BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-
-    def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
-        bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(entrants[name], data, features, rounds[name], seed, tasks=tasks)
-        outcomes[name][seed] = outcome
-        bar.advance(task)
-        if not sys.stderr.isatty():
-            _say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
-        if outcome.failed:
-            _say(f"{name}, seed {seed} failed: {outcome.failed}")
-
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(seeds) * len(entrants))
-        try:
-            with interruptible():
-                for seed in seeds:
-                    for name in entrants:
-                        one(seed, name, bar, task)
-                    if seed not in simple:
-                        bar.update(task, description=f"baselines, seed {seed}")
-                        simple[seed] = baselines(data, seed, tasks)
-        except Interrupted as struck:
-            return outcomes, struck.signal
-    return outcomes, None
-
-
-def _claim(out: Path, numbered: bool) -> Path:
-    """Makes the folder, so that a comparison beside this one takes another."""
+@contextlib.contextmanager
+def _claimed(out: Path, numbered: bool) -> Iterator[Path]:
+    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
+    made = True
     while True:
         try:
-            out.mkdir(parents=True, exist_ok=not numbered)
-            return out
+            out.mkdir(parents=True)
+            break
         except FileExistsError:
+            if not numbered:
+                made = False  # whoever made it may want it
+                break
             out = _fresh(None)
+    try:
+        yield out
+    except BaseException:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
 
 
 def _fresh(out: str | None) -> Path:
@@ -234,11 +203,11 @@ def _fresh(out: str | None) -> Path:
 
 def _say_data(data: Data, unserved: Mapping[str, str]) -> None:
     sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in splits(data).items())
-    _say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
+    say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
     for note in data.notes:
-        _say(f"{data.name}: {note}")
+        say(f"{data.name}: {note}")
     for task, reason in unserved.items():
-        _say(f"not measured: {task}. {reason}")
+        say(f"not measured: {task}. {reason}")
 
 
 def _count(rounds: Rounds) -> str:
@@ -261,7 +230,3 @@ def _apart(a: Mapping, b: Mapping) -> float:
                 else:
                     worst = max(worst, abs(x - y) / max(abs(x), abs(y), 1e-12))
     return worst
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

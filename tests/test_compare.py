@@ -13,10 +13,13 @@ import pytest
 
 from jaxgen import compare as room
 from jaxgen import data as sources
+from jaxgen import seeds
 from jaxgen.compare import Settings, compare, repeat
 from jaxgen.contender import Rounds
 from jaxgen.core import BadRequest
 from jaxgen.measures import Outcome
+from jaxgen.report import Extras
+from jaxgen.training.process import Stopped
 
 SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
 
@@ -136,6 +139,14 @@ def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
         repeat(tmp_path)
 
 
+def test_what_is_wrong_with_the_settings_of_a_comparison_is_said(tmp_path):
+    # Kills: "missing or damaged" for a report that names a recipe which this version does not have.
+    written = {"settings": {"models": ["vaee", "gan"]}, "protocol": {"rounds": {}}, "data": {}, "models": {}}
+    (tmp_path / "report.json").write_text(json.dumps(written))
+    with pytest.raises(BadRequest, match="did you mean 'vae'"):
+        repeat(tmp_path)
+
+
 def test_out_must_be_new_and_is_looked_at_first(tmp_path):
     # Kills: an hour of training before the refusal.
     (tmp_path / "x").write_text("kept")
@@ -144,26 +155,98 @@ def test_out_must_be_new_and_is_looked_at_first(tmp_path):
     assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"
 
 
-def test_a_signal_keeps_what_was_measured_before_it(monkeypatch):
-    # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
+@pytest.fixture
+def hollow(monkeypatch):
+    """A comparison without its trainings: `compare` as it is, around parts that take no time."""
+    outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
+    empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
+    monkeypatch.setattr(room, "contender", lambda recipe, data: recipe.name)
+    monkeypatch.setattr(room, "feature_space", lambda data: None)
+    monkeypatch.setattr(room, "_settle_rounds", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(room, "baselines", lambda data, seed, tasks: {})
+    monkeypatch.setattr(seeds, "baselines", lambda data, seed, tasks: {})
+    monkeypatch.setattr(seeds, "play", lambda *args, **kwargs: outcome)
+    monkeypatch.setattr(room, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
+    return monkeypatch
+
+
+def striking(before):
+    """`before`, and a signal in the middle of it."""
+
+    def strike(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return before(*args)
+
+    return strike
+
+
+@pytest.mark.parametrize("where", ["assemble", "write_report"])
+def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where):
+    # Kills: `assemble`, or the writing of either file, where a signal ends the process and all seeds are gone.
+    hollow.setattr(room, where, striking(getattr(room, where)))
+    with pytest.raises(Stopped, match="SIGTERM: the report of all 2 seeds is .*report.html") as stopped:
+        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+    assert stopped.value.signal == signal.SIGTERM
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["settings"]["seeds"] == 2 and report["notes"] == []
+    assert (tmp_path / "out" / "report.html").read_text().endswith("</html>\n")
+
+
+def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
+    # Kills: a report that claims the seeds that were asked for; words of all seeds where some are missing.
     def play(entrant, data, features, rounds, seed, *, tasks):
-        if (entrant, seed) == ("gan of it", 4):
-            os.kill(os.getpid(), signal.SIGTERM)
-            raise AssertionError("went on")
+        if seed == 1:
+            os.kill(os.getpid(), signal.SIGINT)
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
 
-    monkeypatch.setattr(room, "play", play)
-    monkeypatch.setattr(room, "baselines", lambda data, seed, tasks: {})
-    entrants = {"vae": "vae of it", "gan": "gan of it"}
-    settings, simple = Settings(seeds=3, seed=3), {}
-    outcomes, signum = room._play_all(settings, entrants, None, None, dict.fromkeys(entrants), (), simple)
-    assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3, 4], "gan": [3]}
-    assert list(simple) == [3]
-    assert signum == signal.SIGTERM
+    hollow.setattr(seeds, "play", play)
+    with pytest.raises(Stopped, match="SIGINT: the report of the 1 of 3 seeds that were measured is"):
+        compare(Settings(data="cancer", seeds=3, out=str(tmp_path / "out")))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["settings"]["seeds"] == 1 and report["notes"] == ["Stopped by a signal after 1 of 3 seeds."]
+
+
+def fail(*args, **kwargs):
+    raise ZeroDivisionError
+
+
+def test_a_page_that_cannot_be_drawn_costs_no_figures(hollow, tmp_path):
+    # Kills: the page before the figures; a folder removed with what stands in it.
+    hollow.setattr(room, "write_report", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["seeds"] == 2
+
+
+def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_path):
+    # Kills: an empty folder that is left behind; a folder of the user's that is taken away.
+    (tmp_path / "mine").mkdir()
+    hollow.setattr(seeds, "play", fail)
+    for name in ("mine", "new"):
+        with pytest.raises(ZeroDivisionError):
+            compare(Settings(data="cancer", seeds=2, out=str(tmp_path / name)))
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_path):
+    # Kills: an hour of training for a page without a figure, which then fails on the first key that is not there.
+    hollow.setattr(room, "contender", fail)
+    np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
+    with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
+        compare(Settings(data=str(tmp_path / "few.npz"), out=str(tmp_path / "out")))
+    assert os.listdir(tmp_path) == ["few.npz"]
+
+
+def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
+    # Kills: silence for as long as compiling takes.
+    hollow.setattr(room, "contender", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", out=str(tmp_path / "out")))
+    assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("gan, seed 0: trained", 1)])
+@pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("vae, seed 1: trained", 1)])
 def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):
     # Kills: an empty folder that is left; a report of seeds that only one side finished; another exit code.
     out = tmp_path / "out"

@@ -45,7 +45,7 @@ def test_places_of_a_narrow_beside_a_wide_interval():
 
 
 def test_no_mean_is_rounded_away_beside_a_wide_interval():
-    # Kills: an AUROC of .5 printed as 0 and one of .75 as 1, because two seeds gave an interval of 30; a lost 5 % of .015.
+    # Kills: an AUROC of .5 printed as 0 and one of .75 as 1, beside an interval of 30; a lost 5 % of .015.
     wide = [cell(0.75, -14.0, 15.5), cell(0.5, 0.5, 0.5), cell(0.0149, -30, 30)]
     assert places(wide[:2]) == 2 and places(wide) == 3
     for means in ([0.75, 0.5], [0.0149, 3.0], [7.0, 130.0], [0.00052, 8e-5], [4.0, None]):
