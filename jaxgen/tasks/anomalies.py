@@ -11,22 +11,31 @@ from jaxgen.tasks import Metric, Reading, in_batches, looked_at, unlabelled
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
+LEAST = (20, 3, 5)  # examples of either kind in train, valid and test: to learn from, to choose a score by, to test on
 
 METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "")}
 
 
 def servable(data: Data) -> str | None:
-    """None, or why no class of this data can be left out and found again."""
+    """None, or why no class of this data can be left out and found again.
+
+    Without the class at least 20 training examples remain; of it and of the others at least 3 stand in the validation
+    split, where a score is chosen, and 5 in the test split. Below that an AUROC is the rank of one example or two.
+    """
     reason = unlabelled(data)
     if reason is None and not _classes(data):
-        return f"no class of {data.name} stands in both the validation and the test split."
+        train, valid, test = LEAST
+        return (
+            f"no class of {data.name} can be left out: {train} training examples of other classes must remain, and the "
+            f"validation and the test split need {valid} and {test} examples of the class and of the others."
+        )
     return reason
 
 
 def anomaly_class(data: Data, seed: int) -> int:
     """The class to leave out: `malignant` where there is one, else the seed goes round the classes.
 
-    Only classes that stand in the validation and the test split count.
+    Only classes count of which there is enough, and beside which enough remains, as `servable` says.
 
     Raises:
       BadRequest: where `servable` names a reason.
@@ -108,7 +117,13 @@ def baselines(data: Data, anomaly_class: int) -> dict[str, dict[str, float]]:
 
 
 def _classes(data: Data) -> list[int]:
-    return [int(c) for c in np.intersect1d(data.valid.label, data.test.label) if np.sum(data.train.label != c) > 1]
+    return [c for c in range(len(data.classes)) if _separable(data, c)]
+
+
+def _separable(data: Data, c: int) -> bool:
+    anomalies = [int(np.sum(split.label == c)) for split in (data.train, data.valid, data.test)]
+    normal = [len(split.label) - n for split, n in zip((data.train, data.valid, data.test), anomalies, strict=True)]
+    return all(map(int.__ge__, normal, LEAST)) and all(map(int.__ge__, anomalies[1:], LEAST[1:]))
 
 
 def _scores(model: Model, x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from jaxgen.core import BadRequest, Model
 from jaxgen.data import load
+from jaxgen.data.splits import Examples, assemble
 from jaxgen.tasks import anomalies
 
 KEY = jax.random.key(0)
@@ -88,8 +89,56 @@ def test_which_class(table):
         valid=table.valid._replace(label=table.valid.label % 2),
         test=table.test._replace(label=2 + table.test.label % 2),
     )
-    with pytest.raises(BadRequest, match="validation and the test"):
+    with pytest.raises(BadRequest, match="no class of toy can be left out"):
         anomalies.anomaly_class(apart, 0)
+
+
+def of_classes(*counts):
+    """Rows of so many classes, split as every table is."""
+    label = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+    x = np.random.default_rng(0).normal(size=(len(label), 4)).astype(np.float32)
+    examples = Examples(len(x), lambda at: x[at], label, tuple(map(str, range(len(counts)))))
+    return assemble("rows", "table", examples, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "served"),
+    [
+        ((116, 4), []),  # 2 normal examples to learn from, or one anomaly to find
+        ((180, 30), [0, 1]),
+        ((180, 26), [1]),  # beside the first, 18 remain in train
+        ((180, 20), []),  # two of the second in valid
+        ((59, 71, 48), [0, 1, 2]),  # wine
+        ((33, 33, 34), [0, 1, 2]),
+        ((14,) * 7, []),
+        ((300, 60, 8), [0, 1]),
+    ],
+)
+def test_a_class_is_left_out_where_enough_remains_to_learn_and_to_test(counts, served):
+    # Kills: an AUROC of one anomaly, or of a model of two examples; a limit on the anomalies alone, or on one split.
+    data = of_classes(*counts)
+    assert {anomalies.anomaly_class(data, seed) for seed in range(3) if served} == set(served)
+    assert (anomalies.servable(data) is None) == bool(served)
+    if not served:
+        assert "20 training examples of other classes" in anomalies.servable(data)
+
+
+@pytest.mark.parametrize(("part", "least"), [("valid", 3), ("test", 5)])
+def test_each_split_holds_enough_of_both_kinds(table, part, least):
+    # Kills: either limit left out, or off by one, for the class or for the others.
+    split = getattr(table, part)
+    for few, served in ((least - 1, False), (least, True)):
+        label = np.where(np.arange(len(split.x)) < few, 0, 1).astype(np.int32)
+        two = [one._replace(label=np.minimum(one.label, 1)) for one in (table.train, table.valid, table.test)]
+        data = table._replace(train=two[0], valid=two[1], test=two[2])._replace(**{part: split._replace(label=label)})
+        assert (anomalies.servable(data) is None) == served
+
+
+def test_the_known_sets_are_served():
+    # Kills: limits that leave a shipped set without its task.
+    for name in ("digits", "cancer"):
+        assert anomalies.servable(load(name)) is None
+    assert {anomalies.anomaly_class(load("digits"), seed) for seed in range(10)} == set(range(10))
 
 
 def test_baselines(table):
