@@ -144,7 +144,7 @@ def _train(entrant: Contender, seed: int, part: int, count: int, encoder: int, m
         keys = _keys(seed, part + 2)
         start = _with_trained(entrant.inverter, entrant.inverter.init(keys.init), state)
         try:
-            for chunk in train(entrant.inverter, start, keys, rounds=encoder):
+            for chunk in train(entrant.inverter, start, keys, rounds=encoder, subset=subset):
                 spent, start = spent + chunk.seconds, chunk.state
             model = entrant.inverse(*_evaluated(start))
         except Diverged as error:  # the GAN itself is whole
