@@ -10,21 +10,22 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxgen import data as sources
 from jaxgen.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.findings import FEWEST_PASSES, assemble, passes, splits
+from jaxgen.findings import assemble, splits
 from jaxgen.job import source_of
+from jaxgen.limits import FEWEST_PASSES, passes
 from jaxgen.measures import DETECT, TASKS, baselines
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
-from jaxgen.report.words import duration
+from jaxgen.report.words import VERDICTS, duration, some
 from jaxgen.seeds import play_all, say, whole
 from jaxgen.training import files
 from jaxgen.training.process import Stopped, check_new, stoppable
@@ -123,7 +124,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
     total = duration(round(spent + settings.seeds * (training + measuring)))
     say(
-        f"expected to take {total}: {spent:.0f} s to prepare, then {settings.seeds} seeds "
+        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
         f"of {training:g} s training and {measuring:.0f} s measuring"
     )
     asked, seeds = settings.seeds, range(settings.seed, settings.seed + settings.seeds)
@@ -139,13 +140,14 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
         files.write_json(out / "report.json", report)
         write_report(out / "report.html", report, extras)
-    print(headline(report["advice"]))
-    for answer in report["advice"]:
-        if answer["choose"] != "not measured":
-            print(f"  {answer['setting']}: {answer['choose']}. {answer['because']}")
+    _answer(report["advice"], settings.models)
     if held:
-        kept = f"the {done} of {asked} seeds that were measured is" if done < asked else f"all {asked} seeds is"
-        raise Stopped(held[0], f"the report of {kept} {out / 'report.html'}.")
+        kept = (
+            f"the report of the {done} of {asked} seeds that were measured is"
+            if done < asked
+            else "the whole report is"
+        )
+        raise Stopped(held[0], f"{kept} {out / 'report.html'}.")
     return out
 
 
@@ -164,7 +166,7 @@ def _settle_rounds(
         rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
         measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
         through = passes(entrant, rounds[name], data)
-        say(f"{name}: {_count(rounds[name])}, {through:.0f} times the data; compiled in {entrant.compile_s:.0f} s")
+        say(f"{name}: {_count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
         if through < FEWEST_PASSES:
             say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
     return rounds, measuring
@@ -199,6 +201,13 @@ def _fresh(out: str | None) -> Path:
         out = f"runs/compare-{n}"
     check_new(Path(out))
     return Path(out)
+
+
+def _answer(advice: Sequence[Mapping[str, str]], models: Sequence[str]) -> None:
+    print(headline(advice, models))
+    for answer in advice:
+        if answer["choose"] in VERDICTS:
+            print(f"  {answer['setting']}: {VERDICTS[answer['choose']]}. {answer['because']}")
 
 
 def _say_data(data: Data, unserved: Mapping[str, str]) -> None:

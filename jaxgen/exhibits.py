@@ -17,6 +17,26 @@ ABOUT = {
     REPRESENT: "A linear probe on what each model has learned without labels.",
 }
 
+TITLES = {
+    "frechet": "Frechet distance",
+    "auroc": "AUROC",
+    "accuracy_1": "accuracy with 1 label per class",
+    "accuracy_5": "accuracy with 5 labels per class",
+    "accuracy_20": "accuracy with 20 labels per class",
+    "reverse_kl": "reverse KL divergence",
+}
+
+
+def titled(metric: str) -> str:
+    """What a metric is called.
+
+    >>> titled("auroc[elbo]"), titled("kernel_distance")
+    ('AUROC (elbo)', 'kernel distance')
+    """
+    base, _, inner = metric.partition("[")
+    title = TITLES.get(base) or base.replace("_", " ")
+    return f"{title} ({inner[:-1].replace('_', ' ')})" if inner else title
+
 
 def exhibits(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mapping) -> Extras:
     """Grids of the first seed, curves of all, and what the tables are called.
@@ -44,7 +64,9 @@ def exhibits(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mappin
     for task in tasks:
         names = dict.fromkeys(m for by_task in values.values() for m in by_task.get(task, {}))
         told = {name: described(task, name, data) for name in names}
-        metrics[task] = {n: {"about": m.about, "unit": m.unit, "headline": m.headline} for n, m in told.items()}
+        metrics[task] = {
+            n: {"name": titled(n), "about": m.about, "unit": m.unit, "headline": m.headline} for n, m in told.items()
+        }
     return Extras(
         grids=tuple(grids),
         curves={n: [o.curve for o in by_seed.values() if o.curve] for n, by_seed in outcomes.items()},

@@ -10,22 +10,16 @@ from typing import Any
 import jax
 
 from jaxgen.advice import Contest, advise, interval, still_improving
-from jaxgen.contender import MAIN_SHARE, Contender, Rounds
+from jaxgen.contender import Contender, Rounds
 from jaxgen.data import Data, Split
-from jaxgen.exhibits import described, exhibits
+from jaxgen.exhibits import described, exhibits, titled
 from jaxgen.folder import versions
-from jaxgen.measures import DETECT, REPRESENT, STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
+from jaxgen.limits import hurried, limits, mean_seconds
+from jaxgen.measures import STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
-from jaxgen.tasks import Metric, anomalies, represent, synthesise
-
-FEWEST_PASSES = 10
-HEADLINES = {
-    "frechet": "Frechet distance",
-    "coverage": "coverage",
-    "auroc": "AUROC",
-    "accuracy_20": "accuracy with 20 labels per class",
-}
+from jaxgen.report.words import some
+from jaxgen.tasks import Metric, synthesise
 
 
 def assemble(
@@ -62,7 +56,7 @@ def assemble(
             for metric, by in by_metric.items()
         }
 
-    hurried = [name for name, entrant in entrants.items() if passes(entrant, rounds[name], data) < FEWEST_PASSES]
+    short = hurried(entrants, rounds, data)
     budget: dict[str, dict[str, Any]] = {name: {} for name in outcomes}
     contests = {}
     for task in tasks:
@@ -72,7 +66,7 @@ def assemble(
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
-        unfinished = [name for name in outcomes if name in growing or name in hurried]
+        unfinished = [name for name in outcomes if name in growing or name in short]
         contests[task] = _contest(task, data, values, entrants, len(seeds), unfinished)
     report = {
         "data": _about_data(data),
@@ -80,11 +74,7 @@ def assemble(
         "advice": advise(contests, unserved),
         "budget": budget,
         "protocol": _protocol(settings, features, entrants, rounds, outcomes),
-        "notes": [
-            *map(_hurry, hurried),
-            *_overtime(settings.seconds_per_model, outcomes),
-            *_notes(data, entrants, outcomes, tasks),
-        ],
+        "notes": limits(settings, data, entrants, rounds, outcomes, tasks),
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, exhibits(data, outcomes, tasks, values)
@@ -96,37 +86,19 @@ def _contest(
     headline, up = _headline(task, data)
     read = _read(values, task, headline)
     return Contest(
-        metric=HEADLINES.get(headline, headline.replace("_", " ")),
+        metric=titled(headline),
         higher_is_better=up,
         models={name: read.pop(name, {}) for name in entrants},
         sides={name: entrant.recipe.side for name, entrant in entrants.items()},
         baselines=read,
         seeds=seeds,
         others={
-            metric.replace("_", " "): (about.higher_is_better, _read(values, task, metric))
+            titled(metric): (about.higher_is_better, _read(values, task, metric))
             for metric, about in metrics_of(task, data).items()
             if about.higher_is_better is not None and metric != headline
         },
         unfinished=unfinished,
     )
-
-
-def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
-    """How often a model's main training goes through the data; with fewer than 10 no verdict counts as settled."""
-    return rounds.main * entrant.program.shape[1] / len(data.train.x)
-
-
-def _hurry(name: str) -> str:
-    return f"{name} went through the training data fewer than {FEWEST_PASSES} times: give it more --seconds-per-model."
-
-
-def _overtime(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:
-    spent = {name: _mean_seconds(by_seed) for name, by_seed in outcomes.items()}
-    return [
-        f"{name} trained {mean:.1f} s a seed where {seconds:g} s were meant: the times are not equal."
-        for name, mean in spent.items()
-        if mean > 1.5 * seconds
-    ]
 
 
 def splits(data: Data) -> dict[str, Split]:
@@ -203,49 +175,21 @@ def _protocol(settings, features: Features, entrants: Mapping[str, Contender], r
     flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
     return {
         "seconds_per_model": settings.seconds_per_model,
-        "seconds_measured": {name: round(_mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
+        "seconds_measured": {name: round(mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
         "rounds": {name: count._asdict() for name, count in rounds.items()},
         "seeds": settings.seeds,
         "batch_size": {name: entrant.program.shape[1] for name, entrant in entrants.items()},
         "parameters": {name: entrant.parameters for name, entrant in entrants.items()},
         "feature_space": features.name,
-        "device": f"{device.platform} {device.device_kind}, {os.cpu_count()} cores",
+        "device": _device(device.platform, device.device_kind, os.cpu_count() or 1),
         "versions": versions(),
         "sides": {name: entrant.recipe.side for name, entrant in entrants.items()},
         "command": "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items()),
     }
 
 
-def _mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
-    return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
-
-
-def _notes(data: Data, entrants: Mapping[str, Contender], outcomes: Mapping, tasks: Sequence[str]) -> list[str]:
-    notes = []
-    for name, entrant in entrants.items():
-        if entrant.inverter is not None:
-            notes.append(
-                f"{name} has no encoder: one is trained afterwards on (G(z), z), inside its time. "
-                "Its stages are read without it."
-            )
-    if DETECT in tasks:
-        share = f"{1 - MAIN_SHARE:.0%}".replace("%", " %")
-        notes.append(f"Anomalies: each model is trained again without one class, in {share} of the same time.")
-    if DETECT in tasks:
-        left = {seed: data.classes[anomalies.anomaly_class(data, seed)] for seed in next(iter(outcomes.values()))}
-        notes.append(f"Class left out, by seed: {', '.join(f'{seed}: {name}' for seed, name in left.items())}.")
-    for name, by_seed in outcomes.items():
-        for task in tasks:
-            chosen = [o.chosen[task] for o in by_seed.values() if o.chosen.get(task)]
-            if chosen:
-                told = ", ".join(f"{c} ({chosen.count(c)} of {len(chosen)} seeds)" for c in dict.fromkeys(chosen))
-                notes.append(f"{name}, {task}: read from {told}, chosen on validation data.")
-        for seed, outcome in by_seed.items():
-            if outcome.failed:
-                notes.append(f"{name}, seed {seed} failed: {outcome.failed}")
-    if REPRESENT in tasks:
-        notes += represent.notes(data)
-    return notes
+def _device(platform: str, kind: str, cores: int) -> str:
+    return f"{' '.join(dict.fromkeys((platform, kind)))}, {some(cores, 'core')}"
 
 
 def _strict(value: float) -> float | None:

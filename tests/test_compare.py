@@ -184,7 +184,7 @@ def striking(before):
 def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where):
     # Kills: `assemble`, or the writing of either file, where a signal ends the process and all seeds are gone.
     hollow.setattr(room, where, striking(getattr(room, where)))
-    with pytest.raises(Stopped, match="SIGTERM: the report of all 2 seeds is .*report.html") as stopped:
+    with pytest.raises(Stopped, match="SIGTERM: the whole report is .*report.html") as stopped:
         compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
     assert stopped.value.signal == signal.SIGTERM
     report = json.loads((tmp_path / "out" / "report.json").read_text())

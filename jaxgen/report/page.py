@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-from markupsafe import Markup
 
-from jaxgen.report import charts, words
+from jaxgen.report import charts, facts, words
 from jaxgen.report.charts import Look
 from jaxgen.report.pictures import Grid, figures
 
@@ -16,17 +15,6 @@ BASELINE = "baseline: "
 PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: the page stays under 5 MB
 COLOURS = {"vae": (0, 4, 6), "gan": (1, 5, 7), "hybrid": (2, 3)}  # by side, classes c0 to c7 of the style sheet
 SHAPES = ("circle", "square", "diamond", "triangle")
-PROTOCOL = {
-    "seconds_per_model": "Training time, per model and seed",
-    "rounds": "Rounds of training",
-    "seeds": "Seeds",
-    "batch_size": "Batch size",
-    "parameters": "Parameters",
-    "feature_space": "Feature space",
-    "total_seconds": "Whole comparison",
-    "device": "Device",
-    "versions": "Versions",
-}
 
 
 class Extras(NamedTuple):
@@ -35,7 +23,8 @@ class Extras(NamedTuple):
     grids: pictures to look at together, samples first.
     curves: {model: [{"seed": 0, "round": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
       lists of one length; names of losses carry their unit.
-    metrics: {task: {metric: {"about": sentence, "unit": str, "headline": bool}}}, in the order of the page.
+    metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool}}}, in the order
+      of the page.
     tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
     """
 
@@ -49,7 +38,7 @@ def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
     """Writes the page of `report`, the dict of `report.json`, to `path`.
 
     Of `report["data"]` it reads name, kind, shape, splits ({name: examples}), classes, notes and digest; of
-    `report["protocol"]` the keys of `PROTOCOL`, `command` and `sides` ({model: "vae" | "gan" | "hybrid"}, for the
+    `report["protocol"]` the keys of `facts.PROTOCOL`, `command` and `sides` ({model: "vae" | "gan" | "hybrid"}, for the
     colours), and shows any other key under its own name. Every entry may be missing but `models` and `advice`. Figures
     that are None or not finite are dashes, with the reason. The same input gives the same bytes.
     """
@@ -60,13 +49,14 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
     """The page of `write_report` as text."""
     models, protocol, data = report["models"], report.get("protocol", {}), report.get("data", {})
     looks = _looks(models, protocol.get("sides", {}))
+    trained = [name for name in models if not name.startswith(BASELINE)]
     tasks = [_task(i, name, models, extras, looks) for i, name in enumerate(_task_names(models, extras))]
     budget = _budget(report.get("budget", {}), models, extras, looks)
     page = _template().render(
-        headline=words.headline(report["advice"]),
+        headline=words.headline(report["advice"], trained),
         data=data,
-        about_data=_about_data(data),
-        trained=[name for name in models if not name.startswith(BASELINE)],
+        about_data=facts.about(data),
+        trained=trained,
         baselines=[name for name in models if name.startswith(BASELINE)],
         protocol=protocol,
         cards=[_card(entry, tasks, protocol.get("sides", {})) for entry in report["advice"]],
@@ -75,7 +65,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         training=_training(extras.curves, looks),
         budget=budget,
         unfinished=[row["sentence"] for group in budget for row in group["rows"] if row["improving"]],
-        measured=_measured(protocol),
+        measured=facts.measured(protocol),
         density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
         notes=report.get("notes", ()),
     )
@@ -84,8 +74,9 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
 
 def _template() -> jinja2.Template:
     house = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    house.filters |= {"duration": words.duration, "listing": words.listing, "bare": _bare, "plain": _plain}
-    house.globals |= {"key": charts.key}
+    house.filters |= {"duration": words.duration, "listing": words.listing, "bare": _bare, "some": words.some}
+    house.filters |= {"sentence": words.sentence}
+    house.globals |= {"key": charts.key, "verdicts": words.VERDICTS}
     return house.from_string(files("jaxgen.report").joinpath("page.html").read_text(encoding="utf-8"))
 
 
@@ -113,7 +104,7 @@ def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str
     order.sort(key=lambda metric: not about.get(metric, {}).get("headline", False))
     return {
         "id": f"task-{i + 1}",
-        "title": said.get("title") or _plain(name).capitalize(),
+        "title": said.get("title") or words.spaced(name).capitalize(),
         "about": said.get("about", ""),
         "setting": said.get("setting"),
         "tables": [_table(name, metric, about.get(metric, {}), models, looks) for metric in order],
@@ -141,7 +132,7 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
     ]
     absent = [n for n, tasks in models.items() if task in tasks and n not in cells and not n.startswith(BASELINE)]
     return {
-        "metric": _plain(metric),
+        "metric": _title(metric, about),
         "about": about.get("about", ""),
         "unit": about.get("unit", ""),
         "headline": about.get("headline", False),
@@ -195,17 +186,18 @@ def _training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]
 def _budget(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> list[dict]:
     groups = []
     for task in _task_names(models, extras):
-        title = extras.tasks.get(task, {}).get("title") or _plain(task).capitalize()
+        title = extras.tasks.get(task, {}).get("title") or words.spaced(task).capitalize()
         there = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
         for metric in dict.fromkeys(entry["metric"] for entry in there.values()):
             entries = {model: entry for model, entry in there.items() if entry["metric"] == metric}
-            rows = [_course(model, entry, title, looks[model]) for model, entry in entries.items()]
-            groups.append({"title": title, "metric": _plain(metric), "rows": rows})
+            called = _title(metric, extras.metrics.get(task, {}).get(metric, {}))
+            rows = [_course(model, entry, title, called, looks[model]) for model, entry in entries.items()]
+            groups.append({"title": title, "metric": called, "rows": rows})
     return groups
 
 
-def _course(model: str, entry: Mapping, title: str, look: Look) -> dict:
-    at, metric = [entry["at"].get(share) for share in ("25", "50", "100")], _plain(entry["metric"])
+def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> dict:
+    at = [entry["at"].get(share) for share in ("25", "50", "100")]
     texts = [words.number(value) for value in at]
     return {
         "model": model,
@@ -218,35 +210,9 @@ def _course(model: str, entry: Mapping, title: str, look: Look) -> dict:
     }
 
 
-def _measured(protocol: Mapping) -> list[tuple[str, Any]]:
-    keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
-    out = []
-    for name in (k for k in keys if k not in ("command", "sides")):
-        value = protocol[name]
-        if name in ("seconds_per_model", "total_seconds"):
-            text = words.duration(value)
-        elif isinstance(value, Mapping):
-            text = Markup("<br>").join(f"{inner}: {words.plain(it)}" for inner, it in value.items())
-        else:
-            text = words.plain(value)
-        out.append((PROTOCOL.get(name) or _plain(name).capitalize(), text))
-    return out
-
-
-def _about_data(data: Mapping) -> str:
-    shape = list(data.get("shape", ()))
-    examples = sum(data.get("splits", {}).values())
-    kinds = {
-        "image": f"images of {' × '.join(map(str, shape[:2]))} pixels{' in colour' if shape[2:] == [3] else ''}",
-        "points": "points in the plane",
-        "table": f"rows of {shape[0] if shape else '?'} columns",
-    }
-    return f"{examples:,} {kinds.get(data.get('kind', ''), 'examples')}" if examples else ""
+def _title(metric: str, about: Mapping) -> str:
+    return about.get("name") or words.spaced(metric)
 
 
 def _bare(name: str) -> str:
     return name.removeprefix(BASELINE)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeGuard
 DASH = "–"
 NAMES = {"vae": "the VAE", "gan": "the GAN"}
 TINY = -5  # the power of ten below which a number is written with its power
+VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -119,6 +120,29 @@ def listing(names: Sequence[str], last: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
 
 
+def some(n: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> some(1, "seed"), some(1200, "seed")
+    ('1 seed', '1,200 seeds')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def spaced(name: str) -> str:
+    """A name of the report as words."""
+    return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """With a capital.
+
+    >>> sentence("known since 2014; see 'Mr. X'."), sentence("")
+    ("Known since 2014; see 'Mr. X'.", '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def plain(value: Any) -> str:
     """Any plain value on one line.
 
@@ -134,11 +158,11 @@ def plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
 
 
-def headline(advice: Sequence[Mapping]) -> str:
-    """The answer as one sentence, of the settings that were measured.
+def headline(advice: Sequence[Mapping], trained: Sequence[str] = ()) -> str:
+    """The answer as one sentence, of the settings that were measured; `trained` are the models that were.
 
     >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
-    'Choose the GAN for image synthesis; either will do for style transfer.'
+    'Choose the GAN for image synthesis; no difference was found for style transfer.'
     """
     by: dict[str, list[str]] = {}
     for entry in advice:
@@ -146,11 +170,12 @@ def headline(advice: Sequence[Mapping]) -> str:
     sides = [f"{NAMES[side]} for {listing(settings)}" for side, settings in by.items() if side in NAMES]
     clauses = [f"choose {' and '.join(sides)}"] if sides else []
     if "either" in by:
-        clauses.append(f"either will do for {listing(by['either'])}")
+        clauses.append(f"no difference was found for {listing(by['either'])}")
     if "neither" in by:
         clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
-    text = "; ".join(clauses) or "nothing was measured that decides between them"
-    return text[0].upper() + text[1:] + "."
+    if not clauses and len(trained) == 1:
+        clauses.append(f"only one model was measured, {trained[0]}: there is nothing to choose between")
+    return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."
 
 
 def direction(higher_is_better: bool | None) -> str:
@@ -170,9 +195,10 @@ class Standing(NamedTuple):
 def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
     """Who is best in one metric, read from the intervals.
 
-    `best` where the interval overlaps no other; `among the best` for all that overlap the one of the best mean. A
-    figure whose interval lies wholly beyond the ceiling is not better than the ceiling: it is called that, and then
-    nobody is best. No direction, fewer than two figures or a best one without an interval: nothing is said.
+    `best` where the interval overlaps no other; `among the best` for all that overlap the one of the best mean, unless
+    that is everybody. A figure whose interval lies wholly beyond the ceiling is not better than the ceiling: it is
+    called that, and then nobody is best. No direction, fewer than two figures or a best one without an interval:
+    nothing is said.
 
     >>> a, b = {"mean": 1.0, "ci95": [0.9, 1.1]}, {"mean": 2.0, "ci95": [1.9, 2.1]}
     >>> standing({name: {**cell, "higher_is_better": True, "ceiling": None} for name, cell in dict(a=a, b=b).items()})
@@ -200,4 +226,6 @@ def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
     near = [name for name in ranked if name != best and (not spans[name] or spans[name][1] >= spans[best][0])]
     if not near:
         return {best: Standing("best", True)}
+    if len(near) + 1 == len(ranked):
+        return {}
     return {name: Standing("among the best", False) for name in ranked if name == best or name in near}

@@ -36,7 +36,7 @@ def notes(data: Data) -> tuple[str, ...]:
     """What a reader must know: classes that have fewer training examples than labels are asked for."""
     have = np.bincount(data.train.label, minlength=len(data.classes))
     few = [f"{name} ({n})" for name, n in zip(data.classes, have, strict=True) if n < COUNTS[-1]]
-    return (f"classes with fewer than {COUNTS[-1]} training examples, all used: {', '.join(few)}.",) if few else ()
+    return (f"Classes with fewer than {COUNTS[-1]} training examples, all used: {', '.join(few)}.",) if few else ()
 
 
 def labelled(label: np.ndarray, count: int, *, seed: int, draw: int) -> np.ndarray:

@@ -207,7 +207,7 @@ def test_all_six_settings_and_those_not_measured_are_quiet(html, page):
 
 def test_names_are_text_and_nothing_else():
     # Kills: autoescape off; Markup around a name; a name in an attribute without quoting.
-    nasty = 'é <b onclick="x">&amp; \'q\' " </script>'
+    nasty = '<b onclick="x">é &amp; \'q\' " </script>'
     swap = {"vae": nasty, "frechet distance": nasty + "2", "digits": nasty + "3", "loss (nats)": nasty + "4"}
     swap |= {"3 examples of the test split also stand in the training split.": nasty + "5"}
     swap |= {"cpu, 2 cores": nasty + "6", "image synthesis": nasty + "7", "Make new examples": nasty + "8"}
@@ -346,3 +346,45 @@ def test_models_differ_by_shape_too_and_keep_their_look():
     trained = [looks[name] for name in ("vae", "r3gan", "beta_vae", "wgan_gp", "aae")]
     assert all(len(look) == 1 for look in trained) and len({next(iter(look))[0] for look in trained}) == 5
     assert looks["PCA of 16"] == {("c-base", "ring")}
+
+
+def test_names_that_the_figures_bring_are_used_everywhere():
+    # Kills: "Auroc[elbo]" in a caption, beside the chart or in the table of the shares.
+    extras = made_up.extras()
+    named = {"synthesise": {**extras.metrics["synthesise"]}}
+    named["synthesise"]["frechet distance"] = {"name": "FD (of it)", "headline": True}
+    html = render(made_up.report(), extras._replace(metrics={**extras.metrics, **named}))
+    text = Page(html).text()
+    assert text.count("FD (of it)") >= 5 and "frechet distance" not in html.lower()
+
+
+def test_what_was_measured_is_told_in_words():
+    # Kills: names of a tuple for words; parts that were not trained; "1 seeds"; "each" of one model.
+    report = made_up.report()
+    parts = {"main": 1300, "encoder": 0, "detect": 900, "detect_encoder": 0}
+    report["protocol"] |= {
+        "rounds": {"vae": parts, "r3gan": {**parts, "encoder": 50, "detect_encoder": 25}},
+        "seeds": 1,
+    }
+    text = Page(render(report, Extras())).text()
+    assert "vae: 1,300, 900 without a class" in text
+    assert "r3gan: 1,300, 50 of an encoder, 900 without a class, 25 of an encoder without a class" in text
+    assert "1 seed each," in text
+    del report["models"]["r3gan"], report["budget"]["r3gan"]
+    assert ", 1 seed, 6 s of training" in Page(render(report, Extras())).text()
+
+
+def test_sentences_of_notes_begin_with_a_capital():
+    # Kills: notes as they come from wherever they were made.
+    report = made_up.report()
+    report["notes"], report["data"]["notes"] = ["vae failed.", "Fine."], ["columns 3.", "two."]
+    html = render(report, Extras())
+    assert "<li>Vae failed.</li>" in html and "<li>Fine.</li>" in html and "Columns 3. Two." in html
+
+
+def test_an_answer_without_a_difference_is_called_so():
+    # Kills: "Either" as the answer, which claims that both do equally well.
+    report = made_up.report()
+    report["advice"][0]["choose"] = "either"
+    page = Page(render(report, made_up.extras()))
+    assert "No difference found" in page.text() and "Either" not in page.text()

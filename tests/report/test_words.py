@@ -2,7 +2,18 @@ import math
 
 import pytest
 
-from jaxgen.report.words import Standing, bracket, direction, duration, headline, missing, number, places, standing
+from jaxgen.report.words import (
+    VERDICTS,
+    Standing,
+    bracket,
+    direction,
+    duration,
+    headline,
+    missing,
+    number,
+    places,
+    standing,
+)
 
 
 def cell(mean, low, high, *, up=True, ceiling=None):
@@ -67,7 +78,20 @@ def test_headline():
     assert headline([]) == "Nothing was measured that decides between them."
     assert headline([entry("a", "neither")]) == "Neither for a, where a simple baseline does better."
     mixed = [entry("a", "vae"), entry("b", "either"), entry("c", "gan"), entry("d", "vae"), entry("e", "not measured")]
-    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; either will do for b."
+    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; no difference was found for b."
+
+
+def test_no_difference_found_is_no_equivalence():
+    # Kills: "either will do" where an interval from -519 to 788 decided nothing.
+    said = headline([{"setting": setting, "choose": "either"} for setting in "abc"])
+    assert said == "No difference was found for a, b and c." and VERDICTS["either"] == "No difference found"
+
+
+def test_one_model_alone_is_no_choice():
+    # Kills: "nothing was measured" over tables of what was measured.
+    alone = headline([{"setting": "a", "choose": "not measured"}], ["vae"])
+    assert alone == "Only one model was measured, vae: there is nothing to choose between."
+    assert headline([], ["vae", "gan"]) == "Nothing was measured that decides between them."
 
 
 def test_best_only_where_the_interval_is_clear():
@@ -98,7 +122,13 @@ def test_nothing_is_said_without_grounds():
     assert standing({name: cell(x, x - 0.1, x + 0.1, up=None) for name, x in (("a", 1), ("b", 2))}) == {}
     assert standing({**one, "b": {**cell(2.0, 0, 0), "ci95": None}}) == {}
     unsure = {**one, "b": {**cell(0.5, 0, 0), "ci95": None}}
-    assert standing(unsure) == {name: Standing("among the best", False) for name in "ab"}
+    assert standing({**unsure, "c": cell(0.1, 0, 0.2)}) == {name: Standing("among the best", False) for name in "ab"}
+
+
+def test_among_the_best_is_not_said_of_all():
+    # Kills: words beside every figure, which tell none from another.
+    alike = {name: cell(x, x - 0.1, x + 0.1) for name, x in (("a", 0.9), ("b", 0.85), ("c", 0.8))}
+    assert standing(alike) == {} and standing({**alike, "d": cell(0.1, 0, 0.2)}).keys() == set("abc")
 
 
 def test_reasons():

@@ -113,4 +113,4 @@ def test_notes(table):
     assert represent.notes(table) == ()
     label = np.where(np.arange(180) < 12, 0, 1 + np.arange(180) % 2).astype(np.int32)
     small = table._replace(train=table.train._replace(label=label))
-    assert represent.notes(small) == ("classes with fewer than 20 training examples, all used: a (12).",)
+    assert represent.notes(small) == ("Classes with fewer than 20 training examples, all used: a (12).",)

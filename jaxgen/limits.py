@@ -1,0 +1,129 @@
+"""What a reader must know before leaning on the figures of a comparison: sentences for the page and the report."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxgen.contender import MAIN_SHARE, Contender, Rounds
+from jaxgen.data import Data
+from jaxgen.measures import DETECT, REPRESENT, Outcome
+from jaxgen.report.words import some
+from jaxgen.tasks import anomalies, represent
+
+FEWEST_PASSES = 10
+FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
+FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
+
+
+def limits(
+    settings: Any,
+    data: Data,
+    entrants: Mapping[str, Contender],
+    rounds: Mapping[str, Rounds],
+    outcomes: Mapping[str, Mapping[int, Outcome]],
+    tasks: Sequence[str],
+) -> list[str]:
+    """All of them, what may change the answer first.
+
+    Args:
+      settings: of the comparison.
+      data: what was trained on.
+      entrants: by name.
+      rounds: by name.
+      outcomes: by name and seed.
+      tasks: those that were run.
+    """
+    return [
+        *map(_hurry, hurried(entrants, rounds, data)),
+        *_overtime(settings.seconds_per_model, outcomes),
+        *_sizes(len(data.test.x), settings.seeds),
+        *_encoders(entrants),
+        *_anomalies(data, outcomes, tasks),
+        *_choices(outcomes, tasks),
+        *(
+            f"Seed {seed} of {name} failed: {outcome.failed}"
+            for name, by_seed in outcomes.items()
+            for seed, outcome in by_seed.items()
+            if outcome.failed
+        ),
+        *(represent.notes(data) if REPRESENT in tasks else ()),
+    ]
+
+
+def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
+    """How often a model's main training goes through the data; with fewer than 10 no verdict counts as settled."""
+    return rounds.main * entrant.program.shape[1] / len(data.train.x)
+
+
+def hurried(entrants: Mapping[str, Contender], rounds: Mapping[str, Rounds], data: Data) -> list[str]:
+    """The models that went through the data fewer than 10 times."""
+    return [name for name, entrant in entrants.items() if passes(entrant, rounds[name], data) < FEWEST_PASSES]
+
+
+def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
+    """Of training, over seeds."""
+    return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
+
+
+def _hurry(name: str) -> str:
+    times = f"{name} went through the training data fewer than {FEWEST_PASSES} times"
+    return f"Too short to settle anything: {times}. Give it more --seconds-per-model."
+
+
+def _overtime(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:
+    spent = {name: mean_seconds(by_seed) for name, by_seed in outcomes.items()}
+    return [
+        f"The times are not equal: {name} trained {mean:.1f} s a seed where {seconds:g} s were meant."
+        for name, mean in spent.items()
+        if mean > 1.5 * seconds
+    ]
+
+
+def _sizes(tested: int, seeds: int) -> list[str]:
+    from scipy.stats import t
+
+    said = []
+    if tested < FEWEST_TESTED:
+        said.append(
+            f"The test split holds {tested} examples: each of them moves the figures, and only large differences show."
+        )
+    if seeds in FEW_SEEDS:
+        here, usual = (float(t.ppf(0.975, n - 1)) / math.sqrt(n) for n in (seeds, 5))
+        said.append(
+            f"Intervals of {seeds} seeds are wide, {here:.1f} standard deviations to each side where 5 seeds give "
+            f"{usual:.1f}, and may reach beyond what a figure can be."
+        )
+    return said
+
+
+def _encoders(entrants: Mapping[str, Contender]) -> list[str]:
+    return [
+        f"No encoder of its own: {name}. One is trained afterwards on (G(z), z), inside its time. "
+        "Its stages are read without it."
+        for name, entrant in entrants.items()
+        if entrant.inverter is not None
+    ]
+
+
+def _anomalies(data: Data, outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[str]) -> list[str]:
+    if DETECT not in tasks:
+        return []
+    share = f"{1 - MAIN_SHARE:.0%}".replace("%", " %")
+    left = {seed: data.classes[anomalies.anomaly_class(data, seed)] for seed in next(iter(outcomes.values()))}
+    return [
+        f"Anomalies: each model is trained again without one class, in {share} of the same time.",
+        f"Class left out, by seed: {', '.join(f'{seed}: {name}' for seed, name in left.items())}.",
+    ]
+
+
+def _choices(outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[str]) -> list[str]:
+    said = []
+    for name, by_seed in outcomes.items():
+        for task in tasks:
+            chosen = [outcome.chosen[task] for outcome in by_seed.values() if outcome.chosen.get(task)]
+            if chosen:
+                told = ", ".join(
+                    f"{c} ({chosen.count(c)} of {some(len(chosen), 'seed')})" for c in dict.fromkeys(chosen)
+                )
+                said.append(f"What “{task}” reads of {name}, chosen on validation data: {told}.")
+    return said

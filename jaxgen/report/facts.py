@@ -1,0 +1,70 @@
+"""How it was measured, as names and words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from jaxgen.report import words
+
+PROTOCOL = {
+    "seconds_per_model": "Training time, per model and seed",
+    "rounds": "Rounds of training",
+    "seeds": "Seeds",
+    "batch_size": "Batch size",
+    "parameters": "Parameters",
+    "feature_space": "Feature space",
+    "total_seconds": "Whole comparison",
+    "device": "Device",
+    "versions": "Versions",
+}
+ROUNDS = {
+    "main": "",
+    "encoder": " of an encoder",
+    "detect": " without a class",
+    "detect_encoder": " of an encoder without a class",
+}
+
+
+def measured(protocol: Mapping) -> list[tuple[str, Any]]:
+    """What `report["protocol"]` says, in the order of `PROTOCOL`; any other key under its own name."""
+    keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
+    out = []
+    for name in (k for k in keys if k not in ("command", "sides")):
+        value = protocol[name]
+        if name in ("seconds_per_model", "total_seconds"):
+            text = words.duration(value)
+        elif isinstance(value, Mapping):
+            tell = rounds if name == "rounds" else words.plain
+            text = Markup("<br>").join(f"{inner}: {tell(it)}" for inner, it in value.items())
+        else:
+            text = words.plain(value)
+        out.append((PROTOCOL.get(name) or words.spaced(name).capitalize(), text))
+    return out
+
+
+def rounds(count: Any) -> str:
+    """The rounds of a model, part by part, without the parts that it does not train.
+
+    >>> rounds({"main": 1300, "encoder": 0, "detect": 900, "detect_encoder": 0})
+    '1,300, 900 without a class'
+    """
+    if not isinstance(count, Mapping):
+        return words.plain(count)
+    return ", ".join(f"{words.plain(n)}{ROUNDS.get(part, f' {words.spaced(part)}')}" for part, n in count.items() if n)
+
+
+def about(data: Mapping) -> str:
+    """The data in a few words.
+
+    >>> about({"kind": "image", "shape": [8, 8, 1], "splits": {"train": 1200, "test": 597}})
+    '1,797 images of 8 × 8 pixels'
+    """
+    shape = list(data.get("shape", ()))
+    examples = sum(data.get("splits", {}).values())
+    kinds = {
+        "image": f"images of {' × '.join(map(str, shape[:2]))} pixels{' in colour' if shape[2:] == [3] else ''}",
+        "points": "points in the plane",
+        "table": f"rows of {shape[0] if shape else '?'} columns",
+    }
+    return f"{examples:,} {kinds.get(data.get('kind', ''), 'examples')}" if examples else ""

@@ -1,0 +1,90 @@
+"""What the report says beside its figures."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxgen.data import Data, Split
+from jaxgen.exhibits import titled
+from jaxgen.findings import _device
+from jaxgen.limits import limits
+from jaxgen.measures import DETECT, SYNTHESISE, Outcome
+
+
+def outcome(seconds=1.0, failed="", chosen=None):
+    return Outcome({}, {}, chosen or {}, {}, {}, seconds, failed)
+
+
+def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=()):
+    """The lines on one model of batches of 20 and 100 training examples."""
+    splits = [Split(np.zeros((n, 2), np.float32), np.zeros(n, np.int32)) for n in (100, 20, tested)]
+    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
+    entrant = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter)
+    by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
+    settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds)
+    counts = SimpleNamespace(main=rounds)
+    return limits(settings, data, {"vae": entrant}, {"vae": counts}, {"vae": by_seed}, tasks)
+
+
+def test_where_nothing_is_amiss_nothing_is_said():
+    assert said() == []
+
+
+def test_times_that_are_not_equal_are_said():
+    # Kills: a limit so high that it is never met; the longest seed for the mean; less time taken for more.
+    assert said(seconds=(1.4, 1.5, 0.1)) == []
+    (line,) = said(seconds=(2.0, 1.2))
+    assert line == "The times are not equal: vae trained 1.6 s a seed where 1 s were meant."
+
+
+def test_too_few_passes_are_said():
+    # Kills: rounds counted as passes; the limit off by one.
+    assert said(rounds=50) == [] and "vae went through the training data fewer than 10 times" in said(rounds=49)[0]
+
+
+def test_a_small_test_split_is_said():
+    # Kills: figures of eight examples that look like those of a thousand.
+    assert said(tested=99)[0].startswith("The test split holds 99 examples: each of them moves the figures")
+    assert said(tested=100) == []
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_wide_intervals_are_said(seeds):
+    # Kills: standard errors for standard deviations; a normal quantile, by which two seeds look no worse than five.
+    sides = [stats.t.interval(0.95, n - 1, scale=1 / math.sqrt(n))[1] for n in (seeds, 5)]
+    (line,) = said(seeds=seeds)
+    assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
+    assert f"5 seeds give {sides[1]:.1f}," in line
+    assert said(seeds=4) == said(seeds=1) == []
+
+
+def test_every_line_begins_with_a_capital():
+    # Kills: a line that begins with the name of a recipe.
+    chosen = {SYNTHESISE: "", DETECT: "elbo"}
+    lines = said(tested=9, seeds=2, rounds=1, seconds=(9.0, 9.0), inverter="one", failed="lost.", chosen=chosen)
+    lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE: "critic"}, tasks=(SYNTHESISE,))
+    assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
+    assert "Seed 1 of vae failed: lost." in lines
+    assert lines[-1] == "What “synthesise” reads of vae, chosen on validation data: critic (1 of 1 seed)."
+
+
+def test_metrics_are_called_by_their_names():
+    # Kills: "Auroc", "Accuracy 20[latent]".
+    names = ["auroc", "auroc[elbo]", "accuracy_20[latent]", "accuracy_1", "kernel_distance", "auroc[hidden_layer]"]
+    assert [titled(name) for name in names] == [
+        "AUROC",
+        "AUROC (elbo)",
+        "accuracy with 20 labels per class (latent)",
+        "accuracy with 1 label per class",
+        "kernel distance",
+        "AUROC (hidden layer)",
+    ]
+
+
+def test_a_device_is_named_once():
+    # Kills: "cpu cpu".
+    assert _device("cpu", "cpu", 2) == "cpu, 2 cores"
+    assert _device("gpu", "NVIDIA H100", 1) == "gpu NVIDIA H100, 1 core"
