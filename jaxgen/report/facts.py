@@ -47,11 +47,11 @@ def rounds(count: Any) -> str:
     """The rounds of a model, part by part, without the parts that it does not train.
 
     >>> rounds({"main": 1300, "encoder": 0, "detect": 900, "detect_encoder": 0})
-    '1,300, 900 without a class'
+    '1,300; 900 without a class'
     """
     if not isinstance(count, Mapping):
         return words.plain(count)
-    return ", ".join(f"{words.plain(n)}{ROUNDS.get(part, f' {words.spaced(part)}')}" for part, n in count.items() if n)
+    return "; ".join(f"{words.plain(n)}{ROUNDS.get(part, f' {words.spaced(part)}')}" for part, n in count.items() if n)
 
 
 def about(data: Mapping) -> str:

@@ -367,8 +367,8 @@ def test_what_was_measured_is_told_in_words():
         "seeds": 1,
     }
     text = Page(render(report, Extras())).text()
-    assert "vae: 1,300, 900 without a class" in text
-    assert "r3gan: 1,300, 50 of an encoder, 900 without a class, 25 of an encoder without a class" in text
+    assert "vae: 1,300; 900 without a class" in text
+    assert "r3gan: 1,300; 50 of an encoder; 900 without a class; 25 of an encoder without a class" in text
     assert "1 seed each," in text
     del report["models"]["r3gan"], report["budget"]["r3gan"]
     assert ", 1 seed, 6 s of training" in Page(render(report, Extras())).text()
