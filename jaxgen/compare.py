@@ -114,6 +114,8 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     if not tasks:
         reasons = " ".join(dict.fromkeys(unserved.values()))
         raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
+    for name in settings.models:
+        find(name).plan(data.shape)  # refuses a shape that no network takes, in place of any other word
     _say_data(data, unserved)
     entrants = {name: contender(find(name), data) for name in settings.models}
     features = feature_space(data)
