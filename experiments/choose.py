@@ -12,7 +12,7 @@ from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from jaxgen.advice import SETTINGS, difference
 from jaxgen.compare import Settings, compare
-from jaxgen.findings import HEADLINES
+from jaxgen.exhibits import titled
 
 TEXTBOOK = {  # the side that it recommends, by setting
     "image synthesis": "gan",
@@ -48,7 +48,7 @@ linear classifier on a model's features, from 20 labels a class.
 
 Simple baselines do the same tasks without a generative model: the distance to the nearest training image, PCA, the
 pixels themselves, a random network. A side is chosen where the 95 % interval of the difference, paired by seed, has no
-zero in it; where it has, either will do, and where a baseline beats both, neither is chosen."""
+zero in it; where it has, no difference was found, and where a baseline beats both, neither is chosen."""
 
 
 def verdict(figures: Mapping[str, Any]) -> Verdict:
@@ -93,7 +93,7 @@ def found(report: Mapping[str, Any], config: Config) -> Evidence:
         "super-resolution; a VAE for anomaly detection, representation learning and semantic manipulation.",
         verdict(figures),
         "A setting agrees where the side that the textbook recommends is chosen, contradicts where the other side or "
-        "neither is, and is open where either will do. Supported if every measured setting agrees, not supported if "
+        "neither is, and is open where no difference was found. Supported if every measured setting agrees, not supported if "
         "every one contradicts, else it depends. What is not measured is not counted.",
         f"One small data set, one recipe a side, {config.seconds_per_model:g} s of training each: larger images and "
         f"longer training may answer otherwise.{_listed('Not measured', figures['not_measured'])}"
@@ -128,7 +128,7 @@ def table(report: Mapping[str, Any]) -> dict[str, Any]:
         measured[setting] = {
             "textbook": TEXTBOOK[setting],
             "chosen": answer["choose"],
-            "metric": f"{HEADLINES[metric]}, {'higher' if vae['higher_is_better'] else 'lower'} is better",
+            "metric": f"{titled(metric)}, {'higher' if vae['higher_is_better'] else 'lower'} is better",
             "vae": vae["mean"],
             "gan": gan["mean"],
             "gan_minus_vae": _strict(gap.mean),

@@ -52,7 +52,8 @@ def _experiment(said: Mapping[str, Any]) -> str:
     form = "the quick form: fewer seeds and draws" if said["quick"] else "the full form"
     command = f"python -m experiments {said['name']}{' --quick' if said['quick'] else ''}"
     machine, versions = said["machine"], said["versions"]
-    where = f"{machine['device']}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
+    device = " ".join(dict.fromkeys(machine["device"].split()))  # platform and kind may be one word
+    where = f"{device}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
     pictures = [f"![{p['caption']}](pictures/{_named(said, p)})\n\n*{p['caption']}*\n" for p in said["pictures"]]
     source = f"`{command}`, {form}, {said['seconds']:.0f} s on {where}.\n"
     return "\n".join([f"\n## {said['name']}\n", said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])

@@ -132,12 +132,13 @@ def test_what_never_depends_on_size(home):
 
 
 def test_page(home, tmp_path, capsys):
-    # Kills: a claim or a picture left out; a link to nothing.
+    # Kills: a claim or a picture left out; a link to nothing; "cpu cpu".
     assert door.main(["readme", "--from", str(home), "--out", str(tmp_path)]) == 0
     text = (tmp_path / "README.md").read_text()
     for said in evidence.read(home):
         assert all(claim["statement"] in text and claim["because"] in text for claim in said["claims"])
         assert all(f"pictures/{said['name']}-{p['file']}" in text for p in said["pictures"])
+    assert "cpu cpu" not in text
     links = {part.partition(")")[0] for part in text.split("](")[1:]} - {f"#{name}" for name in door.EXPERIMENTS}
     assert links and all((tmp_path / link).is_file() for link in links)
 
