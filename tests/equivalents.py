@@ -23,6 +23,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (STEP, GUARD, "len(turns) > 1 -> len(turns) >= 1"): ONE_TURN,
     (STEP, GUARD, "1 -> 0"): ONE_TURN,
     (
+        "jaxgen/objectives/divergences.py",
+        "return jnp.sum(jnp.where(jnp.mean(each, axis=0, keepdims=True) > nats, each, nats), axis=-1)",
+        "-1 -> 1",
+    ): "free bits are of a batch of latents [B, D], whose last axis is axis 1",
+    (
         "jaxgen/objectives/penalties.py",
         "return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))",
         "1.0 -> 2.0",
