@@ -95,7 +95,10 @@ def ours(*, estimator: str, draws: int, together: int, repeats: int) -> Work:
         return GAUSSIAN.draw(jax.random.fold_in(key, i), (draws // together, together, 1, DIM))
 
     def estimate(theta, key, i):
-        return jax.vmap(jax.grad(value), (None, 0))(theta, draw(key, i))
+        noise = draw(key, i)
+        if len(noise) == 1:
+            return jax.tree.map(lambda a: a[None], jax.grad(value)(theta, noise[0]))
+        return jax.vmap(jax.grad(value), (None, 0))(theta, noise)
 
     began, key = time.perf_counter(), jax.random.key(0)
     program = jax.jit(estimate).lower(theta, key, 0).compile()

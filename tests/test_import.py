@@ -11,8 +11,8 @@ import jaxgen
 
 PACKAGE = Path(jaxgen.__file__).parent
 ROOMS = (
-    "core pictures objectives nets games training data metrics tasks recipes folder job trained run advice report "
-    "measures contender seeds exhibits limits findings compare testing cli __main__"
+    "core threefry pictures objectives nets games training data metrics tasks recipes folder job trained run advice "
+    "report measures contender seeds exhibits limits findings compare testing cli __main__"
 ).split()
 HEAVY = set("jax flax optax orbax numpy scipy sklearn PIL matplotlib tensorflow tensorflow_datasets chex".split())
 MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))

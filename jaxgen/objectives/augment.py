@@ -7,6 +7,7 @@ import jax
 
 from jaxgen.core import Array
 from jaxgen.objectives.penalties import _check_weight, _draw_nothing
+from jaxgen.threefry import straight
 
 
 class Augment(NamedTuple):
@@ -28,7 +29,7 @@ def instance_noise(std: float | Callable[[Array], Array]) -> Augment:
     _check_weight("std", std)
 
     def draw(key, x):
-        return jax.random.normal(key, x.shape)
+        return jax.random.normal(straight(key), x.shape)
 
     def show(x, noise, round):
         return x + (std(round) if callable(std) else std) * noise

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
+from jaxgen.threefry import fold_in, straight
 
 See = Callable[[Array], Array]  # x [B, ...] -> logits [B]
 
@@ -70,7 +71,7 @@ def gradient_penalty(weight: float | Array, *, target: float | Array = 1.0) -> P
     _check_weight("target", target)
 
     def draw(key, x):
-        return jax.random.uniform(key, x.shape[:1])
+        return jax.random.uniform(straight(key), x.shape[:1])
 
     def value(see, real, fake, noise):
         if real.shape != fake.shape:
@@ -85,7 +86,7 @@ def add(*penalties: Penalty) -> Penalty:
     """The sum of penalties, each with noise of its own: `add(r1(1.0), r2(1.0))` is R3GAN's."""
 
     def draw(key, x):
-        return tuple(p.draw(jax.random.fold_in(key, i), x) for i, p in enumerate(penalties))
+        return tuple(p.draw(fold_in(key, i), x) for i, p in enumerate(penalties))
 
     def value(see, real, fake, noise):
         return sum((p.value(see, real, fake, n) for p, n in zip(penalties, noise, strict=True)), _nothing(real))

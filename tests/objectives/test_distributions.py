@@ -1,5 +1,7 @@
 """Families: the formulas against float64 arithmetic, and their samples against their densities."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,6 +97,26 @@ def test_laplace_samples_match_the_density():
         law = stats.laplace(float(theta.mean[d]), np.exp(float(theta.log_scale[d])))
         assert stats.kstest(z[:, d], law.cdf).pvalue > 0.01
     assert abs(np.corrcoef(z.T)[0, 1]) < 4 / np.sqrt(len(z))
+
+
+@pytest.mark.parametrize("family", [GAUSSIAN, LAPLACE])
+def test_parameters_that_all_points_share(family):
+    # Kills: draws merged into one axis and not taken apart again, or in another order; a mean that is shared and a
+    # log-scale that is not; shapes in the refusal that are nobody's.
+    kind = DiagGaussian if family is GAUSSIAN else DiagLaplace
+    own = [np.broadcast_to(a[0], (B, D)) for a in (MEAN, LOG_STD)]
+    for mean, log_scale in ((MEAN[0], LOG_STD[0]), (own[0], LOG_STD[0])):
+        shared, spread = (kind(*map(jnp.asarray, pair)) for pair in ((mean, log_scale), own))
+        for function in (family.push, family.log_prob):
+            got, meant = function(shared, jnp.asarray(Z)), function(spread, jnp.asarray(Z))
+            assert got.shape == meant.shape
+            np.testing.assert_allclose(got, meant, rtol=1e-6)
+            slopes = [
+                jax.grad(lambda z, f=function, t=t: (f(t, z) ** 2).sum())(jnp.asarray(Z)) for t in (shared, spread)
+            ]
+            np.testing.assert_allclose(*slopes, rtol=1e-5)
+    with pytest.raises(BadRequest, match=re.escape(f"shapes ({D + 1},) and ({D + 1},) and {Z.shape}")):
+        family.push(kind(jnp.zeros(D + 1), jnp.zeros(D + 1)), jnp.asarray(Z))
 
 
 def test_log_std_is_bounded_smoothly():

@@ -1,0 +1,98 @@
+"""The numbers of `jax.random`, several times faster on CPU: threefry with its twenty rounds written out.
+
+On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, they are one pass that the
+compiler vectorises and fuses with what follows. Not a bit differs, so no key and no recorded run changes its meaning.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.extend import random as extended
+
+from jaxgen.core import Array
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_MANY = 2**16  # bits that cost more than a loop
+
+
+def straight(key: Array) -> Array:
+    """The same key, for `jax.random` to draw the same numbers from, faster. A key of another generator stays itself.
+
+    >>> key = jax.random.key(0)
+    >>> bool(jnp.all(jax.random.normal(straight(key), (5,)) == jax.random.normal(key, (5,))))
+    True
+    """
+    ordered = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]  # made when JAX starts
+    if str(jax.random.key_impl(key)) != "threefry2x32" or not ordered:
+        return key
+    return jax.random.wrap_key_data(jax.random.key_data(key), impl=_STRAIGHT)
+
+
+def fold_in(key: Array, data: int | Array) -> Array:
+    """`jax.random.fold_in`: a key of the kind that came."""
+    return _like(key, jax.random.fold_in(straight(key), data))
+
+
+def split(key: Array, num: int = 2) -> Array:
+    """`jax.random.split`: keys of the kind that came."""
+    return _like(key, jax.random.split(straight(key), num))
+
+
+def _like(key: Array, made: Array) -> Array:
+    return jax.random.wrap_key_data(jax.random.key_data(made), impl=jax.random.key_impl(key))
+
+
+@functools.partial(jax.jit, inline=True)
+def _hash(key: Array, high: Array, low: Array) -> tuple[Array, Array]:
+    """Threefry-2x32 with 20 rounds of the counter (high, low). Salmon et al. 2011, doi 10.1145/2063384.2063405."""
+    words = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(_PARITY))
+    a, b = high + words[0], low + words[1]
+    for i in range(5):
+        for r in _ROTATIONS[i % 2]:
+            a = a + b
+            b = a ^ ((b << r) | (b >> (32 - r)))
+        a, b = a + words[(i + 1) % 3], b + words[(i + 2) % 3] + jnp.uint32(i + 1)
+    return a, b
+
+
+def _counted(key: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    low = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+    return _hash(key, jnp.zeros_like(low), low)
+
+
+def _split(key: Array, shape: tuple[int, ...]) -> Array:
+    return jnp.stack(_counted(key, shape), -1)
+
+
+def _fold_in(key: Array, data: int | Array) -> Array:
+    return jnp.stack(_hash(key, *extended.threefry_prng_impl.seed(jnp.asarray(data, jnp.uint32))))
+
+
+def _random_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
+    if width != 32 or math.prod(shape) >= 2**32:  # rare, so JAX's own
+        return extended.threefry_prng_impl.random_bits(key, width, shape)
+    high, low = _counted(key, shape)
+    bits = high ^ low
+    if bits.size < _MANY:
+        return bits
+    return jax.lax.platform_dependent(key, bits, cpu=_kept, default=lambda key, bits: bits)
+
+
+def _kept(key: Array, bits: Array) -> Array:
+    """The bits behind a loop that never runs: XLA would otherwise compute them again for everyone who reads them."""
+    never = (key[0].astype(jnp.float32), bits)  # at least 0, which the compiler does not look into
+    return jax.lax.while_loop(lambda c: c[0] < 0, lambda c: (-c[0], ~c[1]), never)[1]
+
+
+_STRAIGHT = extended.define_prng_impl(
+    key_shape=(2,),
+    seed=extended.threefry_prng_impl.seed,
+    split=_split,
+    random_bits=_random_bits,
+    fold_in=_fold_in,
+    name="threefry2x32_straight",
+    tag="straight",
+)

@@ -1,0 +1,85 @@
+"""Threefry written out draws the numbers of `jax.random`, bit for bit, from keys of either kind."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import threefry
+from jaxgen.threefry import fold_in, split, straight
+
+KEY = jax.random.key(7)
+SHAPES = ((), (0,), (3, 5), (threefry._MANY + 3,))
+SAMPLERS = [("bits", shape) for shape in SHAPES] + [
+    (name, (3, 5)) for name in ("normal", "uniform", "laplace", "logistic")
+]
+
+
+def words(key):
+    return np.asarray(jax.random.key_data(key))
+
+
+@pytest.mark.parametrize(("sampler", "shape"), SAMPLERS)
+def test_the_same_numbers(sampler, shape):
+    # Kills: a rotation, a word of the key schedule or a round that differs; bits negated where they are many.
+    draw = getattr(jax.random, sampler)
+    np.testing.assert_array_equal(jax.jit(lambda key: draw(straight(key), shape))(KEY), draw(KEY, shape))
+
+
+@pytest.mark.parametrize("width", [8, 32])
+def test_bits_of_every_width(width):
+    # Kills: the 32-bit words cut down in another way than JAX's.
+    kind = jnp.dtype(f"uint{width}")
+    np.testing.assert_array_equal(jax.random.bits(straight(KEY), (9,), kind), jax.random.bits(KEY, (9,), kind))
+
+
+@pytest.mark.parametrize("data", [0, 2**32 - 1])
+def test_the_same_keys(data):
+    # Kills: high and low words of the counter exchanged; a key of another kind handed on.
+    made, meant = fold_in(KEY, data), jax.random.fold_in(KEY, data)
+    assert made.dtype == meant.dtype
+    np.testing.assert_array_equal(words(made), words(meant))
+    np.testing.assert_array_equal(words(fold_in(KEY, jnp.asarray(data, jnp.uint32))), words(meant))
+    for num in (2, (2, 3)):
+        assert split(meant, num).dtype == meant.dtype
+        np.testing.assert_array_equal(words(split(meant, num)), words(jax.random.split(meant, num)))
+
+
+def test_under_vmap():
+    # Kills: a word of the key schedule that is shared by all keys; the loop that never runs, run for a mapped key.
+    keys = jax.random.split(KEY, 3)
+    shape = (threefry._MANY // 2 + 1, 2)
+    both = (jax.vmap(lambda key, f=f: jax.random.bits(f(key), shape))(keys) for f in (straight, lambda key: key))
+    np.testing.assert_array_equal(*both)
+    np.testing.assert_array_equal(words(jax.vmap(split)(keys)), words(jax.vmap(jax.random.split)(keys)))
+
+
+@pytest.mark.parametrize("impl", ["rbg", "unsafe_rbg"])
+def test_keys_of_another_generator_stay_themselves(impl):
+    # Kills: any key of four words read as threefry's.
+    key = jax.random.key(3, impl=impl)
+    assert straight(key) is key
+    assert fold_in(key, 1).dtype == split(key).dtype == key.dtype
+    np.testing.assert_array_equal(words(fold_in(key, 1)), words(jax.random.fold_in(key, 1)))
+
+
+def test_twice_is_once():
+    # Kills: a key that is refused, or changes its kind, where it is straight already.
+    key = straight(KEY)
+    assert straight(key).dtype == fold_in(key, 1).dtype == split(key).dtype == key.dtype != KEY.dtype
+    np.testing.assert_array_equal(words(fold_in(key, 1)), words(fold_in(KEY, 1)))
+
+
+def test_the_older_layout_of_threefry_is_left_to_jax():
+    # Kills: numbers that differ from those of `jax.random` where it has been told to use the older layout.
+    with jax.threefry_partitionable(False):
+        np.testing.assert_array_equal(jax.random.normal(straight(KEY), (5,)), jax.random.normal(KEY, (5,)))
+
+
+def test_rounds_are_written_out_and_many_bits_are_computed_once():
+    # Kills: the rolled form, which the speed comes from leaving; the wall left out, or put round every small draw.
+    def program(size):
+        return jax.jit(lambda key: jax.random.bits(straight(key), (size,))).lower(KEY).as_text()
+
+    assert "while" not in program(8)
+    assert program(threefry._MANY).count("stablehlo.while") == (jax.default_backend() == "cpu")
