@@ -57,8 +57,8 @@ def run(names: Sequence[str], file: Path | None, quick: bool) -> int:
         where = {"machine": machine(), "versions": versions(), "threads": interleave.THREADS, "quick": quick}
         rows.append({**row, **where, "load_average": {"before": before, "start": start, "end": load()}})
         print(figures.table(rows[-1]), end="\n\n", flush=True)
-    if file is not None:
-        file.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n")
+        if file is not None:  # after every row, so that an interruption loses one at most
+            file.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n")
     return 0
 
 

@@ -29,6 +29,12 @@ def wgan_gp_compiled(**size: int) -> Work:
     return _wgan_gp(torch.compile, **size)
 
 
+def wgan_gp_float64(**size: int) -> Work:
+    """In double precision: what the losses are but for rounding."""
+    torch.set_default_dtype(torch.float64)
+    return wgan_gp_eager(**size)
+
+
 def _gan(wrap, *, batch: int, latent: int, **size: int) -> Work:
     rate, betas = RATES["gan"]
     return games_torch.gan(

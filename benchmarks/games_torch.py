@@ -47,7 +47,7 @@ def vae(
 
     @wrap
     def loss_of(stored, at, noise):
-        x = stored[at].float() / 255
+        x = stored[at].to(torch.get_default_dtype()) / 255
         mean, raw = encode(x).chunk(2, -1)
         log_std = 7 * torch.tanh(raw / 7)
         z = mean + torch.exp(log_std) * noise.view(mean.shape)
@@ -103,7 +103,7 @@ def gan(
 
     @wrap
     def critic_loss(stored, at, z, mix):
-        real = stored[at] if stored.is_floating_point() else stored[at].float() / 255
+        real = stored[at] if stored.is_floating_point() else stored[at].to(torch.get_default_dtype()) / 255
         with torch.no_grad():
             fake = generate(z)
         # One pass over both halves: fewer and larger products than two.

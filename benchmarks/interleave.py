@@ -27,6 +27,7 @@ class Variant(NamedTuple):
     env: Mapping[str, str] = {}  # added to the environment of its process
     terminal: bool = False  # its stderr is one, so that a progress bar is drawn
     optional: bool = True  # a row goes on without it
+    timed: bool = True  # else only its losses are wanted
 
 
 class Measured(NamedTuple):
@@ -40,7 +41,7 @@ class Measured(NamedTuple):
 
 
 def interleave(variants: Mapping[str, Variant], *, rounds: int, reference: str | None = None) -> Measured:
-    """Times every variant `rounds` times in turn after a round that is thrown away.
+    """Times every variant that is timed `rounds` times in turn after a round that is thrown away.
 
     `reference` names the variant that writes down its first weights, noise and batches; the other ones that can then
     play the same steps, and all their losses are returned.
@@ -67,11 +68,12 @@ def interleave(variants: Mapping[str, Variant], *, rounds: int, reference: str |
             for name, ask in started.items():
                 if facts[name].get("replays"):
                     losses[name] = _expect(name, ask({"do": "losses", "path": path}), "losses")
-        blocks, peak_mib = {name: [] for name in started}, {}
+        timed = [name for name in started if variants[name].timed]
+        blocks, peak_mib = {name: [] for name in timed}, {}
         for _ in range(rounds + 1):
-            for name, ask in started.items():
+            for name in timed:
                 time.sleep(SETTLE)
-                said = ask({"do": "block"})
+                said = started[name]({"do": "block"})
                 blocks[name].append(_expect(name, said, "block"))
                 peak_mib[name] = _expect(name, said, "peak_mib")
     return Measured({name: times[1:] for name, times in blocks.items()}, facts, losses, skipped, peak_mib)

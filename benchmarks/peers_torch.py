@@ -47,7 +47,7 @@ def played(
             load(layers, record)
             for optimizer in optimizers:
                 optimizer.state.clear()  # as new
-            said, drawn = [], [torch.from_numpy(record[f"noise/{i}"]) for i in range(len(noise))]
+            said, drawn = [], [_own(record[f"noise/{i}"]) for i in range(len(noise))]
             for n, turns in enumerate(torch.from_numpy(record["at"].astype(np.int64))):
                 said += [float(loss) for loss in step(turns, lambda turn, leaf=0, n=n: drawn[leaf][n, turn])]
         return said
@@ -74,6 +74,10 @@ def load(layers: Mapping[str, torch.nn.Module], record: Mapping[str, np.ndarray]
             kernel = torch.from_numpy(record[f"{name}/kernel"])
             layer.weight.copy_(kernel.T if kernel.ndim == 2 else kernel.permute(0, 3, 1, 2))
             layer.bias.copy_(torch.from_numpy(record[f"{name}/bias"]))
+
+
+def _own(numbers: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(numbers).to(torch.get_default_dtype())
 
 
 def adam(layers: Iterable[torch.nn.Module], rate: float, betas: tuple[float, float]) -> torch.optim.Adam:

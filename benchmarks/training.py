@@ -8,6 +8,8 @@ from benchmarks import figures
 from benchmarks.figures import CLOSE, FIRST, Target, number
 from benchmarks.interleave import Variant, interleave
 
+EXACT = "torch float64"  # a variant that is not timed
+
 
 def measure(
     name: str,
@@ -46,7 +48,9 @@ def measure(
     rates = {variant: [units / s for s in found.blocks[variant]] for variant in variants if variant in found.blocks}
     compile_s = {variant: found.facts[variant]["compile_s"] for variant in rates}
     best = max(found.blocks["sgemm"])
-    agreement = {peer: figures.agreement(found.losses["ours"], found.losses[peer]) for peer in rates if peer != "ours"}
+    agreement = {
+        peer: figures.agreement(found.losses["ours"], losses) for peer, losses in found.losses.items() if peer != "ours"
+    }
     made = figures.row(
         name,
         title,
@@ -72,6 +76,7 @@ def measure(
         "MiB: the process at its peak. Beyond interpreter, libraries and data, compilation included: "
         + ", ".join(f"{variant} {mib:.0f}" for variant, mib in beyond.items()),
         *(_agrees(peer, apart) for peer, apart in agreement.items()),
+        *_rounding(found.losses),
         *notes,
     ]
     return made
@@ -80,3 +85,12 @@ def measure(
 def _agrees(peer: str, apart: float) -> str:
     said = "agree within" if apart <= CLOSE else "DISAGREE by"
     return f"first {FIRST} losses, equal weights, noise and batches: losses of {peer} {said} {apart:.1g}"
+
+
+def _rounding(losses: Mapping[str, Sequence[float]]) -> list[str]:
+    """How far float32 leads the peers from themselves: what a difference between two sides is to be held against."""
+    others = [name for name in losses if name not in ("ours", EXACT)]
+    if EXACT not in losses or not others:
+        return []
+    apart = [figures.agreement(losses[EXACT], losses[peer]) for peer in others]
+    return [f"what rounding does to these losses: the peers above are up to {max(apart):.1g} from {EXACT}"]
