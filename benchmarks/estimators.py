@@ -77,7 +77,7 @@ def parameters() -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(*, estimator: str, draws: int, together: int, repeats: int) -> Work:
-    """A gradient per `together` draws: their mean, vmapped over the groups and compiled."""
+    """A gradient per `together` draws, of their mean: vmapped over the groups where there are several, and compiled."""
     import jax
     import jax.numpy as jnp
 
@@ -112,11 +112,12 @@ def ours(*, estimator: str, draws: int, together: int, repeats: int) -> Work:
 
     def losses(path: Path) -> list[float]:
         np.savez(path, noise=draw(key, 0))
-        return sizes(np.concatenate(program(theta, key, 0), -1))
+        return moments(np.concatenate(program(theta, key, 0), -1))
 
     return Work(block, facts(compile_s) | {"replays": True}, losses)
 
 
-def sizes(gradients: np.ndarray) -> list[float]:
-    """What both sides must agree on: the root mean square of each entry over gradients [N, J]."""
-    return np.sqrt(np.mean(np.asarray(gradients, np.float64) ** 2, 0)).tolist()
+def moments(gradients: np.ndarray) -> list[float]:
+    """What both sides must agree on: mean and root mean square of each entry over gradients [N, J]."""
+    gradients = np.asarray(gradients, np.float64)
+    return [*gradients.mean(0), *np.sqrt(np.mean(gradients**2, 0))]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks import peers_torch
-from benchmarks.estimators import CENTRE, DIM, parameters, sizes
+from benchmarks.estimators import CENTRE, DIM, moments, parameters
 from benchmarks.worker import Work
 
 
@@ -64,6 +64,6 @@ def _played(wrap: Callable, *, estimator: str, draws: int, together: int, repeat
 
     def losses(path: Path) -> list[float]:
         noise = torch.from_numpy(np.load(path)["noise"])[:, :, 0].transpose(0, 1)
-        return sizes(np.concatenate(step(noise.contiguous()), -1))
+        return moments(np.concatenate(step(noise.contiguous()), -1))
 
     return Work(block, peers_torch.facts(lambda: step(fresh())) | {"replays": True}, losses)

@@ -72,7 +72,8 @@ def measure(
     made["limit_fraction"] = achieved / best
     made["notes"] = [
         f"{1e3 * units / steps / made['ours']:.3g} ms a step; {flops / 1e6:.4g} MFLOP of matrix products a step, that "
-        f"is {number(achieved)} GFLOP/s, {achieved / best:.0%} of the best sgemm of this run ({number(best)})",
+        f"is {number(achieved)} GFLOP/s, {achieved / best:.0%} of the best sgemm of this run ({number(best)})"
+        + ("; as plain convolutions, of which Winograd's form does fewer" if beside else ""),
         "MiB: the process at its peak. Beyond interpreter, libraries and data, compilation included: "
         + ", ".join(f"{variant} {mib:.0f}" for variant, mib in beyond.items()),
         *(_agrees(peer, apart) for peer, apart in agreement.items()),

@@ -12,7 +12,8 @@ from jaxgen.training import files
 HEAD = """# Experiments
 
 What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
-fixed before the figures were: *supported*, *not supported*, or *depends*, and then on what.
+fixed before these runs were made (where trials went before, the page says so): *supported*, *not supported*, or
+*depends*, and then on what.
 
 `python -m experiments all --quick` measures all of it within a few minutes on a laptop, without `--quick` with all
 seeds in half an hour or more; `python -m experiments readme --from DIR` wrote this page of what that left in DIR.

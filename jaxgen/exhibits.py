@@ -13,7 +13,8 @@ from jaxgen.tasks import Metric, describe
 
 ABOUT = {
     SYNTHESISE: "Samples of each model against test data, in the feature space named below.",
-    DETECT: "Each model is trained again without one class, and asked how strange that class is.",
+    DETECT: "Each model is trained again without one class, and asked how strange that class is. Of its ways to score "
+    "that, the one is read that tells the class best on labelled validation data.",
     REPRESENT: "A linear probe on what each model has learned without labels.",
 }
 

@@ -141,7 +141,7 @@ def source_of(data: str | os.PathLike) -> str:
     """A known name, or a path as it stands from everywhere; what is neither stays as it is, to be refused by `load`."""
     data = os.fspath(data)
     path = os.path.abspath(os.path.expanduser(data))
-    return path if data not in sources.names() and os.path.exists(path) else data
+    return path if data and data not in sources.names() and os.path.exists(path) else data
 
 
 def _number(value: Any) -> bool:

@@ -1,11 +1,13 @@
 """The numbers of `jax.random`, several times faster on CPU: threefry with its twenty rounds written out.
 
-On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, they are one pass that the
-compiler vectorises and fuses with what follows. Not a bit differs, so no key and no recorded run changes its meaning.
+On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, as JAX itself has them
+elsewhere, they are one pass that the compiler vectorises and fuses with what follows. Not a bit differs, so no key and
+no recorded run changes its meaning.
 """
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +21,19 @@ _MANY = 2**16  # bits that cost more than a loop
 
 
 def straight(key: Array) -> Array:
-    """The same key, for `jax.random` to draw the same numbers from, faster. A key of another generator stays itself.
+    """The same key, for `jax.random` to draw the same numbers from, faster.
+
+    A key of another generator stays itself, and so does every key where JAX watches for keys that are used twice: it
+    knows its own samplers only.
 
     >>> key = jax.random.key(0)
     >>> bool(jnp.all(jax.random.normal(straight(key), (5,)) == jax.random.normal(key, (5,))))
     True
     """
-    ordered = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]  # made when JAX starts
-    if str(jax.random.key_impl(key)) != "threefry2x32" or not ordered:
+    settings: Any = jax.config  # its attributes are made at run time
+    if settings.jax_debug_key_reuse or not settings.jax_threefry_partitionable:
+        return key
+    if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) or str(jax.random.key_impl(key)) != "threefry2x32":
         return key
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=_STRAIGHT)
 
@@ -42,6 +49,8 @@ def split(key: Array, num: int = 2) -> Array:
 
 
 def _like(key: Array, made: Array) -> Array:
+    if made.dtype == key.dtype:
+        return made
     return jax.random.wrap_key_data(jax.random.key_data(made), impl=jax.random.key_impl(key))
 
 
@@ -59,7 +68,10 @@ def _hash(key: Array, high: Array, low: Array) -> tuple[Array, Array]:
 
 
 def _counted(key: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    low = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+    # A sum over axes, not a flat count reshaped: so each device of a mesh counts its own part only.
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    along = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * stride for axis, stride in enumerate(strides))
+    low = sum(along, jnp.zeros(shape, jnp.uint32))
     return _hash(key, jnp.zeros_like(low), low)
 
 

@@ -18,8 +18,11 @@ from jaxgen.metrics.modes import ModeCount
 from jaxgen.training.loop import Diverged
 
 
-def shares(seeds=10, **whole):
-    rows = {name.replace("_", ": "): {"seeds_with_all_modes": n, "seeds": seeds} for name, n in whole.items()}
+def shares(seeds=10, quality=50.0, **whole):
+    rows = {
+        name.replace("_", ": "): {"seeds_with_all_modes": n, "seeds": seeds, "high_quality_percent": quality}
+        for name, n in whole.items()
+    }
     return {"cases": rows}
 
 
@@ -38,6 +41,12 @@ def shares(seeds=10, **whole):
             "depends",
             "on x loses modes (0 of 10 seeds keep all); saturating on",
         ),
+        (shares(quality=10.0, saturating_x=0), "supported", "(0 of 10 seeds keep all)."),
+        (
+            shares(quality=9.9, saturating_x=0),
+            "supported",
+            "keep all; 9.9 % of high quality, so it did not learn at all).",
+        ),
         (shares(saturating_x=5), "depends", "Saturating on x is unsteady (5 of 10 seeds keep all)."),
         (shares(saturating_x=8), "depends", "is unsteady"),
         (shares(2, saturating_x=1), "depends", "is unsteady"),
@@ -50,7 +59,7 @@ def shares(seeds=10, **whole):
 )
 def test_collapses(figures, word, says):
     # Kills: a remedy held for or against the claim; an unsteady loss called one that loses or keeps; a share of seeds
-    # taken for a number.
+    # taken for a number; a loss that never learned called one that loses modes, and no more said.
     found = verdicts.collapses(figures)
     assert found.word == word and says in found.because
 

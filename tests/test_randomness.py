@@ -7,12 +7,12 @@ import jaxgen
 
 HOME = Path(jaxgen.__file__).parent
 # What derives keys from keys, or makes one from a seed, draws nothing.
-KEYS_ONLY = {"key", "split", "fold_in", "key_data", "wrap_key_data", "clone", "key_impl"}
+KEYS_ONLY = {"key", "seed", "split", "fold_in", "key_data", "wrap_key_data", "clone", "key_impl"}
 # Where a key becomes numbers besides functions whose name says draw: (file, function). A line more here is a decision.
-KEYS = {("training/order.py", "_epoch")}
+KEYS = {("training/order.py", "_epoch"), ("threefry.py", "_random_bits")}
 # Where NumPy's seeded generators make data, splits and evaluation: files, or whole rooms.
 SEEDS = ("training/order.py", "data/", "tasks/", "metrics/")
-SAMPLERS = ("jax.random", "random", "jrandom", "jr")
+SAMPLERS = ("jax.random", "random", "jrandom", "jr", "extended.threefry_prng_impl")
 GENERATORS = ("np.random", "numpy.random")
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from experiments import plots
-from experiments.mode_collapse.runs import LEAST_QUALITY, Runs, median_seed
+from experiments.mode_collapse.runs import Runs, median_seed
+from experiments.mode_collapse.verdicts import LEAST_QUALITY
 from jaxgen.data import Modes
 
 SHOWN = 600  # samples

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.mode_collapse.verdicts import LEAST_QUALITY
 from jaxgen.advice import difference
 from jaxgen.data import Modes, load
 from jaxgen.metrics.modes import ModeCount, count_modes
@@ -25,7 +26,6 @@ LOSSES = {  # in the textbook's words -> recipe
     "Wasserstein": "wgan_gp",
     "relativistic": "r3gan",
 }
-LEAST_QUALITY = 10.0  # %; noise over the whole plane puts up to 2 % of its samples into modes, and so finds all
 
 
 @dataclasses.dataclass(frozen=True)

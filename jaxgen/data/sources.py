@@ -64,8 +64,11 @@ def _known(source: str) -> Callable[[int], Data] | None:
 
 
 def _nothing(source: str) -> BadRequest:
-    registered = prepared.registered()
-    if source.partition("/")[0] in registered:
+    registered, (first, _, rest) = prepared.registered(), source.partition("/")
+    if first in prepared.names():
+        without = f", without a configuration {rest!r}" if rest else ""
+        return BadRequest(f"no data {source!r}: {first!r} is prepared{without}. Leave out what comes after {first!r}.")
+    if first in registered:
         return prepared.unprepared(source)
     near = _beside(source, 1.0) or _near(source, names(), 0.6) or _beside(source, 0.7) or _near(source, registered, 0.7)
     hint = f"did you mean {near!r}? " if near else ""

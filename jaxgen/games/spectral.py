@@ -1,4 +1,8 @@
-"""Spectral normalisation: a function from a game to the same game with a player whose layers are 1-Lipschitz."""
+"""Spectral normalisation: a function from a game to the same game with a player whose kernels have norm 1 as matrices.
+
+A dense layer is then 1-Lipschitz. A convolution need not be: its windows overlap, and with 4x4 kernels at stride 2 the
+map from image to image may be up to twice as steep.
+"""
 
 from typing import Any
 
@@ -6,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Batch, Game, Memo, player
+from jaxgen.threefry import fold_in, split, straight
 
 
 def spectral_norm(game: Game, *, of: str = "critic", out: int = 0) -> Game:
@@ -31,7 +36,7 @@ def spectral_norm(game: Game, *, of: str = "critic", out: int = 0) -> Game:
     entry = f"spectral_norm_{of}"
 
     def init(key, batch: Batch):
-        k_game, k_vectors = jax.random.split(key)
+        k_game, k_vectors = split(key)
         params, carry = game.init(k_game, batch)
         if of not in params:
             raise BadRequest(f"the game has no player {of!r} to normalise: it has {', '.join(sorted(params))}.")
@@ -64,9 +69,9 @@ def draw_vectors(key: Array, params: Any, out: int) -> Any:
         raise BadRequest("spectral_norm divides kernels, leaves of at least two axes, and this player has none.")
 
     def draw_start(key, w):
-        return jax.random.normal(key, (w.shape[out],)), jnp.zeros(w.size // w.shape[out])
+        return jax.random.normal(straight(key), (w.shape[out],)), jnp.zeros(w.size // w.shape[out])
 
-    starts = [draw_start(jax.random.fold_in(key, i), w) if _is_kernel(w) else () for i, w in enumerate(leaves)]
+    starts = [draw_start(fold_in(key, i), w) if _is_kernel(w) else () for i, w in enumerate(leaves)]
     return power_iteration(params, jax.tree.unflatten(tree, starts), out)
 
 

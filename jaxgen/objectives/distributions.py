@@ -96,11 +96,12 @@ def _in_rows(function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], 
 
     def on_rows(theta, point):
         _aligned(*theta, point)
-        extra = jnp.ndim(point) - max(map(jnp.ndim, theta))
-        if extra < 2:
+        extra = max(jnp.ndim(point) - max(map(jnp.ndim, theta)), 0)
+        lead, own = jnp.shape(point)[:extra], jnp.shape(point)[extra:]
+        if extra < 2 or not own:
             return function(theta, point)
-        out = function(theta, jnp.reshape(point, (-1, *jnp.shape(point)[extra:])))
-        return jnp.reshape(out, (*jnp.shape(point)[:extra], *jnp.shape(out)[1:]))
+        out = function(theta, jnp.reshape(point, (math.prod(lead), *own)))
+        return jnp.reshape(out, (*lead, *jnp.shape(out)[1:]))
 
     return on_rows
 

@@ -43,6 +43,7 @@ def audit(
     Args:
       loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`; pure, and fit for jit, grad and vmap.
       params: any pytree of float32 arrays, and where to audit: at other params it is another question.
+        Behind a head that starts at zero nothing has a path yet, so audit after a few steps.
       draw: `(key, batch) -> noise`, any pytree, typed keys among it: all randomness of the loss. `Game.draw` is one;
         for a loss that takes a key it is `lambda key, batch: key`.
       batch: any pytree of arrays, or None. A small one will do: an audit takes the time of three losses for each draw

@@ -34,6 +34,8 @@ def test_names_and_versions(root, monkeypatch, tmp_path):
     refused("emnist", "say which, of emnist/letters")
     for name in ("", ".", "..", "toy/1.0.0", "toy/..", "../data/toy", "downloads", "/toy", "toy/", "a\0b"):
         assert prepared.find(name) is None, name
+    refused("toy/", "no data 'toy/': 'toy' is prepared. Leave out what comes after 'toy'.")
+    refused("toy/big", "'toy' is prepared, without a configuration 'big'.")
     monkeypatch.setenv("TFDS_DATA_DIR", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     shutil.move(root, tmp_path / "tensorflow_datasets")
@@ -41,11 +43,13 @@ def test_names_and_versions(root, monkeypatch, tmp_path):
 
 
 def test_a_prepared_name_wins_over_a_path_and_says_so(root, tmp_path, monkeypatch):
-    # Kills: the path first; a silent choice; a run that records a name as a path, or a path that holds only here.
+    # Kills: the path first; a silent choice; a run that records a name as a path, or a path that holds only here;
+    # the folder one stands in for a name that is empty.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "toy").mkdir()
     assert "./toy" in load("toy").notes[-1]
     refused("./toy", "no images")
+    assert source_of("") == ""  # no variable that was never set means this folder
     assert source_of("toy") == "toy" and source_of("./toy") == str(tmp_path / "toy")
     assert source_of("fashion_mnist") == "fashion_mnist" and source_of("nowhere.npz") == "nowhere.npz"
 

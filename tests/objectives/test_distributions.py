@@ -115,6 +115,14 @@ def test_parameters_that_all_points_share(family):
                 jax.grad(lambda z, f=function, t=t: (f(t, z) ** 2).sum())(jnp.asarray(Z)) for t in (shared, spread)
             ]
             np.testing.assert_allclose(*slopes, rtol=1e-5)
+            once, each = (jax.grad(lambda t, f=function: (f(t, Z) ** 2).sum())(t) for t in (shared, spread))
+            np.testing.assert_allclose(once[1], each[1].sum(0), rtol=2e-5)
+    many = kind(*(np.broadcast_to(a, (2, K, B, D)) for a in (MEAN, LOG_STD)))  # more axes than the points have
+    np.testing.assert_allclose(family.log_prob(many, Z)[1], family.log_prob(kind(MEAN, LOG_STD), Z), rtol=1e-6)
+    empty, single = jnp.zeros((2, 3, 0)), jnp.float32(0.5)
+    assert family.push(kind(jnp.zeros(0), jnp.zeros(0)), empty).shape == (2, 3, 0)
+    filled = kind(jnp.full(D, single), jnp.full(D, single))
+    np.testing.assert_allclose(family.log_prob(kind(single, single), Z), family.log_prob(filled, Z), rtol=1e-6)
     with pytest.raises(BadRequest, match=re.escape(f"shapes ({D + 1},) and ({D + 1},) and {Z.shape}")):
         family.push(kind(jnp.zeros(D + 1), jnp.zeros(D + 1)), jnp.asarray(Z))
 

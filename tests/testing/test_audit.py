@@ -14,6 +14,7 @@ from scipy import stats
 
 import jaxgen
 from jaxgen.core import BadRequest
+from jaxgen.objectives import BERNOULLI, GAUSSIAN
 from jaxgen.testing import (
     assert_finite,
     assert_noise_used,
@@ -106,16 +107,22 @@ def masked(params, noise, x):
     return p.elbo(params, noise["eps"] * noise["mask"], x)
 
 
+def families_from_one_key(key, batch):
+    return {"eps": GAUSSIAN.draw(key, (p.B, p.D)), "mask": (BERNOULLI.draw(key, (p.B, p.D)) < 0.75).astype("f")}
+
+
 @pytest.mark.parametrize(
     ("loss", "params", "draw", "said"),
     [
         (p.one_key, p.NETWORK, p.the_key, "key reused: the loss"),
         (masked, p.vae_params(), p.drawn_twice, "key reused: draw"),
+        (masked, p.vae_params(), families_from_one_key, "key reused: draw"),
         (folded, p.vae_params(), p.folded_alike, "noise repeated: 4 entries of more rise and fall with those of eps"),
     ],
 )
 def test_one_key_for_two_draws(loss, params, draw, said):
-    # Kills: a check of draw alone; of typed keys alone; of equal noise alone (uniform and normal differ).
+    # Kills: a check of draw alone; of typed keys alone; of equal noise alone (uniform and normal differ); of JAX's own
+    # samplers alone.
     report = audited(loss, params, draw)
     assert len(faults(report)) == 1 and said in faults(report)[0]
     with pytest.raises(AssertionError, match=said):
