@@ -33,6 +33,8 @@ def _dispatch(argv: list[str]) -> None:
         parser.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="what a run wrote")
         option(parser, "--out", Path, "DIR", "where README.md and pictures/ go", "the folder experiments/")
         asked = parser.parse_args(argv[1:])
+        if asked.out is None:
+            _check_full(asked.source)
         print(page.write(asked.source, asked.out or Path(__file__).parent))
         return
     parser = Parser(PROG, __doc__ or "", f"{PROG} all --quick")
@@ -53,10 +55,7 @@ def run(names: Sequence[str], out: Path, *, quick: bool) -> None:
     """
     plots.require()
     for name in names:
-        try:
-            check_new(out / name)
-        except BadRequest as error:
-            raise BadRequest(str(error).replace(", or resume the run in it", "")) from error
+        check_new(out / name)
     for name in names:
         print(f"{name} ...", flush=True)
         start, module = time.monotonic(), EXPERIMENTS[name]
@@ -66,6 +65,15 @@ def run(names: Sequence[str], out: Path, *, quick: bool) -> None:
         for claim in found.claims:
             print(f"  {claim.id}: {claim.verdict.word}. {claim.verdict.because}")
         print(f"  {out / name / evidence.FILE}, {seconds:.0f} s", flush=True)
+
+
+def _check_full(source: Path) -> None:
+    """Refuses to put less than everything, measured in full, in the place of the page that stands."""
+    found = {said["name"]: said["quick"] for said in evidence.read(source)}
+    for name in EXPERIMENTS:
+        if found.get(name, True):
+            what = "is that of a --quick run" if name in found else "is missing"
+            raise BadRequest(f"{source}: evidence of {name} {what}; name another place for the page with --out.")
 
 
 def _free() -> Path:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from jaxgen.run import fit as fit
     from jaxgen.run import resume as resume
     from jaxgen.trained import load as load
+    from jaxgen.training.checkpoint import CheckpointCorrupt as CheckpointCorrupt
+    from jaxgen.training.loop import Diverged as Diverged
+    from jaxgen.training.process import Stopped as Stopped
     from jaxgen.training.step import make_step as make_step
 
     __version__: str
@@ -35,17 +38,23 @@ _HOMES = {
     **dict.fromkeys(("Run", "fit", "resume"), "jaxgen.run"),
     "load": "jaxgen.trained",
     "make_step": "jaxgen.training.step",
+    "Diverged": "jaxgen.training.loop",
+    "Stopped": "jaxgen.training.process",
+    "CheckpointCorrupt": "jaxgen.training.checkpoint",
 }
 
 __all__ = [
     "BadRequest",
     "Batch",
+    "CheckpointCorrupt",
+    "Diverged",
     "Game",
     "Memo",
     "Model",
     "Network",
     "Note",
     "Run",
+    "Stopped",
     "__version__",
     "compare",
     "data",

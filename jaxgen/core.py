@@ -62,6 +62,7 @@ class Game(NamedTuple):
     losses: Mapping[str, Callable[..., tuple[Array, Note]]]  # turn -> (params, noise, batch, memo) -> (f32[], Note)
     model: Callable[..., Model]  # (params, carry) -> Model
     couples: bool = False  # True where examples of a batch see each other
+    range: tuple[float, float] | None = None  # where its losses take every number of x from; None: anywhere
 
 
 class Network(NamedTuple):
@@ -85,8 +86,8 @@ def network(module: Any) -> Network:
         return module
     if not (hasattr(module, "init") and hasattr(module, "apply")):
         raise BadRequest(
-            f"{module!r} is no network: pass a Linen module, or jaxgen.core.Network(init, apply) with "
-            "init(key, x) -> params and apply(params, x) -> y."
+            f"{type(module).__name__} is no network: pass a Linen module, or jaxgen.Network(init, apply) with "
+            "init(key, x) -> params and apply(params, x) -> y, as equinox.partition or flax.nnx.split gives them."
         )
     hidden = None
     if hasattr(module, "hidden"):

@@ -35,6 +35,7 @@ ROWS = [
     Row(f"{TRAIN} --batchsize 3", "--batch-size"),
     Row(f"{TRAIN} --rounds 3", "--steps"),
     Row(f"{TRAIN} --lr 3", "--learning-rate"),
+    Row("compare --data digits --seconds 3", "did you mean --seconds-per-model"),
     Row(f"{TRAIN} --gama 3", "--gamma"),
     Row(f"{TRAIN} --gamma 3", "vae"),
     Row(f"{TRAIN} surplus", "surplus"),

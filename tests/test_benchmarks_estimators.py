@@ -17,10 +17,12 @@ def closed_form():
 
 @pytest.mark.parametrize("estimator", ["PATHWISE", "SCORE"])
 def test_gradients_are_right(estimator, tmp_path):
-    # Kills: a sum for the mean over draws; the other estimator; a gradient in log_std left out; the centre's sign.
+    # Kills: a sum for the mean over draws; the other estimator; a gradient in log_std left out; the centre's sign; a
+    # gradient of the other sign.
     exact, variance = closed_form()
     work = estimators.ours(estimator=estimator, draws=4000, together=4000, repeats=1)
-    found = np.array(work.losses(tmp_path / "record.npz"))
+    found, sizes = np.split(np.array(work.losses(tmp_path / "record.npz")), 2)
+    np.testing.assert_allclose(sizes, abs(found), rtol=1e-6)  # of a single gradient
     error = 5 * np.sqrt(variance[estimator] / 4000)
     assert found.shape == (128,) and (abs(found[:64] - exact[:64]) < error).all()
     np.testing.assert_allclose(found[64:].mean(), exact[64:].mean(), rtol=0.1)
@@ -30,8 +32,9 @@ def test_a_gradient_per_group(tmp_path):
     # Kills: groups that share noise; a spread that averaging took away, or another number of draws per gradient.
     exact, variance = closed_form()
     work = estimators.ours(estimator="PATHWISE", draws=4000, together=2, repeats=1)
-    square = np.array(work.losses(tmp_path / "record.npz"))[:64] ** 2
-    np.testing.assert_allclose(square, exact[:64] ** 2 + variance["PATHWISE"] / 2, rtol=0.2)
+    mean, size = np.split(np.array(work.losses(tmp_path / "record.npz")), 2)
+    np.testing.assert_allclose(size[:64] ** 2, exact[:64] ** 2 + variance["PATHWISE"] / 2, rtol=0.2)
+    assert (abs(mean[:64] - exact[:64]) < 5 * np.sqrt(variance["PATHWISE"] / 4000)).all()
 
 
 def test_parts():
@@ -41,6 +44,6 @@ def test_parts():
         assert ("one gradient" in part) == (together is None)
 
 
-def test_sizes():
-    # Kills: a mean of gradients, which hides what differs from draw to draw; the wrong axis.
-    np.testing.assert_allclose(estimators.sizes(np.array([[3.0, 1.0], [-3.0, 7.0]])), [3.0, 5.0])
+def test_moments():
+    # Kills: a mean alone, which hides what differs from draw to draw; a size alone, which hides the sign; the wrong axis.
+    np.testing.assert_allclose(estimators.moments(np.array([[3.0, 1.0], [-3.0, 7.0]])), [0.0, 4.0, 3.0, 5.0])

@@ -132,13 +132,16 @@ def test_what_never_depends_on_size(home):
 
 
 def test_page(home, tmp_path, capsys):
-    # Kills: a claim or a picture left out; a link to nothing; "cpu cpu".
+    # Kills: a claim or a picture left out; a link to nothing; "cpu cpu"; quick figures in place of full ones.
     assert door.main(["readme", "--from", str(home), "--out", str(tmp_path)]) == 0
     text = (tmp_path / "README.md").read_text()
     for said in evidence.read(home):
         assert all(claim["statement"] in text and claim["because"] in text for claim in said["claims"])
         assert all(f"pictures/{said['name']}-{p['file']}" in text for p in said["pictures"])
     assert "cpu cpu" not in text
+    stands = (Path(page.__file__).parent / "README.md").read_bytes()
+    assert door.main(["readme", "--from", str(home)]) == 2 and "of a --quick run" in capsys.readouterr().err
+    assert (Path(page.__file__).parent / "README.md").read_bytes() == stands
     links = {part.partition(")")[0] for part in text.split("](")[1:]} - {f"#{name}" for name in door.EXPERIMENTS}
     assert links and all((tmp_path / link).is_file() for link in links)
 

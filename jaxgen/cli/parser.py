@@ -62,7 +62,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=26, width=80)
 
 
-_ELSEWHERE = {"--rounds": "--steps", "--epochs": "--steps", "--iterations": "--steps", "--lr": "--learning-rate"}
+_ELSEWHERE = {
+    **dict.fromkeys(("--rounds", "--epochs", "--iterations"), "--steps"),
+    "--lr": "--learning-rate",
+    "--seconds": "--seconds-per-model",
+}
 _PLAINER = {
     "the following arguments are required: ": "give ",
     "expected one argument": "give it a value",

@@ -51,7 +51,7 @@ def common_shape(headers: Sequence[Header]) -> tuple[tuple[int, int, int], str]:
     width, height = int(widths[0]), int(heights[0])
     low, high = np.minimum(widths, heights), np.maximum(widths, heights)
     if (widths == width).all() and (heights == height).all() and SIDES[0] <= low[0] and high[0] <= SIDES[-1]:
-        return (height, width, channels), f"{len(headers)} images of {width}x{height}, {colour}."
+        return (height, width, channels), f"{len(headers)} images of {height}x{width}, {colour}."
     side = min(SIDES, key=lambda s: abs(s - np.median(low)))
     said = f"{len(headers)} images, shorter side {low.min()} to {low.max()}: centre square at {side}x{side}, {colour}."
     return (side, side, channels), said

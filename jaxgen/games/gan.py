@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import BadRequest, Batch, Game, Memo, Model, Note, network
+from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Note, network
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.games.vae import check_width, squared_error
 from jaxgen.objectives import GAUSSIAN, NO_AUGMENT, NO_PENALTY, NON_SATURATING, Adversarial, Augment, Penalty
@@ -73,11 +73,11 @@ def gan(
         if extra.shape != batch.x.shape[:1]:
             raise BadRequest(f"a penalty gives one number per example, [B], not {extra.shape}.")
         note = {"real_logit": jnp.mean(on_real), "fake_logit": jnp.mean(on_fake), "penalty": jnp.mean(extra)}
-        return jnp.mean(loss.critic(on_real, on_fake) + extra), Note(note)
+        return jnp.mean(each_alone(loss.critic(on_real, on_fake), batch) + extra), Note(note)
 
     def generator_loss(params, noise, batch: Batch, memo: Memo):
         logits = (judge.apply(params["critic"], x) for x in shown(params, noise, batch, memo))
-        return jnp.mean(loss.generator(*logits)), Note({})
+        return jnp.mean(each_alone(loss.generator(*logits), batch)), Note({})
 
     def model(params, carry):
         def sample(z):
@@ -91,7 +91,19 @@ def gan(
             features={} if judge.hidden is None else {"critic": lambda x: judge.hidden(params["critic"], x)},
         )
 
-    return Game(init, draw, {"critic": critic_loss, "generator": generator_loss}, model)
+    losses = {"critic": critic_loss, "generator": generator_loss}
+    return Game(init, draw, losses, model, range=observation.range)
+
+
+def each_alone(values: Array, batch: Batch) -> Array:
+    """`values` of an adversarial loss, one for each example.
+
+    Raises:
+      BadRequest: any other shape, such as all pairs [B, B], whose mean would be taken without a word.
+    """
+    if values.shape != batch.x.shape[:1]:
+        raise BadRequest(f"an adversarial loss gives one number per example, [B], not {values.shape}.")
+    return values
 
 
 def invert(game: Game, encode: Any) -> Game:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Batch, Game, Memo, Model, Note, network
+from jaxgen.games.gan import each_alone
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.games.vae import squared_error
 from jaxgen.objectives import GAUSSIAN, NON_SATURATING, Adversarial
@@ -64,10 +65,10 @@ def aae(
     def critic_loss(params, noise, batch: Batch, memo: Memo):
         on_prior, on_codes = logits(params, noise, batch)
         note = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
-        return jnp.mean(loss.critic(on_prior, on_codes)), Note(note)
+        return jnp.mean(each_alone(loss.critic(on_prior, on_codes), batch)), Note(note)
 
     def fool(params, noise, batch: Batch, memo: Memo):
-        return jnp.mean(loss.generator(*logits(params, noise, batch))), Note({})
+        return jnp.mean(each_alone(loss.generator(*logits(params, noise, batch)), batch)), Note({})
 
     def model(params, carry):
         own = params["autoencoder"]
@@ -99,4 +100,4 @@ def aae(
         )
 
     losses = {"autoencoder": autoencoder, "critic": critic_loss, "autoencoder:fool": fool}
-    return Game(init, draw, losses, model)
+    return Game(init, draw, losses, model, range=observation.range)

@@ -19,6 +19,7 @@ class Observation(NamedTuple):
     mean: Callable[[Array], Array]  # y -> x: all that a GAN uses
     draw: Callable[..., Any]  # (key, shape) -> noise of `sample`
     sample: Callable[..., Array]  # (own, noise, y) -> x
+    range: tuple[float, float] | None = None  # of every number of x; None: anywhere
 
 
 def _gaussian_theta(own, y):
@@ -41,6 +42,7 @@ PIXELS = Observation(
     mean=BERNOULLI.mean,
     draw=lambda key, shape: (),
     sample=lambda own, noise, y: BERNOULLI.mean(y),
+    range=(0.0, 1.0),
 )
 """Pixels in [0, 1]: Bernoulli with logits y. A sample is the mean image: drawn bits are not what data look like."""
 
@@ -51,6 +53,7 @@ LEVELS = Observation(
     mean=jax.nn.sigmoid,
     draw=DISCRETISED_LOGISTIC.draw,
     sample=_levels_sample,
+    range=(0.0, 1.0),
 )
 """Pixels k / 255: the discretised logistic of location sigmoid(y) and one learned scale per number of an example.
 

@@ -99,9 +99,10 @@ def vae(
             value = value - weight * price(q, prior, None)
         return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": jnp.mean(divergence.value(q, prior, z))})
 
-    return Game(
-        init, draw, {"vae": loss}, lambda params, carry: _model(parts, params["vae"]), couples=divergence.couples
-    )
+    def model(params, carry):
+        return _model(parts, params["vae"])
+
+    return Game(init, draw, {"vae": loss}, model, couples=divergence.couples, range=observation.range)
 
 
 class _Parts(NamedTuple):

@@ -33,7 +33,9 @@ def reused_keys(loss: Callable, params: Any, draw: Callable, batch: Any, key: An
             with jax.debug_key_reuse(True):
                 jax.make_jaxpr(program)(jax.random.clone(key))
         except jax.errors.KeyReuseError:
-            return (f"key reused: {who} uses one key for two draws, so they are not independent. Split it.",)
+            return (
+                f"key reused: {who} uses one key twice, for two draws or two splits. Split it once, for all of them.",
+            )
     return ()
 
 
@@ -47,7 +49,7 @@ def repeated(chunks: Sequence) -> tuple[str, ...]:
     twins: dict[tuple[str, str], int] = {}
     for at, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(chunks[0][1])[0]):
         name = measure.name_of(path, "noise")
-        values = np.concatenate([_numbers(jax.tree.leaves(noise)[at]) for _, noise in chunks])
+        values = np.concatenate([_entries(jax.tree.leaves(noise)[at]) for _, noise in chunks])
         for mark in _fingerprints(values.reshape(len(values), -1)):
             if mark in seen:
                 twins[seen[mark], name] = twins.get((seen[mark], name), 0) + 1
@@ -69,6 +71,11 @@ def _numbers(leaf: Any) -> np.ndarray:
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     return np.asarray(leaf)
+
+
+def _entries(leaf: Any) -> np.ndarray:
+    """A key is one entry, its last word: keys of some generators hold the same words twice."""
+    return _numbers(leaf)[..., -1:] if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else _numbers(leaf)
 
 
 def _replaced(noise: Any, at: int, other: Any) -> Any:

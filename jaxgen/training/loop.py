@@ -115,10 +115,12 @@ def compile_loop(
       mesh: devices to split the batch over; one device where None.
 
     Raises:
-      BadRequest: a batch larger than the data, or one that the devices cannot share; whatever `make_step` refuses.
+      BadRequest: a batch larger than the data, or one that the devices cannot share; numbers that the game does not
+        take; whatever `make_step` refuses.
     """
     if not 1 <= batch_size <= len(x):
         raise BadRequest(f"batch size {batch_size}: it must be between 1 and the {len(x)} training examples.")
+    _check_range(plan.game, x)
     devices.check_batch(batch_size, mesh)
     everywhere = devices.replicated(mesh)
     stored = jax.device_put((x, label), everywhere)
@@ -212,6 +214,17 @@ def train(
         yield Chunk(at_round, state, means, count, seconds)
         if streak >= PATIENCE:
             raise Diverged(f"{int(streak)} rounds in a row were not finite, by round {at_round}.")
+
+
+def _check_range(game: Game, x: Any) -> None:
+    if game.range is None or x.dtype == np.uint8:
+        return
+    (low, high), (least, most) = game.range, (float(np.min(x)), float(np.max(x)))
+    if not low <= least <= most <= high:
+        raise BadRequest(
+            f"examples run from {least:.4g} to {most:.4g}, and this game takes {low:g} to {high:g}: scale them, or "
+            "make it with observation=jaxgen.games.VECTORS."
+        )
 
 
 def _gather(stored, at, mesh: Mesh | None = None) -> Batch:

@@ -79,7 +79,8 @@ def check_new(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadRequest(f"{folder} is a file: name a new folder.")
     if folder.is_dir() and any(folder.iterdir()):
-        raise BadRequest(f"{folder} exists and is not empty: name a new folder, or resume the run in it.")
+        resume = ", or resume the run in it" if (folder / "checkpoints").is_dir() else ""
+        raise BadRequest(f"{folder} exists and is not empty: name a new folder{resume}.")
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
         raise BadRequest(f"{folder} cannot be written: {nearest} is no folder that you may write to.")

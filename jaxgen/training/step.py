@@ -109,6 +109,11 @@ def make_step(
         return State(params, opts, Memo(zero, carry), None if ema is None else params, zero, zero)
 
     def update(state: State, key: Array, batches: Batch):
+        if batches.x.shape[:1] != (len(turns),):
+            raise BadRequest(
+                f"a round of {len(turns)} turns takes a batch for each, x [{len(turns)}, B, ...], not "
+                f"{list(batches.x.shape)}: jax.tree.map(lambda a: a[None], batch) makes one turn's."
+            )
         before = _Played(state.params, state.opts, state.memo, jnp.array(True))
         after, info = play(before, fold_in(key, state.memo.round), batches)
         ok = after.ok

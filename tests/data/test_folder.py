@@ -55,7 +55,7 @@ def test_one_common_shape_is_kept(tmp_path, shape):
     expected = np.stack(arrays).reshape(20, *shape[:2], -1)
     assert data.kind == "image" and data.shape == expected.shape[1:] and data.train.label is None
     assert sorted(x.tobytes() for x in everything(data)) == sorted(x.tobytes() for x in expected)
-    assert data.notes[0].startswith(f"20 images of {shape[1]}x{shape[0]}, ") and data.classes == ()
+    assert data.notes[0].startswith(f"20 images of {shape[0]}x{shape[1]}, ") and data.classes == ()
     assert data.digest == load(str(tmp_path)).digest != load(str(tmp_path), seed=1).digest
 
 

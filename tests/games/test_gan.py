@@ -142,6 +142,21 @@ def test_shapes_that_would_broadcast_are_refused():
         game.losses["critic"](params, game.draw(jax.random.key(1), BATCH), BATCH, MEMO)
 
 
+PAIRS = WASSERSTEIN._replace(
+    critic=lambda real, fake: fake[:, None] - real[None], generator=lambda real, fake: -jnp.mean(fake)
+)
+
+
+@pytest.mark.parametrize(("turn", "shape"), [("critic", r"\(4, 4\)"), ("generator", r"\(\)")])
+def test_losses_of_another_shape_are_refused(turn, shape):
+    # Kills: all pairs, or a mean, averaged without a word, in either game.
+    trio = aae(NETS.encoder(D), NETS.generator, NETS.latent_critic, latent_dim=D, observation=VECTORS, loss=PAIRS)
+    for game, name in ((build(loss=PAIRS), turn), (trio, turn.replace("generator", "autoencoder:fool"))):
+        params, _ = game.init(jax.random.key(0), BATCH)
+        with pytest.raises(BadRequest, match=rf"one number per example, \[B\], not {shape}"):
+            game.losses[name](params, game.draw(jax.random.key(1), BATCH), BATCH, MEMO)
+
+
 def test_aae_plays_three_losses_of_two_players():
     # Kills: codes called real; the fool loss moving the decoder; a reconstruction through the prior's draws.
     game = aae(NETS.encoder(D), NETS.generator, NETS.latent_critic, latent_dim=D, observation=VECTORS)

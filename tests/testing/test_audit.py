@@ -130,6 +130,18 @@ def test_one_key_for_two_draws(loss, params, draw, said):
     assert_unbiased(report)  # its gradient is that of the wrong objective, and unbiased for that
 
 
+@pytest.mark.parametrize("impl", ["rbg", "unsafe_rbg"])
+def test_keys_of_other_generators_are_whole(impl):
+    # Kills: the words of one key, of which rbg has each twice, taken for noise that repeats itself.
+    def loss(params, key, batch):
+        return jnp.mean((params["w"] * jax.random.normal(key, (2,)) - 1) ** 2)
+
+    def draw(key, batch):
+        return jax.random.key(jax.random.bits(key), impl=impl)
+
+    assert faults(audited(loss, {"w": jnp.ones(2)}, draw)) == ()
+
+
 @pytest.mark.parametrize(("loss", "value"), [(p.worst_first, p.importance_value), (p.worst_first_stopped, None)])
 def test_worst_sample_first(loss, value):
     # Kills: a mean gradient held against itself; weights that finite differences do not move.

@@ -6,6 +6,9 @@ import pytest
 from toys import gan_plan, linear
 
 from jaxgen.core import BadRequest, Game, Note
+from jaxgen.games import LEVELS, PIXELS, VECTORS, aae, gan, vae
+from jaxgen.job import plan_of
+from jaxgen.nets import networks
 from jaxgen.objectives import extragradient
 from jaxgen.training.devices import make_mesh
 from jaxgen.training.loop import Diverged, Plan, compile_loop, default_chunk, run_keys, train
@@ -199,6 +202,25 @@ def test_nine_rounds_are_forgiven():
 def test_batch_size_that_cannot_be(size):
     with pytest.raises(BadRequest, match="between 1 and the 50 training examples"):
         compile_loop(linear(), X, batch_size=size, chunk=5)
+
+
+@pytest.mark.parametrize("observation", [PIXELS, LEVELS])
+def test_numbers_that_a_game_does_not_take_are_refused(observation):
+    # Kills: pixels read into counts or standardised columns; a bound that is not compared; bytes refused.
+    nets = networks((3,), latent_dim=2, width=4)
+    x = np.random.default_rng(0).random((50, 3), np.float32)
+    games = {
+        "vae": vae(nets.encoder(4), nets.generator, latent_dim=2, observation=observation),
+        "gan": gan(nets.generator, nets.critic, latent_dim=2, observation=observation),
+        "aae": aae(nets.encoder(2), nets.generator, nets.latent_critic, latent_dim=2, observation=observation),
+    }
+    for game in games.values():
+        plan = plan_of(game, (3,))
+        for wrong in (x - 1e-3 * (x == x.min()) - x.min(), x + 1.001 * (x == x.max())):
+            with pytest.raises(BadRequest, match="and this game takes 0 to 1: .*VECTORS"):
+                compile_loop(plan, wrong.astype(np.float32), batch_size=4, chunk=5)
+    assert vae(nets.encoder(4), nets.generator, latent_dim=2, observation=VECTORS).range is None
+    assert compile_loop(plan_of(games["vae"], (3,)), np.uint8(255 * x), batch_size=4, chunk=2).examples == 50
 
 
 def test_gradients_on_four_devices_agree_with_one(program):

@@ -1,4 +1,5 @@
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -370,6 +371,17 @@ def test_refuses_turns(turns, says):
     # Kills: each check left out; letters of a name taken for losses; a TypeError of what cannot be hashed.
     with pytest.raises(BadRequest, match=says):
         make_step(dirac(), SGD, turns)
+
+
+@pytest.mark.parametrize("turns", [ALTERNATING, LAZY])
+def test_refuses_batches_that_are_not_one_for_each_turn(turns):
+    # Kills: batches beyond the turns that are left out without a word; a batch without the axis of turns.
+    step, data = make_step(dirac(), {**SGD, "critic:plain": optax.sgd(0.2)}, turns), batches((*turns, *turns))
+    state = step.init(KEY, first(data))
+    for wrong in (data, first(data)):
+        says = re.escape(f"a round of {len(turns)} turns takes a batch for each, x [{len(turns)}, B, ...]")
+        with pytest.raises(BadRequest, match=f"{says}, not {re.escape(str(list(wrong.x.shape)))}"):
+            step.update(state, KEY, wrong)
 
 
 def test_refuses_a_player_without_an_optimiser():
