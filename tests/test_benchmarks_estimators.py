@@ -45,5 +45,5 @@ def test_parts():
 
 
 def test_moments():
-    # Kills: a mean alone, which hides what differs from draw to draw; a size alone, which hides the sign; the wrong axis.
+    # Kills: a mean alone, which hides what differs from draw to draw; a size alone, which hides signs; the wrong axis.
     np.testing.assert_allclose(estimators.moments(np.array([[3.0, 1.0], [-3.0, 7.0]])), [0.0, 4.0, 3.0, 5.0])
