@@ -33,6 +33,7 @@ class Contest(NamedTuple):
     sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
     baselines: Mapping[str, Mapping[int, float]]
     unfinished: Sequence[str] = ()  # models that more training might change
+    hurried: Sequence[str] = ()  # models that trained too little for any answer
     seeds: int | None = None  # how many were asked for; None: as many as there are values
     others: Mapping[str, tuple[bool, Mapping[str, Mapping[int, float]]]] = {}  # metric -> (higher is better, models)
 
@@ -82,11 +83,20 @@ def champion(contest: Contest, side: str) -> str | None:
     return next((name for name in contest.models if contest.sides[name] == side), None)
 
 
+def lacking(contest: Contest) -> str:
+    """What an answer wants beside figures: "models" of both sides, "seeds" for an interval, "time", or nothing ("")."""
+    vae, gan = champion(contest, "vae"), champion(contest, "gan")
+    if vae is None or gan is None:
+        return "models"
+    paired = difference(contest.models[gan], contest.models[vae]).n
+    return "seeds" if paired == 1 else "time" if paired and contest.hurried else ""
+
+
 def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str]) -> list[dict[str, str]]:
-    """One answer per setting: {"setting", "choose", "because"}.
+    """One answer per setting: {"setting", "choose", "because"}, and "lacks" where `lacking` names something.
 
     "neither" where a simple baseline beats both sides, "either" where the interval of their paired difference holds
-    zero, "not measured" where there is no task, no data for it, or too few seeds for an interval.
+    zero, "not measured" where there is no task, no data for it, or where models, seeds or time lack for an answer.
 
     Args:
       contests: by task.
@@ -103,6 +113,8 @@ def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str]) -> list
         else:
             choose, because = judge(contests[task])
         answers.append({"setting": setting, "choose": choose, "because": because})
+        if task is not None and task in contests and (lacks := lacking(contests[task])):
+            answers[-1]["lacks"] = lacks
     return answers
 
 
@@ -121,6 +133,9 @@ def judge(contest: Contest) -> tuple[str, str]:
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
     said = f"{what}: {both}; paired difference {_figure(gap.mean, gap, 2)}, {spread}."
+    if contest.hurried:
+        few = f"{' and '.join(contest.hurried)} went through the training data too few times"
+        return "not measured", f"{_sentence(few)}. {said}{_failures(contest, (vae, gan))}"
     caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {
         name: difference(values, ours)

@@ -25,7 +25,7 @@ from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
-from jaxgen.report.words import VERDICTS, duration, some
+from jaxgen.report.words import duration, some, verdict
 from jaxgen.seeds import play_all, say, whole
 from jaxgen.training import files
 from jaxgen.training.process import Stopped, check_new, stoppable
@@ -208,8 +208,8 @@ def _fresh(out: str | None) -> Path:
 def _answer(advice: Sequence[Mapping[str, str]], models: Sequence[str]) -> None:
     print(headline(advice, models))
     for answer in advice:
-        if answer["choose"] in VERDICTS:
-            print(f"  {answer['setting']}: {VERDICTS[answer['choose']]}. {answer['because']}")
+        if said := verdict(answer):
+            print(f"  {answer['setting']}: {said}. {answer['because']}")
 
 
 def _say_data(data: Data, unserved: Mapping[str, str]) -> None:

@@ -67,7 +67,7 @@ def assemble(
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
         unfinished = [name for name in outcomes if name in growing or name in short]
-        contests[task] = _contest(task, data, values, entrants, len(seeds), unfinished)
+        contests[task] = _contest(task, data, values, entrants, len(seeds), unfinished)._replace(hurried=short)
     report = {
         "data": _about_data(data),
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgen.advice import Contest, advise, beats, difference, interval, judge, still_improving
+from jaxgen.advice import Contest, advise, beats, difference, interval, judge, lacking, still_improving
 
 SEEDS = range(5)
 
@@ -107,6 +107,31 @@ def test_still_improving_is_a_paired_interval():
     half, full = by_seed(0.8), by_seed(0.9, 0.02)
     assert still_improving(half, full, True) and not still_improving(half, full, False)
     assert not still_improving({0: 0.1}, {0: 0.9}, True)
+
+
+def test_a_hurried_model_settles_nothing():
+    # Kills: a choice, a tie or a baseline's win from a run that is too short, on any of the three ways out; figures
+    # that go with the answer; a model that only might still improve taken for one.
+    cases = (
+        contest(by_seed(0.8), by_seed(0.9, 0.02)),
+        contest(by_seed(0.8, 0.05), by_seed(0.81, -0.05)),
+        contest(by_seed(0.8), by_seed(0.9), {"baseline: PCA": by_seed(0.95, 0)}),
+    )
+    for case in cases:
+        choose, because = judge(case._replace(hurried=["vae"], unfinished=["vae"]))
+        assert choose == "not measured" and because.startswith("Vae went through the training data too few times. Acc")
+        assert "vae 0.8" in because and "95 % interval" in because and "had not finished" not in because
+        assert lacking(case._replace(hurried=["vae"])) == "time" and not lacking(case._replace(unfinished=["vae"]))
+        (answer,) = [a for a in advise({"represent": case._replace(hurried=["vae"])}, {}) if "lacks" in a]
+        assert answer["setting"] == "representation learning" and answer["lacks"] == "time"
+
+
+def test_what_lacks_is_the_first_thing_to_mend():
+    # Kills: more seconds asked for where more seconds give no answer.
+    alone = Contest("accuracy", True, {"vae": by_seed(0.8)}, {"vae": "vae"}, {}, hurried=["vae"])
+    assert lacking(alone) == "models"
+    assert lacking(contest({0: 0.5}, {0: 0.6})._replace(hurried=["vae"])) == "seeds"
+    assert lacking(contest({0: 0.5}, {1: 0.6})._replace(hurried=["vae"])) == ""
 
 
 @pytest.mark.parametrize(

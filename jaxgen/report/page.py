@@ -76,7 +76,7 @@ def _template() -> jinja2.Template:
     house = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     house.filters |= {"duration": words.duration, "listing": words.listing, "bare": _bare, "some": words.some}
     house.filters |= {"sentence": words.sentence}
-    house.globals |= {"key": charts.key, "verdicts": words.VERDICTS}
+    house.globals |= {"key": charts.key}
     return house.from_string(files("jaxgen.report").joinpath("page.html").read_text(encoding="utf-8"))
 
 
@@ -149,7 +149,7 @@ def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str]) ->
     task = next((t for t in tasks if t["setting"] == entry["setting"]), None)
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
-    return {**entry, "measured": entry["choose"] != "not measured", "task": task, "table": table, "colour": colour}
+    return {**entry, "verdict": words.verdict(entry), "task": task, "table": table, "colour": colour}
 
 
 def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[dict]:

@@ -8,6 +8,7 @@ DASH = "–"
 NAMES = {"vae": "the VAE", "gan": "the GAN"}
 TINY = -5  # the power of ten below which a number is written with its power
 VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
+LACKS = {"time": "the run was too short to settle {}: give it a longer --seconds-per-model"}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -173,9 +174,21 @@ def headline(advice: Sequence[Mapping], trained: Sequence[str] = ()) -> str:
         clauses.append(f"no difference was found for {listing(by['either'])}")
     if "neither" in by:
         clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
+    for lack, words in LACKS.items():
+        if settings := [entry["setting"] for entry in advice if entry.get("lacks") == lack]:
+            clauses.append(words.format(listing(settings)))
     if not clauses and len(trained) == 1:
         clauses.append(f"only one model was measured, {trained[0]}: there is nothing to choose between")
     return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."
+
+
+def verdict(entry: Mapping) -> str | None:
+    """The answer for one setting in a word or two, or None where there is none.
+
+    >>> verdict({"choose": "either"}), verdict({"choose": "not measured"})
+    ('No difference found', None)
+    """
+    return "Too short to settle" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
 
 
 def direction(higher_is_better: bool | None) -> str:

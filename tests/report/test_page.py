@@ -382,6 +382,17 @@ def test_sentences_of_notes_begin_with_a_capital():
     assert "<li>Vae failed.</li>" in html and "<li>Fine.</li>" in html and "Columns 3. Two." in html
 
 
+def test_a_run_that_is_too_short_keeps_its_figures_and_claims_nothing():
+    # Kills: a card that is quiet as if nothing was measured; "Not measured" over its figures; a side's colour.
+    report = made_up.report()
+    report["advice"][0] |= {"choose": "not measured", "lacks": "time", "because": "Why it is."}
+    html = render(report, made_up.extras())
+    found = re.search(r'<li class="card ([^"]*)">\s*<h3>image synthesis</h3>(.*?)</li>\n</ul>', html, re.S)
+    kind, card = found.groups()
+    assert kind == "" and "Too short to settle" in card and "Why it is." in card and 'class="mini"' in card
+    assert "too short to settle image synthesis: give it a longer --seconds" in Page(html).headings[0][1]
+
+
 def test_an_answer_without_a_difference_is_called_so():
     # Kills: "Either" as the answer, which claims that both do equally well.
     report = made_up.report()

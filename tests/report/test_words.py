@@ -13,6 +13,7 @@ from jaxgen.report.words import (
     number,
     places,
     standing,
+    verdict,
 )
 
 
@@ -85,6 +86,14 @@ def test_no_difference_found_is_no_equivalence():
     # Kills: "either will do" where an interval from -519 to 788 decided nothing.
     said = headline([{"setting": setting, "choose": "either"} for setting in "abc"])
     assert said == "No difference was found for a, b and c." and VERDICTS["either"] == "No difference found"
+
+
+def test_a_run_that_is_too_short_is_no_choice():
+    # Kills: "Choose the VAE" above "Too short to settle anything"; a headline that does not say what to do.
+    short = [{"setting": s, "choose": "not measured", "lacks": "time"} for s in "ab"]
+    said = headline([*short, {"setting": "c", "choose": "not measured"}], ["vae", "gan"])
+    assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
+    assert verdict(short[0]) == "Too short to settle" and verdict({"choose": "not measured"}) is None
 
 
 def test_one_model_alone_is_no_choice():
