@@ -1,7 +1,7 @@
 """From figures to advice: intervals over seeds, and what they allow one to say. Pure functions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 SETTINGS = {
@@ -13,6 +13,9 @@ SETTINGS = {
     "semantic manipulation": None,
 }
 """The six settings of the question, and the task that measures each."""
+
+ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
+ONE_SEED = "One seed gives no interval: run at least two, better five."
 
 
 class Interval(NamedTuple):
@@ -83,6 +86,15 @@ def champion(contest: Contest, side: str) -> str | None:
     return next((name for name in contest.models if contest.sides[name] == side), None)
 
 
+def foreseen(seeds: int, sides: Collection[str]) -> list[str]:
+    """Why figures will come and no answer, as far as it is known before anything is trained.
+
+    >>> foreseen(1, {"vae", "gan"})
+    ['One seed gives no interval: run at least two, better five.']
+    """
+    return [ONE_SIDE] * (not {"vae", "gan"} <= set(sides)) + [ONE_SEED] * (seeds == 1)
+
+
 def lacking(contest: Contest) -> str:
     """What an answer wants beside figures: "models" of both sides, "seeds" for an interval, "time", or nothing ("")."""
     vae, gan = champion(contest, "vae"), champion(contest, "gan")
@@ -122,13 +134,13 @@ def judge(contest: Contest) -> tuple[str, str]:
     """(choose, because) of one task."""
     vae, gan = champion(contest, "vae"), champion(contest, "gan")
     if vae is None or gan is None:
-        return "not measured", "It takes a model of each side: name a VAE and a GAN with --models."
+        return "not measured", ONE_SIDE
     ours, theirs, up = contest.models[vae], contest.models[gan], contest.higher_is_better
     gap = difference(theirs, ours)
     if not gap.n:
         return "not measured", f"No seed trained both {vae} and {gan} to the end."
     if gap.n == 1:
-        return "not measured", "One seed gives no interval: run at least two, better five."
+        return "not measured", ONE_SEED
     spread = f"95 % interval {_figure(gap.low, gap)} to {_figure(gap.high, gap)} over {gap.n} seeds"
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxgen import data as sources
+from jaxgen.advice import foreseen
 from jaxgen.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
@@ -117,6 +118,8 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
     for name in settings.models:
         find(name).plan(data.shape)  # refuses a shape that no network takes, in place of any other word
     _say_data(data, unserved)
+    for reason in foreseen(settings.seeds, {find(name).side for name in settings.models}):
+        say(f"figures only, no answer. {reason}")
     entrants = {name: contender(find(name), data) for name in settings.models}
     features = feature_space(data)
     rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
@@ -142,7 +145,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
         files.write_json(out / "report.json", report)
         write_report(out / "report.html", report, extras)
-    _answer(report["advice"], settings.models)
+    _answer(report["advice"])
     if held:
         kept = (
             f"the report of the {done} of {asked} seeds that were measured is"
@@ -205,8 +208,8 @@ def _fresh(out: str | None) -> Path:
     return Path(out)
 
 
-def _answer(advice: Sequence[Mapping[str, str]], models: Sequence[str]) -> None:
-    print(headline(advice, models))
+def _answer(advice: Sequence[Mapping[str, str]]) -> None:
+    print(headline(advice))
     for answer in advice:
         if said := verdict(answer):
             print(f"  {answer['setting']}: {said}. {answer['because']}")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgen.advice import Contest, advise, beats, difference, interval, judge, lacking, still_improving
+from jaxgen.advice import Contest, advise, beats, difference, foreseen, interval, judge, lacking, still_improving
 
 SEEDS = range(5)
 
@@ -132,6 +132,16 @@ def test_what_lacks_is_the_first_thing_to_mend():
     assert lacking(alone) == "models"
     assert lacking(contest({0: 0.5}, {0: 0.6})._replace(hurried=["vae"])) == "seeds"
     assert lacking(contest({0: 0.5}, {1: 0.6})._replace(hurried=["vae"])) == ""
+
+
+def test_what_no_training_can_mend_is_known_before():
+    # Kills: silence until the end of an hour; a warning of what is well; one reason that hides the other.
+    assert foreseen(2, {"vae", "gan"}) == foreseen(5, {"vae", "gan", "hybrid"}) == []
+    assert [line.split(":")[0] for line in foreseen(1, {"vae"})] == [
+        "It takes a model of each side",
+        "One seed gives no interval",
+    ]
+    assert len(foreseen(5, {"vae", "hybrid"})) == 1 and len(foreseen(1, {"vae", "gan"})) == 1
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,20 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
     assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [({"seeds": 1}, "One seed gives no interval"), ({"models": ("vae",)}, "It takes a model of each side"), ({}, None)],
+)
+def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
+    # Kills: an hour of training before the reason; a warning in front of every comparison.
+    hollow.setattr(room, "contender", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", out=str(tmp_path / "out"), **asked))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == (2 if reason else 1)
+    assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("vae, seed 1: trained", 1)])
 def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):

@@ -53,7 +53,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
     tasks = [_task(i, name, models, extras, looks) for i, name in enumerate(_task_names(models, extras))]
     budget = _budget(report.get("budget", {}), models, extras, looks)
     page = _template().render(
-        headline=words.headline(report["advice"], trained),
+        headline=words.headline(report["advice"]),
         data=data,
         about_data=facts.about(data),
         trained=trained,

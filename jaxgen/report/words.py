@@ -8,7 +8,11 @@ DASH = "–"
 NAMES = {"vae": "the VAE", "gan": "the GAN"}
 TINY = -5  # the power of ten below which a number is written with its power
 VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
-LACKS = {"time": "the run was too short to settle {}: give it a longer --seconds-per-model"}
+LACKS = {
+    "time": "the run was too short to settle {}: give it a longer --seconds-per-model",
+    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better five",
+    "models": "there is nothing to choose between without a model of each side: name a VAE and a GAN with --models",
+}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -159,8 +163,8 @@ def plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
 
 
-def headline(advice: Sequence[Mapping], trained: Sequence[str] = ()) -> str:
-    """The answer as one sentence, of the settings that were measured; `trained` are the models that were.
+def headline(advice: Sequence[Mapping]) -> str:
+    """The answer as one sentence, of the settings that were measured, or what lacks for one.
 
     >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
     'Choose the GAN for image synthesis; no difference was found for style transfer.'
@@ -177,8 +181,6 @@ def headline(advice: Sequence[Mapping], trained: Sequence[str] = ()) -> str:
     for lack, words in LACKS.items():
         if settings := [entry["setting"] for entry in advice if entry.get("lacks") == lack]:
             clauses.append(words.format(listing(settings)))
-    if not clauses and len(trained) == 1:
-        clauses.append(f"only one model was measured, {trained[0]}: there is nothing to choose between")
     return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."
 
 

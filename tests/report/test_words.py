@@ -91,16 +91,19 @@ def test_no_difference_found_is_no_equivalence():
 def test_a_run_that_is_too_short_is_no_choice():
     # Kills: "Choose the VAE" above "Too short to settle anything"; a headline that does not say what to do.
     short = [{"setting": s, "choose": "not measured", "lacks": "time"} for s in "ab"]
-    said = headline([*short, {"setting": "c", "choose": "not measured"}], ["vae", "gan"])
+    said = headline([*short, {"setting": "c", "choose": "not measured"}])
     assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
     assert verdict(short[0]) == "Too short to settle" and verdict({"choose": "not measured"}) is None
 
 
-def test_one_model_alone_is_no_choice():
-    # Kills: "nothing was measured" over tables of what was measured.
-    alone = headline([{"setting": "a", "choose": "not measured"}], ["vae"])
-    assert alone == "Only one model was measured, vae: there is nothing to choose between."
-    assert headline([], ["vae", "gan"]) == "Nothing was measured that decides between them."
+def test_what_lacks_for_an_answer_is_the_last_word():
+    # Kills: "nothing was measured" over tables of what was measured; a reason without what to do about it.
+    alone = headline([{"setting": s, "choose": "not measured", "lacks": "models"} for s in "ab"])
+    assert alone.startswith("There is nothing to choose between without a model of each side: name a VAE and a GAN")
+    once = headline([{"setting": s, "choose": "not measured", "lacks": "seeds"} for s in "ab"])
+    assert once == "One seed gives no interval, and so no answer for a and b: run at least two, better five."
+    part = headline([{"setting": "a", "choose": "gan"}, {"setting": "b", "choose": "not measured", "lacks": "seeds"}])
+    assert part.startswith("Choose the GAN for a; one seed gives no interval, and so no answer for b: ")
 
 
 def test_best_only_where_the_interval_is_clear():
