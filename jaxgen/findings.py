@@ -15,7 +15,7 @@ from jaxgen.data import Data, Split
 from jaxgen.exhibits import described, exhibits, titled
 from jaxgen.folder import versions
 from jaxgen.limits import hurried, limits, mean_seconds
-from jaxgen.measures import STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
+from jaxgen.measures import ENCODED, STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
 from jaxgen.report.words import some
@@ -65,7 +65,13 @@ def assemble(
         growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up)]
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
-            budget[name][task] = {"metric": headline, "at": means, "still_improving": name in growing}
+            budget[name][task] = {
+                "metric": headline,
+                "at": means,
+                "still_improving": name in growing,
+                "hurried": name in short,
+                "without_encoder": task in ENCODED and entrants[name].inverter is not None,
+            }
         unfinished = [name for name in outcomes if name in growing or name in short]
         contests[task] = _contest(task, data, values, entrants, len(seeds), unfinished)._replace(hurried=short)
     report = {

@@ -14,6 +14,7 @@ from jaxgen.training.loop import run_keys
 
 SYNTHESISE, DETECT, REPRESENT = "synthesise", "detect anomalies", "represent"
 TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}
+ENCODED = (DETECT, REPRESENT)  # tasks whose figures an encoder may change
 STAGES = ("25", "50", "100")  # per cent of the rounds at which headlines are read
 PICTURED = 64
 WAYS = 4  # interpolations shown

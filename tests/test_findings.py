@@ -13,7 +13,7 @@ from jaxgen.data import Data, Split
 from jaxgen.exhibits import titled
 from jaxgen.findings import _device, assemble
 from jaxgen.limits import limits
-from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
+from jaxgen.measures import DETECT, ENCODED, REPRESENT, SYNTHESISE, Outcome
 
 
 def outcome(seconds=1.0, failed="", chosen=None):
@@ -64,6 +64,14 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(rounds, chosen, la
             assert answer["choose"] == chosen and answer.get("lacks") == lacks
             assert "vae 0.600, gan 0.81; paired difference 0.21" in answer["because"]
     assert report["models"]["gan"][DETECT]["auroc"]["mean"] == pytest.approx(0.81)
+
+
+def test_stages_that_lack_an_encoder_are_marked():
+    # Kills: the mark on the VAE, or on samples, which take no encoder; hurry that the shares do not know of.
+    budget = assembled(inverter="one")[0]["budget"]
+    assert budget["gan"][DETECT]["without_encoder"] and not budget["vae"][DETECT]["without_encoder"]
+    assert not assembled()[0]["budget"]["gan"][DETECT]["without_encoder"] and SYNTHESISE not in ENCODED
+    assert assembled(49)[0]["budget"]["vae"][DETECT]["hurried"] and not budget["vae"][DETECT]["hurried"]
 
 
 def test_where_nothing_is_amiss_nothing_is_said():

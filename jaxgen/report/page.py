@@ -64,6 +64,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         grids=_grids(extras.grids, data.get("kind", "image"), looks),
         training=_training(extras.curves, looks),
         budget=budget,
+        bare=_without_encoder(report.get("budget", {}), extras),
         unfinished=[row["sentence"] for group in budget for row in group["rows"] if row["improving"]],
         measured=facts.measured(protocol),
         density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
@@ -104,7 +105,7 @@ def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str
     order.sort(key=lambda metric: not about.get(metric, {}).get("headline", False))
     return {
         "id": f"task-{i + 1}",
-        "title": said.get("title") or words.spaced(name).capitalize(),
+        "title": _called(name, extras),
         "about": said.get("about", ""),
         "setting": said.get("setting"),
         "tables": [_table(name, metric, about.get(metric, {}), models, looks) for metric in order],
@@ -186,7 +187,7 @@ def _training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]
 def _budget(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> list[dict]:
     groups = []
     for task in _task_names(models, extras):
-        title = extras.tasks.get(task, {}).get("title") or words.spaced(task).capitalize()
+        title = _called(task, extras)
         there = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
         for metric in dict.fromkeys(entry["metric"] for entry in there.values()):
             entries = {model: entry for model, entry in there.items() if entry["metric"] == metric}
@@ -196,14 +197,32 @@ def _budget(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str
     return groups
 
 
+def _without_encoder(budget: Mapping, extras: Extras) -> list[str]:
+    by = {
+        name: [task for task, entry in tasks.items() if entry.get("without_encoder")] for name, tasks in budget.items()
+    }
+    return [
+        f"{name} is read here without the encoder that is trained for it afterwards; its figures above, on "
+        f"{words.listing([f'“{_called(task, extras)}”' for task in tasks])}, are read with it."
+        for name, tasks in by.items()
+        if tasks
+    ]
+
+
+def _called(task: str, extras: Extras) -> str:
+    return extras.tasks.get(task, {}).get("title") or words.spaced(task).capitalize()
+
+
 def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> dict:
     at = [entry["at"].get(share) for share in ("25", "50", "100")]
     texts = [words.number(value) for value in at]
+    improving, hurried = bool(entry["still_improving"]), bool(entry.get("hurried"))
     return {
         "model": model,
         "look": look,
         "at": texts,
-        "improving": bool(entry["still_improving"]),
+        "end": "still improving" if improving else "too short to tell" if hurried else "no clear gain",
+        "improving": improving,
         "spark": charts.spark(at, look, f"{model}, {metric}: {', '.join(texts)}"),
         "sentence": f"{model} was still improving on “{title}” when its time ran out "
         f"({metric} {texts[0]}, {texts[1]}, {texts[2]} at 25, 50 and 100 % of it).",

@@ -192,6 +192,23 @@ def test_budget_and_protocol_are_there(page):
         assert note in text
 
 
+def test_a_row_read_without_its_encoder_is_told_under_its_table():
+    # Kills: an AUROC of .500 at 100 % beside a headline of .84, and why only in the Limits; the line under every
+    # table; "no clear gain" of a model that made eight rounds.
+    report = made_up.report()
+    assert "without the encoder" not in Page(render(report, made_up.extras())).text()
+    report["budget"]["r3gan"]["represent"]["without_encoder"] = True
+    report["budget"]["r3gan"]["synthesise"]["without_encoder"] = False
+    for entry in report["budget"]["r3gan"].values():
+        entry["hurried"] = True
+    html = render(report, made_up.extras())
+    under = html[html.index('id="budget"') :]
+    under = under[under.index("</table>") : under.index("</section>")]
+    assert "r3gan is read here without the encoder" in under and "on “Represent with few labels”, are read" in under
+    ends = [r[4].strip() for t in Page(html).tables if "25, 50" in t["caption"] for r in t["rows"] if len(r) == 6]
+    assert sorted(ends[1:]) == ["no clear gain"] * 2 + ["still improving", "too short to tell"]
+
+
 def test_all_six_settings_and_those_not_measured_are_quiet(html, page):
     # Kills: settings without a measurement left out, or shown like the others.
     text = page.text()
