@@ -66,7 +66,8 @@ def exhibits(data: Data, outcomes: Mapping, tasks: Sequence[str], values: Mappin
         names = dict.fromkeys(m for by_task in values.values() for m in by_task.get(task, {}))
         told = {name: described(task, name, data) for name in names}
         metrics[task] = {
-            n: {"name": titled(n), "about": m.about, "unit": m.unit, "headline": m.headline} for n, m in told.items()
+            n: {"name": titled(n), "about": m.about, "unit": m.unit, "headline": m.headline, "bounds": m.bounds}
+            for n, m in told.items()
         }
     return Extras(
         grids=tuple(grids),

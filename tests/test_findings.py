@@ -74,6 +74,13 @@ def test_stages_that_lack_an_encoder_are_marked():
     assert assembled(49)[0]["budget"]["vae"][DETECT]["hurried"] and not budget["vae"][DETECT]["hurried"]
 
 
+def test_the_page_knows_what_a_figure_cannot_exceed():
+    # Kills: bounds lost on the way to the charts; bounds of a figure that has none.
+    metrics = assembled()[1].metrics
+    assert metrics[DETECT]["auroc"]["bounds"] == metrics[REPRESENT]["accuracy_20"]["bounds"] == (0, 1)
+    assert metrics[REPRESENT]["path_ratio"]["bounds"] is None
+
+
 def test_where_nothing_is_amiss_nothing_is_said():
     assert said() == []
 

@@ -36,19 +36,22 @@ class Scale(NamedTuple):
     log: bool
 
 
-def scale(values: Iterable[float | None], *, margin: float = 0.06) -> Scale:
+def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Sequence[float] | None = None) -> Scale:
     """An axis that holds `values`, logarithmic where all are positive and span more than a factor of 30.
+
+    Within `bounds`, where a figure has some: then it is linear, and what lies beyond is cut off.
 
     >>> scale([1.0, 2.0], margin=0.5), scale([1.0, 100.0], margin=0.0).log
     (Scale(low=0.5, high=2.5, log=False), True)
     """
-    seen = [float(v) for v in values if known(v)] or [0.0, 1.0]
+    least, most = bounds or (-math.inf, math.inf)
+    seen = [min(max(float(v), least), most) for v in values if known(v)] or [0.0, 1.0]
     low, high = min(seen), max(seen)
-    if low > 0 and high / low > 30:
+    if low > 0 and high / low > 30 and not bounds:
         stretch = (high / low) ** margin
         return Scale(low / stretch, high * stretch, True)
     room = (high - low) * margin or abs(high) * 0.1 or 1.0
-    return Scale(low - room, high + room, False)
+    return Scale(max(low - room, least), min(high + room, most), False)
 
 
 def position(axis: Scale, x) -> np.ndarray:

@@ -23,8 +23,8 @@ class Extras(NamedTuple):
     grids: pictures to look at together, samples first.
     curves: {model: [{"seed": 0, "round": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
       lists of one length; names of losses carry their unit.
-    metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool}}}, in the order
-      of the page.
+    metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool, "bounds":
+      (low, high) or None}}}, in the order of the page.
     tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
     """
 
@@ -117,7 +117,8 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
     cells = dict(sorted(cells.items(), key=lambda item: item[0].startswith(BASELINE)))
     ceilings = [cell["ceiling"] for cell in cells.values() if words.known(cell.get("ceiling"))]
     ends = [end for cell in cells.values() for end in (*(words.interval(cell) or ()), cell.get("mean"))]
-    axis, places, standing = charts.scale([*ends, *ceilings]), words.places(cells.values()), words.standing(cells)
+    axis = charts.scale([*ends, *ceilings], bounds=about.get("bounds"))
+    places, standing = words.places(cells.values()), words.standing(cells)
     rows = [
         {
             "name": name,

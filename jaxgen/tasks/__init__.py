@@ -17,6 +17,9 @@ LIMIT = 5000  # examples of a split that evaluation looks at, at most
 NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 
+SHARE = (0.0, 1.0)  # the bounds of most metrics
+
+
 class Metric(NamedTuple):
     """What a figure says and which way is up."""
 
@@ -24,6 +27,7 @@ class Metric(NamedTuple):
     headline: bool  # the figure that the task's verdict rests on
     about: str
     unit: str  # "" for a pure number
+    bounds: tuple[float, float] | None = None  # beyond which it cannot lie
 
 
 class Reading(NamedTuple):
@@ -36,8 +40,8 @@ class Reading(NamedTuple):
 def describe(metrics: Mapping[str, Metric], name: str) -> Metric:
     """The metric of a figure; `auroc[critic]` is `auroc` under one reading, and no headline.
 
-    >>> describe({"auroc": Metric(True, True, "area under the ROC curve", "")}, "auroc[critic]")
-    Metric(higher_is_better=True, headline=False, about='area under the ROC curve, read from critic', unit='')
+    >>> describe({"auroc": Metric(True, True, "area under the ROC curve", "")}, "auroc[critic]")[:3]
+    (True, False, 'area under the ROC curve, read from critic')
     """
     base, bracket, inner = name.partition("[")
     found = metrics[base]

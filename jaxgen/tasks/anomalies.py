@@ -7,13 +7,13 @@ from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import flat, principal_axes
 from jaxgen.metrics.quality import nearest_distance
-from jaxgen.tasks import Metric, Reading, in_batches, looked_at, unlabelled
+from jaxgen.tasks import SHARE, Metric, Reading, in_batches, looked_at, unlabelled
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
 LEAST = (20, 3, 5)  # examples of either kind in train, valid and test: to learn from, to choose a score by, to test on
 
-METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "")}
+METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "", SHARE)}
 
 
 def servable(data: Data) -> str | None:

@@ -6,7 +6,7 @@ from jaxgen.data import Data, subset
 from jaxgen.metrics.features import Features, flat
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
-from jaxgen.tasks import LIMIT, Metric, looked_at
+from jaxgen.tasks import LIMIT, SHARE, Metric, looked_at
 
 NEIGHBOURS = 5
 POINTS = 2500  # samples where the modes are known, as published
@@ -17,15 +17,17 @@ HEADLINE_OF_MODES = "coverage"  # one mode alone has the best quality, and noise
 METRICS = {
     "frechet": Metric(False, True, "Frechet distance of the features of samples to those of test data", "squared"),
     "kernel_distance": Metric(False, False, "kernel distance of the features of samples to those of test data", ""),
-    "precision": Metric(True, False, "share of samples that lie among the test data", ""),
-    "recall": Metric(True, False, "share of test data that lie among the samples", ""),
+    "precision": Metric(True, False, "share of samples that lie among the test data", "", SHARE),
+    "recall": Metric(True, False, "share of test data that lie among the samples", "", SHARE),
     "density": Metric(None, False, "how densely samples lie among the test data; 1 for real data", ""),
-    "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", ""),
+    "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", "", SHARE),
     "memorisation": Metric(
         None, False, "median distance to the nearest training example over that of test data; near 0: copies", ""
     ),
     "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes"),
-    "high_quality_percent": Metric(True, False, "samples within 3 standard deviations of a known mode", "%"),
+    "high_quality_percent": Metric(
+        True, False, "samples within 3 standard deviations of a known mode", "%", (0.0, 100.0)
+    ),
     "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats"),
 }
 

@@ -40,6 +40,19 @@ def test_scale_and_position():
     assert same.low < 0.983 < same.high
 
 
+def test_a_bounded_figure_stays_on_its_axis():
+    # Kills: an accuracy on a logarithmic axis; an axis, or a bar, that goes beyond what a figure can be; a bar that is
+    # cut where it need not be; an axis of no width where all figures stand at a bound.
+    axis = scale([0.01, 0.97, -5.6, 6.4], bounds=(0.0, 1.0))
+    assert axis == Scale(0.0, 1.0, False) and scale([0.01, 0.97]).log
+    svg = str(whisker({"mean": 0.4, "ci95": [-5.6, 6.4], "ceiling": None}, axis, LOOK))
+    assert re.search(r'class="span c0" x1="0.00%" x2="100.00%"', svg) and re.search(r'<svg x="40.00%"', svg)
+    assert scale([0.4, 0.6], bounds=(0.0, 1.0)) == scale([0.4, 0.6])
+    for edge in (0.0, 1.0):
+        axis = scale([edge, edge], bounds=(0.0, 1.0))
+        assert 0 <= axis.low < axis.high <= 1 and ticks(axis)
+
+
 def test_whisker_stands_where_its_numbers_are():
     # Kills: low and high exchanged with the mean; the ceiling at the mean; a dot for a figure that is not known.
     cell = {"mean": 2.0, "ci95": [1.0, 4.0], "ceiling": 5.0}

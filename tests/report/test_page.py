@@ -365,6 +365,20 @@ def test_models_differ_by_shape_too_and_keep_their_look():
     assert looks["PCA of 16"] == {("c-base", "ring")}
 
 
+def test_bounds_cut_what_is_drawn_and_nothing_that_is_printed():
+    # Kills: bounds that do not reach the axis; an interval whose printed ends are cut, which hides how wide it is.
+    report, metrics = made_up.report(), copy.deepcopy(made_up.METRICS)
+    wide = {"mean": 0.75, "ci95": [-5.25, 6.75]}
+    report["models"]["vae"]["detect_anomalies"]["AUROC"] |= wide
+    free = render(report, made_up.extras())
+    metrics["detect_anomalies"]["AUROC"]["bounds"] = (0.0, 1.0)
+    html = render(report, made_up.extras()._replace(metrics=metrics))
+    for said in (free, html):
+        np.testing.assert_allclose(numbers(Page(said).row("AUROC", "vae")[1]), [0.75, -5.25, 6.75], atol=0.01)
+    bar = 'class="span c0" x1="0.00%" x2="100.00%"'
+    assert html.count(bar) == free.count(bar) + 2
+
+
 def test_names_that_the_figures_bring_are_used_everywhere():
     # Kills: "Auroc[elbo]" in a caption, beside the chart or in the table of the shares.
     extras = made_up.extras()
