@@ -14,6 +14,7 @@ SETTINGS = {
 }
 """The six settings of the question, and the task that measures each."""
 
+IMAGES_ONLY = ("style transfer", "super-resolution")
 ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
 ONE_SEED = "One seed gives no interval: run at least two, better five."
 
@@ -104,7 +105,7 @@ def lacking(contest: Contest) -> str:
     return "seeds" if paired == 1 else "time" if paired and contest.hurried else ""
 
 
-def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str]) -> list[dict[str, str]]:
+def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image") -> list[dict[str, str]]:
     """One answer per setting: {"setting", "choose", "because"}, and "lacks" where `lacking` names something.
 
     "neither" where a simple baseline beats both sides, "either" where the interval of their paired difference holds
@@ -113,10 +114,13 @@ def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str]) -> list
     Args:
       contests: by task.
       unserved: task -> why these data cannot serve it.
+      kind: of the data, "image", "table" or "points".
     """
     answers = []
     for setting, task in SETTINGS.items():
-        if task is None:
+        if setting in IMAGES_ONLY and kind != "image":
+            choose, because = "not measured", "It needs images."
+        elif task is None:
             choose, because = "not measured", "No task measures this yet."
         elif task in unserved:
             choose, because = "not measured", _sentence(unserved[task])

@@ -26,7 +26,8 @@ from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
-from jaxgen.report.words import duration, some, verdict
+from jaxgen.report.answer import called, verdict
+from jaxgen.report.words import duration, some
 from jaxgen.seeds import play_all, say, whole
 from jaxgen.training import files
 from jaxgen.training.process import Stopped, check_new, stoppable
@@ -145,7 +146,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
         files.write_json(out / "report.json", report)
         write_report(out / "report.html", report, extras)
-    _answer(report["advice"])
+    _answer(report["advice"], data.kind)
     if held:
         kept = (
             f"the report of the {done} of {asked} seeds that were measured is"
@@ -208,11 +209,11 @@ def _fresh(out: str | None) -> Path:
     return Path(out)
 
 
-def _answer(advice: Sequence[Mapping[str, str]]) -> None:
-    print(headline(advice))
+def _answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
+    print(headline(advice, kind))
     for answer in advice:
         if said := verdict(answer):
-            print(f"  {answer['setting']}: {said}. {answer['because']}")
+            print(f"  {called(answer['setting'], kind)}: {said}. {answer['because']}")
 
 
 def _say_data(data: Data, unserved: Mapping[str, str]) -> None:

@@ -81,6 +81,12 @@ def test_the_page_knows_what_a_figure_cannot_exceed():
     assert metrics[REPRESENT]["path_ratio"]["bounds"] is None
 
 
+def test_the_kind_of_the_data_reaches_the_advice():
+    # Kills: advice on a table that is worded for images.
+    told = {answer["setting"]: answer["because"] for answer in assembled()[0]["advice"]}
+    assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
+
+
 def test_where_nothing_is_amiss_nothing_is_said():
     assert said() == []
 

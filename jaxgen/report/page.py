@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxgen.report import charts, facts, words
+from jaxgen.report import answer, charts, facts, words
 from jaxgen.report.charts import Look
 from jaxgen.report.pictures import Grid, figures
 
@@ -48,20 +48,20 @@ def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
 def render(report: Mapping[str, Any], extras: Extras) -> str:
     """The page of `write_report` as text."""
     models, protocol, data = report["models"], report.get("protocol", {}), report.get("data", {})
-    looks = _looks(models, protocol.get("sides", {}))
+    looks, kind = _looks(models, protocol.get("sides", {})), data.get("kind", "image")
     trained = [name for name in models if not name.startswith(BASELINE)]
     tasks = [_task(i, name, models, extras, looks) for i, name in enumerate(_task_names(models, extras))]
     budget = _budget(report.get("budget", {}), models, extras, looks)
     page = _template().render(
-        headline=words.headline(report["advice"]),
+        headline=answer.headline(report["advice"], kind),
         data=data,
         about_data=facts.about(data),
         trained=trained,
         baselines=[name for name in models if name.startswith(BASELINE)],
         protocol=protocol,
-        cards=[_card(entry, tasks, protocol.get("sides", {})) for entry in report["advice"]],
+        cards=[_card(entry, tasks, protocol.get("sides", {}), kind) for entry in report["advice"]],
         tasks=tasks,
-        grids=_grids(extras.grids, data.get("kind", "image"), looks),
+        grids=_grids(extras.grids, kind, looks),
         training=_training(extras.curves, looks),
         budget=budget,
         bare=_without_encoder(report.get("budget", {}), extras),
@@ -147,11 +147,12 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
     }
 
 
-def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str]) -> dict:
+def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], kind: str) -> dict:
     task = next((t for t in tasks if t["setting"] == entry["setting"]), None)
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
-    return {**entry, "verdict": words.verdict(entry), "task": task, "table": table, "colour": colour}
+    said = {"called": answer.called(entry["setting"], kind), "verdict": answer.verdict(entry)}
+    return {**entry, **said, "task": task, "table": table, "colour": colour}
 
 
 def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[dict]:

@@ -1,18 +1,11 @@
-"""What a report says in words: the headline, numbers with as many digits as they deserve, who stands best."""
+"""What a report says in words: numbers with as many digits as they deserve, who stands best."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 DASH = "–"
-NAMES = {"vae": "the VAE", "gan": "the GAN"}
 TINY = -5  # the power of ten below which a number is written with its power
-VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
-LACKS = {
-    "time": "the run was too short to settle {}: give it a longer --seconds-per-model",
-    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better five",
-    "models": "there is nothing to choose between without a model of each side: name a VAE and a GAN with --models",
-}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -161,36 +154,6 @@ def plain(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return DASH if value is None else str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if 1e-4 <= abs(value) < 1e6 else number(value)
-
-
-def headline(advice: Sequence[Mapping]) -> str:
-    """The answer as one sentence, of the settings that were measured, or what lacks for one.
-
-    >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
-    'Choose the GAN for image synthesis; no difference was found for style transfer.'
-    """
-    by: dict[str, list[str]] = {}
-    for entry in advice:
-        by.setdefault(entry["choose"], []).append(entry["setting"])
-    sides = [f"{NAMES[side]} for {listing(settings)}" for side, settings in by.items() if side in NAMES]
-    clauses = [f"choose {' and '.join(sides)}"] if sides else []
-    if "either" in by:
-        clauses.append(f"no difference was found for {listing(by['either'])}")
-    if "neither" in by:
-        clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
-    for lack, words in LACKS.items():
-        if settings := [entry["setting"] for entry in advice if entry.get("lacks") == lack]:
-            clauses.append(words.format(listing(settings)))
-    return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."
-
-
-def verdict(entry: Mapping) -> str | None:
-    """The answer for one setting in a word or two, or None where there is none.
-
-    >>> verdict({"choose": "either"}), verdict({"choose": "not measured"})
-    ('No difference found', None)
-    """
-    return "Too short to settle" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
 
 
 def direction(higher_is_better: bool | None) -> str:

@@ -45,6 +45,7 @@ def test_a_bounded_figure_stays_on_its_axis():
     # cut where it need not be; an axis of no width where all figures stand at a bound.
     axis = scale([0.01, 0.97, -5.6, 6.4], bounds=(0.0, 1.0))
     assert axis == Scale(0.0, 1.0, False) and scale([0.01, 0.97]).log
+    assert not scale([0.01, 0.97], bounds=(0.0, 1.0)).log
     svg = str(whisker({"mean": 0.4, "ci95": [-5.6, 6.4], "ceiling": None}, axis, LOOK))
     assert re.search(r'class="span c0" x1="0.00%" x2="100.00%"', svg) and re.search(r'<svg x="40.00%"', svg)
     assert scale([0.4, 0.6], bounds=(0.0, 1.0)) == scale([0.4, 0.6])

@@ -424,6 +424,18 @@ def test_a_run_that_is_too_short_keeps_its_figures_and_claims_nothing():
     assert "too short to settle image synthesis: give it a longer --seconds" in Page(html).headings[0][1]
 
 
+@pytest.mark.parametrize(("kind", "called"), [("image", "image synthesis"), ("table", "synthesis")])
+def test_the_page_calls_settings_by_what_the_data_are(kind, called):
+    # Kills: "image synthesis" over the figures of a table; a card that loses its figures with its name.
+    report = made_up.report()
+    report["data"] |= {"kind": kind, "shape": [7]}
+    extras = made_up.extras()._replace(grids=())
+    html = render(report, extras)
+    assert f"Choose the GAN for {called} and" in Page(html).headings[0][1]
+    card = re.search(rf"<h3>{called}</h3>(.*?)</li>\n</ul>", html, re.S)
+    assert card and 'class="mini"' in card[1]
+
+
 def test_an_answer_without_a_difference_is_called_so():
     # Kills: "Either" as the answer, which claims that both do equally well.
     report = made_up.report()

@@ -1,0 +1,50 @@
+"""The answer in words: what each setting is called, its verdict, and the sentence above them all."""
+
+from collections.abc import Mapping, Sequence
+
+from jaxgen.report.words import listing, sentence
+
+NAMES = {"vae": "the VAE", "gan": "the GAN"}
+VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
+LACKS = {
+    "time": "the run was too short to settle {}: give it a longer --seconds-per-model",
+    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better five",
+    "models": "there is nothing to choose between without a model of each side: name a VAE and a GAN with --models",
+}
+
+
+def called(setting: str, kind: str) -> str:
+    """A setting as people read it: where the data (of that kind) are no images, nothing that is made is one.
+
+    >>> called("image synthesis", "table"), called("image synthesis", "image"), called("anomaly detection", "points")
+    ('synthesis', 'image synthesis', 'anomaly detection')
+    """
+    return setting if kind == "image" else setting.removeprefix("image ")
+
+
+def verdict(entry: Mapping) -> str | None:
+    """The answer for one setting in a word or two, or None where there is none.
+
+    >>> verdict({"choose": "either"}), verdict({"choose": "not measured"})
+    ('No difference found', None)
+    """
+    return "Too short to settle" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
+
+
+def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
+    """The answer on data of a kind as one sentence, of the settings that were measured, or what lacks for one.
+
+    >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
+    'Choose the GAN for image synthesis; no difference was found for style transfer.'
+    """
+    by: dict[str, list[str]] = {}
+    for entry in advice:
+        by.setdefault(entry.get("lacks") or entry["choose"], []).append(called(entry["setting"], kind))
+    sides = [f"{NAMES[side]} for {listing(settings)}" for side, settings in by.items() if side in NAMES]
+    clauses = [f"choose {' and '.join(sides)}"] if sides else []
+    if "either" in by:
+        clauses.append(f"no difference was found for {listing(by['either'])}")
+    if "neither" in by:
+        clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
+    clauses += [said.format(listing(by[lack])) for lack, said in LACKS.items() if lack in by]
+    return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."

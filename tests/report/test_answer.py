@@ -1,0 +1,46 @@
+from jaxgen.report.answer import VERDICTS, headline, verdict
+
+
+def test_headline():
+    # Kills: settings not measured in the sentence; sides exchanged; an empty sentence.
+    def entry(setting, choose):
+        return {"setting": setting, "choose": choose}
+
+    assert headline([entry("a", "not measured")]) == "Nothing was measured that decides between them."
+    assert headline([]) == "Nothing was measured that decides between them."
+    assert headline([entry("a", "neither")]) == "Neither for a, where a simple baseline does better."
+    mixed = [entry("a", "vae"), entry("b", "either"), entry("c", "gan"), entry("d", "vae"), entry("e", "not measured")]
+    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; no difference was found for b."
+
+
+def test_no_difference_found_is_no_equivalence():
+    # Kills: "either will do" where an interval from -519 to 788 decided nothing.
+    said = headline([{"setting": setting, "choose": "either"} for setting in "abc"])
+    assert said == "No difference was found for a, b and c." and VERDICTS["either"] == "No difference found"
+
+
+def test_a_run_that_is_too_short_is_no_choice():
+    # Kills: "Choose the VAE" above "Too short to settle anything"; a headline that does not say what to do.
+    short = [{"setting": s, "choose": "not measured", "lacks": "time"} for s in "ab"]
+    said = headline([*short, {"setting": "c", "choose": "not measured"}])
+    assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
+    assert verdict(short[0]) == "Too short to settle" and verdict({"choose": "not measured"}) is None
+
+
+def test_what_lacks_for_an_answer_is_the_last_word():
+    # Kills: "nothing was measured" over tables of what was measured; a reason without what to do about it.
+    alone = headline([{"setting": s, "choose": "not measured", "lacks": "models"} for s in "ab"])
+    assert alone.startswith("There is nothing to choose between without a model of each side: name a VAE and a GAN")
+    once = headline([{"setting": s, "choose": "not measured", "lacks": "seeds"} for s in "ab"])
+    assert once == "One seed gives no interval, and so no answer for a and b: run at least two, better five."
+    part = headline([{"setting": "a", "choose": "gan"}, {"setting": "b", "choose": "not measured", "lacks": "seeds"}])
+    assert part.startswith("Choose the GAN for a; one seed gives no interval, and so no answer for b: ")
+
+
+def test_what_is_no_image_is_not_called_one():
+    # Kills: a table of numbers that is judged for "image synthesis" in the sentence that people read.
+    entry = {"setting": "image synthesis", "choose": "gan"}
+    assert headline([entry], "table") == headline([entry], "points") == "Choose the GAN for synthesis."
+    assert headline([entry], "image") == "Choose the GAN for image synthesis."
+    short = {"setting": "image synthesis", "choose": "not measured", "lacks": "time"}
+    assert headline([short], "table").startswith("The run was too short to settle synthesis: ")
