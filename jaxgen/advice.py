@@ -150,8 +150,8 @@ def judge(contest: Contest) -> tuple[str, str]:
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
     said = f"{what}: {both}; paired difference {_figure(gap.mean, gap, 2)}, {spread}."
     if contest.hurried:
-        few = f"{' and '.join(contest.hurried)} went through the training data too few times"
-        return "not measured", f"{_sentence(few)}. {said}{_failures(contest, (vae, gan))}"
+        few = f"Too few passes through the training data: {' and '.join(contest.hurried)}."
+        return "not measured", f"{few} {said}{_failures(contest, (vae, gan))}"
     caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {
         name: difference(values, ours)

@@ -259,6 +259,16 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
     assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")
 
 
+def test_what_is_printed_last(capsys):
+    # Kills: a line left out because nothing is chosen; a setting that is printed by its identifier.
+    short = {"setting": "image synthesis", "choose": "not measured", "lacks": "time", "because": "Why."}
+    room._answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
+    assert capsys.readouterr().out.splitlines() == [
+        "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
+        "  synthesis: Too short to settle. Why.",
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("vae, seed 1: trained", 1)])
 def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):
