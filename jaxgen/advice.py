@@ -102,7 +102,7 @@ def lacking(contest: Contest) -> str:
     if vae is None or gan is None:
         return "models"
     paired = difference(contest.models[gan], contest.models[vae]).n
-    return "seeds" if paired == 1 else "time" if paired and contest.hurried else ""
+    return "seeds" if paired == 1 else "time" if paired and {vae, gan} & set(contest.hurried) else ""
 
 
 def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image") -> list[dict[str, str]]:
@@ -149,8 +149,8 @@ def judge(contest: Contest) -> tuple[str, str]:
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
     said = f"{what}: {both}; paired difference {_figure(gap.mean, gap, 2)}, {spread}."
-    if contest.hurried:
-        few = f"Too few passes through the training data: {' and '.join(contest.hurried)}."
+    if hurried := [name for name in (vae, gan) if name in contest.hurried]:
+        few = f"Too few passes through the training data: {' and '.join(hurried)}."
         return "not measured", f"{few} {said}{_failures(contest, (vae, gan))}"
     caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {

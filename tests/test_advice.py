@@ -111,7 +111,7 @@ def test_still_improving_is_a_paired_interval():
 
 def test_a_hurried_model_settles_nothing():
     # Kills: a choice, a tie or a baseline's win from a run that is too short, on any of the three ways out; figures
-    # that go with the answer; a model that only might still improve taken for one.
+    # that go with the answer; a model that only might still improve taken for one, or a third one that was hurried.
     cases = (
         contest(by_seed(0.8), by_seed(0.9, 0.02)),
         contest(by_seed(0.8, 0.05), by_seed(0.81, -0.05)),
@@ -124,6 +124,8 @@ def test_a_hurried_model_settles_nothing():
         assert lacking(case._replace(hurried=["vae"])) == "time" and not lacking(case._replace(unfinished=["vae"]))
         (answer,) = [a for a in advise({"represent": case._replace(hurried=["vae"])}, {}) if "lacks" in a]
         assert answer["setting"] == "representation learning" and answer["lacks"] == "time"
+        beside = case._replace(hurried=["wgan_gp"])  # on which no answer rests
+        assert judge(beside) == judge(case) and lacking(beside) == ""
 
 
 def test_what_lacks_is_the_first_thing_to_mend():
