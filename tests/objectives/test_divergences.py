@@ -122,6 +122,7 @@ def test_free_bits_by_hand():
         np.testing.assert_allclose(grad.log_std, dear * (np.exp(2 * s) - 1) / 4, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(part.value(q, standard(q.mean), None), each.sum(-1), rtol=1e-5)
         assert part.couples and not part.sampled
+    assert not exact_kl(GAUSSIAN, GAUSSIAN).couples and not sampled_kl(GAUSSIAN, GAUSSIAN).couples
 
 
 def test_free_bits_of_a_laplace():

@@ -373,6 +373,19 @@ def test_refuses_turns(turns, says):
         make_step(dirac(), SGD, turns)
 
 
+def test_a_round_compiles_as_many_turns_as_differ():
+    # Kills: a branch for every turn of a round, however often it comes back.
+    step, data = make_step(dirac(), {**SGD, "critic:plain": optax.sgd(0.2)}, LAZY), batches(LAZY)
+    state = jax.eval_shape(step.init, KEY, first(data))
+    branches, rest = [], [jax.make_jaxpr(step.update)(state, KEY, data).jaxpr]
+    while rest:
+        for equation in rest.pop().eqns:
+            branches.append(len(equation.params.get("branches", ())))
+            inner = jax.tree.leaves(list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns"))
+            rest += [getattr(v, "jaxpr", v) for v in inner if hasattr(v, "eqns") or hasattr(v, "jaxpr")]
+    assert max(branches) == len(set(LAZY)) < len(LAZY)
+
+
 @pytest.mark.parametrize("turns", [ALTERNATING, LAZY])
 def test_refuses_batches_that_are_not_one_for_each_turn(turns):
     # Kills: batches beyond the turns that are left out without a word; a batch without the axis of turns.
