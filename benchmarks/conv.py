@@ -47,7 +47,7 @@ def pyramid(width: int) -> tuple[int, int, int]:
 
 
 def ours(*, recipe: str, examples: int, batch: int, width: int, latent: int, chunk: int, chunks: int) -> Work:
-    """The shipped recipe in the program of `jaxgen.training.loop`; no moving average, because the peer has none."""
+    """The shipped recipe in the program of `jaxgen.training.program`; no moving average, because the peer has none."""
     from benchmarks.ours import played
     from jaxgen import nets
     from jaxgen.recipes import find

@@ -38,9 +38,8 @@ def _measured(
     batch, width, latent, steps = size["batch"], size["width"], size["latent"], size["chunk"] * size["chunks"]
     turns = CRITIC_TURNS if recipe == "wgan_gp" else 1
     variants = conv.variants(recipe, f"conv_gans_torch:{name}", size)
-    if (
-        recipe == "wgan_gp"
-    ):  # sixty updates of an Adam without momentum: rounding alone moves the losses by a thousandth
+    if recipe == "wgan_gp":
+        # Sixty updates of an Adam without momentum: rounding alone moves the losses by a thousandth.
         variants[training.EXACT] = Variant(f"benchmarks.conv_gans_torch:{name}_float64", size, timed=False)
     return training.measure(
         name,

@@ -61,7 +61,7 @@ def plan(width: int) -> Any:
 
     from jaxgen.games import VECTORS, gan
     from jaxgen.nets import MLP, Critic, Generator
-    from jaxgen.training.loop import Plan
+    from jaxgen.training.program import Plan
 
     trunk = (width,) * DEPTH
     game = gan(Generator((2,), MLP(trunk)), Critic(MLP(trunk)), latent_dim=LATENT, observation=VECTORS)
@@ -70,7 +70,7 @@ def plan(width: int) -> Any:
 
 
 def ours(*, examples: int, batch: int, width: int, chunk: int, chunks: int) -> Work:
-    """The program of `jaxgen.training.loop`."""
+    """The program of `jaxgen.training.program`."""
     from benchmarks.ours import played
 
     return played(plan(width), points(examples), batch=batch, chunk=chunk, chunks=chunks)

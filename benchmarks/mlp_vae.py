@@ -63,7 +63,7 @@ def plan(hidden: int) -> Any:
 
     from jaxgen.games import vae
     from jaxgen.nets import MLP, Encoder, Generator
-    from jaxgen.training.loop import Plan
+    from jaxgen.training.program import Plan
 
     encoder, decoder = (
         Encoder(2 * LATENT, MLP((hidden,), nn.relu)),
@@ -73,7 +73,7 @@ def plan(hidden: int) -> Any:
 
 
 def ours(*, examples: int, batch: int, hidden: int, chunk: int, chunks: int) -> Work:
-    """The program of `jaxgen.training.loop`."""
+    """The program of `jaxgen.training.program`."""
     from benchmarks.ours import played
 
     return played(plan(hidden), images(examples), batch=batch, chunk=chunk, chunks=chunks)

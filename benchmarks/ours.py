@@ -12,8 +12,8 @@ from benchmarks.figures import FIRST
 from benchmarks.worker import Work, peak_mib
 from jaxgen.core import Batch, as_float
 from jaxgen.training import checkpoint
-from jaxgen.training.loop import Plan, compile_loop, run_keys
 from jaxgen.training.order import indices
+from jaxgen.training.program import Plan, compile_loop, run_keys
 
 
 def facts(compile_s: float | None = None, libraries_mib: float | None = None) -> dict:

@@ -21,8 +21,9 @@ from jaxgen.metrics.features import Features
 from jaxgen.nets import DENSE_LIMIT, networks
 from jaxgen.recipes import Recipe
 from jaxgen.tasks import anomalies
-from jaxgen.training.loop import Diverged, Keys, Plan, Program, compile_loop, run_keys, train
+from jaxgen.training.loop import Diverged, train
 from jaxgen.training.models import compile_model
+from jaxgen.training.program import Keys, Plan, Program, compile_loop, run_keys
 from jaxgen.training.step import State, evaluation_params
 
 MAIN_SHARE = 0.6  # of a seed's time, where anomalies take the rest

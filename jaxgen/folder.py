@@ -16,8 +16,8 @@ from jaxgen import pictures
 from jaxgen.core import Array, BadRequest, Model, as_float
 from jaxgen.data import Data
 from jaxgen.training import checkpoint, files, progress
-from jaxgen.training.loop import Program
 from jaxgen.training.process import Stopped
+from jaxgen.training.program import Program
 from jaxgen.training.step import PATIENCE, State
 
 FORMAT = 1

@@ -15,7 +15,7 @@ from jaxgen.core import BadRequest, Game, player
 from jaxgen.data import Data, Split, files, subset
 from jaxgen.data.splits import digest
 from jaxgen.recipes import Recipe
-from jaxgen.training.loop import Plan
+from jaxgen.training.program import Plan
 
 BATCH = 128  # where neither the user nor a recipe says
 

@@ -10,7 +10,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features
 from jaxgen.tasks import Metric, anomalies, represent, synthesise
-from jaxgen.training.loop import run_keys
+from jaxgen.training.program import run_keys
 
 SYNTHESISE, DETECT, REPRESENT = "synthesise", "detect anomalies", "represent"
 TASKS = {SYNTHESISE: synthesise, DETECT: anomalies, REPRESENT: represent}

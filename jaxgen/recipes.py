@@ -31,7 +31,7 @@ from jaxgen.objectives import (
     r2,
     sampled_kl,
 )
-from jaxgen.training.loop import Plan
+from jaxgen.training.program import Plan
 from jaxgen.training.step import ema_rate
 
 

@@ -20,10 +20,11 @@ from jaxgen.recipes import Recipe
 from jaxgen.trained import abstract, model_of, read_meta, settled_plan
 from jaxgen.training import checkpoint, files, progress
 from jaxgen.training.devices import default_mesh
-from jaxgen.training.loop import FORMS, Diverged, Plan, Program, compile_loop, default_chunk, run_keys
+from jaxgen.training.loop import Diverged, default_chunk
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
 from jaxgen.training.process import check_new, owned, stoppable
+from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
 from jaxgen.training.step import PATIENCE, State, evaluation_params
 
 __all__ = ["Config", "Run", "fit", "resume", "train"]

@@ -12,8 +12,8 @@ from jaxgen.core import BadRequest, Game, Model
 from jaxgen.job import check_whole, data_of, plan_of, recipe_plan
 from jaxgen.recipes import Recipe
 from jaxgen.training import checkpoint, files
-from jaxgen.training.loop import Plan, abstract_state, run_keys
 from jaxgen.training.models import compile_model
+from jaxgen.training.program import Plan, abstract_state, run_keys
 from jaxgen.training.step import State, evaluation_params
 
 

@@ -19,7 +19,7 @@ from benchmarks.interleave import Measured, Variant
 from jaxgen import nets
 from jaxgen.core import Game, Note
 from jaxgen.training import progress
-from jaxgen.training.loop import Plan, compile_loop
+from jaxgen.training.program import Plan, compile_loop
 
 ROOT = Path(door.__file__).parent.parent
 KEYS = {"name", "unit", "ours", "peers", "ratio", "limit_fraction", "compile_s"}

@@ -11,7 +11,7 @@ from jaxgen.contender import STAGES, Contender, Rounds, play
 from jaxgen.core import Memo
 from jaxgen.data import Data, Split
 from jaxgen.measures import DETECT, SYNTHESISE
-from jaxgen.training.loop import Program, run_keys
+from jaxgen.training.program import Program, run_keys
 from jaxgen.training.step import State
 
 TURNS, BATCH = 2, 8

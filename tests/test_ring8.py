@@ -10,8 +10,9 @@ import pytest
 from jaxgen import data as sources
 from jaxgen.metrics.modes import count_modes
 from jaxgen.recipes import find
-from jaxgen.training.loop import compile_loop, run_keys, train
+from jaxgen.training.loop import train
 from jaxgen.training.models import compile_model
+from jaxgen.training.program import compile_loop, run_keys
 from jaxgen.training.step import evaluation_params
 
 ROUNDS, SEEDS = 30_000, range(10)

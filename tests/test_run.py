@@ -17,8 +17,9 @@ from jaxgen.cli import main
 from jaxgen.core import BadRequest, Game, Model, Note
 from jaxgen.run import Config, fit, resume
 from jaxgen.training import checkpoint
-from jaxgen.training.loop import Diverged, Plan
+from jaxgen.training.loop import Diverged
 from jaxgen.training.process import Stopped, owned
+from jaxgen.training.program import Plan
 
 X = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
 ROUNDS = 200  # two chunks

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core import Game, Model, Note
-from jaxgen.training.loop import Plan
+from jaxgen.training.program import Plan
 
 
 def dirac(gamma: float = 0.0) -> Game:

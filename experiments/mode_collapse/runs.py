@@ -15,8 +15,9 @@ from jaxgen.advice import difference
 from jaxgen.data import Modes, load
 from jaxgen.metrics.modes import ModeCount, count_modes
 from jaxgen.recipes import find
-from jaxgen.training.loop import Diverged, compile_loop, run_keys, train
+from jaxgen.training.loop import Diverged, train
 from jaxgen.training.models import compile_model
+from jaxgen.training.program import compile_loop, run_keys
 from jaxgen.training.step import evaluation_params
 
 LOSSES = {  # in the textbook's words -> recipe

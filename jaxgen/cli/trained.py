@@ -133,7 +133,7 @@ def _draw(model: "Model", seed: int, n: int) -> "np.ndarray":
     import jax
     import numpy as np
 
-    from jaxgen.training.loop import run_keys
+    from jaxgen.training.program import run_keys
 
     noise = model.draw(run_keys(seed).evaluation, n)
     blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], noise) for i in range(0, n, BLOCK))

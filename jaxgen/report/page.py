@@ -10,6 +10,7 @@ import jinja2
 from jaxgen.report import answer, charts, facts, words
 from jaxgen.report.charts import Look
 from jaxgen.report.pictures import Grid, figures
+from jaxgen.training.files import write
 
 BASELINE = "baseline: "
 PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: the page stays under 5 MB
@@ -42,7 +43,7 @@ def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
     colours), and shows any other key under its own name. Every entry may be missing but `models` and `advice`. Figures
     that are None or not finite are dashes, with the reason. The same input gives the same bytes.
     """
-    Path(path).write_text(render(report, extras), encoding="utf-8")
+    write(Path(path), render(report, extras).encode())
 
 
 def render(report: Mapping[str, Any], extras: Extras) -> str:

@@ -94,7 +94,8 @@ def make_step(
       such turn of the round.
 
     Raises:
-      BadRequest: an unknown turn, a player without an optimiser, or a turn that moves one player twice.
+      BadRequest: an unknown turn, a player without an optimiser, or a turn that moves one player twice; by `update`,
+        batches that are not one a turn, or a loss that does not return (f32[], Note) with a carry that `init` gave.
     """
     turns = tuple(turns)
     _check(game, optimizers, turns)
@@ -160,7 +161,7 @@ def _field(game: Game, turn: Turn, noise, batch: Batch, memo: Memo) -> Callable:
             mine = player(name)
 
             def loss(own, mine=mine, name=name):
-                return game.losses[name]({**params, mine: own}, noise, batch, memo)
+                return _checked(name, game.losses[name]({**params, mine: own}, noise, batch, memo), memo)
 
             value, pull, note = jax.vjp(loss, params[mine], has_aux=True)
             grads[mine] = _poisoned(*pull(jnp.ones_like(value)), jnp.isfinite(value))
@@ -229,6 +230,17 @@ def _scanned(move: Callable, turns: tuple[Turn, ...]) -> Callable:
         return jax.lax.scan(body, (played, blank), (jnp.arange(len(turns)), jnp.array(which), batches))[0]
 
     return play
+
+
+def _checked(name: str, said: Any, memo: Memo) -> tuple[Array, Note]:
+    """What a loss returned, where the rest of a round can use it."""
+    if not (isinstance(said, tuple) and len(said) == 2 and isinstance(said[1], Note)):
+        raise BadRequest(f"loss {name!r} returns {type(said).__name__}: return (loss, jaxgen.Note(info, carry)).")
+    if jnp.shape(said[0]) != ():
+        raise BadRequest(f"loss {name!r} has shape {list(jnp.shape(said[0]))}, not []: take a mean over the batch.")
+    if unknown := sorted(set(said[1].carry) - set(memo.carry)):
+        raise BadRequest(f"loss {name!r} carries {unknown[0]!r}, and the game's init gives none of that name.")
+    return said[0], said[1]
 
 
 def _poisoned(grads, finite: Array):

@@ -97,6 +97,49 @@ def test_keys_that_say_nothing_or_too_much(tmp_path):
     assert load(save(tmp_path / "f.npz", x=TABLE, ids=np.arange(3))).notes == ("arrays not used: ids.",)
 
 
+@pytest.mark.parametrize(
+    "names", ["x_train y_train x_test y_test", "train_images train_labels test_images test_labels"]
+)
+def test_splits_that_the_names_tell(tmp_path, names):
+    # Kills: a test split that is shuffled into train, labels joined in the order of the file, validation out of test.
+    first, last = np.full((30, 8, 8), 100, np.uint8), np.full((9, 8, 8), 200, np.uint8)
+    arrays = first, np.arange(30) % 2, last, np.full(9, 2, np.uint8)
+    saved = dict(reversed(list(zip(names.split(), arrays, strict=True))))
+    data = load(save(tmp_path / "a.npz", **saved))
+    assert (data.test.x == 200).all() and len(data.test.x) == 9 and (data.test.label == 2).all()
+    assert (data.train.x == 100).all() and (data.valid.x == 100).all() and len(data.train.x) + len(data.valid.x) == 30
+    assert data.classes == ("0", "1", "2") and "test: the source's own." in data.notes
+
+
+def test_splits_by_name_may_hold_validation_and_no_labels(tmp_path):
+    # Kills: labels that are demanded, "val" unknown, an extra array that refuses the file.
+    x = np.concatenate([PIXELS, PIXELS])
+    saved = {"train_images": x, "val_images": x[:20], "test_images": x[:30], "md5_sums": np.zeros(3)}
+    data = load(save(tmp_path / "a.npz", **saved))
+    assert [len(split.x) for split in (data.train, data.valid, data.test)] == [80, 20, 30]
+    assert data.train.label is None and "arrays not used: md5_sums." in data.notes
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"y_test": None}, ["x_train, y_train, x_test", "labels with each split"]),
+        ({"x_val": PIXELS[:20]}, ["labels with each split"]),
+        ({"train_x": PIXELS}, ["x_train and train_x", "keep one"]),
+        ({"y_test": np.zeros(39, int)}, ["[40, 40]", "[40, 39]"]),
+        ({"x_test": PIXELS / 255.0}, ["x_train is uint8", "x_test is float64", "alike"]),
+        ({"x_test": PIXELS[:, 1:]}, ["(40, 5, 6, 3)", "(40, 4, 6, 3)", "alike"]),
+        ({"y_test": np.array(["1"] * 40)}, ["y_test is <U1"]),
+        ({"y_test": np.array(1)}, ["y_test is int64 ()"]),
+    ],
+)
+def test_splits_by_name_that_do_not_fit(tmp_path, change, says):
+    # Kills: each check left out.
+    whole = {"x_train": PIXELS, "y_train": np.arange(40) % 2, "x_test": PIXELS, "y_test": np.arange(40) % 2}
+    saved = {key: array for key, array in (whole | change).items() if array is not None}
+    refused(save(tmp_path / "a.npz", **saved), *says)
+
+
 def test_npy_and_kinds(tmp_path):
     # Kills: [N, 2] taken for points, [N, H, W] for a table, a channel count that must be 1 or 3, endings by case.
     for x, kind, shape in [

@@ -14,7 +14,7 @@ from toys import gan_plan
 from jaxgen.core import BadRequest, Batch
 from jaxgen.training import checkpoint
 from jaxgen.training.checkpoint import CheckpointCorrupt, NotFinite, restore, save, steps
-from jaxgen.training.loop import abstract_state
+from jaxgen.training.program import abstract_state
 
 
 @pytest.fixture(scope="module")

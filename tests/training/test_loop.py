@@ -11,8 +11,9 @@ from jaxgen.job import plan_of
 from jaxgen.nets import networks
 from jaxgen.objectives import extragradient
 from jaxgen.training.devices import make_mesh
-from jaxgen.training.loop import Diverged, Plan, compile_loop, default_chunk, run_keys, train
+from jaxgen.training.loop import Diverged, default_chunk, train
 from jaxgen.training.order import indices
+from jaxgen.training.program import Plan, compile_loop, run_keys
 
 X = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 KEYS = run_keys(5)

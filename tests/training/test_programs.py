@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from jaxgen.recipes import RECIPES, find
-from jaxgen.training.loop import compile_loop, run_keys, train
+from jaxgen.training.loop import train
 from jaxgen.training.models import compile_model
+from jaxgen.training.program import compile_loop, run_keys
 from jaxgen.training.step import evaluation_params
 
 EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty

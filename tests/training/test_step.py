@@ -400,3 +400,27 @@ def test_refuses_batches_that_are_not_one_for_each_turn(turns):
 def test_refuses_a_player_without_an_optimiser():
     with pytest.raises(BadRequest, match="'generator' has no optimiser"):
         make_step(dirac(), {"critic": optax.sgd(0.1)}, TOGETHER)
+
+
+@pytest.mark.parametrize(
+    "loss, says",
+    [
+        (lambda params, noise, batch, memo: params["a"], "jaxgen.Note"),
+        (lambda params, noise, batch, memo: (params["a"], {"x": 1.0}), "jaxgen.Note"),
+        (lambda params, noise, batch, memo: (params["a"] + batch.x[:, 0], Note({})), r"shape \[4\]"),
+        (lambda params, noise, batch, memo: (params["a"], Note({}, {"ghost": noise})), "'ghost'"),
+    ],
+)
+def test_refuses_a_loss_that_a_round_cannot_use(loss, says):
+    # Kills: each check left out: JAX's own words then name neither the loss nor what it should return.
+    game = Game(
+        lambda key, batch: ({"a": jnp.zeros(())}, {}),
+        lambda key, batch: jnp.zeros(()),
+        {"a": loss},
+        lambda *_: None,
+    )
+    step = make_step(game, {"a": optax.sgd(0.1)}, (("a",),))
+    batch = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
+    state = step.init(jax.random.key(0), batch)
+    with pytest.raises(BadRequest, match=f"loss 'a' .*{says}"):
+        step.update(state, jax.random.key(1), jax.tree.map(lambda a: a[None], batch))
