@@ -59,7 +59,7 @@ WAYS = {
 }
 SHOWN = ("both at once", "in turn", "extragradient", "both at once, R1")
 
-ABOUT = """A GAN has two players with opposite aims, and training looks for the point where neither can improve alone:
+ABOUT = f"""A GAN has two players with opposite aims, and training looks for the point where neither can improve alone:
 the Nash equilibrium. The smallest GANs have one number a player, so that everything about them is known. The generator
 puts all its samples at the point theta, the data lie at 0, and the critic is the line D(x) = psi x. In the *Dirac-GAN*
 the two play for the classic GAN loss, in the *bilinear game* for theta psi itself. Either has its equilibrium at
@@ -67,9 +67,11 @@ theta = psi = 0.
 
 What a run does near it follows from one matrix, the derivative of a whole round of training: its largest eigenvalue is
 the factor by which the distance from the equilibrium changes in each round. So the rate can be predicted, and then be
-measured in a run of the same step. A log rate above zero means that the players drift apart, zero that they circle for
-ever, below zero that they meet. *Both at once* and *in turn* are the two usual ways to train. *Extragradient* looks one
-step ahead before it moves. *R1* is a penalty on the slope of the critic at the data."""
+measured in a run of the same step. Its natural logarithm, per round, is the log rate: above zero the players drift
+apart, at zero they circle for ever, below zero they meet. It holds near the equilibrium; farther off, the loss of the
+Dirac-GAN is flatter, so that what drifts apart slows down. *Both at once* and *in turn* are the usual ways to train.
+*Extragradient* looks one step ahead before it moves. *R1* is a penalty on the slope of the critic at the data, here of
+weight {FULL.gamma:g}; a step is {FULL.rate:g} times the gradient."""
 
 RATE, FORECAST = "simulated_log_rate", ("predicted_log_rate", "largest_difference")
 BEHAVIOURS = ("diverges", "circles", "converges")

@@ -25,13 +25,13 @@ def write(source: Path, out: Path) -> Path:
     """Writes `out/README.md` and `out/pictures/NAME-FILE.png` from the evidence under `source`.
 
     Raises:
-      BadRequest: no evidence there, or a damaged one; `out` is no folder. Nothing is written then.
+      BadRequest: no evidence there, or a damaged one; `out` is a file. Nothing is written then.
     """
     found = evidence.read(source)
-    if not out.is_dir():
-        raise BadRequest(f"{out} is no folder: make it first.")
+    if out.exists() and not out.is_dir():
+        raise BadRequest(f"{out} is a file: name a folder.")
     page = text(found)
-    (out / "pictures").mkdir(exist_ok=True)
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
     for said in found:
         for picture in said["pictures"]:
             shutil.copyfile(said["folder"] / picture["file"], out / "pictures" / _named(said, picture))

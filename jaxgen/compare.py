@@ -20,7 +20,7 @@ from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.findings import assemble, splits
 from jaxgen.job import source_of
-from jaxgen.limits import FEWEST_PASSES, passes
+from jaxgen.limits import hurried, passes
 from jaxgen.measures import DETECT, TASKS, baselines
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
@@ -167,13 +167,14 @@ def _settle_rounds(
 ) -> tuple[dict[str, Rounds], float]:
     """The rounds of every training, and the seconds that measuring one seed of all takes."""
     rounds, measuring = {}, 0.0
+    seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, entrant in entrants.items():
         seconds = settings.seconds_per_model
         rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
         measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
         through = passes(entrant, rounds[name], data)
         say(f"{name}: {_count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
-        if through < FEWEST_PASSES:
+        if any(hurried({name: entrant}, rounds, data, task, seeds) for task in tasks):
             say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
     return rounds, measuring
 

@@ -56,11 +56,11 @@ def assemble(
             for metric, by in by_metric.items()
         }
 
-    short = hurried(entrants, rounds, data)
     budget: dict[str, dict[str, Any]] = {name: {} for name in outcomes}
     contests = {}
     for task in tasks:
         headline, up = _headline(task, data)
+        short = hurried(entrants, rounds, data, task, seeds)
         stages = {name: _stages(by_seed, task) for name, by_seed in outcomes.items()}
         growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up)]
         for name, at in stages.items():

@@ -73,7 +73,8 @@ def read_settings(out: Path) -> dict[str, Any]:
     """
     path = out / "config.json"
     if not path.is_file():
-        raise BadRequest(f"{out} is no run: there is no config.json in it.")
+        compared = ", but a comparison: open its report.html" if (out / "report.html").is_file() else ""
+        raise BadRequest(f"{out} is no run{compared}: there is no config.json in it.")
     try:
         settings = files.read_json(path.read_bytes())
         parts = [settings[part] for part in ("config", "data", "versions")]

@@ -93,7 +93,7 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
     """The data that `data` stands for: a name, a path, or an array (or examples and labels), all of it for training.
 
     `[N, H, W]` and `[N, H, W, C]` are images and `[N, D]` a table, as in a file (`jaxgen.data.files.read`). Floats stay
-    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded.
+    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded (those from 0 to 255 are).
 
     Raises:
       BadRequest: nothing of that name; an array of no numbers or of another shape, or not finite; whatever is refused

@@ -1,10 +1,12 @@
 """What a reader must know before leaning on the figures of a comparison: sentences for the page and the report."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.contender import MAIN_SHARE, Contender, Rounds
+from jaxgen.core import player
 from jaxgen.data import Data
 from jaxgen.measures import DETECT, REPRESENT, Outcome
 from jaxgen.report.words import some
@@ -34,7 +36,7 @@ def limits(
       tasks: those that were run.
     """
     return [
-        *map(_hurry, hurried(entrants, rounds, data)),
+        *_hurry(entrants, rounds, data, tasks, range(settings.seed, settings.seed + settings.seeds)),
         *_overtime(settings.seconds_per_model, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
         *_encoders(entrants),
@@ -50,14 +52,28 @@ def limits(
     ]
 
 
-def passes(entrant: Contender, rounds: Rounds, data: Data) -> float:
-    """How often a model's main training goes through the data; with fewer than 10 no verdict counts as settled."""
-    return rounds.main * entrant.program.shape[1] / len(data.train.x)
+def passes(entrant: Contender, rounds: Rounds, data: Data, left_out: int | None = None) -> float:
+    """How often a training goes through its data: the main one, or the one without the class `left_out`.
+
+    Counted is what the player with the most turns in a round is shown. With fewer than 10 no verdict counts as settled.
+    """
+    turns = max(Counter(player(name) for turn in entrant.recipe.turns for name in turn).values())
+    played, seen = rounds.main, len(data.train.x)
+    if left_out is not None:
+        played, seen = rounds.detect, len(anomalies.normal_indices(data, left_out))
+    return played * turns * entrant.program.shape[1] / seen
 
 
-def hurried(entrants: Mapping[str, Contender], rounds: Mapping[str, Rounds], data: Data) -> list[str]:
-    """The models that went through the data fewer than 10 times."""
-    return [name for name, entrant in entrants.items() if passes(entrant, rounds[name], data) < FEWEST_PASSES]
+def hurried(
+    entrants: Mapping[str, Contender], rounds: Mapping[str, Rounds], data: Data, task: str, seeds: Sequence[int]
+) -> list[str]:
+    """The models that went through the data fewer than 10 times in the training that a task looks at, with any seed."""
+    left = {anomalies.anomaly_class(data, seed) for seed in seeds} if task == DETECT else {None}
+    return [
+        name
+        for name, entrant in entrants.items()
+        if min(passes(entrant, rounds[name], data, c) for c in left) < FEWEST_PASSES
+    ]
 
 
 def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
@@ -65,9 +81,15 @@ def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
     return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
 
 
-def _hurry(name: str) -> str:
-    times = f"{name} went through the training data fewer than {FEWEST_PASSES} times"
-    return f"Too short to settle anything: {times}. Give it more --seconds-per-model."
+def _hurry(entrants: Mapping, rounds: Mapping, data: Data, tasks: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    main = {name: ("anything", name) for name in hurried(entrants, rounds, data, "", seeds)}
+    detect = hurried(entrants, rounds, data, DETECT, seeds) if DETECT in tasks else ()
+    said = {name: ("anomaly detection", f"{name}, trained without a class,") for name in detect} | main
+    return [
+        f"Too short to settle {what}: {who} went through the training data fewer than {FEWEST_PASSES} times. Give it "
+        "more --seconds-per-model."
+        for what, who in said.values()
+    ]
 
 
 def _overtime(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:

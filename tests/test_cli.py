@@ -322,3 +322,18 @@ def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
     assert process.returncode == 130, said
     assert f"resumed at {first}" in said
     assert checkpoint.steps(out / "checkpoints")[-1] > first, said
+
+
+def test_streams_that_are_closed_stop_nothing():
+    # Kills: a flush of None after all work is done.
+    command = f"exec {sys.executable} -m jaxgen recipes"
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        assert subprocess.run(["sh", "-c", f"{command} {closed}"], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_path_without_its_flag_is_recognised(tmp_path, capsys):
+    # Kills: "leave it out" said of the data itself.
+    path = tmp_path / "a b.npz"
+    path.write_bytes(b"")
+    assert main(["compare", str(path)]) == 2
+    assert f"did you mean --data '{path}'?" in capsys.readouterr().err

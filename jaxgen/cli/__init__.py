@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequence[str] | None) -> int:
     """Runs `dispatch(argv)`; the code and the line on stderr that `main` promises, for any program of this project."""
     argv = sys.argv[1:] if argv is None else argv
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this: nobody reads it, and work goes on
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the life of the process
     try:
         with contextlib.suppress(SystemExit):  # argparse has printed a help text
             dispatch(list(argv))

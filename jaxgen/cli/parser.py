@@ -7,6 +7,7 @@ import argparse
 import difflib
 import math
 import os
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -49,6 +50,8 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, rest: Sequence[str]) -> str:
         flags = [argument.partition("=")[0] for argument in rest if argument.startswith("--")]
         if not flags:
+            if "--data" in self._option_string_actions and os.path.exists(rest[0]):
+                return f"unknown argument {rest[0]!r}: did you mean --data {shlex.quote(rest[0])}?"
             return f"unknown argument {rest[0]!r}: leave it out, or quote what belongs together"
         known = [flag for flag in self._option_string_actions if flag.startswith("--")]
         meant = _ELSEWHERE.get(flags[0])

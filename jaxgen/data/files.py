@@ -10,7 +10,7 @@ from jaxgen.core import BadRequest
 from jaxgen.data.splits import PARTS, Examples
 
 IMAGES = ("x", "images", "data", "X")
-LABELS = ("y", "labels", "label")
+LABELS = ("y", "labels", "label", "target", "Y")
 
 
 class Found(NamedTuple):
@@ -26,11 +26,11 @@ def read(path: str) -> tuple[str, Examples]:
     """The kind ("image" or "table") and the examples of an array file.
 
     An `.npz` holds the examples under `x`, `images`, `data` or `X` (or as its only other array) and may hold labels
-    under `y`, `labels` or `label`; or all that split by split, as `x_train`, `y_train`, `x_test`, `y_test` or
-    `train_images`, `train_labels`, `val_images` ... An `.npy` holds examples. `[N, D]` is a table, `[N, H, W]` and
-    `[N, H, W, C]` are images. A table holds finite numbers. Images hold 0..255; floats up to 1 and integers up to 1 are
-    taken as fractions of 255 and rounded. Labels `[N]` or `[N, 1]` are whole numbers or strings, also as UTF-8 bytes;
-    the classes are their sorted values.
+    under `y`, `labels`, `label`, `target` or `Y`; or all that split by split, as `x_train`, `y_train`, `x_test`,
+    `y_test` or `train_images`, `train_labels`, `val_images` ... An `.npy` holds examples. `[N, D]` is a table,
+    `[N, H, W]` and `[N, H, W, C]` are images. A table holds finite numbers. Images hold 0..255; floats up to 1 and
+    integers up to 1 are taken as fractions of 255 and rounded. Labels `[N]` or `[N, 1]` are whole numbers or strings,
+    also as UTF-8 bytes; the classes are their sorted values.
 
     Raises:
       BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, channels before
@@ -68,7 +68,7 @@ def _open(path: str, archive: bool) -> Found:
         raise
     except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
         if "allow_pickle" in str(error):
-            reason = "it holds Python objects or no array; they are never loaded, save plain numbers"
+            reason = "it is no NumPy file, or it holds Python objects, which are never loaded: save plain numbers"
         else:
             reason = f"damaged or unreadable ({' '.join(str(error).split()) or type(error).__name__})"
         raise BadRequest(f"{path}: {reason}.") from error
@@ -126,8 +126,8 @@ def _split(key: str) -> tuple[int, bool] | None:
     """The place in `NAMES` and whether it is labels, of a name that says so, such as x_train or train_labels."""
     words = key.split("_")
     for part, role in (words, words[::-1]) if len(words) == 2 else ():
-        if part in PARTS and role in (*IMAGES, *LABELS):
-            return PARTS[part], role in LABELS
+        if part.lower() in PARTS and role in (*IMAGES, *LABELS):
+            return PARTS[part.lower()], role in LABELS
     return None
 
 
@@ -194,6 +194,11 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
     Raises:
       BadRequest: another length or kind.
     """
+    if isinstance(label, np.ndarray) and label.ndim == 2 and len(label) == n and label.shape[1] > 1:
+        raise BadRequest(
+            f"{name}: labels have {label.shape[1]} columns, {label.shape}: keep one of them, such as y[:, 0]; of "
+            "one-hot labels save y.argmax(1); or leave the labels out."
+        )
     if not isinstance(label, np.ndarray) or label.shape not in ((n,), (n, 1)):
         raise BadRequest(f"{name}: labels have shape {getattr(label, 'shape', None)}, and ({n},) is needed, one each.")
     label = label.reshape(n)

@@ -123,6 +123,7 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
         small = [repr(c) for c, n in zip(examples.classes, sizes, strict=True) if n < 3]
         if small:
             notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
+        notes += _lacking(examples, parts)
     if kind == "table":
         x, scale, said = _standardise(x, len(parts[0]))
         notes += said
@@ -132,6 +133,17 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
     labels = [None if examples.label is None else examples.label[part] for part in parts]
     train, valid, test = map(Split, np.split(x, stops), labels)
     return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes)))
+
+
+def _lacking(examples: Examples, parts: tuple[np.ndarray, ...]) -> list[str]:
+    """Of splits that the source names: classes that a model is asked for and was never shown."""
+    assert examples.label is not None
+    seen = set(examples.label[parts[0]])
+    found = []
+    for name, part in zip(NAMES[1:], parts[1:], strict=True):
+        if strange := sorted(set(examples.label[part]) - seen):
+            found.append(f"in {name} but never in train: {_some([repr(examples.classes[c]) for c in strange])}.")
+    return found
 
 
 def finish(data: Data) -> Data:

@@ -92,7 +92,7 @@ def free_bits(divergence: Divergence, nats: float) -> Divergence:
 def _gaussians(q: DiagGaussian, p: DiagGaussian) -> Array:
     q_mean, q_log_std, p_mean, p_log_std = _aligned(*q, *p)
     apart = q_log_std - p_log_std
-    # expm1 keeps the digits of a small KL, where s_q^2 / s_p^2 - 1 loses them.
+    # expm1 keeps more digits of a small KL than s_q^2 / s_p^2 - 1 would.
     return jnp.sum(0.5 * (jnp.expm1(2 * apart) + ((q_mean - p_mean) * jnp.exp(-p_log_std)) ** 2) - apart, axis=-1)
 
 

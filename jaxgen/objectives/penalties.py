@@ -5,6 +5,7 @@ which is right because critics here do not couple the examples of a batch.
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -120,7 +121,7 @@ def _nothing(real: Array) -> Array:
 
 def _check_weight(name: str, value: Any) -> None:
     # Arrays and functions pass: they may be schedules that no one knows before the step runs.
-    if isinstance(value, int | float) and not (0 <= value < math.inf):
+    if isinstance(value, numbers.Real) and not 0 <= float(value) < math.inf:
         raise BadRequest(f"{name} must be a finite number of at least 0, not {value}.")
 
 

@@ -51,8 +51,13 @@ def describe(metrics: Mapping[str, Metric], name: str) -> Metric:
 def looked_at(split: Split) -> Split:
     """The examples that evaluation looks at, as float32: all, or a fixed random 5,000 of them, in their own order."""
     if len(split.x) > LIMIT:
-        split = subset(split, np.sort(np.random.default_rng(0).choice(len(split.x), LIMIT, replace=False)))
+        split = subset(split, positions(len(split.x)))
     return split._replace(x=as_float(split.x))
+
+
+def positions(n: int) -> np.ndarray:
+    """Those of the examples that evaluation looks at, of a split of n."""
+    return np.arange(n) if n <= LIMIT else np.sort(np.random.default_rng(0).choice(n, LIMIT, replace=False))
 
 
 def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:

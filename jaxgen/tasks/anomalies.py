@@ -7,7 +7,7 @@ from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import flat, principal_axes
 from jaxgen.metrics.quality import nearest_distance
-from jaxgen.tasks import SHARE, Metric, Reading, in_batches, looked_at, unlabelled
+from jaxgen.tasks import LIMIT, SHARE, Metric, Reading, in_batches, looked_at, positions, unlabelled
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
@@ -20,14 +20,18 @@ def servable(data: Data) -> str | None:
     """None, or why no class of this data can be left out and found again.
 
     Without the class at least 20 training examples remain; of it and of the others at least 3 stand in the validation
-    split, where a score is chosen, and 5 in the test split. Below that an AUROC is the rank of one example or two.
+    split, where a score is chosen, and 5 in the test split, of 5,000 examples that are looked at where there are more.
+    Below that an AUROC is the rank of one example or two.
     """
     reason = unlabelled(data)
     if reason is None and not _classes(data):
         train, valid, test = LEAST
+        cut = max(len(data.valid.x), len(data.test.x)) > LIMIT
+        looked = f" among the {LIMIT:,} that are looked at" if cut else ""
         return (
             f"no class of {data.name} can be left out: {train} training examples of other classes must remain, and the "
-            f"validation and the test split need {valid} and {test} examples of the class and of the others."
+            f"validation and the test split need {valid} and {test} examples of the class and of the others"
+            f"{looked}."
         )
     return reason
 
@@ -121,8 +125,9 @@ def _classes(data: Data) -> list[int]:
 
 
 def _separable(data: Data, c: int) -> bool:
-    anomalies = [int(np.sum(split.label == c)) for split in (data.train, data.valid, data.test)]
-    normal = [len(split.label) - n for split, n in zip((data.train, data.valid, data.test), anomalies, strict=True)]
+    seen = [data.train.label, *(split.label[positions(len(split.label))] for split in (data.valid, data.test))]
+    anomalies = [int(np.sum(label == c)) for label in seen]
+    normal = [len(label) - n for label, n in zip(seen, anomalies, strict=True)]
     return all(map(int.__ge__, normal, LEAST)) and all(map(int.__ge__, anomalies[1:], LEAST[1:]))
 
 

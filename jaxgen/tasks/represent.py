@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from jaxgen.core import Model
-from jaxgen.data import Data, Split, subset
+from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks import SHARE, Metric, Reading, in_batches, looked_at, unlabelled
+from jaxgen.tasks import LIMIT, SHARE, Metric, Reading, in_batches, looked_at, unlabelled
 
 COUNTS = (1, 5, 20)  # labels per class
 DRAWS = 5  # of labels; figures are their average
@@ -103,9 +103,10 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
 
 
 def _splits(data: Data) -> tuple[Split, Split, Split]:
-    pool = np.sort(labelled(data.train.label, POOL, seed=0, draw=0))
-    train = subset(data.train, pool)
-    return looked_at(train), looked_at(data.valid), looked_at(data.test)
+    # Of each class alike, and never fewer than labels are asked for, however many classes there are.
+    each = min(POOL, max(COUNTS[-1], LIMIT // len(data.classes)))
+    train = subset(data.train, np.sort(labelled(data.train.label, each, seed=0, draw=0)))
+    return train._replace(x=as_float(train.x)), looked_at(data.valid), looked_at(data.test)
 
 
 def _rows(x) -> np.ndarray:

@@ -219,7 +219,8 @@ def _text(report: Report) -> str:
         share = "-" if math.isnan(leaf.share) else f"{leaf.share:.0%}"
         row = f"{name:{width}}  {leaf.reach:7}  {'yes' if leaf.finite else 'NO':6}  {leaf.z:8.3g}  {share:>6}"
         lines.append(f"{row}  {leaf.variance:8.3g}  {leaf.snr:8.3g}")
-    lines.append(f"|z| up to {report.limit:.2f} is right: about one right loss in {1 / FALSE_ALARM:,.0f} goes beyond.")
+    lines.append(f"|z| up to {report.limit:.2f} is right: about one right loss in {1 / FALSE_ALARM:,.0f} goes beyond,")
+    lines.append("more where a few draws outweigh the rest.")
     wrong = faults(report)
     for sentence in (*wrong, *_remarks(report)):
         lines += textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)

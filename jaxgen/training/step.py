@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Note, Params, player
+from jaxgen.core import Array, Batch, Game, Memo, Note, Params, player
 from jaxgen.objectives import descend
 from jaxgen.threefry import fold_in
+from jaxgen.training.checks import check_batches, check_plan, checked_loss, checked_start
 
 PATIENCE = 10  # rounds in a row that are not finite before a run ends
 Turn = tuple[str, ...]
@@ -94,27 +95,24 @@ def make_step(
       such turn of the round.
 
     Raises:
-      BadRequest: an unknown turn, a player without an optimiser, or a turn that moves one player twice; by `update`,
-        batches that are not one a turn, or a loss that does not return (f32[], Note) with a carry that `init` gave.
+      BadRequest: an unknown turn, a player without an optimiser, an optimiser without a player, or a turn that moves
+        one player twice; by `init`, params that are not by player or not all float; by `update`, batches that are not
+        one a turn, or a loss that does not return (f32[], Note) with figures f32[] and a carry that `init` gave.
     """
     turns = tuple(turns)
-    _check(game, optimizers, turns)
+    check_plan(game, optimizers, turns)
     # Where no turn comes twice a loop saves no compilation, and the straight program is some 8 % faster.
     form = _unrolled if unroll or len(turns) == len(set(turns)) else _scanned
     play = form(_mover(game, optimizers, rule), turns)
 
     def init(key, batch):
-        params, carry = game.init(key, batch)
+        params, carry = checked_start(game, game.init(key, batch))
         opts = {slot: tx.init(params[player(slot)]) for slot, tx in optimizers.items()}
         zero = jnp.zeros((), jnp.int32)
         return State(params, opts, Memo(zero, carry), None if ema is None else params, zero, zero)
 
     def update(state: State, key: Array, batches: Batch):
-        if batches.x.shape[:1] != (len(turns),):
-            raise BadRequest(
-                f"a round of {len(turns)} turns takes a batch for each, x [{len(turns)}, B, ...], not "
-                f"{list(batches.x.shape)}: jax.tree.map(lambda a: a[None], batch) makes one turn's."
-            )
+        check_batches(batches, len(turns))
         before = _Played(state.params, state.opts, state.memo, jnp.array(True))
         after, info = play(before, fold_in(key, state.memo.round), batches)
         ok = after.ok
@@ -161,7 +159,7 @@ def _field(game: Game, turn: Turn, noise, batch: Batch, memo: Memo) -> Callable:
             mine = player(name)
 
             def loss(own, mine=mine, name=name):
-                return _checked(name, game.losses[name]({**params, mine: own}, noise, batch, memo), memo)
+                return checked_loss(name, game.losses[name]({**params, mine: own}, noise, batch, memo), memo)
 
             value, pull, note = jax.vjp(loss, params[mine], has_aux=True)
             grads[mine] = _poisoned(*pull(jnp.ones_like(value)), jnp.isfinite(value))
@@ -232,17 +230,6 @@ def _scanned(move: Callable, turns: tuple[Turn, ...]) -> Callable:
     return play
 
 
-def _checked(name: str, said: Any, memo: Memo) -> tuple[Array, Note]:
-    """What a loss returned, where the rest of a round can use it."""
-    if not (isinstance(said, tuple) and len(said) == 2 and isinstance(said[1], Note)):
-        raise BadRequest(f"loss {name!r} returns {type(said).__name__}: return (loss, jaxgen.Note(info, carry)).")
-    if jnp.shape(said[0]) != ():
-        raise BadRequest(f"loss {name!r} has shape {list(jnp.shape(said[0]))}, not []: take a mean over the batch.")
-    if unknown := sorted(set(said[1].carry) - set(memo.carry)):
-        raise BadRequest(f"loss {name!r} carries {unknown[0]!r}, and the game's init gives none of that name.")
-    return said[0], said[1]
-
-
 def _poisoned(grads, finite: Array):
     # A loss that is not finite marks its gradient, so that one test on gradients covers both. One entry-holding leaf is
     # enough, and the smallest costs nothing; a cotangent of NaN is not enough, for a select in the loss would stop it.
@@ -250,19 +237,3 @@ def _poisoned(grads, finite: Array):
     smallest = min((leaf.size, i) for i, leaf in enumerate(leaves) if leaf.size)[1]
     leaves[smallest] = jnp.where(finite, leaves[smallest], jnp.nan)
     return jax.tree.unflatten(tree, leaves)
-
-
-def _check(game: Game, optimizers: Mapping, turns: tuple[Turn, ...]) -> None:
-    if not turns:
-        raise BadRequest("a round needs at least one turn, for instance turns=(('critic',), ('generator',)).")
-    for turn in turns:
-        if not isinstance(turn, tuple):
-            name = turn if isinstance(turn, str) and turn in game.losses else next(iter(game.losses))
-            raise BadRequest(f"turn {turn!r} is no tuple: each turn is a tuple of losses, such as ({name!r},).")
-        for name in turn:
-            if name not in game.losses:
-                raise BadRequest(f"turn {name!r} is no loss of this game: it has {', '.join(sorted(game.losses))}.")
-            if name not in optimizers and player(name) not in optimizers:
-                raise BadRequest(f"player {player(name)!r} has no optimiser: add optimizers[{player(name)!r}].")
-        if len({player(name) for name in turn}) < len(turn):
-            raise BadRequest(f"turn {turn} moves one player twice: put its losses into two turns, or into one loss.")

@@ -272,7 +272,7 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
     refused(tmp_path / "a.csv", ".npz or .npy file, or a folder")
     (tmp_path / "a.npy").write_text("1,2\n3,4\n")
-    refused(tmp_path / "a.npy", "no array")
+    refused(tmp_path / "a.npy", "no NumPy file")
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x", "not an array")
     refused(tmp_path / "a.npz", "no array")
@@ -282,3 +282,14 @@ def test_other_files_are_refused(tmp_path):
     with open(tmp_path / "b.npy", "wb") as file:
         np.savez(file, TABLE)
     refused(tmp_path / "b.npy", "name it .npz")
+
+
+def test_classes_that_only_an_official_test_split_holds_are_named(tmp_path):
+    # Kills: a split that is asked for what was never shown, without a word.
+    saved = {"x_train": PIXELS, "y_train": np.arange(40) % 2, "X_test": PIXELS, "Y_test": np.r_[np.arange(39) % 2, 7]}
+    assert "in test but never in train: '7'." in load(save(tmp_path / "a.npz", **saved)).notes
+
+
+def test_several_columns_of_labels_say_what_to_do(tmp_path):
+    # Kills: a line that tells shapes alone to who has fourteen findings an image.
+    refused(save(tmp_path / "a.npz", x=PIXELS, y=np.zeros((40, 14), int)), "14 columns", "y[:, 0]", "argmax")

@@ -140,3 +140,21 @@ def test_nearest_distance(monkeypatch, f):
     np.testing.assert_allclose(found, [min(np.linalg.norm(p - s) for s in r) for p in q], rtol=1e-9)
     assert found[3] == 0
     np.testing.assert_allclose(nearest_distance(q.reshape(17, f, 1), r.reshape(29, 1, f)), found)
+
+
+def test_one_point_far_away_costs_the_others_no_digits():
+    # Kills: a centre that one outlier moves; norms shrunk by more than their rounding.
+    rng = np.random.default_rng(0)
+    near, fake = 1e-5 * rng.normal(size=(50, 3)), 1e-5 * rng.normal(size=(50, 3))
+    far = np.concatenate([near, np.full((1, 3), 1e3)])
+    alone, beside = prdc(near, fake), prdc(far, fake)
+    assert alone.density <= beside.density <= alone.density + 1 / 5 + 1e-9  # the far ball may hold every sample
+    assert 50 * alone.coverage <= 51 * beside.coverage <= 50 * alone.coverage + 1 + 1e-9
+
+
+@pytest.mark.parametrize("n, m", [(400, 400), (800, 200)])
+def test_coverage_of_two_equal_distributions(n, m):
+    # Kills: an expectation that holds for sets of one size only (the docstring's formula).
+    rng = np.random.default_rng(1)
+    found = [prdc(rng.normal(size=(n, 2)), rng.normal(size=(m, 2))).coverage for _ in range(20)]
+    assert abs(np.mean(found) - (1 - (n / (n + m)) ** 5)) < 5 * np.std(found) / np.sqrt(20) + 0.005

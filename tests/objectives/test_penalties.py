@@ -140,7 +140,7 @@ def test_weights_may_be_schedules():
     np.testing.assert_allclose(jax.jit(value)(2.0), square(wide, REAL) + wgan(2, 2)(wide), rtol=1e-5)
 
 
-@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1])
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1)])
 def test_bad_weights(bad):
     # Kills: a penalty that pays the critic for steepness.
     for make in (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad)):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from jaxgen import tasks
 from jaxgen.core import BadRequest, Model
 from jaxgen.data import load
 from jaxgen.data.splits import Examples, assemble
@@ -132,6 +133,14 @@ def test_each_split_holds_enough_of_both_kinds(table, part, least):
         two = [one._replace(label=np.minimum(one.label, 1)) for one in (table.train, table.valid, table.test)]
         data = table._replace(train=two[0], valid=two[1], test=two[2])._replace(**{part: split._replace(label=label)})
         assert (anomalies.servable(data) is None) == served
+
+
+def test_what_is_not_looked_at_does_not_count(table, monkeypatch):
+    # Kills: anomalies counted that the task itself never sees, so that it fails after all training.
+    assert anomalies.servable(table) is None
+    monkeypatch.setattr(tasks, "LIMIT", 8)
+    monkeypatch.setattr(anomalies, "LIMIT", 8)
+    assert anomalies.servable(table) is not None and "among the 8 that are looked at" in anomalies.servable(table)
 
 
 def test_the_known_sets_are_served():

@@ -108,6 +108,15 @@ def test_baselines(table, monkeypatch):
     assert first["baseline: random network"] != other["baseline: random network"]
 
 
+def test_every_class_is_in_the_pool_alike(table, monkeypatch):
+    # Kills: a pool cut at random, by which a figure of 20 labels a class is one of fewer.
+    monkeypatch.setattr(represent, "LIMIT", 30)
+    (pool, _, _) = represent._splits(table)
+    assert set(np.bincount(pool.label)) == {20}  # 30 // 3 is fewer than the labels that are asked for
+    monkeypatch.setattr(represent, "LIMIT", 75)
+    assert set(np.bincount(represent._splits(table)[0].label)) == {25} and pool.x.dtype == np.float32
+
+
 def test_notes(table):
     # Kills: silence about a class of which fewer labels were used than the figure says.
     assert represent.notes(table) == ()

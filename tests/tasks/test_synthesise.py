@@ -32,6 +32,25 @@ def test_real_data_reach_the_ceiling(table):
     assert noise["precision"] == noise["coverage"] == 0 and noise["frechet"] > 100
 
 
+def test_a_ceiling_is_a_mean_over_parts(table, monkeypatch):
+    # Kills: one part for all, by which a small split's ceiling is half of it or twice; the last part for the mean.
+    space = feature_space(table._replace(train=table.train._replace(label=None)))
+    alone, compare = [], synthesise._compare
+
+    def watched(*args):
+        alone.append(compare(*args))
+        return alone[-1]
+
+    monkeypatch.setattr(synthesise, "_compare", watched)
+    top = synthesise.ceiling(space, table)
+    assert len(alone) == 20 and len({part["frechet"] for part in alone}) == 20
+    assert top["frechet"] == pytest.approx(np.mean([part["frechet"] for part in alone]))
+    monkeypatch.setattr(synthesise, "EXAMPLES", 3 * len(table.test.x))
+    alone.clear()
+    synthesise.ceiling(space, table)
+    assert len(alone) == 3
+
+
 def test_the_headline_alone_is_that_of_all_figures(ring, table):
     # Kills: a stage that is read by another metric, or in another feature space, than the end.
     space = feature_space(table._replace(train=table.train._replace(label=None)))

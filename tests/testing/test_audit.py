@@ -389,6 +389,11 @@ def test_a_report_is_a_function_of_its_seed():
     assert jax.tree.structure(a.gradient) == jax.tree.structure(p.vae_params())
 
 
+def test_draws_are_rounded_up_to_whole_chunks():
+    # Kills: a last chunk of few draws, whose point of the segment then counts as much as that of eight.
+    assert audited(quadratic, {"a": jnp.ones(4)}, draws=65).draws == 72
+
+
 def test_the_page_fits():
     # Kills: a row or a sentence beyond 80 columns; a long name that pushes its row, or loses its end.
     long = {"a_module_with_quite_a_name": {"and_one_more_inside_it": {"kernel": jnp.ones(4)}}, "b": jnp.ones(4)}
@@ -415,7 +420,7 @@ def quadratic(params, eps, x):
         ({"params": {"a": jnp.ones(0)}}, "leaf a is no float"),
         ({"params": {"a": jnp.ones(4, jnp.bfloat16)}}, "bfloat16"),
         ({"params": {"a": 0.5}}, "jnp.asarray"),
-        ({"loss": lambda q, eps, x: q["a"] * eps}, "loss gives"),
+        ({"loss": lambda q, eps, x: q["a"] * eps}, r"loss gives float32\[.*\]: return one"),
         ({"loss": lambda q, eps, x: jnp.argmax(q["a"])}, "loss gives"),
         ({"value": lambda q, x: q["a"]}, "value gives"),
     ],

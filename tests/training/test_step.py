@@ -402,25 +402,75 @@ def test_refuses_a_player_without_an_optimiser():
         make_step(dirac(), {"critic": optax.sgd(0.1)}, TOGETHER)
 
 
+def small(init=None, loss=None, losses=None):
+    return Game(
+        init or (lambda key, batch: ({"a": jnp.zeros(())}, {})),
+        lambda key, batch: jnp.zeros(()),
+        losses or {"a": loss or (lambda params, noise, batch, memo: (params["a"], Note({})))},
+        lambda *_: None,
+    )
+
+
+BATCH = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
+
+
 @pytest.mark.parametrize(
     "loss, says",
     [
-        (lambda params, noise, batch, memo: params["a"], "jaxgen.Note"),
-        (lambda params, noise, batch, memo: (params["a"], {"x": 1.0}), "jaxgen.Note"),
+        (lambda params, noise, batch, memo: params["a"], "a bare value.*jaxgen.Note"),
+        (lambda params, noise, batch, memo: (params["a"], {"x": 1.0}), "a tuple that ends in dict.*jaxgen.Note"),
         (lambda params, noise, batch, memo: (params["a"] + batch.x[:, 0], Note({})), r"shape \[4\]"),
+        (lambda params, noise, batch, memo: (params["a"], Note({"grad_norm": noise})), "'grad_norm', which the step"),
+        (lambda params, noise, batch, memo: (params["a"], Note({"loss": noise})), "'loss', which the step"),
+        (lambda params, noise, batch, memo: (params["a"], Note({"far": batch.x[:, 0]})), r"'far' of shape \[4\]"),
         (lambda params, noise, batch, memo: (params["a"], Note({}, {"ghost": noise})), "'ghost'"),
     ],
 )
 def test_refuses_a_loss_that_a_round_cannot_use(loss, says):
-    # Kills: each check left out: JAX's own words then name neither the loss nor what it should return.
-    game = Game(
-        lambda key, batch: ({"a": jnp.zeros(())}, {}),
-        lambda key, batch: jnp.zeros(()),
-        {"a": loss},
-        lambda *_: None,
-    )
-    step = make_step(game, {"a": optax.sgd(0.1)}, (("a",),))
-    batch = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
-    state = step.init(jax.random.key(0), batch)
+    # Kills: each check left out: JAX's own words then name neither the loss nor what it should return; a figure named
+    # grad_norm that takes the place of the one which tells a round that is not finite.
+    step = make_step(small(loss=loss), {"a": optax.sgd(0.1)}, (("a",),))
+    state = step.init(jax.random.key(0), BATCH)
     with pytest.raises(BadRequest, match=f"loss 'a' .*{says}"):
-        step.update(state, jax.random.key(1), jax.tree.map(lambda a: a[None], batch))
+        step.update(state, jax.random.key(1), jax.tree.map(lambda a: a[None], BATCH))
+
+
+@pytest.mark.parametrize(
+    "made, says",
+    [
+        ({"a": jnp.zeros(())}, "empty carry is {}"),
+        ((jnp.zeros(()), {}), "both dicts"),
+        (({"b": jnp.zeros(())}, {}), "params of b, and a loss is for player 'a'"),
+        (({"a": {"w": jnp.zeros(()), "act": jnp.tanh}}, {}), r"params\['a'\]\['act'\] is no float array"),
+        (({"a": {"w": jnp.zeros(()), "n": jnp.zeros((), int)}}, {}), r"\['n'\] is no float array"),
+        (({"a": "silu"}, {}), r"params\['a'\] is no float array"),
+    ],
+)
+def test_refuses_an_init_that_a_round_cannot_use(made, says):
+    # Kills: each check left out.
+    step = make_step(small(init=lambda key, batch: made), {"a": optax.sgd(0.1)}, (("a",),))
+    with pytest.raises(BadRequest, match=says):
+        step.init(jax.random.key(0), BATCH)
+
+
+@pytest.mark.parametrize(
+    "optimizers, says",
+    [
+        ({"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, "optimiser 'b' moves nobody: the players are a"),
+        ({"a": 0.1}, "optimiser 'a' is 0.1"),
+        (optax.sgd(0.1), "one for each player"),
+    ],
+)
+def test_refuses_optimisers_that_are_none(optimizers, says):
+    # Kills: each check left out.
+    with pytest.raises(BadRequest, match=says):
+        make_step(small(), optimizers, (("a",),))
+
+
+def test_refuses_losses_without_names_and_batches_that_are_none():
+    # Kills: each check left out.
+    with pytest.raises(BadRequest, match="losses is a function: name each"):
+        make_step(small(losses=lambda: None), {"a": optax.sgd(0.1)}, (("a",),))
+    step = make_step(small(), {"a": optax.sgd(0.1)}, (("a",),))
+    with pytest.raises(BadRequest, match="jaxgen.Batch"):
+        step.update(step.init(jax.random.key(0), BATCH), jax.random.key(1), BATCH.x)
