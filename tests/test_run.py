@@ -354,7 +354,7 @@ BAD = {
     "something else": (lambda out: fit(3, X, rounds=3, out=out), "int cannot be trained"),
     "another player's optimiser": (
         lambda out: fit(plan(), X, rounds=3, optimizers={"x": 1}, out=out),
-        "no optimiser",
+        "moves nobody: the players are a, b",
     ),
 }
 

@@ -82,8 +82,8 @@ def checked_loss(name: str, said: Any, memo: Memo) -> tuple[Array, Note]:
     for key, figure in note.info.items():
         if key in OURS:
             raise BadRequest(f"loss {name!r} notes {key!r}, which the step itself does: call it otherwise.")
-        if jnp.shape(figure) != ():
-            raise BadRequest(f"loss {name!r} notes {key!r} of shape {list(jnp.shape(figure))}, not []: take a mean.")
+        if not jax.tree_util.all_leaves([figure]) or jnp.shape(figure) != ():
+            raise BadRequest(f"loss {name!r} notes {key!r}, which is no single number: take a mean, or leave it out.")
     if unknown := sorted(set(note.carry) - set(memo.carry)):
         raise BadRequest(f"loss {name!r} carries {unknown[0]!r}, and the game's init gives none of that name.")
     return value, note

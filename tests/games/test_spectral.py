@@ -99,6 +99,15 @@ def test_only_the_players_turn_moves_the_vectors():
     game, params, noise, batch, carry = start(POINTS)
     entry = "spectral_norm_critic"
     assert entry not in game.losses["generator"](params, noise, batch, Memo(0, carry))[1].carry
+
+    def quiet(loss):  # they note kernels, which a step does not take
+        def told(*args):
+            value, note = loss(*args)
+            return value, note._replace(info={})
+
+        return told
+
+    game = game._replace(losses={name: quiet(loss) for name, loss in game.losses.items()})
     step = make_step(game, dict.fromkeys(("critic", "generator"), optax.sgd(0.1)), (("critic:b",), ("generator",)))
     seeds, two = jax.random.split(KEY), Batch(jnp.ones((2, *batch.x.shape)))
     together = jax.eval_shape(jax.vmap(step.init, (0, None)), seeds, batch)

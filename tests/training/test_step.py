@@ -422,7 +422,11 @@ BATCH = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
         (lambda params, noise, batch, memo: (params["a"] + batch.x[:, 0], Note({})), r"shape \[4\]"),
         (lambda params, noise, batch, memo: (params["a"], Note({"grad_norm": noise})), "'grad_norm', which the step"),
         (lambda params, noise, batch, memo: (params["a"], Note({"loss": noise})), "'loss', which the step"),
-        (lambda params, noise, batch, memo: (params["a"], Note({"far": batch.x[:, 0]})), r"'far' of shape \[4\]"),
+        (
+            lambda params, noise, batch, memo: (params["a"], Note({"far": batch.x[:, 0]})),
+            "'far', which is no single number",
+        ),
+        (lambda params, noise, batch, memo: (params["a"], Note({"all": params})), "'all', which is no single number"),
         (lambda params, noise, batch, memo: (params["a"], Note({}, {"ghost": noise})), "'ghost'"),
     ],
 )
