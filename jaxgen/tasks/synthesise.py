@@ -90,8 +90,8 @@ def headline(features: Features, data: Data, samples, *, k: int = NEIGHBOURS) ->
 def ceiling(features: Features, data: Data, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """The same figures of real examples: random parts of the training split, each as large as the set of samples.
 
-    Their mean over 20 parts, or over fewer (2 at least) where parts are large: one part of a small split is as likely
-    to be half of the mean as twice. Memorisation is 1 by definition: a new real example.
+    Their mean over 20 parts, or over fewer (2 at least) where parts are large: on one small part the Frechet distance
+    may be half of that mean. Memorisation is 1 by definition: a new real example.
     """
     n, rng = min(sample_count(data), len(data.train.x)), np.random.default_rng(0)
     parts = int(np.clip(EXAMPLES // n, 2, 20))
