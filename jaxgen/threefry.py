@@ -18,20 +18,21 @@ from jaxgen.core import Array
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 _MANY = 2**16  # bits that cost more than a loop
+_COMPILES = jax.__version_info__ < (0, 11)  # XLA of jaxlib 0.12 compiles one hash that feeds two others for ever
 
 
 def straight(key: Array) -> Array:
     """The same key, for `jax.random` to draw the same numbers from, faster.
 
     A key of another generator stays itself, and so does every key where JAX watches for keys that are used twice: it
-    knows its own samplers only.
+    knows its own samplers only. So it is with JAX 0.11 and later, whose compiler does not come to an end with it.
 
     >>> key = jax.random.key(0)
     >>> bool(jnp.all(jax.random.normal(straight(key), (5,)) == jax.random.normal(key, (5,))))
     True
     """
     settings: Any = jax.config  # its attributes are made at run time
-    if settings.jax_debug_key_reuse or not settings.jax_threefry_partitionable:
+    if not _COMPILES or settings.jax_debug_key_reuse or not settings.jax_threefry_partitionable:
         return key
     if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) or str(jax.random.key_impl(key)) != "threefry2x32":
         return key
