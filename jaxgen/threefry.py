@@ -1,4 +1,4 @@
-"""The numbers of `jax.random`, several times faster on CPU: threefry with its twenty rounds written out.
+"""The numbers of `jax.random`, several times faster on CPU below JAX 0.11: threefry with its rounds written out.
 
 On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, as JAX itself has them
 elsewhere, they are one pass that the compiler vectorises and fuses with what follows. Not a bit differs, so no key and
