@@ -1,8 +1,9 @@
-"""The numbers of `jax.random`, several times faster on CPU below JAX 0.11: threefry with its rounds written out.
+"""The numbers of `jax.random`, several times faster on CPU: threefry with its twenty rounds written out.
 
 On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, as JAX itself has them
 elsewhere, they are one pass that the compiler vectorises and fuses with what follows. Not a bit differs, so no key and
-no recorded run changes its meaning.
+no recorded run changes its meaning. Keys are still made by JAX's loop: two words are no work, and the compiler of
+jaxlib 0.12 does not come to an end with one written-out hash inside another.
 """
 
 import functools
@@ -18,41 +19,24 @@ from jaxgen.core import Array
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 _MANY = 2**16  # bits that cost more than a loop
-_COMPILES = jax.__version_info__ < (0, 11)  # XLA of jaxlib 0.12 compiles one hash that feeds two others for ever
 
 
 def straight(key: Array) -> Array:
     """The same key, for `jax.random` to draw the same numbers from, faster.
 
     A key of another generator stays itself, and so does every key where JAX watches for keys that are used twice: it
-    knows its own samplers only. So it is with JAX 0.11 and later, whose compiler does not come to an end with it.
+    knows its own samplers only.
 
     >>> key = jax.random.key(0)
     >>> bool(jnp.all(jax.random.normal(straight(key), (5,)) == jax.random.normal(key, (5,))))
     True
     """
     settings: Any = jax.config  # its attributes are made at run time
-    if not _COMPILES or settings.jax_debug_key_reuse or not settings.jax_threefry_partitionable:
+    if settings.jax_debug_key_reuse or not settings.jax_threefry_partitionable:
         return key
     if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) or str(jax.random.key_impl(key)) != "threefry2x32":
         return key
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=_STRAIGHT)
-
-
-def fold_in(key: Array, data: int | Array) -> Array:
-    """`jax.random.fold_in`: a key of the kind that came."""
-    return _like(key, jax.random.fold_in(straight(key), data))
-
-
-def split(key: Array, num: int = 2) -> Array:
-    """`jax.random.split`: keys of the kind that came."""
-    return _like(key, jax.random.split(straight(key), num))
-
-
-def _like(key: Array, made: Array) -> Array:
-    if made.dtype == key.dtype:
-        return made
-    return jax.random.wrap_key_data(jax.random.key_data(made), impl=jax.random.key_impl(key))
 
 
 @functools.partial(jax.jit, inline=True)
@@ -76,14 +60,6 @@ def _counted(key: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
     return _hash(key, jnp.zeros_like(low), low)
 
 
-def _split(key: Array, shape: tuple[int, ...]) -> Array:
-    return jnp.stack(_counted(key, shape), -1)
-
-
-def _fold_in(key: Array, data: int | Array) -> Array:
-    return jnp.stack(_hash(key, *extended.threefry_prng_impl.seed(jnp.asarray(data, jnp.uint32))))
-
-
 def _random_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
     if width != 32 or math.prod(shape) >= 2**32:  # rare, so JAX's own
         return extended.threefry_prng_impl.random_bits(key, width, shape)
@@ -103,9 +79,9 @@ def _kept(key: Array, bits: Array) -> Array:
 _STRAIGHT = extended.define_prng_impl(
     key_shape=(2,),
     seed=extended.threefry_prng_impl.seed,
-    split=_split,
+    split=extended.threefry_prng_impl.split,
     random_bits=_random_bits,
-    fold_in=_fold_in,
+    fold_in=extended.threefry_prng_impl.fold_in,
     name="threefry2x32_straight",
     tag="straight",
 )

@@ -7,15 +7,13 @@ import pytest
 
 from jaxgen import threefry
 from jaxgen.objectives import BERNOULLI, GAUSSIAN
-from jaxgen.threefry import fold_in, split, straight
+from jaxgen.threefry import straight
 
 KEY = jax.random.key(7)
 SHAPES = ((), (0,), (3, 5), (threefry._MANY + 3,))
 SAMPLERS = [("bits", shape) for shape in SHAPES] + [
     (name, (3, 5)) for name in ("normal", "uniform", "laplace", "logistic")
 ]
-
-WRITTEN_OUT = pytest.mark.skipif(jax.__version_info__ >= (0, 11), reason="JAX's own is used from 0.11 on")
 
 
 def words(key):
@@ -38,14 +36,11 @@ def test_bits_of_every_width(width):
 
 @pytest.mark.parametrize("data", [0, 2**32 - 1])
 def test_the_same_keys(data):
-    # Kills: high and low words of the counter exchanged; a key of another kind handed on.
-    made, meant = fold_in(KEY, data), jax.random.fold_in(KEY, data)
-    assert made.dtype == meant.dtype
-    np.testing.assert_array_equal(words(made), words(meant))
-    np.testing.assert_array_equal(words(fold_in(KEY, jnp.asarray(data, jnp.uint32))), words(meant))
-    for num in (2, (2, 3)):
-        assert split(meant, num).dtype == meant.dtype
-        np.testing.assert_array_equal(words(split(meant, num)), words(jax.random.split(meant, num)))
+    # Kills: keys of a straight key that are not those of JAX.
+    meant = jax.random.fold_in(KEY, data)
+    np.testing.assert_array_equal(words(jax.random.fold_in(straight(KEY), data)), words(meant))
+    for n in (2, (2, 3)):
+        np.testing.assert_array_equal(words(jax.random.split(straight(meant), n)), words(jax.random.split(meant, n)))
 
 
 def test_under_vmap():
@@ -54,7 +49,6 @@ def test_under_vmap():
     shape = (threefry._MANY // 2 + 1, 2)
     both = (jax.vmap(lambda key, f=f: jax.random.bits(f(key), shape))(keys) for f in (straight, lambda key: key))
     np.testing.assert_array_equal(*both)
-    np.testing.assert_array_equal(words(jax.vmap(split)(keys)), words(jax.vmap(jax.random.split)(keys)))
 
 
 OTHERS = [jax.random.key(3, impl="rbg"), jax.random.key(3, impl="unsafe_rbg"), jax.random.key_data(KEY)]
@@ -64,12 +58,10 @@ OTHERS = [jax.random.key(3, impl="rbg"), jax.random.key(3, impl="unsafe_rbg"), j
 def test_keys_of_another_generator_stay_themselves(key):
     # Kills: any key of four words read as threefry's; words without a type that come back with one.
     assert straight(key) is key
-    assert fold_in(key, 1).dtype == split(key).dtype == key.dtype
-    np.testing.assert_array_equal(words(fold_in(key, 1)), words(jax.random.fold_in(key, 1)))
 
 
-@pytest.mark.parametrize("first", [GAUSSIAN.draw, lambda key, shape: split(key)])
-@pytest.mark.parametrize("second", [BERNOULLI.draw, lambda key, shape: split(key)])
+@pytest.mark.parametrize("first", [GAUSSIAN.draw, lambda key, shape: jax.random.split(key)])
+@pytest.mark.parametrize("second", [BERNOULLI.draw, lambda key, shape: jax.random.split(key)])
 def test_a_key_that_is_used_twice_is_seen(first, second):
     # Kills: uses that JAX's checker of keys does not hear of, which would blind the audit and the user's own runs.
     with jax.debug_key_reuse(True):
@@ -77,16 +69,14 @@ def test_a_key_that_is_used_twice_is_seen(first, second):
         first(key, (3,))
         with pytest.raises(jax.errors.KeyReuseError):
             second(key, (3,))
-        one, other = split(jax.random.clone(KEY))
+        one, other = jax.random.split(jax.random.clone(KEY))
         first(one, (3,)), second(other, (3,))
 
 
-@WRITTEN_OUT
 def test_twice_is_once():
     # Kills: a key that is refused, or changes its kind, where it is straight already.
     key = straight(KEY)
-    assert straight(key).dtype == fold_in(key, 1).dtype == split(key).dtype == key.dtype != KEY.dtype
-    np.testing.assert_array_equal(words(fold_in(key, 1)), words(fold_in(KEY, 1)))
+    assert straight(key).dtype == key.dtype != KEY.dtype
 
 
 def test_the_older_layout_of_threefry_is_left_to_jax():
@@ -95,11 +85,17 @@ def test_the_older_layout_of_threefry_is_left_to_jax():
         np.testing.assert_array_equal(jax.random.normal(straight(KEY), (5,)), jax.random.normal(KEY, (5,)))
 
 
-@WRITTEN_OUT
+def loops(function):
+    return jax.jit(function).lower(KEY).as_text().count("stablehlo.while")
+
+
 def test_rounds_are_written_out_and_many_bits_are_computed_once():
     # Kills: the rolled form, which the speed comes from leaving; the wall left out, or put round every small draw.
-    def program(size):
-        return jax.jit(lambda key: jax.random.bits(straight(key), (size,))).lower(KEY).as_text()
+    assert loops(lambda key: jax.random.bits(straight(key), (8,))) == 0
+    assert loops(lambda key: jax.random.bits(straight(key), (threefry._MANY,))) == (jax.default_backend() == "cpu")
 
-    assert "while" not in program(8)
-    assert program(threefry._MANY).count("stablehlo.while") == (jax.default_backend() == "cpu")
+
+@pytest.mark.parametrize("derive", [jax.random.split, lambda key: jax.random.fold_in(key, 1)])
+def test_keys_are_made_by_jax(derive):
+    # Kills: hashes of keys written out too: jaxlib 0.12 compiles one inside another for longer than anyone waits.
+    assert loops(lambda key: derive(straight(key))) == loops(derive)

@@ -9,7 +9,6 @@ from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Note, netwo
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.games.vae import check_width, squared_error
 from jaxgen.objectives import GAUSSIAN, NO_AUGMENT, NO_PENALTY, NON_SATURATING, Adversarial, Augment, Penalty
-from jaxgen.threefry import split
 
 
 def gan(
@@ -43,12 +42,12 @@ def gan(
     generator, judge = network(generate), network(critic)
 
     def init(key, batch: Batch):
-        k_critic, k_generator = split(key)
+        k_critic, k_generator = jax.random.split(key)
         z = jnp.zeros((batch.x.shape[0], latent_dim))
         return {"critic": judge.init(k_critic, batch.x), "generator": generator.init(k_generator, z)}, {}
 
     def draw(key, batch: Batch):
-        k_z, k_penalty, k_real, k_fake = split(key, 4)
+        k_z, k_penalty, k_real, k_fake = jax.random.split(key, 4)
         return {
             "z": GAUSSIAN.draw(k_z, (batch.x.shape[0], latent_dim)),
             "penalty": penalty.draw(k_penalty, batch.x),
@@ -124,7 +123,7 @@ def invert(game: Game, encode: Any) -> Game:
     encoder = network(encode)
 
     def init(key, batch: Batch):
-        k_own, k_game = split(key)
+        k_own, k_game = jax.random.split(key)
         params, carry = game.init(k_game, batch)
         return {"encoder": encoder.init(k_own, batch.x)}, {"trained": (params, carry)}
 

@@ -10,7 +10,6 @@ from jaxgen.games.gan import each_alone
 from jaxgen.games.observation import PIXELS, Observation
 from jaxgen.games.vae import squared_error
 from jaxgen.objectives import GAUSSIAN, NON_SATURATING, Adversarial
-from jaxgen.threefry import split
 
 
 def aae(
@@ -39,7 +38,7 @@ def aae(
     encoder, decoder, judge = network(encode), network(decode), network(critic)
 
     def init(key, batch: Batch):
-        k_encoder, k_decoder, k_critic = split(key, 3)
+        k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
         z = jnp.zeros((batch.x.shape[0], latent_dim))
         own = {
             "encoder": encoder.init(k_encoder, batch.x),
@@ -80,7 +79,7 @@ def aae(
             return encoder.apply(own["encoder"], x)
 
         def draw_sample(key, n):
-            k_z, k_x = split(key)
+            k_z, k_x = jax.random.split(key)
             width = jax.eval_shape(decode_mean, jnp.zeros((n, latent_dim))).shape
             return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Batch, Game, Memo, player
-from jaxgen.threefry import fold_in, split, straight
+from jaxgen.threefry import straight
 
 
 def spectral_norm(game: Game, *, of: str = "critic", out: int = 0) -> Game:
@@ -36,7 +36,7 @@ def spectral_norm(game: Game, *, of: str = "critic", out: int = 0) -> Game:
     entry = f"spectral_norm_{of}"
 
     def init(key, batch: Batch):
-        k_game, k_vectors = split(key)
+        k_game, k_vectors = jax.random.split(key)
         params, carry = game.init(k_game, batch)
         if of not in params:
             raise BadRequest(f"the game has no player {of!r} to normalise: it has {', '.join(sorted(params))}.")
@@ -71,7 +71,7 @@ def draw_vectors(key: Array, params: Any, out: int) -> Any:
     def draw_start(key, w):
         return jax.random.normal(straight(key), (w.shape[out],)), jnp.zeros(w.size // w.shape[out])
 
-    starts = [draw_start(fold_in(key, i), w) if _is_kernel(w) else () for i, w in enumerate(leaves)]
+    starts = [draw_start(jax.random.fold_in(key, i), w) if _is_kernel(w) else () for i, w in enumerate(leaves)]
     return power_iteration(params, jax.tree.unflatten(tree, starts), out)
 
 

@@ -19,7 +19,6 @@ from jaxgen.objectives import (
     Family,
     exact_kl,
 )
-from jaxgen.threefry import split
 
 
 def vae(
@@ -68,7 +67,7 @@ def vae(
     parts = _Parts(encoder, decoder, latent_dim, posterior, observation, divergence)
 
     def init(key, batch: Batch):
-        k_encoder, k_decoder = split(key)
+        k_encoder, k_decoder = jax.random.split(key)
         z = jnp.zeros((batch.x.shape[0], latent_dim))
         return {
             "vae": {
@@ -147,7 +146,7 @@ def _model(parts: _Parts, own) -> Model:
         return posterior.mean(_infer(parts, own, x))
 
     def draw_sample(key, n):
-        k_z, k_x = split(key)
+        k_z, k_x = jax.random.split(key)
         width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
         return {"z": prior.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.threefry import fold_in, straight
+from jaxgen.threefry import straight
 
 See = Callable[[Array], Array]  # x [B, ...] -> logits [B]
 
@@ -87,7 +87,7 @@ def add(*penalties: Penalty) -> Penalty:
     """The sum of penalties, each with noise of its own: `add(r1(1.0), r2(1.0))` is R3GAN's."""
 
     def draw(key, x):
-        return tuple(p.draw(fold_in(key, i), x) for i, p in enumerate(penalties))
+        return tuple(p.draw(jax.random.fold_in(key, i), x) for i, p in enumerate(penalties))
 
     def value(see, real, fake, noise):
         return sum((p.value(see, real, fake, n) for p, n in zip(penalties, noise, strict=True)), _nothing(real))

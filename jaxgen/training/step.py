@@ -14,7 +14,6 @@ import optax
 
 from jaxgen.core import Array, Batch, Game, Memo, Note, Params, player
 from jaxgen.objectives import descend
-from jaxgen.threefry import fold_in
 from jaxgen.training.checks import check_batches, check_plan, checked_loss, checked_start
 
 PATIENCE = 10  # rounds in a row that are not finite before a run ends
@@ -114,7 +113,7 @@ def make_step(
     def update(state: State, key: Array, batches: Batch):
         check_batches(batches, len(turns))
         before = _Played(state.params, state.opts, state.memo, jnp.array(True))
-        after, info = play(before, fold_in(key, state.memo.round), batches)
+        after, info = play(before, jax.random.fold_in(key, state.memo.round), batches)
         ok = after.ok
         if len(turns) > 1:  # a single turn has guarded itself; more of them want the copy from before the first
             after = jax.lax.cond(ok, lambda: after, lambda: before)
@@ -195,7 +194,7 @@ def _unrolled(move: Callable, turns: tuple[Turn, ...]) -> Callable:
         info = {}
         for t, turn in enumerate(turns):
             batch = jax.tree.map(lambda a, t=t: a[t], batches)
-            played, said = move(turn, played, fold_in(key, t), batch)
+            played, said = move(turn, played, jax.random.fold_in(key, t), batch)
             info |= said
         return played, info
 
@@ -223,7 +222,7 @@ def _scanned(move: Callable, turns: tuple[Turn, ...]) -> Callable:
 
         def body(carried, at):
             t, which, batch = at
-            return jax.lax.switch(which, list(map(branch, distinct)), *carried, fold_in(key, t), batch), None
+            return jax.lax.switch(which, list(map(branch, distinct)), *carried, jax.random.fold_in(key, t), batch), None
 
         return jax.lax.scan(body, (played, blank), (jnp.arange(len(turns)), jnp.array(which), batches))[0]
 
