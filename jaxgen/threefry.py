@@ -1,9 +1,10 @@
-"""The numbers of `jax.random`, several times faster on CPU: threefry with its twenty rounds written out.
+"""The numbers of `jax.random`, where they are many up to several times faster on CPU: threefry written out.
 
 On CPU, JAX rolls the rounds into a loop that goes through memory five times; written out, as JAX itself has them
 elsewhere, they are one pass that the compiler vectorises and fuses with what follows. Not a bit differs, so no key and
 no recorded run changes its meaning. Keys are still made by JAX's loop: two words are no work, and the compiler of
-jaxlib 0.12 does not come to an end with one written-out hash inside another.
+jaxlib 0.12 does not come to an end with written-out hashes that branch into others, two levels deep. For that reason
+do not make keys of drawn bits; `jax.random.split` is there for it.
 """
 
 import functools
@@ -24,8 +25,8 @@ _MANY = 2**16  # bits that cost more than a loop
 def straight(key: Array) -> Array:
     """The same key, for `jax.random` to draw the same numbers from, faster.
 
-    A key of another generator stays itself, and so does every key where JAX watches for keys that are used twice: it
-    knows its own samplers only.
+    Draw from it and do not carry it: its dtype is another. An untyped key and one of another generator stay themselves,
+    and so does every key where JAX watches for keys that are used twice: it knows its own samplers only.
 
     >>> key = jax.random.key(0)
     >>> bool(jnp.all(jax.random.normal(straight(key), (5,)) == jax.random.normal(key, (5,))))

@@ -97,5 +97,5 @@ def test_rounds_are_written_out_and_many_bits_are_computed_once():
 
 @pytest.mark.parametrize("derive", [jax.random.split, lambda key: jax.random.fold_in(key, 1)])
 def test_keys_are_made_by_jax(derive):
-    # Kills: hashes of keys written out too: jaxlib 0.12 compiles one inside another for longer than anyone waits.
-    assert loops(lambda key: derive(straight(key))) == loops(derive)
+    # Kills: hashes of keys written out too: jaxlib 0.12 compiles a tree of them for longer than anyone waits.
+    assert loops(lambda key: derive(straight(key))) == loops(derive) >= (jax.default_backend() == "cpu")
