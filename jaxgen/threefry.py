@@ -62,7 +62,8 @@ def _counted(key: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def _random_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
-    if width != 32 or math.prod(shape) >= 2**32:  # rare, so JAX's own
+    known = all(isinstance(size, int) for size in shape)  # not where `jax.export` leaves the batch open
+    if width != 32 or not known or math.prod(shape) >= 2**32:  # rare, so JAX's own
         return extended.threefry_prng_impl.random_bits(key, width, shape)
     high, low = _counted(key, shape)
     bits = high ^ low
