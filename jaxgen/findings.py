@@ -155,9 +155,10 @@ def _read(values: Mapping, task: str, metric: str) -> dict[str, dict[int, float]
 
 def _cell(metric: Metric, by_seed: Mapping[int, float], seeds: Sequence[int], ceiling: float | None) -> dict[str, Any]:
     spread = interval([value for value in by_seed.values() if math.isfinite(value)])
+    least, most = metric.bounds or (-math.inf, math.inf)  # Student's law knows no bounds: a share of 1.02 is nonsense
     return {
         "mean": _strict(spread.mean),
-        "ci95": [_strict(spread.low), _strict(spread.high)],
+        "ci95": [_strict(max(spread.low, least)), _strict(min(spread.high, most))],  # a NaN stays one
         "n": spread.n,
         "failed": len(seeds) - spread.n,
         "ceiling": None if ceiling is None else _strict(ceiling),

@@ -12,10 +12,10 @@ from jaxgen.compare import Settings
 from jaxgen.contender import Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import titled
-from jaxgen.findings import _device, assemble
+from jaxgen.findings import _cell, _device, assemble
 from jaxgen.limits import limits
 from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
-from jaxgen.tasks import synthesise
+from jaxgen.tasks import SHARE, Metric, synthesise
 
 
 def outcome(seconds=1.0, failed="", chosen=None):
@@ -34,6 +34,7 @@ def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, fail
 
 
 RECIPE = SimpleNamespace(turns=(("one",),))
+T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
 UNSERVED = {SYNTHESISE: "too few."}
 
 
@@ -103,6 +104,21 @@ def test_the_page_knows_what_a_figure_cannot_exceed():
     metrics = assembled()[1].metrics
     assert metrics[DETECT]["auroc"]["bounds"] == metrics[REPRESENT]["accuracy_20"]["bounds"] == (0, 1)
     assert metrics[REPRESENT]["path_ratio"]["bounds"] is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "values", "ends"),
+    [
+        (SHARE, (0.9, 0.98), (0.94 - 0.04 * T, 1)),
+        (SHARE, (0.02, 0.1), (0, 0.06 + 0.04 * T)),
+        (None, (0.9, 0.98), (0.94 - 0.04 * T, 0.94 + 0.04 * T)),
+        (SHARE, (0.9,), (None, None)),
+    ],
+)
+def test_intervals_hold_what_a_figure_can_be(bounds, values, ends):
+    # Kills: an end beyond the bounds; a cut where there are none; a bound for an end that one seed does not give.
+    cell = _cell(Metric(True, True, "", "", bounds), dict(enumerate(values)), range(len(values)), None)
+    assert cell["ci95"] == pytest.approx(ends) if ends[0] is not None else cell["ci95"] == [None, None]
 
 
 def test_the_kind_of_the_data_reaches_the_advice():
