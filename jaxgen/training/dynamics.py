@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
@@ -27,11 +28,13 @@ TOGETHER = 64  # columns of a Jacobian computed at once
 def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
     """d params' / d params of the round that `step.update(state, key, batches)` would play, f64[N, N].
 
-    Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed.
+    Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed. What a loss stops
+    moves with the params when the round is played, so here `stop_gradient` is the identity.
 
     Raises:
-      BadRequest: more than 1024 params; an optimiser with memory, or a carry that the round moves, since params alone
-        are then not all that moves; a round that is not finite; networks without a forward derivative.
+      BadRequest: more than 1024 params; an optimiser with memory, or a carry that the round moves, here or close by,
+        since params alone are then not all that moves; a round that is not finite; networks without a forward
+        derivative.
     """
     push, point = _linearised(step, state, key, batches)
     if point.size > LIMIT:
@@ -62,7 +65,7 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
     """
     push, point = _linearised(step, state, key, batches)
     n, precision = point.size, 10 * float(jnp.finfo(point.dtype).eps)
-    if not 1 <= k <= n - 2:
+    if not isinstance(k, int | np.integer) or not 1 <= k <= n - 2:
         raise BadRequest(f"k={k} of {n} eigenvalues: leading() finds 1 to N - 2 of them, spectrum() all.")
 
     def product(v):
@@ -98,8 +101,8 @@ def trajectory(step: Step, state: State, key: Array, batches: Batch, *, rounds: 
     Raises:
       BadRequest: fewer than one round; a round that was not finite, and so did not move.
     """
-    if rounds < 1:
-        raise BadRequest(f"rounds={rounds}: a trajectory has at least one round.")
+    if not isinstance(rounds, int | np.integer) or rounds < 1:
+        raise BadRequest(f"rounds={rounds}: a trajectory has at least one round, and whole ones.")
 
     def body(state, _):
         state, _ = step.update(state, key, batches)
@@ -139,32 +142,63 @@ def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
 
 def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[Callable, Array]:
     """v [N] -> J v [N] at the params of `state`, and these params as one vector [N]."""
-    if any(jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(state.opts)):
-        raise BadRequest("an optimiser here remembers more than params: build the step with optax.sgd, no momentum.")
     point, restore = ravel_pytree(state.params)
 
     def play(flat):
         after, _ = step.update(state._replace(params=restore(flat)), key, batches)
-        return ravel_pytree(after.params)[0], (after.skipped, after.memo.carry)
+        return ravel_pytree(after.params)[0], after.skipped, after.opts, after.memo.carry
 
-    if jax.tree.leaves(state.memo.carry) and _moved(state.memo.carry, jax.jit(play)(point)[1][1]):
-        raise BadRequest(
-            "a round here moves the carry, so the params alone are not the point: there is no spectrum of a game that "
-            "keeps averages or spectral-norm vectors there."
-        )
+    program = jax.make_jaxpr(play)(point)
+    _check_alone(jax.jit(play), state, point)
+    moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
 
     # Compiled as a whole: called by itself, `update` would consume the state.
     @jax.jit
     def push(v):
-        _, moved, (skipped, _) = jax.jvp(play, (point,), (v,), has_aux=True)
+        (_, skipped), (moved, _) = jax.jvp(lambda flat: moves(flat)[:2], (point,), (v,))
         return jnp.where(skipped == state.skipped, moved, jnp.nan)  # a skipped round would pass for the identity
 
     return push, point
 
 
+def _check_alone(play: Callable, state: State, point: Array) -> None:
+    """Refuse a round in which more than params moves: at an equilibrium all stands still, so it is asked close by."""
+    reach = 1e-3 * max(float(jnp.sqrt(jnp.mean(point**2))), 0.1)
+    away = jnp.asarray(reach * _start(point.size), point.dtype)
+    for flat in (point, point + away, point - away):
+        _, _, opts, carry = play(flat)
+        if _moved(state.opts, opts):
+            raise BadRequest(
+                "an optimiser here remembers more than params: build the step with optax.sgd, no momentum."
+            )
+        if _moved(state.memo.carry, carry):
+            raise BadRequest(
+                "a round here moves the carry, so the params alone are not the point: there is no spectrum of a game "
+                "that keeps averages or spectral-norm vectors there."
+            )
+
+
 def _moved(before: Any, after: Any) -> bool:
     pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
     return any(jnp.issubdtype(a.dtype, jnp.inexact) and not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+
+def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
+    """The program without its `stop_gradient`s, which have had their effect in the gradients that it takes."""
+
+    def through(value):
+        if isinstance(value, core.ClosedJaxpr):
+            return value.replace(jaxpr=_unstopped(value.jaxpr))
+        if isinstance(value, core.Jaxpr):
+            return _unstopped(value)
+        return tuple(map(through, value)) if type(value) is tuple else value
+
+    def passing(eqn):
+        stops = eqn.primitive is core.primitives.stop_gradient_p
+        params = {name: through(value) for name, value in eqn.params.items()}
+        return eqn.replace(primitive=core.primitives.copy_p if stops else eqn.primitive, params=params)
+
+    return jaxpr.replace(eqns=[passing(eqn) for eqn in jaxpr.eqns])
 
 
 @contextlib.contextmanager

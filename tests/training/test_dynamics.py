@@ -222,21 +222,52 @@ def test_a_double_eigenvalue_does_not_turn():
         fitted_log_rate(0.9 ** np.arange(20), 0.9 * np.exp(np.array([2e-3j])))
 
 
-def test_a_carry_that_moves_is_refused():
-    # Kills: the spectrum of the params alone where an average in the carry moves with them.
-    def loss(params, noise, batch, memo):
-        a, average = params["a"], memo.carry["average"]
-        return a**2 / 2 - 1.5 * a * average, Note({}, {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a)})
+def alone(loss, optimiser=None, carry=None):
+    """A step of one number a, and its state: loss(a, carry) -> (f32[], carry)."""
 
-    def init(key, batch):
-        return {"a": jnp.float32(1)}, {"average": jnp.float32(0.5), "count": jnp.int32(0)}
+    def told(params, noise, batch, memo):
+        value, carry = loss(params["a"], memo.carry)
+        return value, Note({}, carry)
 
-    step = make_step(Game(init, lambda key, batch: (), {"a": loss}, None), {"a": optax.sgd(0.1)}, (("a",),))
-    here = step.init(KEY, ZEROS)
+    game = Game(lambda key, batch: ({"a": jnp.float32(0.5)}, carry or {}), lambda key, batch: (), {"a": told}, None)
+    step = make_step(game, {"a": optimiser or optax.sgd(0.1)}, (("a",),))
+    return step, step.init(KEY, ZEROS)
+
+
+@pytest.mark.parametrize("a", [0.0, 0.5])
+def test_a_carry_that_moves_is_refused(a):
+    # Kills: the spectrum of the params alone where an average in the carry moves with them; a carry that is asked at
+    # the equilibrium only, where it stands still: there the params alone have 0.9, and the two together 1.02.
+    def loss(a, carry):
+        average = carry["average"]
+        return a**2 / 2 - 1.5 * a * average, {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a)}
+
+    step, here = alone(loss, carry={"average": jnp.float32(0), "count": jnp.int32(0)})
     with pytest.raises(BadRequest, match="moves the carry"):
-        spectrum(step, here, KEY, zeros((("a",),)))
-    at_rest = here._replace(memo=here.memo._replace(carry={**here.memo.carry, "average": jnp.float32(1)}))
-    np.testing.assert_allclose(spectrum(step, at_rest, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
+        spectrum(step, here._replace(params={"a": jnp.float32(a)}), KEY, zeros((("a",),)))
+    fixed, here = alone(lambda a, carry: (a**2 / 2, {}), carry={"fixed": jnp.float32(3)})
+    np.testing.assert_allclose(spectrum(fixed, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
+
+
+def stopped(a):
+    return jax.lax.stop_gradient(a)
+
+
+def looped(a):
+    return jax.lax.scan(lambda total, x: (total + x * stopped(a), None), 0.0, jnp.arange(2.0))[0]
+
+
+@pytest.mark.parametrize("factor", [stopped, jax.jit(stopped), looped, lambda a: jax.lax.cond(a > 0, stopped, abs, a)])
+def test_what_a_loss_stops_moves_in_the_round(factor):
+    # Kills: a stopped factor taken for a constant of the round. The gradient of a stop(a) is a: a' = 0.9 a.
+    step, here = alone(lambda a, carry: (a * factor(a), {}))
+    np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), [[0.9]], rtol=1e-6)
+
+
+def test_an_optimiser_that_holds_its_rate_is_none_with_memory():
+    # Kills: any number in an optimiser's state taken for memory.
+    step, here = alone(lambda a, carry: (a**2 / 2, {}), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
+    np.testing.assert_allclose(spectrum(step, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
 
 
 def test_trajectory_is_the_run():
@@ -274,7 +305,9 @@ def test_refuses(monkeypatch):
         "remembers more": lambda: spectrum(heavy, place(heavy, at(0.0)), KEY, zeros(TOGETHER)),
         "is not finite at these params": lambda: jacobian(step, lost, *here[1:]),
         "k=1 of 2": lambda: leading(step, *here, k=1),
+        "k=0.5 of 2": lambda: leading(step, *here, k=0.5),
         "at least one round": lambda: trajectory(step, *here, rounds=0),
+        "whole ones": lambda: trajectory(step, *here, rounds=2.5),
         "2 of 2 rounds were not finite": lambda: trajectory(step, lost, *here[1:], rounds=2),
         "at least one": lambda: log_rate([]),
         "finite numbers": lambda: log_rate([1.0, np.nan]),
