@@ -15,8 +15,7 @@ import numpy as np
 from jaxgen import pictures
 from jaxgen.core import Array, BadRequest, Model, as_float
 from jaxgen.data import Data
-from jaxgen.training import checkpoint, files, progress
-from jaxgen.training.process import Stopped
+from jaxgen.training import checkpoint, files, process, progress
 from jaxgen.training.program import Program
 from jaxgen.training.step import PATIENCE, State
 
@@ -24,6 +23,7 @@ FORMAT = 1
 PICTURES = 10  # sample pictures a run; the first and the last in any case,
 SHARE = 0.02  # others where drawing has not yet taken more of the time than this
 PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+OURS = {"lock", "config.json", "metrics.jsonl", "samples", "checkpoints"}
 SHOWN = {"image": 64, "table": 64, "points": 1000}
 
 
@@ -65,16 +65,53 @@ def describe(config: Mapping[str, Any], data: Data, program: Program) -> dict[st
     }
 
 
+def unsaved(out: Path) -> str | None:
+    """What to say of the folder of a run that has saved no checkpoint; None of any other folder."""
+    names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if not names & {"config.json", "lock"} or checkpoint.steps(out / "checkpoints"):
+        return None
+    if "lock" in names and _running(out):
+        return f"the run in {out} is running, and has saved nothing yet: wait for it, or stop it."
+    ours = {"lock"} <= names <= OURS  # one with more in it is nothing to remove
+    remedy = "remove that folder and start the run again" if ours else "start the run again in another folder"
+    return f"no checkpoint was saved in {out}, so there is nothing to go on from: {remedy}."
+
+
+def _running(out: Path) -> bool:
+    import fcntl  # not on Windows, where no run has a folder
+
+    with open(out / "lock") as lock:  # as `process.owned` holds it; shared, so that two who look do not see each other
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def check_new(out: Path) -> None:
+    """Refuses a folder that no run can begin in; one that a run left without a checkpoint cannot be resumed either.
+
+    Raises:
+      BadRequest: says which, and what to do.
+    """
+    if reason := unsaved(out):
+        raise BadRequest(reason)
+    process.check_new(out)
+
+
 def read_settings(out: Path) -> dict[str, Any]:
     """`config.json` of a run.
 
     Raises:
-      BadRequest: `out` is no folder of a run, or its settings are damaged.
+      BadRequest: `out` is no folder of a run, nothing is saved in it, or its settings are damaged.
     """
+    if reason := unsaved(out):
+        raise BadRequest(reason)
     path = out / "config.json"
     if not path.is_file():
         compared = ", but a comparison: open its report.html" if (out / "report.html").is_file() else ""
-        raise BadRequest(f"{out} is no run{compared}: there is no config.json in it.")
+        lacking = "config.json in it" if out.exists() else "such folder: a run that starts makes it once it is compiled"
+        raise BadRequest(f"{out} is no run{compared}: there is no {lacking}.")
     try:
         settings = files.read_json(path.read_bytes())
         parts = [settings[part] for part in ("config", "data", "versions")]
@@ -172,7 +209,7 @@ def writer(
                 checkpoint.save(out / "checkpoints", round, state, meta)
                 saved_at, saved = time.monotonic(), round
         if stop:
-            raise Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
+            raise process.Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
         now_at = time.monotonic()
         if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
             drawn = round * PICTURES // rounds

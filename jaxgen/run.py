@@ -23,7 +23,7 @@ from jaxgen.training.devices import default_mesh
 from jaxgen.training.loop import Diverged, default_chunk
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
-from jaxgen.training.process import check_new, owned, stoppable
+from jaxgen.training.process import owned, stoppable
 from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
 from jaxgen.training.step import PATIENCE, State, evaluation_params
 
@@ -79,7 +79,7 @@ def fit(
     check_whole("seed", seed, least=0)
     check_whole("batch_size", batch_size, least=1)
     if out is not None:
-        check_new(Path(out))
+        folder.check_new(Path(out))
     if rule is not None and not callable(rule):
         raise BadRequest(f"rule={rule!r}: pass a function, such as jaxgen.objectives.extragradient.")
     what = recipes.find(what) if isinstance(what, str) else what
@@ -112,7 +112,7 @@ def train(config: Config, out: str | os.PathLike, *, checkpoint_seconds: float =
       Diverged: ten rounds in a row were not finite; the last finite checkpoint is there.
       Stopped: by a signal; a checkpoint is there.
     """
-    check_new(Path(out))
+    folder.check_new(Path(out))
     found = data_of(config.data)
     asked = {**dataclasses.asdict(config), "data": source_of(config.data)}
     whole = filled(asked, recipes.find(config.recipe), found)

@@ -127,6 +127,8 @@ ROWS = [
         for out, says in (("run", "not empty"), ("other.txt", "file"), ("other.txt/below", "other.txt"))
     ),
     Row("train vae --data noted.npy --out run --steps 3", "not empty"),
+    Row("train vae --data ring8 --out unfinished --steps 3", "remove that folder"),
+    Row("train vae --data ring8 --out mixed --steps 3", "again in another folder"),
     Row("sample run --out other.txt/a.png", "folder"),
     *(Row(f"sample run --out nowhere/a.{ending}", "make it first") for ending in ("png", "npz")),
     *(Row(f"sample run --out folder.{ending}", "is a folder") for ending in ("png", "npz")),
@@ -155,10 +157,11 @@ ROWS = [
             "export {} a.npz",
         )
         for folder, says in (
-            ("nowhere", "no run"),
+            ("nowhere", "no run: there is no such folder"),
             ("empty", "no run"),
             ("other.txt", "no run"),
-            ("unfinished", "checkpoint"),
+            ("unfinished", "remove that folder"),
+            ("mixed", "again in another folder"),
             ("scribbled", "damaged"),
             ("damaged", "damaged"),
             ("cut", "damaged"),

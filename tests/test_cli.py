@@ -223,7 +223,7 @@ def test_how_a_command_ends(monkeypatch, tmp_path, capsys, problem, code, word):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("jaxgen: ") and word.lower() in line.lower()
     if code == 1:
-        assert "last checkpoint" in line and "kept" in line
+        assert "last checkpoint is kept" in line and "none yet, start again" in line and "then resume" not in line
 
 
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch, tmp_path):

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -183,6 +184,21 @@ def test_resume_refuses_other_data_and_other_plans(copy, monkeypatch):
     with owned(copy, new=False):
         with pytest.raises(BadRequest, match="another process"):
             resume(copy, what=plan(), data=X)
+
+
+def test_a_run_that_has_saved_nothing_is_told_from_one_that_cannot(copy):
+    # Kills: a run at work that is to be removed; a run that finds its own lock; a folder removed that may not be ours.
+    shutil.rmtree(copy / "checkpoints")
+    uses = (trained.load, resume, lambda out: go(out))
+    for held, says in ((True, "is running, and has saved nothing yet"), (False, "remove that folder")):
+        with owned(copy, new=False) if held else contextlib.nullcontext():
+            for use in uses:
+                with pytest.raises(BadRequest, match=says):
+                    use(copy)
+    (copy / "lock").unlink()  # perhaps no folder of ours
+    for use in uses:
+        with pytest.raises(BadRequest, match="again in another folder"):
+            use(copy)
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"format": 1, "config": 3}', '{"format": NaN}'])

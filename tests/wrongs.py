@@ -90,9 +90,12 @@ def runs(folder: Path) -> None:
             assert main(words.split()) == 0
     finally:
         os.chdir(here)
-    for name in ("unfinished", "scribbled", "damaged", "cut", "edited", "moved", "changed"):
+    for name in ("unfinished", "mixed", "scribbled", "damaged", "cut", "edited", "moved", "changed"):
         shutil.copytree(folder / "run", folder / name)
     shutil.rmtree(folder / "unfinished" / "checkpoints")
+    (folder / "mixed" / "thesis.txt").write_text("worth keeping")
+    for step in (folder / "mixed" / "checkpoints").iterdir():
+        shutil.rmtree(step)
     (folder / "scribbled" / "config.json").write_text("{")
     damage(folder / "damaged", cut=False)
     damage(folder / "cut", cut=True)

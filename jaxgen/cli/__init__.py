@@ -125,7 +125,7 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
     if (full := _machine(problem, words)) is not None:
-        return FAILED, f"{full} The last checkpoint, where there is one, is kept."
+        return FAILED, f"{full} The last checkpoint is kept: resume from it; where there is none yet, start again."
     if isinstance(problem, OSError) and problem.errno in _BARRED:
         return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
     if isinstance(problem, Diverged):
@@ -139,10 +139,10 @@ def _machine(problem: BaseException, words: Sequence[str]) -> str | None:
     for error in _chain(problem):
         if isinstance(error, OSError) and error.errno in _FAULTS:
             advice = "Free some space" if error.errno in _FULL else "See to the machine"
-            return f"the machine failed: {error.strerror} ({error.filename or 'no file named'}). {advice}, then resume."
+            return f"the machine failed: {error.strerror} ({error.filename or 'no file named'}). {advice}."
         text = str(error)
         if "No space left on device" in text:
-            return "the machine failed: no space left on the device. Free some space, then resume."
+            return "the machine failed: no space left on the device. Free some space."
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "Out of memory" in text:
             word = "" if "--resume" in words else next(iter(words), "")  # a run that goes on keeps its batch size
             return f"the machine is out of memory: {_LESS.get(word, '')}close other programs."
