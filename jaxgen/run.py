@@ -147,12 +147,12 @@ def resume(
         job = _job(out, meta, what, data)
         folder.same("data set", folder.summary(job.data), meta["data"])
         state, _ = checkpoint.restore(out / "checkpoints", abstract(meta, job.plan), round=round)
+        if int(state.streak) >= PATIENCE:
+            raise Diverged(f"this run diverged by round {round} and cannot go on: start another.")
         if changed := folder.changes(settings):
             print(f"bits may differ from an unbroken run: {', '.join(changed)}", file=sys.stderr)
         print(f"resumed at {round}", file=sys.stderr, flush=True)
         history = progress.keep_until(out / "metrics.jsonl", round)
-        if int(state.streak) >= PATIENCE:
-            raise Diverged(f"this run diverged by round {round}: start another, with a lower learning rate.")
         left = job.config["steps"] - round
         if not left:
             return Run(model_of(job.plan, state), state, history, job.plan, job.data)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,7 +116,7 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
     assert main(["evaluate", str(trained)]) == 0
     printed = capsys.readouterr().out
     found = json.loads((trained / "evaluation.json").read_text())
-    assert found["data"] == "cancer" and found["round"] == 3
+    assert found["data"] == "cancer" and found["round"] == 3 and found["failed"] is None
     frechet, recall = found["figures"]["frechet"], found["figures"]["recall"]
     assert frechet["value"] > 2 * frechet["ceiling"] > 0  # three rounds teach little
     assert recall["value"] < recall["ceiling"] and recall["higher_is_better"] is True
@@ -288,6 +289,24 @@ def test_divergence_ends_with_three(tmp_path, capsys):
     last = capsys.readouterr().err.splitlines()[-1]
     assert str(out / "checkpoints") in last and "not finite" in last
     assert checkpoint.steps(out / "checkpoints")
+    assert main(["train", "--resume", str(out)]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("jaxgen: this run diverged by round 100") and line.count("rate") == 1 and "lower" in line
+
+
+def test_nothing_measured_is_no_success(trained, tmp_path, monkeypatch, capsys):
+    # Kills: a table of dashes and an exit code of 0; figures that are null and no word of why.
+    out = tmp_path / "a"
+    shutil.copytree(trained, out)
+    model = jaxgen.load(out)
+    broken = model._replace(sample=lambda noise: model.sample(noise) * np.nan)
+    monkeypatch.setattr(jaxgen.trained, "load", lambda out: broken)
+    assert main(["evaluate", str(out)]) == 3
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert said.out == "" and "nothing was measured: train again with a lower --learning-rate" in line
+    found = json.loads((out / "evaluation.json").read_text())
+    assert "not all finite" in found["failed"] and found["figures"]["frechet"]["value"] is None
 
 
 def start(*words):

@@ -1,7 +1,6 @@
 """What is done with the folder of a trained run: measure it, draw from it, take its parameters out."""
 
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ def evaluate(argv: Sequence[str]) -> None:
     from jaxgen.metrics import feature_space
     from jaxgen.tasks import synthesise
     from jaxgen.training import checkpoint, files
+    from jaxgen.training.loop import Diverged
 
     data, seed = _data(out)
     if reason := synthesise.servable(data):
@@ -46,12 +46,13 @@ def evaluate(argv: Sequence[str]) -> None:
         for name, about in synthesise.metrics(data).items()
     }
     round, _ = checkpoint.read_meta(out / "checkpoints")
-    head = {"data": data.name, "round": round, "samples": count, "features": features.name}
+    reason = None if found else "the samples are not all finite, so nothing was measured"
+    head = {"data": data.name, "round": round, "samples": count, "features": features.name, "failed": reason}
     files.write_json(out / "evaluation.json", {**head, "figures": figures})
+    if reason:
+        raise Diverged(f"at round {round} {reason}: train again with a lower --learning-rate.")
     print(f"{count} samples at round {round} against the test split of {data.name}\nfeatures: {features.name}\n")
     print(_table(figures))
-    if not found:
-        print("\nThe samples are not all finite: nothing was measured.", file=sys.stderr)
 
 
 def sample(argv: Sequence[str]) -> None:
