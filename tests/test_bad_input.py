@@ -163,7 +163,7 @@ ROWS = [
             ("unfinished", "remove that folder"),
             ("mixed", "again in another folder"),
             ("scribbled", "damaged"),
-            ("damaged", "damaged"),
+            ("damaged", "move that folder away to go on from round 0"),
             ("cut", "damaged"),
             ("edited", "learning_rate"),
         )
@@ -183,7 +183,7 @@ ALONE = [
     Row("compare --data fashion_mnist --out new", "jaxgen prepare fashion_mnist --from"),
     Row("prepare fashion_mnist --from official --data-dir new", "not the official file"),
     Row("train vae --steps 3 --data ring8 --out run", "not empty"),
-    Row("evaluate damaged", "damaged"),
+    Row("evaluate cut", "damaged"),
     Row("sample run --out a.png --n 0", "--n"),
 ]
 assert set(ALONE) <= set(ROWS)

@@ -184,7 +184,7 @@ def _check_files(path: Path, recorded: dict[str, str], round: int) -> None:
             raise ValueError("files were added or removed")
         for name, digest in recorded.items():
             if _digest_file(path / "state" / name) != digest:
-                raise ValueError(f"{name} is damaged")
+                raise ValueError(f"{name} is not what was saved")
     except (OSError, ValueError) as error:
         raise _corrupt(path, round, str(error)) from error
 
@@ -238,5 +238,10 @@ def _seal(record: dict[str, Any]) -> str:
 
 
 def _corrupt(path: Path, round: int, cause: str) -> CheckpointCorrupt:
-    cause = " ".join(cause.split())
-    return CheckpointCorrupt(f"checkpoint {path} of round {round} is damaged: {cause}. Nothing was restored.")
+    earlier = [step for step in steps(path.parent) if step < round]
+    remedy = (
+        f"move that folder away to go on from round {earlier[-1]}"
+        if earlier
+        else "no earlier one is left: start the run again"
+    )
+    return CheckpointCorrupt(f"checkpoint {path} is damaged ({' '.join(cause.split())}): {remedy}.")

@@ -147,7 +147,8 @@ DAMAGE = {"flip": _flip, "truncate": _truncate, "empty": _empty, "delete": os.re
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_to_any_file_is_found(tmp_path, state, damage):
-    # Kills: a file that no digest covers; a link that is followed; a silent fall back to the older step.
+    # Kills: a file that no digest covers; a link that is followed; a silent fall back to the older step; a step that
+    # is said to be there and is not; "damaged" twice.
     save(tmp_path / "good", 1, state, {})
     save(tmp_path / "good", 2, state, {})
     every = [path.relative_to(tmp_path / "good") for path in (tmp_path / "good" / "2").rglob("*") if path.is_file()]
@@ -158,8 +159,14 @@ def test_damage_to_any_file_is_found(tmp_path, state, damage):
         with pytest.raises(CheckpointCorrupt) as found:
             restore(tmp_path / str(i), state)
         message = str(found.value)
-        assert "\n" not in message and str(tmp_path / str(i) / "2") in message and "round 2" in message
+        assert "\n" not in message and f"checkpoint {tmp_path / str(i) / '2'} is damaged" in message
+        assert message.count("damaged") == 1 and message.endswith(": move that folder away to go on from round 1.")
         assert_same_bits(restore(tmp_path / str(i), state, round=1)[0], state)
+        shutil.move(tmp_path / str(i) / "2", tmp_path / f"{i} away")
+        assert_same_bits(restore(tmp_path / str(i), state)[0], state)
+        DAMAGE[damage](tmp_path / str(i) / "1" / "record.json")
+        with pytest.raises(CheckpointCorrupt, match="no earlier one is left: start the run again"):
+            restore(tmp_path / str(i), state)
 
 
 def test_every_byte_of_the_record_counts(tmp_path, state):
