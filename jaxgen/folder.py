@@ -136,8 +136,18 @@ def again(out: Path, config: Mapping[str, Any]) -> str:
     return f"jaxgen train --resume {shlex.quote(str(out))}"
 
 
-def same(what: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint made with something else.
+def same_data(name: str, now: Any, then: Any) -> None:
+    """Refuses data, or what is said of them, other than those that a run was started with.
+
+    Raises:
+      BadRequest: calls them by `name`; digests would tell nobody what to do.
+    """
+    if now != then:
+        raise BadRequest(f"{name} has changed since the run was started: put it back, or start a new run.")
+
+
+def same_config(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint made with another configuration.
 
     Raises:
       BadRequest: prints old and new of all that differs.
@@ -145,7 +155,7 @@ def same(what: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     differs = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     if differs:
         changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in differs)
-        raise BadRequest(f"the checkpoint is of another {what}: {changes}. Put it back, or start a new run.")
+        raise BadRequest(f"the checkpoint is of another configuration: {changes}. Put it back, or start a new run.")
 
 
 def picture(kind: str, x: Any, like: Any) -> bytes:

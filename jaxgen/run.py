@@ -145,7 +145,7 @@ def resume(
     with owned(out, new=False), stoppable() as caught:
         round, meta = read_meta(out)
         job = _job(out, meta, what, data)
-        folder.same("data set", folder.summary(job.data), meta["data"])
+        folder.same_data(job.config["data"] or "the data given", folder.summary(job.data), meta["data"])
         state, _ = checkpoint.restore(out / "checkpoints", abstract(meta, job.plan), round=round)
         if int(state.streak) >= PATIENCE:
             raise Diverged(f"this run diverged by round {round} and cannot go on: start another.")

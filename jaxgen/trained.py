@@ -66,8 +66,8 @@ def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
     # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
     settings = folder.read_settings(out)
     round, meta = checkpoint.read_meta(out / "checkpoints")
-    folder.same("configuration", settings["config"], meta["config"])
-    folder.same("data set", settings["data"], meta["data"])
+    folder.same_config(settings["config"], meta["config"])
+    folder.same_data(f"what {out / 'config.json'} says of the data", settings["data"], meta["data"])
     return round, meta
 
 

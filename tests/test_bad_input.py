@@ -169,7 +169,10 @@ ROWS = [
         )
     ),
     *(Row(words.format("moved"), "table.npy") for words in ("train --resume {}", "evaluate {}")),
-    *(Row(words.format("changed"), "data set") for words in ("train --resume {}", "evaluate {}")),
+    *(
+        Row(words.format("changed"), "small.npy has changed since the run was started")
+        for words in ("train --resume {}", "evaluate {}", "sample {} --out a.npz")
+    ),
     Row("evaluate small", "Use more data"),
     Row("train --resume run --steps 9", "--resume"),
     Row("train vae --resume run", "--resume"),

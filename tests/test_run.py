@@ -173,7 +173,7 @@ def test_resume_refuses_another_configuration(copy, field, value, monkeypatch):
 
 def test_resume_refuses_other_data_and_other_plans(copy, monkeypatch):
     # Kills: data compared by shape alone; a plan that is not compared with what was saved.
-    with pytest.raises(BadRequest, match="data set: digest was"):
+    with pytest.raises(BadRequest, match="^the data given has changed since the run was started"):
         resume(copy, what=plan(), data=X + 1)
     with pytest.raises(BadRequest, match="another model"):
         resume(copy, what=plan(size=3), data=X)
@@ -184,6 +184,11 @@ def test_resume_refuses_other_data_and_other_plans(copy, monkeypatch):
     with owned(copy, new=False):
         with pytest.raises(BadRequest, match="another process"):
             resume(copy, what=plan(), data=X)
+    settings = json.loads((copy / "config.json").read_text())
+    settings["data"]["digest"] = "0" * 64
+    (copy / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(BadRequest, match="config.json says of the data has changed"):
+        resume(copy, what=plan(), data=X)
 
 
 def test_a_run_that_has_saved_nothing_is_told_from_one_that_cannot(copy):

@@ -125,7 +125,7 @@ def _data(out: Path) -> "tuple[Data, int]":
     if source is None:
         raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
     found = data.load(source)
-    folder.same("data set", {"digest": found.digest}, {"digest": settings["data"]["digest"]})
+    folder.same_data(source, found.digest, settings["data"]["digest"])
     return found, settings["config"]["seed"]
 
 
