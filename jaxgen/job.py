@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from jaxgen.data.splits import digest
 from jaxgen.recipes import Recipe
 from jaxgen.training.program import Plan
 
+FAR = 100.0  # from unit scale, beyond which the columns of an array are not what rates and networks are made for
 BATCH = 128  # where neither the user nor a recipe says
 
 
@@ -93,7 +95,8 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
     """The data that `data` stands for: a name, a path, or an array (or examples and labels), all of it for training.
 
     `[N, H, W]` and `[N, H, W, C]` are images and `[N, D]` a table, as in a file (`jaxgen.data.files.read`). Floats stay
-    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded (those from 0 to 255 are).
+    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded (those from 0 to 255 are). A
+    table far from unit scale is warned of, for in a file it would have been standardised.
 
     Raises:
       BadRequest: nothing of that name; an array of no numbers or of another shape, or not finite; whatever is refused
@@ -120,6 +123,8 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
         with np.errstate(over="ignore"):  # it is looked at next
             x = x.astype(np.float32)
         files.check_finite(f"{name} as float32", x)
+        if x.ndim == 2:
+            _warn_of_units(x)
     classes: tuple[str, ...] = ()
     if label is not None:
         label, classes = files.labels(name, _array(label), len(x))
@@ -128,6 +133,16 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
     none = subset(whole, np.arange(0))
     splits = (whole, none, none)
     return Data("array", kind, *splits, classes, None, None, digest(splits), tuple(notes))
+
+
+def _warn_of_units(x: np.ndarray) -> None:
+    top = np.sqrt(np.square(x, dtype=np.float64).mean(0).max())
+    if top and not 1 / FAR <= top <= FAR:
+        warnings.warn(
+            f"the columns of the array are taken as they are, and the largest has a root mean square of {top:.3g}: "
+            "standardise them, or save them as .npz and pass its path, which does that.",
+            stacklevel=4,  # whoever called fit
+        )
 
 
 def _array(value: Any) -> np.ndarray:

@@ -61,7 +61,9 @@ def fit(
       what: a recipe or its name, a plan, or a game. A game gets Adam(1e-3) for each player and one turn for each of its
         losses, in their order, unless told.
       data: a name, a path, a `Data`, an array [N, ...], or (x, label) of two. An array is read as in a file, and all
-        of it trained on; floats are taken as they are, but for images beyond 0 to 1: their pixels are rounded.
+        of it trained on; floats are taken as they are, but for images beyond 0 to 1: their pixels are rounded. A
+        table by name or path is standardised, and `run.model` speaks in those units: with `mean, std = run.data.scale`,
+        `run.model.sample(noise) * std + mean` is in those of the data, as `jaxgen sample --out x.npz` is.
       rounds: how many to play.
       seed: makes the keys of init, data order, noise and evaluation.
       out: a new folder to write to; with one, SIGINT and SIGTERM end in a checkpoint and `Stopped`.

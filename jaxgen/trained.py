@@ -20,6 +20,9 @@ from jaxgen.training.step import State, evaluation_params
 def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> Model:
     """The model of the run in `out` at its last checkpoint: of the moving average of the params, where there is one.
 
+    Of a table by name or path it speaks in standardised units: with `mean, std = jaxgen.data.load(NAME_OR_PATH).scale`,
+    `model.sample(noise) * std + mean` is in those of the data, as `jaxgen sample --out x.npz` is.
+
     Raises:
       BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
       CheckpointCorrupt: a damaged checkpoint.

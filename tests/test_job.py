@@ -5,6 +5,7 @@ import pytest
 
 from jaxgen.data import load
 from jaxgen.job import data_of
+from jaxgen.run import fit
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (40, 8, 9, 3), dtype=np.uint8)
@@ -41,6 +42,22 @@ def test_floats_are_taken_as_they_are():
         data = data_of(table)
         np.testing.assert_array_equal(data.train.x, table.astype(np.float32))
         assert data.kind == "table" and data.scale is None and len(data.test.x) == 0
+
+
+def test_a_table_far_from_unit_scale_is_warned_of(tmp_path):
+    # Kills: an array trained on in silence where its file would be standardised; a warning of what is near unit scale,
+    # of pixels, or of what is far and standardised; one that names a line of this package.
+    near = np.tile([[1.0], [-1.0]], (30, 6))
+    far = near * [1, 100, 1e-3, 1e6, 0, 1] + [0, 0, 0, 0, 7, 0]  # 1, 100, 0.001, a million, 7 and 1
+    for x, said in ((far, r"e\+06: standardise them"), (near * 1e-4, "of 0.0001"), (near + 300, "of 300")):
+        with pytest.warns(UserWarning, match=said):
+            data_of(x)
+    with pytest.warns(UserWarning, match="or save them as .npz") as found:
+        fit("vae", far, rounds=1, batch_size=8)
+    assert [each.filename for each in found] == [__file__]
+    np.save(tmp_path / "far.npy", far)
+    for x in (near * 9, near * 0, PIXELS.reshape(40, -1), str(tmp_path / "far.npy")):
+        data_of(x)  # a warning is an error here
 
 
 def test_examples_with_labels():
