@@ -53,6 +53,15 @@ class Model(NamedTuple):
     scores: Mapping[str, Callable[..., Array]] = {}  # name -> ((noise, x) -> f32[B]); higher is stranger
     features: Mapping[str, Callable[..., Array]] = {}  # name -> (x -> f32[B, F]); what a linear probe may read
 
+    def __repr__(self) -> str:
+        """What it can do; its functions hold all of the params, and would print them."""
+        parts = (
+            f"{name}: {'/'.join(part)}" if isinstance(part, Mapping) else name
+            for name, part in zip(self._fields, self, strict=True)
+            if part
+        )
+        return f"Model({', '.join(parts)})"
+
 
 class Game(NamedTuple):
     """Who plays, for what, and with which randomness."""

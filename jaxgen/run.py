@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import optax
 
@@ -40,6 +41,13 @@ class Run(NamedTuple):
     history: list[dict[str, Any]]  # the lines of metrics.jsonl: means over each chunk of rounds
     plan: Plan
     data: Data
+    config: dict[str, Any]  # as in config.json
+
+    def __repr__(self) -> str:
+        """One line: the arrays would be thousands."""
+        what = self.config["recipe"] or "/".join(self.state.params)
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
+        return f"Run({what} on {self.data.name}, rounds={self.config['steps']}, params={count})"
 
 
 def fit(
@@ -157,7 +165,7 @@ def resume(
         history = progress.keep_until(out / "metrics.jsonl", round)
         left = job.config["steps"] - round
         if not left:
-            return Run(model_of(job.plan, state), state, history, job.plan, job.data)
+            return Run(model_of(job.plan, state), state, history, job.plan, job.data, job.config)
         program = _compile(job, left, quiet=False)
         return _play(job, program, program.place(state), history, False, (out, caught, checkpoint_seconds))
 
@@ -200,7 +208,7 @@ def _play(job: Job, program: Program, state: State, history: list, quiet: bool, 
                 write(state, history[-1])
     if not quiet and (skipped := int(state.skipped) - skipped):
         print(f"{skipped} rounds were not finite and changed nothing: lower the learning rate.", file=sys.stderr)
-    return Run(model(state), state, history, job.plan, job.data)
+    return Run(model(state), state, history, job.plan, job.data, job.config)
 
 
 def _compile(job: Job, rounds: int, quiet: bool) -> Program:

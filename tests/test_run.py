@@ -84,6 +84,19 @@ def test_fit_with_and_without_a_folder_is_one_loop(done):
     assert (np.asarray(other.state.params["b"]) != np.asarray(alone.state.params["b"])).any()
 
 
+def test_a_run_and_its_model_print_in_a_line(done, copy):
+    # Kills: arrays printed by the thousand line; params of the average or the optimisers counted; what a model lacks.
+    game = linear().game
+    count = sum(np.size(leaf) for leaf in jax.tree.leaves(game.init(jax.random.key(0), jaxgen.Batch(X))[0]))
+    assert repr(done[1]) == f"Run(a/b on array, rounds=200, params={count})"
+    resumed = resume(copy, what=plan(), data=X)
+    assert repr(resumed) == repr(done[1]) and repr(resumed.model) == "Model(draw, sample)"
+    vae = fit("beta_vae", X, rounds=1, batch_size=8)
+    assert repr(vae).startswith("Run(beta_vae on array, rounds=1, ")
+    said = repr(vae.model)
+    assert said.startswith("Model(draw, sample, decode, encode, ") and "scores: " in said and len(said) < 150
+
+
 def test_what_the_folder_holds(done):
     # Kills: a config that is no JSON or says too little; pictures that are missing; a checkpoint left out at the end.
     out, _ = done
