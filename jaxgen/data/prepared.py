@@ -56,8 +56,9 @@ def unprepared(name: str) -> BadRequest:
     configs = [each for each in names() if each.startswith(f"{name}/")]
     if configs:
         return BadRequest(f"{name} comes in configurations: say which, of {', '.join(configs)}.")
+    said = "set by TFDS_DATA_DIR" if os.environ.get("TFDS_DATA_DIR") else "TFDS_DATA_DIR can name another folder"
     return BadRequest(
-        f"{name} is not prepared in {data_dir()} (set by TFDS_DATA_DIR): `jaxgen prepare {name} --from FOLDER` does it "
+        f"{name} is not prepared in {data_dir()} ({said}): `jaxgen prepare {name} --from FOLDER` does it "
         f"with the downloaded files, or `tfds build {name} --file_format=array_record` with TensorFlow and a network."
     )
 

@@ -77,6 +77,14 @@ assert not {"tensorflow_datasets", "tensorflow", "PIL"} & set(sys.modules)
     assert "did you mean 'fashion_mnist'?" in typo
 
 
+def test_where_nothing_is_prepared_is_said(root, monkeypatch):
+    # Kills: a variable that is said to be set and is not.
+    refused("mnist", "(set by TFDS_DATA_DIR): ")
+    for unset in (lambda: monkeypatch.setenv("TFDS_DATA_DIR", ""), lambda: monkeypatch.delenv("TFDS_DATA_DIR")):
+        unset()
+        refused("mnist", "tensorflow_datasets (TFDS_DATA_DIR can name another folder): ")
+
+
 def test_registered_names_are_those_of_the_package():
     # Kills: names of files that are no sets; sets left out that people ask for.
     known = set(records.tfds().list_builders(with_community_datasets=False))
