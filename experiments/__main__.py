@@ -1,13 +1,12 @@
 """`python -m experiments NAME|all [--quick] [--out DIR]` measures; `readme --from DIR` writes the page."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from experiments import choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
-from jaxgen.cli import exit_code
+from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.training.process import check_new
@@ -84,4 +83,4 @@ def _free() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jaxgen.trained import load as load
     from jaxgen.training.checkpoint import CheckpointCorrupt as CheckpointCorrupt
     from jaxgen.training.loop import Diverged as Diverged
-    from jaxgen.training.process import Stopped as Stopped
+    from jaxgen.training.signals import Stopped as Stopped
     from jaxgen.training.step import make_step as make_step
 
     __version__: str
@@ -39,7 +39,7 @@ _HOMES = {
     "load": "jaxgen.trained",
     "make_step": "jaxgen.training.step",
     "Diverged": "jaxgen.training.loop",
-    "Stopped": "jaxgen.training.process",
+    "Stopped": "jaxgen.training.signals",
     "CheckpointCorrupt": "jaxgen.training.checkpoint",
 }
 

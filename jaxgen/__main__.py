@@ -1,8 +1,14 @@
 """`python -m jaxgen` is the command `jaxgen`."""
 
-import sys
+from typing import NoReturn
 
-from jaxgen.cli import main
+from jaxgen.cli import leave, main
+
+
+def enter() -> NoReturn:
+    """The process `jaxgen`, from its words to its exit code."""
+    leave(main())
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

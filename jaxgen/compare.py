@@ -30,7 +30,8 @@ from jaxgen.report.answer import called, verdict
 from jaxgen.report.words import duration, some
 from jaxgen.seeds import play_all, say, whole
 from jaxgen.training import files
-from jaxgen.training.process import Stopped, check_new, stoppable
+from jaxgen.training.process import check_new
+from jaxgen.training.signals import Stopped, stoppable
 
 SECONDS = 8.0
 

@@ -17,6 +17,7 @@ from jaxgen.core import Array, BadRequest, Model, as_float
 from jaxgen.data import Data
 from jaxgen.training import checkpoint, files, process, progress
 from jaxgen.training.program import Program
+from jaxgen.training.signals import Stopped
 from jaxgen.training.step import PATIENCE, State
 
 FORMAT = 1
@@ -219,7 +220,7 @@ def writer(
                 checkpoint.save(out / "checkpoints", round, state, meta)
                 saved_at, saved = time.monotonic(), round
         if stop:
-            raise process.Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
+            raise Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
         now_at = time.monotonic()
         if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
             drawn = round * PICTURES // rounds

@@ -24,8 +24,9 @@ from jaxgen.training.devices import default_mesh
 from jaxgen.training.loop import Diverged, default_chunk
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
-from jaxgen.training.process import owned, stoppable
+from jaxgen.training.process import owned
 from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
+from jaxgen.training.signals import stoppable
 from jaxgen.training.step import PATIENCE, State, evaluation_params
 
 __all__ = ["Config", "Run", "fit", "resume", "train"]

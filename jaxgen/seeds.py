@@ -8,7 +8,7 @@ from jaxgen.contender import Contender, Rounds, play
 from jaxgen.data import Data
 from jaxgen.measures import Outcome, baselines
 from jaxgen.metrics.features import Features
-from jaxgen.training.process import Interrupted, interruptible
+from jaxgen.training.signals import Interrupted, interruptible
 
 
 def play_all(
@@ -24,7 +24,7 @@ def play_all(
     """Outcomes by name and seed, of what was trained to the end; fills in `simple`, the baselines by seed.
 
     A signal cuts the training short that it strikes, and becomes the first of `held`; whoever calls holds the signals
-    of the time before and after (`training.process.stoppable`).
+    of the time before and after (`training.signals.stoppable`).
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -343,6 +343,38 @@ def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
     assert checkpoint.steps(out / "checkpoints")[-1] > first, said
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("words", ["train vae --steps 100000000", "compare"])
+def test_a_signal_while_programs_are_compiled_ends_in_one_line(tmp_path, words, number):
+    # Kills: SIGTERM left to its default, which says nothing; a signal that is held until there is something to save.
+    code = f"""
+import jax, os, sys
+from jaxgen.__main__ import enter
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **_: "backend_compile" in event and os.kill(os.getpid(), {number}))
+sys.argv = ["jaxgen", *{words.split()!r}, "--out", {str(tmp_path / "a")!r}]
+enter()
+"""
+    found = python("-c", code)
+    assert found.returncode == 128 + number, found.stderr
+    assert found.stderr.splitlines()[-1] == f"jaxgen: interrupted by {signal.Signals(number).name}."
+    assert "Traceback" not in found.stderr and not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("code, says", [(0, "kept, down"), (1, "kept"), (130, "kept"), (143, "kept")])
+def test_a_process_that_failed_does_not_take_python_down(code, says):
+    # Kills: the crash of an exception that JAX keeps until then, in place of the code; output that is left in a buffer.
+    program = f"""
+import atexit
+from jaxgen.cli import leave
+atexit.register(lambda: print(", down", end=""))
+print("kept", end="")
+leave({code})
+"""
+    found = python("-c", program, env={**os.environ, "PYTHONUNBUFFERED": ""})
+    assert (found.returncode, found.stdout, found.stderr) == (code, says, "")
+
+
 def test_streams_that_are_closed_stop_nothing():
     # Kills: a flush of None after all work is done.
     command = f"exec {sys.executable} -m jaxgen recipes"

@@ -19,7 +19,7 @@ from jaxgen.contender import Rounds
 from jaxgen.core import BadRequest
 from jaxgen.measures import Outcome
 from jaxgen.report import Extras
-from jaxgen.training.process import Stopped
+from jaxgen.training.signals import Stopped
 
 SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
 

@@ -19,8 +19,9 @@ from jaxgen.core import BadRequest, Game, Model, Note
 from jaxgen.run import Config, fit, resume
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
-from jaxgen.training.process import Stopped, owned
+from jaxgen.training.process import owned
 from jaxgen.training.program import Plan
+from jaxgen.training.signals import Stopped
 
 X = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
 ROUNDS = 200  # two chunks

@@ -8,7 +8,7 @@ import pytest
 from jaxgen import seeds as room
 from jaxgen.measures import Outcome
 from jaxgen.seeds import play_all, whole
-from jaxgen.training.process import stoppable
+from jaxgen.training.signals import stoppable
 
 ENTRANTS = {"vae": "vae of it", "gan": "gan of it"}
 

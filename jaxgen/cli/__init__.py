@@ -5,10 +5,11 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from jaxgen.cli import commands, trained
 from jaxgen.cli.parser import Usage, nearest
+from jaxgen.training.signals import Interrupted, Stopped, interruptible
 
 DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 
@@ -47,20 +48,35 @@ def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequenc
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started this: nobody reads it, and work goes on
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the life of the process
-    try:
-        with contextlib.suppress(SystemExit):  # argparse has printed a help text
-            dispatch(list(argv))
-        sys.stdout.flush()
-        return DONE
-    except BrokenPipeError:
-        _leave_pipe()
-        return UNREAD
-    except (Exception, KeyboardInterrupt) as problem:
-        code, line = explain(problem, argv)
-        if code is None:
-            raise
-        print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
-        return code
+    with interruptible():  # before JAX is imported, and while the line is printed
+        try:
+            with contextlib.suppress(SystemExit):  # argparse has printed a help text
+                dispatch(list(argv))
+            sys.stdout.flush()
+            return DONE
+        except BrokenPipeError:
+            _leave_pipe()
+            return UNREAD
+        except (Exception, KeyboardInterrupt) as problem:
+            code, line = explain(problem, argv)
+            if code is None:
+                raise
+            print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
+            return code
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with the code of `main`; where that is no success, without taking Python down.
+
+    An exception that struck inside JAX's compiled code is kept there, and freed when the modules in its traceback are
+    gone: a segmentation fault in place of the code.
+    """
+    if code == DONE:
+        sys.exit(DONE)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _dispatch(argv: list[str]) -> None:
@@ -115,12 +131,13 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
     """
     if isinstance(problem, Usage):
         return REFUSED, str(problem)
+    if isinstance(problem, Interrupted | Stopped):
+        return 128 + problem.signal, str(problem)
     if isinstance(problem, KeyboardInterrupt):
         return INTERRUPTED, "interrupted."
     from jaxgen.core import BadRequest
     from jaxgen.training.checkpoint import CheckpointCorrupt
     from jaxgen.training.loop import Diverged
-    from jaxgen.training.process import Stopped
 
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
@@ -130,8 +147,6 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
         return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
     if isinstance(problem, Diverged):
         return DIVERGED, str(problem)
-    if isinstance(problem, Stopped):
-        return 128 + problem.signal, str(problem)
     return None, ""
 
 

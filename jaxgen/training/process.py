@@ -1,73 +1,11 @@
-"""A run among other processes: signals that stop it between chunks, the folder that it owns."""
+"""The folder that a run owns among other processes."""
 
 import contextlib
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaxgen.core import BadRequest
-
-
-class Stopped(RuntimeError):
-    """A signal ended the work, after what was done had been written. Exit code 128 + `signal`."""
-
-    def __init__(self, signum: int, kept: str):
-        """`signum` as in `signal`; `kept` says what was written, and how to go on."""
-        super().__init__(f"stopped by {signal.Signals(signum).name}: {kept}")
-        self.signal = signum
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal that strikes where work of no further use is going on; what is whole is kept by who catches this."""
-
-    def __init__(self, signum: int):
-        """`signum` as in `signal`."""
-        super().__init__()
-        self.signal = signum
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[list[int]]:
-    """A list that holds the number of the first SIGINT or SIGTERM. A second one acts as if this was not here."""
-    caught: list[int] = []
-    with _handled(caught.append):
-        yield caught
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises `Interrupted` at once. A second one acts as if this was not here."""
-
-    def strike(number):
-        raise Interrupted(number)
-
-    with _handled(strike):
-        yield
-
-
-@contextlib.contextmanager
-def _handled(answer: Callable[[int], None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore():
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def handle(number, frame):
-        restore()
-        answer(number)
-
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        restore()
 
 
 def check_new(folder: Path) -> None:

@@ -1,57 +1,12 @@
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.training.process import Interrupted, Stopped, check_new, interruptible, owned, stoppable
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_first_signal_is_a_note_second_acts(number):
-    # Kills: a handler that stays; a second Ctrl-C that is swallowed.
-    hits = []
-    before = signal.signal(number, lambda *args: hits.append("old handler"))
-    try:
-        with stoppable() as caught:
-            os.kill(os.getpid(), number)
-            assert caught == [number] and hits == []
-            os.kill(os.getpid(), number)
-            assert caught == [number] and hits == ["old handler"]
-        with stoppable() as caught:
-            assert caught == []
-        os.kill(os.getpid(), number)
-        assert len(hits) == 2
-    finally:
-        signal.signal(number, before)
-    assert str(Stopped(signal.SIGTERM, "round 7 is saved.")) == "stopped by SIGTERM: round 7 is saved."
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_strikes_at_once_where_work_is_interruptible(number):
-    # Kills: SIGTERM left to its default, which ends the process before anything is kept; a handler that stays.
-    before = signal.getsignal(number)
-    with pytest.raises(Interrupted) as struck, interruptible():
-        os.kill(os.getpid(), number)
-        raise AssertionError("went on")
-    assert struck.value.signal == number and signal.getsignal(number) is before
-
-
-def test_other_threads_go_without():
-    said = []
-
-    def run():
-        with stoppable() as caught:
-            said.append(caught)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    assert said == [[]]
+from jaxgen.training.process import check_new, owned
 
 
 def test_one_writer(tmp_path):

@@ -1,0 +1,103 @@
+"""Signals that stop the work, between chunks of rounds or at once. Needs no JAX: a command listens before it comes."""
+
+import _thread
+import contextlib
+import gc
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+ECHO = 0.5  # seconds; a signal that follows within them is the first once more: `timeout` sends its own twice
+AGAIN = 0.01  # seconds
+
+
+class Stopped(RuntimeError):
+    """A signal ended the work, after what was done had been written. Exit code 128 + `signal`."""
+
+    def __init__(self, signum: int, kept: str):
+        """`signum` as in `signal`; `kept` says what was written, and how to go on."""
+        super().__init__(f"stopped by {signal.Signals(signum).name}: {kept}")
+        self.signal = signum
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that strikes where work of no further use is going on; what is whole is kept by who catches this."""
+
+    def __init__(self, signum: int):
+        """`signum` as in `signal`."""
+        super().__init__(f"interrupted by {signal.Signals(signum).name}.")
+        self.signal = signum
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[list[int]]:
+    """A list that holds the number of the first SIGINT or SIGTERM. A second one acts as if this was not here."""
+    caught: list[int] = []
+    with _handled(caught.append):
+        yield caught
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises `Interrupted` at once. A second one acts as if this was not here."""
+
+    def strike(number):
+        raise Interrupted(number)
+
+    with _handled(strike):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(answer: Callable[[int], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    first: float | None = None
+
+    def restore():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def handle(number, frame):
+        nonlocal first
+        if _deaf(frame):
+            _thread.start_new_thread(_send_again, (number,))  # `threading` takes locks, which this frame may hold
+        elif first is None:
+            first = time.monotonic()
+            answer(number)
+        elif time.monotonic() - first >= ECHO:
+            restore()
+            signal.raise_signal(number)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _deaf(frame: FrameType | None) -> bool:
+    """Whether Python prints and forgets what is raised there: in a callback of the garbage collector, in `__del__`.
+
+    A signal during a collection is handed over in JAX's callback, always: that is the first Python to run after it.
+    """
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    while frame is not None:
+        if frame.f_code in callbacks or frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _send_again(number: int) -> None:
+    time.sleep(AGAIN)
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)  # which also wakes it where it waits
