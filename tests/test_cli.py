@@ -375,6 +375,16 @@ leave({code})
     assert (found.returncode, found.stdout, found.stderr) == (code, says, "")
 
 
+def test_a_limit_inside_a_checkpoint_is_one_line(tmp_path):
+    # Kills: the error of the system left in the words of Orbax; what its threads print of it, then or later.
+    words = ["train", "vae", "--data", "digits", "--out", str(tmp_path / "a"), "--steps", "3"]
+    command = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", sys.executable, "-m", "jaxgen", *words]
+    found = subprocess.run(command, capture_output=True, text=True)
+    (line,) = found.stderr.splitlines()
+    assert found.returncode == 1 and line.startswith("jaxgen: the machine failed: File too large (")
+    assert checkpoint.steps(tmp_path / "a" / "checkpoints") == []
+
+
 def test_streams_that_are_closed_stop_nothing():
     # Kills: a flush of None after all work is done.
     command = f"exec {sys.executable} -m jaxgen recipes"

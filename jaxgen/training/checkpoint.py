@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.training import files
+from jaxgen.training.faults import plain
 
 FORMAT = 1
 KEPT = 2  # steps; the one before the last is there for someone who has to go back
@@ -212,7 +213,9 @@ def _write_arrays(path: Path, leaves: dict[str, np.ndarray]) -> None:
     import orbax.checkpoint as ocp  # half a second of import that only a saved run pays
 
     # Orbax refuses arrays without entries; their shape and dtype in the record say all.
-    ocp.Checkpointer(ocp.StandardCheckpointHandler()).save(path, {n: leaf for n, leaf in leaves.items() if leaf.size})
+    full = {name: leaf for name, leaf in leaves.items() if leaf.size}
+    with plain(path):
+        ocp.Checkpointer(ocp.StandardCheckpointHandler()).save(path, full)
 
 
 def _read_arrays(path: Path, expected: dict[str, Any]) -> dict[str, np.ndarray]:
