@@ -13,7 +13,7 @@ from jaxgen.contender import Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import titled
 from jaxgen.findings import _cell, _device, assemble
-from jaxgen.limits import limits
+from jaxgen.limits import _times, limits
 from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
 from jaxgen.tasks import SHARE, Metric, synthesise
 
@@ -132,10 +132,18 @@ def test_where_nothing_is_amiss_nothing_is_said():
 
 
 def test_times_that_are_not_equal_are_said():
-    # Kills: a limit so high that it is never met; the longest seed for the mean; less time taken for more.
-    assert said(seconds=(1.4, 1.5, 0.1)) == []
-    (line,) = said(seconds=(2.0, 1.2))
-    assert line == "The times are not equal: vae trained 1.6 s a seed where 1 s were meant."
+    # Kills: only the time that was meant looked at, so that half of it goes unsaid; the longest seed for the mean; a
+    # limit so high that it is never met; equal times that are called unequal.
+    def timed(*models, meant=2.0):
+        outcomes = {f"m{i}": {seed: outcome(s) for seed, s in enumerate(times)} for i, times in enumerate(models)}
+        return _times(meant, outcomes)
+
+    (line,) = timed((1.0, 1.02), (1.9, 2.06))
+    assert line == "The times are not equal: m0 trained 1.01 s, m1 trained 1.98 s a seed where 2 s were meant."
+    assert timed((2.0,), (1.61,), (1.9,)) == [] and len(timed((2.0,), (1.59,), (1.9,))) == 1
+    assert timed((2.8, 3.1), (2.9, 3.1)) == []
+    (line,) = timed((3.0, 3.2), (2.9, 3.1))
+    assert line.startswith("The times are not those that were meant: m0 trained 3.1 s, m1 trained 3 s a seed where 2 s")
 
 
 def test_too_few_passes_are_said():
