@@ -4,6 +4,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from jaxgen.metrics.intervals import TINY, Interval, difference, interval, places, power, steps, within
+
 SETTINGS = {
     "image synthesis": "synthesise",
     "style transfer": None,
@@ -17,15 +19,7 @@ SETTINGS = {
 IMAGES_ONLY = ("style transfer", "super-resolution")
 ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
 ONE_SEED = "One seed gives no interval: run at least two, better five."
-
-
-class Interval(NamedTuple):
-    """A mean over seeds with its 95 % interval; the ends are NaN where one seed gives none."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
+HUGE = 9  # the power of ten from which a number is written with its power
 
 
 class Contest(NamedTuple):
@@ -40,34 +34,7 @@ class Contest(NamedTuple):
     hurried: Sequence[str] = ()  # models that trained too little for any answer
     seeds: int | None = None  # how many were asked for; None: as many as there are values
     others: Mapping[str, tuple[bool, Mapping[str, Mapping[int, float]]]] = {}  # metric -> (higher is better, models)
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Student's interval of the mean: m +- t(0.975, n - 1) s / sqrt(n).
-
-    >>> [round(x, 3) for x in interval([1.0, 2.0, 3.0])]
-    [2.0, -0.484, 4.484, 3]
-    """
-    from scipy.stats import t
-
-    n = len(values)
-    if n == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    mean = math.fsum(values) / n
-    if n == 1:
-        return Interval(mean, math.nan, math.nan, 1)
-    std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    half = float(t.ppf(0.975, n - 1)) * std / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n)
-
-
-def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interval:
-    """The interval of a - b, paired by seed, over the seeds that both have.
-
-    >>> difference({0: 2.0, 1: 3.0, 2: 9.0}, {0: 1.0, 1: 2.0}).mean
-    1.0
-    """
-    return interval([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+    bounds: tuple[float, float] | None = None  # beyond which the figure cannot lie
 
 
 def still_improving(half: Mapping[int, float], full: Mapping[int, float], higher_is_better: bool) -> bool:
@@ -145,10 +112,13 @@ def judge(contest: Contest) -> tuple[str, str]:
         return "not measured", f"No seed trained both {vae} and {gan} to the end."
     if gap.n == 1:
         return "not measured", ONE_SEED
-    spread = f"95 % interval {_figure(gap.low, gap)} to {_figure(gap.high, gap)} over {gap.n} seeds"
+    least, most = contest.bounds or (-math.inf, math.inf)
+    shown = within(gap, (least - most, most - least))  # to be read; what is chosen rests on the whole interval
+    decimals = _decimals(contest, shown)
+    mean, low, high = (_figure(x, decimals) for x in shown[:3])
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
-    both = f"{vae} {_digits(ours)}, {gan} {_digits(theirs)}"
-    said = f"{what}: {both}; paired difference {_figure(gap.mean, gap, 2)}, {spread}."
+    both = f"{vae} {_mean(ours, decimals)}, {gan} {_mean(theirs, decimals)}"
+    said = f"{what}: {both}; paired difference {mean}, 95 % interval {low} to {high} over {gap.n} seeds."
     if hurried := [name for name in (vae, gan) if name in contest.hurried]:
         few = f"Too few passes through the training data: {' and '.join(hurried)}."
         return "not measured", f"{few} {said}{_failures(contest, (vae, gan))}"
@@ -161,7 +131,8 @@ def judge(contest: Contest) -> tuple[str, str]:
     if better:
         name = (max if up else min)(better, key=lambda name: better[name].mean)
         plain = name.removeprefix("baseline: ")
-        return "neither", f"The baseline {plain} ({_digits(contest.baselines[name])}) beats both. {said}{caution}"
+        beaten = f"The baseline {plain} ({_mean(contest.baselines[name], decimals)}) beats both."
+        return "neither", f"{beaten} {said}{caution}"
     if gap.low <= 0 <= gap.high:
         return "either", f"The interval of the difference holds zero. {said}{caution}"
     better_side, worse = ("gan", vae) if (gap.mean > 0) == up else ("vae", gan)
@@ -198,17 +169,24 @@ def _caution(unfinished: Sequence[str]) -> str:
     return f" {' and '.join(unfinished)} had not finished when time ran out: more seconds may change this."
 
 
-def _digits(values: Mapping[int, float]) -> str:
-    spread = interval(list(values.values()))
-    return _figure(spread.mean, spread, 2)
+def _mean(values: Mapping[int, float], decimals: int) -> str:
+    return _figure(interval(list(values.values())).mean, decimals)
 
 
-def _figure(value: float, scale: Interval, digits: int = 0) -> str:
-    """As many decimals as the width of the interval deserves, and enough for so many digits of the value itself."""
-    width = scale.high - scale.low
-    places = 3 if not width > 0 else min(max(1 - math.floor(math.log10(width)), 0), 6)
-    if value and not float(f"{value:.{places}f}"):  # an end so near to zero still tells on which side it lies
-        digits = max(digits, 1)
-    if value and digits:
-        places = max(places, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{places}f}"
+def _figure(value: float, decimals: int) -> str:
+    if value and not 0.5 * 10.0**-decimals <= abs(value) < 10.0**HUGE:
+        return f"{value:.2e}"
+    return f"{value + 0.0:,.{decimals}f}"
+
+
+def _decimals(contest: Contest, gap: Interval) -> int:
+    """For all figures of a sentence, so that they agree with each other and with the table.
+
+    Those of the table, or more: two digits of the difference, and one of each end, to tell its side of zero.
+    """
+    rows = (*contest.models.values(), *contest.baselines.values())
+    table = places(within(interval(list(values.values())), contest.bounds) for values in rows)
+    width, parts = gap.high - gap.low, ((gap.mean, 1), (gap.low, 0), (gap.high, 0))
+    wanted = [digits - power(x) for x, digits in parts if x and power(x) >= TINY]
+    wanted += [steps(width)] if width and power(width) >= TINY else []  # what is less may be a residue of rounding
+    return max(3 if table is None else table, *wanted, 0)

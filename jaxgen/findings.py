@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxgen.advice import Contest, advise, interval, still_improving
+from jaxgen.advice import Contest, advise, interval, still_improving, within
 from jaxgen.contender import Contender, Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import described, exhibits, titled
@@ -104,6 +104,7 @@ def _contest(
             if about.higher_is_better is not None and metric != headline
         },
         unfinished=unfinished,
+        bounds=metrics_of(task, data)[headline].bounds,
     )
 
 
@@ -154,11 +155,10 @@ def _read(values: Mapping, task: str, metric: str) -> dict[str, dict[int, float]
 
 
 def _cell(metric: Metric, by_seed: Mapping[int, float], seeds: Sequence[int], ceiling: float | None) -> dict[str, Any]:
-    spread = interval([value for value in by_seed.values() if math.isfinite(value)])
-    least, most = metric.bounds or (-math.inf, math.inf)  # Student's law knows no bounds: a share of 1.02 is nonsense
+    spread = within(interval([value for value in by_seed.values() if math.isfinite(value)]), metric.bounds)
     return {
         "mean": _strict(spread.mean),
-        "ci95": [_strict(max(spread.low, least)), _strict(min(spread.high, most))],  # a NaN stays one
+        "ci95": [_strict(spread.low), _strict(spread.high)],
         "n": spread.n,
         "failed": len(seeds) - spread.n,
         "ceiling": None if ceiling is None else _strict(ceiling),

@@ -12,7 +12,7 @@ from jaxgen.compare import Settings
 from jaxgen.contender import Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import titled
-from jaxgen.findings import _cell, _device, assemble
+from jaxgen.findings import _cell, _contest, _device, assemble
 from jaxgen.limits import _times, limits
 from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
 from jaxgen.tasks import SHARE, Metric, synthesise
@@ -78,7 +78,7 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
         (answer,) = [answer for answer in report["advice"] if answer["setting"] == setting]
         assert answer["choose"] == ("not measured" if task in short else "gan")
         assert answer.get("lacks") == ("time" if task in short else None)
-        assert "vae 0.600, gan 0.81; paired difference 0.21" in answer["because"]
+        assert "vae 0.60, gan 0.81; paired difference 0.21, 95 % interval 0.08 to 0.34 over" in answer["because"]
     assert report["models"]["gan"][DETECT]["auroc"]["mean"] == pytest.approx(0.81)
 
 
@@ -119,6 +119,11 @@ def test_intervals_hold_what_a_figure_can_be(bounds, values, ends):
     # Kills: an end beyond the bounds; a cut where there are none; a bound for an end that one seed does not give.
     cell = _cell(Metric(True, True, "", "", bounds), dict(enumerate(values)), range(len(values)), None)
     assert cell["ci95"] == pytest.approx(ends) if ends[0] is not None else cell["ci95"] == [None, None]
+
+
+def test_the_answer_knows_what_a_figure_can_be():
+    # Kills: bounds lost on the way to the sentence, which then tells of a difference of 2 in AUROC.
+    assert _contest(DETECT, SimpleNamespace(), {}, {}, 2, []).bounds == SHARE
 
 
 def test_the_kind_of_the_data_reaches_the_advice():

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
+from jaxgen.metrics import intervals
+
 DASH = "–"
-TINY = -5  # the power of ten below which a number is written with its power
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -27,25 +28,16 @@ def interval(cell: Mapping) -> tuple[float, float] | None:
 
 
 def places(cells: Iterable[Mapping]) -> int | None:
-    """Decimal places for figures that stand in one table: the narrowest interval shows its width in 3 to 29 steps.
+    """Decimal places for the figures of one table, as `intervals.places` says, or None: three digits each.
 
-    At most one place more than the widest interval deserves; but no mean loses more than 5 % of itself, and where all
-    are below 10 there are two. None where no interval has a width: three digits each.
-
-    >>> places([{"ci95": [0.92, 0.96]}, {"ci95": [0.5, 0.5]}]), places([{"ci95": None}])
+    >>> places([{"mean": 0.75, "ci95": [-18.0, 19.5]}, {"mean": 0.5, "ci95": [0.5, 0.5]}]), places([{"ci95": None}])
     (2, None)
-    >>> places([{"mean": 0.75, "ci95": [-18.0, 19.5]}, {"mean": 0.5, "ci95": [0.5, 0.5]}])
-    2
     """
-    cells = list(cells)
-    ends = [interval(cell) for cell in cells]
-    widths = [high - low for low, high in filter(None, ends) if high > low]
-    if not widths:
-        return None
-    fine, coarse = (-math.floor(math.log10(width / 3)) for width in (min(widths), max(widths)))
-    means = [abs(cell["mean"]) for cell in cells if known(cell.get("mean"))]
-    needed = [1 - _power(mean) for mean in means if mean and _power(mean) >= TINY]
-    return max(0, min(fine, coarse + 1), *needed, 2 if means and max(means) < 10 else 0)
+    spreads = []
+    for cell in cells:
+        mean, ends = cell.get("mean"), interval(cell) or (math.nan, math.nan)
+        spreads.append(intervals.Interval(mean if known(mean) else math.nan, *ends, cell.get("n") or 0))
+    return intervals.places(spreads)
 
 
 def number(x: float | None, decimals: int | None = None) -> str:
@@ -57,17 +49,13 @@ def number(x: float | None, decimals: int | None = None) -> str:
     if not known(x):
         return DASH
     x = float(x) + 0.0
-    power = _power(x) if x else 0
-    if power < TINY or power > 8:
+    power = intervals.power(x) if x else 0
+    if power < intervals.TINY or power > 8:
         digits = 2 if decimals is None else min(max(power + decimals, 1), 4)
         head, _, tail = f"{x:.{digits}e}".partition("e")
         return f"{head.replace('-', '−')}×10{str(int(tail)).translate(RAISED)}"
     text = f"{x:,.{max(0, 2 - power) if decimals is None else decimals}f}"
     return text.replace("-", "−") if any(digit in "123456789" for digit in text) else text.lstrip("-")
-
-
-def _power(x: float) -> int:
-    return math.floor(math.log10(abs(x)))
 
 
 def bracket(cell: Mapping, decimals: int | None) -> str:
