@@ -117,7 +117,7 @@ def _sizes(tested: int, seeds: int) -> list[str]:
         here, usual = (float(t.ppf(0.975, n - 1)) / math.sqrt(n) for n in (seeds, 5))
         said.append(
             f"Intervals of {seeds} seeds are wide, {here:.1f} standard deviations to each side where 5 seeds give "
-            f"{usual:.1f}, and may reach beyond what a figure can be."
+            f"{usual:.1f}, and are cut where a figure must end."
         )
     return said
 

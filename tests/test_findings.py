@@ -100,10 +100,10 @@ def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
 
 
 def test_the_page_knows_what_a_figure_cannot_exceed():
-    # Kills: bounds lost on the way to the charts; bounds of a figure that has none.
+    # Kills: bounds lost on the way to the charts.
     metrics = assembled()[1].metrics
     assert metrics[DETECT]["auroc"]["bounds"] == metrics[REPRESENT]["accuracy_20"]["bounds"] == (0, 1)
-    assert metrics[REPRESENT]["path_ratio"]["bounds"] is None
+    assert metrics[REPRESENT]["path_ratio"]["bounds"] == (1, math.inf)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,7 @@ def test_the_page_knows_what_a_figure_cannot_exceed():
     [
         (SHARE, (0.9, 0.98), (0.94 - 0.04 * T, 1)),
         (SHARE, (0.02, 0.1), (0, 0.06 + 0.04 * T)),
+        ((1, math.inf), (1.0, 1.08), (1, 1.04 + 0.04 * T)),
         (None, (0.9, 0.98), (0.94 - 0.04 * T, 0.94 + 0.04 * T)),
         (SHARE, (0.9,), (None, None)),
     ],
@@ -168,7 +169,7 @@ def test_wide_intervals_are_said(seeds):
     sides = [stats.t.interval(0.95, n - 1, scale=1 / math.sqrt(n))[1] for n in (seeds, 5)]
     (line,) = said(seeds=seeds)
     assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
-    assert f"5 seeds give {sides[1]:.1f}," in line
+    assert line.endswith(f"where 5 seeds give {sides[1]:.1f}, and are cut where a figure must end.")
     assert said(seeds=4) == said(seeds=1) == []
 
 

@@ -1,12 +1,12 @@
 """Small charts as inline SVG. Colours are CSS variables of the page, so one drawing serves both themes."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
+from jaxgen.report.axes import Scale, position, scale, tick_words, ticks
 from jaxgen.report.words import interval, known, number
 
 MARKS = {
@@ -26,70 +26,6 @@ class Look(NamedTuple):
 
     colour: str
     mark: str
-
-
-class Scale(NamedTuple):
-    """An axis."""
-
-    low: float
-    high: float
-    log: bool
-
-
-def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Sequence[float] | None = None) -> Scale:
-    """An axis that holds `values`, logarithmic where all are positive and span more than a factor of 30.
-
-    Within `bounds`, where a figure has some: then it is linear, and what lies beyond is cut off.
-
-    >>> scale([1.0, 2.0], margin=0.5), scale([1.0, 100.0], margin=0.0).log
-    (Scale(low=0.5, high=2.5, log=False), True)
-    """
-    least, most = bounds or (-math.inf, math.inf)
-    seen = [min(max(float(v), least), most) for v in values if known(v)] or [0.0, 1.0]
-    low, high = min(seen), max(seen)
-    if low > 0 and high / low > 30 and not bounds:
-        stretch = (high / low) ** margin
-        return Scale(low / stretch, high * stretch, True)
-    room = (high - low) * margin or abs(high) * 0.1 or 1.0
-    return Scale(max(low - room, least), min(high + room, most), False)
-
-
-def position(axis: Scale, x) -> np.ndarray:
-    """Where `x` stands on the axis: 0 at its low end, 1 at its high end; outside for what is outside."""
-    x = np.asarray(x, np.float64)
-    if axis.log:
-        x = np.log(np.where(x > 0, x, np.nan))
-        return (x - math.log(axis.low)) / math.log(axis.high / axis.low)
-    return (x - axis.low) / (axis.high - axis.low)
-
-
-def ticks(axis: Scale, count: int = 4) -> list[float]:
-    """At most `count` round numbers on the axis, evenly spaced (by factors where it is logarithmic).
-
-    >>> ticks(Scale(0.13, 0.97, False)), ticks(Scale(0.5, 2000.0, True))
-    ([0.2, 0.4, 0.6, 0.8], [1.0, 10.0, 100.0, 1000.0])
-    """
-    if axis.log:
-        first, last = math.ceil(math.log10(axis.low) - 1e-9), math.floor(math.log10(axis.high) + 1e-9)
-        if last > first:
-            return [10.0**k for k in range(first, last + 1, -(-(last - first + 1) // count))]
-        fine = [m * 10.0**k for k in (first - 1, first) for m in (1, 2, 5)]
-        return [t for t in fine if axis.low <= t <= axis.high]
-    power = 10.0 ** math.floor(math.log10((axis.high - axis.low) / count))
-    for step in (power * m for m in (1, 2, 2.5, 5, 10, 20)):
-        first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
-        if last - first + 1 <= count:
-            return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
-    return []
-
-
-def tick_words(axis: Scale, at: Sequence[float]) -> list[str]:
-    """Tick labels with the same number of decimals, or each its own on a logarithmic axis."""
-    if axis.log:
-        return [number(t, max(0, -math.floor(math.log10(t) + 1e-9))) for t in at]
-    step = min((b - a for a, b in zip(at, at[1:], strict=False)), default=abs(at[0]) or 1.0)
-    decimals = next(d for d in range(13) if math.isclose(round(step, d), step, rel_tol=1e-9) or d == 12)
-    return [number(t, decimals) for t in at]
 
 
 def mark(look: Look, x: str = "50%", y: str = "50%") -> Markup:

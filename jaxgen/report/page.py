@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxgen.report import answer, charts, facts, words
+from jaxgen.report import answer, axes, charts, facts, words
 from jaxgen.report.charts import Look
 from jaxgen.report.pictures import Grid, figures
 from jaxgen.training.files import write
@@ -118,7 +118,7 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
     cells = dict(sorted(cells.items(), key=lambda item: item[0].startswith(BASELINE)))
     ceilings = [cell["ceiling"] for cell in cells.values() if words.known(cell.get("ceiling"))]
     ends = [end for cell in cells.values() for end in (*(words.interval(cell) or ()), cell.get("mean"))]
-    axis = charts.scale([*ends, *ceilings], bounds=about.get("bounds"))
+    axis = axes.scale([*ends, *ceilings], bounds=about.get("bounds"))
     places, standing = words.places(cells.values()), words.standing(cells)
     rows = [
         {

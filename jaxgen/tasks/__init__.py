@@ -18,6 +18,7 @@ NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 
 SHARE = (0.0, 1.0)  # the bounds of most metrics
+SIZE = (0.0, float("inf"))  # of those that are no share, and never negative
 
 
 class Metric(NamedTuple):

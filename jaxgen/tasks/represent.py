@@ -8,7 +8,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks import LIMIT, SHARE, Metric, Reading, in_batches, looked_at, unlabelled
+from jaxgen.tasks import LIMIT, SHARE, SIZE, Metric, Reading, in_batches, looked_at, unlabelled
 
 COUNTS = (1, 5, 20)  # labels per class
 DRAWS = 5  # of labels; figures are their average
@@ -22,8 +22,10 @@ METRICS = {
         f"accuracy_{n}": Metric(True, n == COUNTS[-1], f"accuracy of a linear probe, labels per class: {n}", "", SHARE)
         for n in COUNTS
     },
-    "active_latents": Metric(None, False, "latent dimensions whose code varies over test data", "latents"),
-    "path_ratio": Metric(False, False, "decoded interpolation: length of the way over the straight line", ""),
+    "active_latents": Metric(None, False, "latent dimensions whose code varies over test data", "latents", SIZE),
+    "path_ratio": Metric(
+        False, False, "decoded interpolation: length of the way over the straight line", "", (1.0, float("inf"))
+    ),
 }
 
 

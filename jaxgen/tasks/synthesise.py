@@ -6,7 +6,7 @@ from jaxgen.data import Data, subset
 from jaxgen.metrics.features import Features, flat
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
-from jaxgen.tasks import LIMIT, SHARE, Metric, looked_at
+from jaxgen.tasks import LIMIT, SHARE, SIZE, Metric, looked_at
 
 NEIGHBOURS = 5
 EXAMPLES = 10_000  # real ones that a ceiling looks at, about
@@ -16,20 +16,22 @@ OF_MODES = ("modes", "high_quality_percent", "reverse_kl")  # measured where the
 HEADLINE_OF_MODES = "coverage"  # one mode alone has the best quality, and noise touches nearly all modes
 
 METRICS = {
-    "frechet": Metric(False, True, "Frechet distance of the features of samples to those of test data", "squared"),
+    "frechet": Metric(
+        False, True, "Frechet distance of the features of samples to those of test data", "squared", SIZE
+    ),
     "kernel_distance": Metric(False, False, "kernel distance of the features of samples to those of test data", ""),
     "precision": Metric(True, False, "share of samples that lie among the test data", "", SHARE),
     "recall": Metric(True, False, "share of test data that lie among the samples", "", SHARE),
-    "density": Metric(None, False, "how densely samples lie among the test data; 1 for real data", ""),
+    "density": Metric(None, False, "how densely samples lie among the test data; 1 for real data", "", SIZE),
     "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", "", SHARE),
     "memorisation": Metric(
-        None, False, "median distance to the nearest training example over that of test data; near 0: copies", ""
+        None, False, "median distance to the nearest training example over that of test data; near 0: copies", "", SIZE
     ),
-    "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes"),
+    "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes", SIZE),
     "high_quality_percent": Metric(
         True, False, "samples within 3 standard deviations of a known mode", "%", (0.0, 100.0)
     ),
-    "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats"),
+    "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats", SIZE),
 }
 
 
@@ -56,7 +58,12 @@ def metrics(data: Data) -> dict[str, Metric]:
     """
     if data.modes is None:
         return {name: metric for name, metric in METRICS.items() if name not in OF_MODES}
-    return {name: metric._replace(headline=name == HEADLINE_OF_MODES) for name, metric in METRICS.items()}
+    n = len(data.modes.means)
+    bounds = {"modes": (0.0, float(n)), "reverse_kl": (0.0, float(np.log(n)))}
+    return {
+        name: metric._replace(headline=name == HEADLINE_OF_MODES, bounds=bounds.get(name, metric.bounds))
+        for name, metric in METRICS.items()
+    }
 
 
 def measure(features: Features, data: Data, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:

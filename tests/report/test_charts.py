@@ -3,7 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from jaxgen.report.charts import Look, Scale, lines, position, scale, scatter, spark, tick_words, ticks, whisker
+from jaxgen.report.axes import Scale, position, scale, tick_words, ticks
+from jaxgen.report.charts import Look, lines, scatter, spark, whisker
 from jaxgen.report.pictures import layout
 
 LOOK = Look("c0", "circle")
@@ -41,13 +42,15 @@ def test_scale_and_position():
 
 
 def test_a_bounded_figure_stays_on_its_axis():
-    # Kills: an accuracy on a logarithmic axis; an axis, or a bar, that goes beyond what a figure can be; a bar that is
-    # cut where it need not be; an axis of no width where all figures stand at a bound.
+    # Kills: an accuracy on a logarithmic axis, or a distance on none; an axis, or a bar, that goes beyond what a figure
+    # can be; a bar that is cut where it need not be; an axis of no width where all figures stand at a bound.
     axis = scale([0.01, 0.97, -5.6, 6.4], bounds=(0.0, 1.0))
     assert axis == Scale(0.0, 1.0, False) and scale([0.01, 0.97]).log
     assert not scale([0.01, 0.97], bounds=(0.0, 1.0)).log
     svg = str(whisker({"mean": 0.4, "ci95": [-5.6, 6.4], "ceiling": None}, axis, LOOK))
     assert re.search(r'class="span c0" x1="0.00%" x2="100.00%"', svg) and re.search(r'<svg x="40.00%"', svg)
+    assert scale([0.01, 0.97], bounds=(0.0, np.inf)).log and scale([1.0, 40.0], bounds=(1.0, np.inf)).low == 1
+    assert scale([-5.6, 6.4], bounds=(0.0, np.inf)).low == 0 and scale([0.0, 0.0], bounds=(0.0, np.inf)).high > 0
     assert scale([0.4, 0.6], bounds=(0.0, 1.0)) == scale([0.4, 0.6])
     for edge in (0.0, 1.0):
         axis = scale([edge, edge], bounds=(0.0, 1.0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen import tasks
-from jaxgen.data import Split
+from jaxgen.data import Split, load
 from jaxgen.tasks import anomalies, in_batches, looked_at, represent, synthesise
 
 
@@ -51,3 +51,14 @@ def test_one_headline(table):
     # Kills: a task with no figure, or two, to rest its verdict on.
     for metrics in (synthesise.metrics(table), anomalies.METRICS, represent.METRICS):
         assert sum(metric.headline for metric in metrics.values()) == 1
+
+
+def test_figures_stay_within_their_bounds(table):
+    # Kills: a distance below zero, a share above one, nine modes of eight; the kernel distance, which may be negative,
+    # cut at zero.
+    ring = load("ring8")
+    found = {**synthesise.metrics(ring), **anomalies.METRICS, **represent.METRICS}
+    assert [name for name, metric in found.items() if metric.bounds is None] == ["kernel_distance"]
+    assert synthesise.metrics(table).keys() < found.keys()
+    assert found["modes"].bounds == (0, 8) and found["reverse_kl"].bounds == (0, np.log(8))
+    assert found["path_ratio"].bounds == (1, np.inf) and found["frechet"].bounds == (0, np.inf)
