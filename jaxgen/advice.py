@@ -72,7 +72,9 @@ def lacking(contest: Contest) -> str:
     return "seeds" if paired == 1 else "time" if paired and {vae, gan} & set(contest.hurried) else ""
 
 
-def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image") -> list[dict[str, str]]:
+def advise(
+    contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image", name: str = ""
+) -> list[dict[str, str]]:
     """One answer per setting: {"setting", "choose", "because"}, and "lacks" where `lacking` names something.
 
     "neither" where a simple baseline beats both sides, "either" where the interval of their paired difference holds
@@ -82,6 +84,7 @@ def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: s
       contests: by task.
       unserved: task -> why these data cannot serve it.
       kind: of the data, "image", "table" or "points".
+      name: of the data, which no sentence spells with a capital.
     """
     answers = []
     for setting, task in SETTINGS.items():
@@ -90,7 +93,7 @@ def advise(contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: s
         elif task is None:
             choose, because = "not measured", "No task measures this yet."
         elif task in unserved:
-            choose, because = "not measured", _sentence(unserved[task])
+            choose, because = "not measured", _sentence(unserved[task], name)
         elif task not in contests:
             choose, because = "not measured", "The task was not run."
         else:
@@ -139,8 +142,8 @@ def judge(contest: Contest) -> tuple[str, str]:
     return better_side, f"{said}{_dissent(contest, gan if worse == vae else vae, worse)}{caution}"
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str, name: str = "") -> str:
+    return text if name and text.startswith(name) else text[:1].upper() + text[1:]
 
 
 def _dissent(contest: Contest, winner: str, loser: str) -> str:

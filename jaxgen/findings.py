@@ -77,7 +77,7 @@ def assemble(
     report = {
         "data": _about_data(data),
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
-        "advice": advise(contests, unserved, data.kind),
+        "advice": advise(contests, unserved, data.kind, data.name),
         "budget": budget,
         "protocol": _protocol(settings, features, entrants, rounds, outcomes),
         "notes": limits(settings, data, entrants, rounds, outcomes, tasks),

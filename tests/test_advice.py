@@ -213,6 +213,14 @@ def test_all_six_settings_appear_and_say_why_not():
     assert {"There are no labels."} <= {answer["because"] for answer in answers}
 
 
+def test_the_name_of_the_data_is_spelt_as_it_is():
+    # Kills: "Const.npz has no labels." of const.npz, or "Photos" of a folder.
+    for name in ("const.npz", "photos"):
+        reasons = {"represent": f"{name} has no labels.", "synthesise": "too few."}
+        told = {answer["because"] for answer in advise({}, reasons, "table", name)}
+        assert {f"{name} has no labels.", "Too few."} <= told
+
+
 def test_what_needs_images_says_so():
     # Kills: style transfer of a table, for which "No task measures this yet" promises one; identifiers that change.
     for kind in ("table", "points"):

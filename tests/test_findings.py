@@ -128,9 +128,11 @@ def test_the_answer_knows_what_a_figure_can_be():
 
 
 def test_the_kind_of_the_data_reaches_the_advice():
-    # Kills: advice on a table that is worded for images.
+    # Kills: advice on a table that is worded for images, or that spells its name with a capital.
     told = {answer["setting"]: answer["because"] for answer in assembled()[0]["advice"]}
     assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
+    report, _ = assembled(unserved={SYNTHESISE: "toy is too small."})
+    assert "toy is too small." in [answer["because"] for answer in report["advice"]]
 
 
 def test_where_nothing_is_amiss_nothing_is_said():

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.report.words import known, number
+
+ROOM = 23  # characters of a label that stand side by side in a chart of half the page's width
 
 
 class Scale(NamedTuple):
@@ -71,3 +74,16 @@ def tick_words(axis: Scale, at: Sequence[float]) -> list[str]:
     step = min((b - a for a, b in zip(at, at[1:], strict=False)), default=abs(at[0]) or 1.0)
     decimals = next(d for d in range(13) if math.isclose(round(step, d), step, rel_tol=1e-9) or d == 12)
     return [number(t, decimals) for t in at]
+
+
+def labelled(axis: Scale) -> list[tuple[float, str]]:
+    """The ticks that are named in a chart of half the page's width: every second where the names of all would touch.
+
+    >>> [word for _, word in labelled(Scale(-7e-5, 7e-5, False))]
+    ['−0.00005', '0.00005']
+    """
+    at = ticks(axis)
+    named = list(zip(at, tick_words(axis, at), strict=True))
+    spots = [(ROOM * float(position(axis, t)), len(word)) for t, word in named]
+    apart = all(x + (n + m) / 2 + 1 <= y for (x, n), (y, m) in pairwise(spots))
+    return named if apart else named[::2]

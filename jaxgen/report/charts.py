@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from jaxgen.report.axes import Scale, position, scale, tick_words, ticks
+from jaxgen.report.axes import Scale, labelled, position, scale, tick_words, ticks
 from jaxgen.report.words import interval, known, number
 
 MARKS = {
@@ -57,10 +57,9 @@ def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
 
 def ruler(axis: Scale) -> Markup:
     """The numbers below a column of dots and whiskers."""
-    at = ticks(axis)
     parts = [
         Markup('<text x="{}" y="12" text-anchor="middle">{}</text>').format(_at(axis, t), word)
-        for t, word in zip(at, tick_words(axis, at), strict=True)
+        for t, word in labelled(axis)
     ]
     return Markup('<svg class="ruler" aria-hidden="true">{}</svg>').format(Markup("").join(parts))
 

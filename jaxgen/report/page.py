@@ -153,7 +153,7 @@ def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], ki
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
     said = {"called": answer.called(entry["setting"], kind), "verdict": answer.verdict(entry)}
-    return {**entry, **said, "task": task, "table": table, "colour": colour}
+    return {**entry, **said, "because": words.typeset(entry["because"]), "task": task, "table": table, "colour": colour}
 
 
 def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[dict]:

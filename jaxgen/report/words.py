@@ -1,6 +1,7 @@
 """What a report says in words: numbers with as many digits as they deserve, who stands best."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
@@ -121,12 +122,21 @@ def spaced(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital.
+    """With a capital, but where it begins with the name of a file or with what else is no word.
 
-    >>> sentence("known since 2014; see 'Mr. X'."), sentence("")
-    ("Known since 2014; see 'Mr. X'.", '')
+    >>> sentence("known since 2014; see 'Mr. X'."), sentence("const.npz has no labels."), sentence("")
+    ("Known since 2014; see 'Mr. X'.", 'const.npz has no labels.', '')
     """
-    return text[:1].upper() + text[1:]
+    return text if re.match(r"\S*[._/\d]\w", text) else text[:1].upper() + text[1:]
+
+
+def typeset(text: str) -> str:
+    """The numbers of a sentence as a page writes them: a true minus, and no line ends before a per cent sign.
+
+    >>> typeset("WGAN-GP -4.4, 95 % interval -6.10e-07 to 5 on run-3").replace("\u00a0", "~")
+    'WGAN-GP −4.4, 95~% interval −6.10e−07 to 5 on run-3'
+    """
+    return re.sub(r"(?<![\w.-])-(?=\d)|(?<=\de)-(?=\d)", "−", text).replace(" %", "\u00a0%")
 
 
 def plain(value: Any) -> str:

@@ -1,9 +1,10 @@
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from jaxgen.report.axes import Scale, position, scale, tick_words, ticks
+from jaxgen.report.axes import Scale, labelled, position, scale, tick_words, ticks
 from jaxgen.report.charts import Look, lines, scatter, spark, whisker
 from jaxgen.report.pictures import layout
 
@@ -29,6 +30,18 @@ def test_ticks_are_few_round_and_inside(low, high):
     words = tick_words(axis, at)
     assert len(set(words)) == len(at) and all(len(word) <= 12 for word in words)
     np.testing.assert_allclose([float(f"{t:.3g}") for t in at], at, rtol=1e-3 if high - low > 1 else 1e-2)
+
+
+@pytest.mark.parametrize("low, high", [(-7e-5, 7e-5), (-0.06, 0.01), (0, 1), (1e3, 2.3e4), (-0.07, 0.02), (1, 9e5)])
+def test_labels_below_a_narrow_chart_do_not_touch(low, high):
+    # Kills: "−0.050−0.025 0.000"; one label where two fit; labels dropped where all fit.
+    for axis in (Scale(low, high, False), Scale(low, high, True)):
+        if axis.low <= 0 and axis.log:
+            continue
+        spots = [(175 * float(position(axis, t)), 7 * len(word)) for t, word in labelled(axis)]  # digits of 7 in 175 px
+        assert all(x + n / 2 < y - m / 2 for (x, n), (y, m) in pairwise(spots))
+        assert len(spots) == len(ticks(axis)) or len(spots) >= 2
+    assert len(labelled(Scale(0, 1, False))) == len(ticks(Scale(0, 1, False))) == 3
 
 
 def test_scale_and_position():

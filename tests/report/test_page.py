@@ -442,3 +442,29 @@ def test_an_answer_without_a_difference_is_called_so():
     report["advice"][0]["choose"] = "either"
     page = Page(render(report, made_up.extras()))
     assert "No difference found" in page.text() and "Either" not in page.text()
+
+
+def test_the_answer_is_set_as_the_tables_are():
+    # Kills: a hyphen for a minus on the page, or a minus in a name; a report that is written to.
+    report = made_up.report()
+    report["advice"][0]["because"] = "WGAN-GP beats r3-gan by -4.4, 95 % interval -6.1 to -2."
+    text = Page(render(report, made_up.extras())).text().replace("\u00a0", " ")
+    assert "WGAN-GP beats r3-gan by −4.4, 95 % interval −6.1 to −2." in text
+    assert report["advice"][0]["because"].count("-") == 5
+
+
+@pytest.mark.parametrize(("measured", "said"), [(1, "1 of the 6 settings was"), (0, "0 of the 6 settings were")])
+def test_one_setting_is_one(measured, said):
+    # Kills: "1 of the 6 settings were measured".
+    report = made_up.report()
+    for i, entry in enumerate(report["advice"]):
+        entry["choose"] = "vae" if i < measured else "not measured"
+    assert f"{said} measured." in Page(render(report, made_up.extras())).text()
+
+
+def test_names_of_files_are_spelt_as_they_are():
+    # Kills: "Const.npz", which is no file.
+    report = made_up.report()
+    report["notes"] = ["const.npz has no labels.", "half of it."]
+    html = render(report, Extras())
+    assert "<li>const.npz has" in html and "<li>Half of" in html
