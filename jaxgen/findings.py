@@ -14,7 +14,7 @@ from jaxgen.contender import Contender, Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import described, exhibits, titled
 from jaxgen.folder import versions
-from jaxgen.limits import hurried, limits, mean_seconds
+from jaxgen.limits import alike, hurried, limits, mean_seconds
 from jaxgen.measures import ENCODED, STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
@@ -62,7 +62,7 @@ def assemble(
         headline, up = _headline(task, data)
         short = hurried(entrants, rounds, data, task, seeds)
         stages = {name: _stages(by_seed, task) for name, by_seed in outcomes.items()}
-        growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up)]
+        growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up) and not alike(data)]
         for name, at in stages.items():
             means = {stage: _strict(interval(list(found.values())).mean) for stage, found in at.items()}
             budget[name][task] = {
@@ -80,7 +80,7 @@ def assemble(
         "advice": advise(contests, unserved, data.kind, data.name),
         "budget": budget,
         "protocol": _protocol(settings, features, entrants, rounds, outcomes),
-        "notes": limits(settings, data, entrants, rounds, outcomes, tasks),
+        "notes": limits(settings, data, entrants, rounds, outcomes, tasks, ceilings.get(SYNTHESISE, {})),
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, exhibits(data, outcomes, tasks, values)

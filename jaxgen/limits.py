@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from jaxgen.contender import MAIN_SHARE, Contender, Rounds
 from jaxgen.core import player
 from jaxgen.data import Data
 from jaxgen.measures import DETECT, REPRESENT, Outcome
-from jaxgen.report.words import duration, some
+from jaxgen.report.words import duration, listing, number, some
 from jaxgen.tasks import anomalies, represent
 
 FEWEST_PASSES = 10
@@ -17,6 +19,7 @@ FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
 FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
 UNEQUAL = 1.25  # the longest training over the shortest: a planned one comes within a tenth or so of its time
 OVERTIME = 1.5  # the longest training over the time that was meant
+LEAST_REAL = 0.1  # precision and coverage of real data as samples; below it features tell nothing
 
 
 def limits(
@@ -26,6 +29,7 @@ def limits(
     rounds: Mapping[str, Rounds],
     outcomes: Mapping[str, Mapping[int, Outcome]],
     tasks: Sequence[str],
+    ceiling: Mapping[str, float],
 ) -> list[str]:
     """All of them, what may change the answer first.
 
@@ -36,8 +40,11 @@ def limits(
       rounds: by name.
       outcomes: by name and seed.
       tasks: those that were run.
+      ceiling: figures of real data as samples, by metric.
     """
     return [
+        *_empty(data),
+        *_unreal(ceiling),
         *_hurry(entrants, rounds, data, tasks, range(settings.seed, settings.seed + settings.seeds)),
         *_times(settings.seconds_per_model, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
@@ -69,7 +76,12 @@ def passes(entrant: Contender, rounds: Rounds, data: Data, left_out: int | None 
 def hurried(
     entrants: Mapping[str, Contender], rounds: Mapping[str, Rounds], data: Data, task: str, seeds: Sequence[int]
 ) -> list[str]:
-    """The models that went through the data fewer than 10 times in the training that a task looks at, with any seed."""
+    """The models that went through the data fewer than 10 times in the training that a task looks at, with any seed.
+
+    None where all examples are alike: more time would teach them nothing.
+    """
+    if alike(data):
+        return []
     left = {anomalies.anomaly_class(data, seed) for seed in seeds} if task == DETECT else {None}
     return [
         name
@@ -78,9 +90,30 @@ def hurried(
     ]
 
 
+def alike(data: Data) -> bool:
+    """Whether all training examples are one and the same."""
+    return all(np.array_equal(x, data.train.x[0]) for x in data.train.x)  # ends at the first that differs
+
+
 def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
     """Of training, over seeds."""
     return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
+
+
+def _empty(data: Data) -> list[str]:
+    said = "All training examples are alike: there is nothing to learn, and neither figures nor answers mean anything."
+    return [said] if alike(data) else []
+
+
+def _unreal(ceiling: Mapping[str, float]) -> list[str]:
+    low = {name: ceiling[name] for name in ("precision", "coverage") if ceiling.get(name, 1.0) < LEAST_REAL}
+    if not low:
+        return []
+    told = listing([f"{name} {number(value, 2)}" for name, value in low.items()])
+    return [
+        f"In this feature space training examples do not pass for test examples ({told}, where 1 is best): precision, "
+        "recall, coverage and the distances say little of how real samples are."
+    ]
 
 
 def _hurry(entrants: Mapping, rounds: Mapping, data: Data, tasks: Sequence[str], seeds: Sequence[int]) -> list[str]:

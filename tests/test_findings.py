@@ -13,7 +13,7 @@ from jaxgen.contender import Rounds
 from jaxgen.data import Data, Split
 from jaxgen.exhibits import titled
 from jaxgen.findings import _cell, _contest, _device, assemble
-from jaxgen.limits import _times, limits
+from jaxgen.limits import _times, alike, limits
 from jaxgen.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
 from jaxgen.tasks import SHARE, Metric, synthesise
 
@@ -22,15 +22,19 @@ def outcome(seconds=1.0, failed="", chosen=None):
     return Outcome({}, {}, chosen or {}, {}, {}, seconds, failed)
 
 
-def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=()):
+def varied(n):
+    return np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+
+
+def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=(), real=()):
     """The lines on one model of batches of 20 and 100 training examples."""
-    splits = [Split(np.zeros((n, 2), np.float32), np.zeros(n, np.int32)) for n in (100, 20, tested)]
+    splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
     entrant = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, recipe=RECIPE)
     by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
     settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds, seed=0)
     counts = SimpleNamespace(main=rounds, detect=100)
-    return limits(settings, data, {"vae": entrant}, {"vae": counts}, {"vae": by_seed}, tasks)
+    return limits(settings, data, {"vae": entrant}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
 
 
 RECIPE = SimpleNamespace(turns=(("one",),))
@@ -38,14 +42,14 @@ T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, ov
 UNSERVED = {SYNTHESISE: "too few."}
 
 
-def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None):
+def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
     """(report, extras) of a GAN that beats a VAE on a table of 100 training examples, in batches of 20."""
-    splits = [Split(np.zeros((n, 2), np.float32), np.arange(n, dtype=np.int32) % 2) for n in (100, 20, 20)]
+    splits = [Split(varied(n) * scale, np.arange(n, dtype=np.int32) % 2) for n in (100, 20, 20)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
 
     def reached(value):
         figures = {DETECT: {"auroc": value}, REPRESENT: {"accuracy_20": value, "path_ratio": 1.0}}
-        stages = {DETECT: dict.fromkeys(("25", "50", "100"), 0.5)}
+        stages = {DETECT: {"25": half, "50": half, "100": 0.5}}
         return Outcome(figures, stages, {}, {}, {"samples": splits[0].x[:4]}, 1.0, "")
 
     entrants, outcomes = {}, {}
@@ -133,6 +137,33 @@ def test_the_kind_of_the_data_reaches_the_advice():
     assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
     report, _ = assembled(unserved={SYNTHESISE: "toy is too small."})
     assert "toy is too small." in [answer["because"] for answer in report["advice"]]
+
+
+def test_where_all_examples_are_alike_nothing_can_be_learnt():
+    # Kills: an answer on constant columns without a word, or that more time may change; one row that differs unseen.
+    first = "All training examples are alike: there is nothing to learn"
+    for rounds in (1, 100):
+        report, _ = assembled(rounds, scale=0, half=0.4)
+        text = str(report)
+        assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
+        assert not any(word in text for word in ("more seconds", "Too short", "Too few passes", "'lacks': 'time'"))
+        assert not report["budget"]["gan"][DETECT]["still_improving"]
+    report, _ = assembled(half=0.4)
+    assert first not in str(report) and report["budget"]["gan"][DETECT]["still_improving"]
+    assert "more seconds may change this" in str(report["advice"])
+    splits = [Split(np.eye(1, 50, k=49, dtype=np.float32).T, None)] * 3
+    assert not alike(Data("toy", "table", *splits, (), None, None, "", ()))
+
+
+def test_real_data_that_do_not_pass_for_real_are_said(monkeypatch):
+    # Kills: one of the two figures alone looked at; a note on data that pass; a ceiling that does not reach the notes.
+    assert said(real={"precision": 0.1, "coverage": 0.97}) == said(real={"recall": 0.0}) == []
+    for low in ("precision", "coverage"):
+        (line,) = said(real={"precision": 0.9, "coverage": 0.9, "recall": 0.0, low: 0.03})
+        assert f"({low} 0.03, where 1 is best)" in line and line.endswith(".")
+    assert "(precision 0.00 and coverage 0.09," in said(real={"precision": 0.0, "coverage": 0.09})[0]
+    monkeypatch.setattr(synthesise, "ceiling", lambda features, data: {"coverage": 0.0})
+    assert "(coverage 0.00, where" in assembled(unserved={})[0]["notes"][0]
 
 
 def test_where_nothing_is_amiss_nothing_is_said():

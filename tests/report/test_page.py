@@ -447,9 +447,9 @@ def test_an_answer_without_a_difference_is_called_so():
 def test_the_answer_is_set_as_the_tables_are():
     # Kills: a hyphen for a minus on the page, or a minus in a name; a report that is written to.
     report = made_up.report()
-    report["advice"][0]["because"] = "WGAN-GP beats r3-gan by -4.4, 95 % interval -6.1 to -2."
+    report["advice"][0]["because"] = "WGAN-GP beats wgan-2 by -4.4, 95 % interval -6.1 to -2."
     text = Page(render(report, made_up.extras())).text().replace("\u00a0", " ")
-    assert "WGAN-GP beats r3-gan by −4.4, 95 % interval −6.1 to −2." in text
+    assert "WGAN-GP beats wgan-2 by −4.4, 95 % interval −6.1 to −2." in text
     assert report["advice"][0]["because"].count("-") == 5
 
 
