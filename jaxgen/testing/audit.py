@@ -12,8 +12,8 @@ from scipy import stats
 from jaxgen.core import BadRequest
 from jaxgen.testing import measure, noise
 from jaxgen.testing.measure import Gradients
-from jaxgen.testing.reference import SETTLED, Line, Probe, Reference, differenced, given, probed
-from jaxgen.testing.report import CUT, FALSE_ALARM, NO_PATH, REACHED, Leaf, Report
+from jaxgen.testing.reference import SETTLED, Line, Probe, Reference, differenced, given, grain, probed
+from jaxgen.testing.report import CUT, FALSE_ALARM, NO_PATH, REACHED, STOPPED, Leaf, Report
 
 CHUNK = 8  # draws that stand side by side, at most
 TRIAL = 32  # draws on which the noise is looked at; steps are chosen on 16 of them, or on two chunks
@@ -33,15 +33,16 @@ def audit(
     """Draw the gradient of a stochastic loss `draws` times, and hold its mean against what it should be.
 
     For every leaf of params and two random directions d in it, z = <mean gradient - reference, d> / standard error.
-    Without `value` the gradient is taken at points of a short segment p - h d to p + h d, and the reference is the
-    central difference of the MEAN loss under common noise, mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h):
-    the mean derivative over that segment, exactly. h is chosen by its standard error, to which float32's rounding is
-    added in quadrature. With `value` the reference is its gradient at p. |z| is right up to the quantile of Student's t
-    at which a right loss is called biased, in any leaf and direction, about once in 10,000 audits (Bonferroni). A leaf
-    is settled on its first 64 draws where these leave less than 2 % of the derivative open, as they do for most
-    pathwise gradients. That count is of means that are nearly normal: where a few draws outweigh the rest, as under
-    importance weights or score terms of a steep cost, a right loss is called biased far more often; more draws bring it
-    down.
+    Without `value` the gradient of each draw is taken at a point of its own in a short segment p - h d to p + h d, and
+    the reference is the central difference of the MEAN loss under common noise,
+    mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h): the mean derivative over that segment, exactly. h is
+    chosen by its standard error, to which rounding, as the loss shows it, is added in quadrature. With `value` the
+    reference is its gradient at p. |z| is right up to the quantile of Student's t at which a right loss is called
+    biased, in any leaf and direction, about once in 10,000 audits (Bonferroni). Without `value` a leaf is settled on
+    its first 64 draws, and more are of no use to it, where these leave less than 2 % of the derivative open, as they do
+    for most pathwise gradients. That count is of means that are nearly normal: where a few draws outweigh the rest, as
+    under importance weights or score terms of a steep cost, a right loss is called biased far more often; more draws
+    bring it down.
 
     Args:
       loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`; pure, and fit for jit, grad and vmap.
@@ -49,22 +50,24 @@ def audit(
         Behind a head that starts at zero nothing has a path yet, so audit after a few steps.
       draw: `(key, batch) -> noise`, any pytree, typed keys among it: all randomness of the loss. `Game.draw` is one;
         for a loss that takes a key it is `lambda key, batch: key`.
-      batch: any pytree of arrays, or None. A small one will do: an audit takes the time of three losses for each draw
-        and about a thousand for each leaf, or ten for each draw where 64 do not settle the leaf.
+      batch: any pytree of arrays, or None; close the loss over anything else. A small one will do: an audit takes the
+        time of three losses for each draw and about a thousand for each leaf, or ten for each draw where 64 do not
+        settle the leaf.
       value: `(params, batch) -> f32[]`, the exact objective: a closed form, an enumeration, a quadrature. JAX
         differentiates it. A surrogate whose value is not the objective, such as stop_gradient(cost) * log_prob beside
         a stopped sample, can be judged by this alone: finite differences are of what the loss returns.
       draws: how many, at least 64; it is rounded up to a multiple of 8, by which they are drawn.
       seed: of the noise and the directions; the report is a function of it.
 
-    What it does not see: that the loss is not the one you meant (give `value`); a bias below `Leaf.unseen` (ask for
-    more draws), or in few entries of a large leaf; one key folded twice with one number inside the loss, or a legacy
-    uint32 key (Haiku's) used twice there; one noise leaf read twice, which is legal. A `stop_gradient` on purpose looks
-    like one by mistake, unless `value` has it too. Where the loss jumps with params (argmax, u < p), finite differences
-    want thousands of draws, or `value`.
+    What it does not see: that the loss is not the one you meant (give `value`); a bias below `Leaf.unseen` (more draws,
+    or `value` for a settled leaf, show less), or in few entries of a large leaf; one key folded twice with one number
+    inside the loss, or a legacy uint32 key (Haiku's) used twice there; one noise leaf read twice, which is legal. A
+    `stop_gradient` on purpose looks like one by mistake, unless `value` has it too. Where the loss jumps with params
+    (argmax, u < p, the rejections of `jax.random.gamma`), finite differences want thousands of draws, or `value`.
 
     Raises:
-      BadRequest: params without leaves or with one that is not float; a loss or value that is not one float; few draws.
+      BadRequest: params without leaves or with one that is not float; a batch that holds more than arrays; a loss or
+        value that is not one float; few draws.
 
     >>> import jax, jax.numpy as jnp
     >>> from jaxgen.testing import audit
@@ -76,21 +79,27 @@ def audit(
     >>> [(leaf.name, leaf.reach) for leaf in report.leaves]
     [('mean', 'cut'), ('scale', 'reached')]
     """
+    for name, number in (("draws", draws), ("seed", seed)):
+        if not isinstance(number, int | np.integer):
+            raise BadRequest(f"{name}={number}: give a whole number.")
     if draws < 64:
         raise BadRequest(f"an audit of {draws} draws says nothing: ask for 64 or more.")
-    draws = -(-draws // CHUNK) * CHUNK  # points of a segment stand for as many draws each
+    draws = -(-draws // CHUNK) * CHUNK  # a last chunk of another length would be compiled for itself
     params = _checked_params(params)
+    _check_batch(batch)
     key = jax.random.key(seed)
-    _check_scalar("loss", jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key))
+    told = jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key)
+    _check_scalar("loss", told)
     if value is not None:
         _check_scalar("value", jax.eval_shape(value, params, batch))
-    loss, draw, value = _hashable(loss), _hashable(draw), _hashable(value)
     # Non-finite numbers are findings; TF32 would drown differences; common noise uses one key again, on purpose.
     with np.errstate(all="ignore"), jax.default_matmul_precision("highest"), jax.debug_key_reuse(False):
-        return _audit(loss, params, draw, batch, value, draws, key)
+        with jax.debug_nans(False), jax.debug_infs(False):
+            return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(told.dtype).eps))
 
 
-def _audit(loss, params, draw, batch, value, draws, key) -> Report:
+def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
+    loss, again, draw = _anew(asked), _anew(asked), _anew(draw)
     leaves, tree = jax.tree.flatten(params)
     names = [measure.name_of(path, "params") for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]]
     main, trial, other, lines, points = (jax.random.fold_in(key, i) for i in range(5))
@@ -100,24 +109,28 @@ def _audit(loss, params, draw, batch, value, draws, key) -> Report:
     directions = measure.draw_directions(lines, leaves)
 
     losses, found = measure.gradients(loss, params, chunks, batch, directions)
-    exact = None if value is None else measure.exact_gradient(value, params, batch)
+    exact = None if value is None else measure.exact_gradient(_anew(value), params, batch)
     limit = float(stats.t.isf(FALSE_ALARM / (2 * sum(map(len, directions))), SETTLED - 1))
-    rows = []
+    rows, singles = [], []
     for i, (name, leaf) in enumerate(zip(names, leaves, strict=True)):
-        line = Line(loss, params, batch, i, directions[i], measure.rounding(losses))
-        probe = probed(line, trials[: max(2, 16 // chunk)])
+        line = Line(loss, params, batch, i, directions[i], measure.rounding(losses, eps))
+        few = trials[: max(2, 16 // chunk)]
+        probe = probed(line, few)
         if exact is None:
-            reference = differenced(line, chunks, chunk, probe.step, jax.random.fold_in(points, i), limit)
+            reference = differenced(line, chunks, probe, jax.random.fold_in(points, i), limit)
         else:
-            reference = given(jax.tree.leaves(exact[1])[i], directions[i], found[i])
-            probe = probe._replace(moves=False)  # what the loss returns is not what is asked
-        rows.append(_judge(name, leaf.shape, found[i], reference, probe, limit))
+            reference = given(jax.tree.leaves(exact[1])[i], directions[i], found[i], grain(line, few, eps))
+        rows.append(_judge(name, leaf.shape, found[i], reference, probe, limit, exact is not None))
+        singles.append(probe.single)
 
+    repeated, alike = noise.repeated(trials)
+    here, there = (measure.losses_at(each, params, chunks[0], batch) for each in (loss, again))
     return Report(
         leaves=tuple(rows),
         noise=noise.exchanged(loss, params, trials, others, batch),
-        reuse=(*noise.reused_keys(loss, params, draw, batch, key), *noise.repeated(trials)),
-        repeats=_repeats(losses[:chunk], measure.losses_at(loss, params, chunks[0], batch)),
+        reuse=(*noise.reused_keys(loss, params, draw, batch, key), *repeated),
+        alike=alike,
+        repeats=_repeats(here, there, max(singles)),
         draws=draws,
         limit=limit,
         loss=float(losses.mean()),
@@ -128,7 +141,7 @@ def _audit(loss, params, draw, batch, value, draws, key) -> Report:
     )
 
 
-def _judge(name: str, shape, gradients: Gradients, reference: Reference, probe: Probe, limit: float) -> Leaf:
+def _judge(name, shape, gradients: Gradients, reference: Reference, probe: Probe, limit: float, exact: bool) -> Leaf:
     derivative, bias, error = reference
     scores = np.where(bias == 0, 0.0, bias / error)
     z = float(scores[np.argmax(abs(scores))])
@@ -141,7 +154,7 @@ def _judge(name: str, shape, gradients: Gradients, reference: Reference, probe: 
     steady = gradients.variance <= 1e-10 * mean2 and probe.varies
     biased = abs(z) > limit
     if gradients.zero and not probe.sloped:
-        reach = CUT if biased or probe.moves else NO_PATH
+        reach = CUT if biased else NO_PATH if not probe.moves else STOPPED if exact else CUT
     else:
         reach = CUT if biased and (about_zero or steady) else REACHED
     signal = math.sqrt(max(mean2 - gradients.variance / n, 0.0))  # a mean over draws is too long by its own noise
@@ -159,9 +172,12 @@ def _judge(name: str, shape, gradients: Gradients, reference: Reference, probe: 
     )
 
 
-def _repeats(some: np.ndarray, others: np.ndarray) -> bool:
-    # The two were traced apart, and what a loss drew for itself was frozen in each.
-    return bool(np.allclose(some, others, rtol=1e-3, atol=1e-3 * np.nanmean(abs(some)), equal_nan=True))
+def _repeats(some: np.ndarray, others: np.ndarray, single: float) -> bool:
+    # The two were traced apart, and what a loss drew for itself was frozen in each; the programs are alike otherwise.
+    finite = np.isfinite(some)
+    if not finite.any() or not np.array_equal(finite, np.isfinite(others)):
+        return bool(np.array_equal(finite, np.isfinite(others)))
+    return bool(np.all(abs(some - others)[finite] <= 4 * single))
 
 
 def _chunk(params, drawn, batch) -> int:
@@ -193,10 +209,15 @@ def _check_scalar(what: str, said: Any) -> None:
         raise BadRequest(f"{what} gives {told}: return one float32, averaged over the batch.")
 
 
-def _hashable(function: Any) -> Any:
-    """The function, or one around it: what is compiled is kept by it."""
-    try:
-        hash(function)
-    except TypeError:
-        return lambda *args: function(*args)
-    return function
+def _check_batch(batch: Any) -> None:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(batch)[0]:
+        if not hasattr(leaf, "dtype"):
+            raise BadRequest(
+                f"batch leaf {measure.name_of(path, 'batch')} is of type {type(leaf).__name__}: make a number that the "
+                "loss computes with an array, and close the loss over all else."
+            )
+
+
+def _anew(function: Any) -> Any:
+    """The function under another name: programs are kept by function, and what one closes over may have changed."""
+    return lambda *args: function(*args)

@@ -21,7 +21,7 @@ class Gradients(NamedTuple):
 
 def scalar(said: Any) -> Any:
     """The loss of what a loss function returns: f32[] or (f32[], anything)."""
-    return said[0] if isinstance(said, tuple) else said
+    return said[0] if isinstance(said, tuple) and said else said
 
 
 def name_of(path: Any, whole: str) -> str:
@@ -42,6 +42,12 @@ def _losses(loss, params, chunk, batch):
 @partial(jax.jit, static_argnums=0)
 def _gradients(loss, params, chunk, batch):
     return jax.vmap(jax.value_and_grad(lambda p, drawn: scalar(loss(p, drawn[1], batch))), (None, 0))(params, chunk)
+
+
+@partial(jax.jit, static_argnums=0)
+def _gradient(loss, params, chunk, i, batch):
+    drawn = jax.tree.map(lambda leaf: leaf[i], chunk[1])
+    return jax.grad(lambda p: scalar(loss(p, drawn, batch)))(params)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -71,10 +77,13 @@ def losses_at(loss: Callable, params: Any, chunk: Any, batch: Any) -> np.ndarray
     return np.asarray(_losses(loss, params, chunk, batch), np.float64)
 
 
-def grads_at(loss: Callable, params: Any, chunk: Any, batch: Any, at: int) -> np.ndarray:
-    """The gradient of leaf `at` for each draw of a chunk, float64[n, entries]."""
-    grad = jax.tree.leaves(_gradients(loss, params, chunk, batch)[1])[at]
-    return np.asarray(grad, np.float64).reshape(len(grad), -1)
+def grad_of(loss: Callable, params: Any, chunk: Any, i: int, batch: Any, at: int) -> np.ndarray:
+    """The gradient of leaf `at` for draw i of a chunk, float64[entries].
+
+    By itself, so that each draw may have params of its own: under vmap these would turn a convolution into one of
+    groups, which is slow.
+    """
+    return np.asarray(jax.tree.leaves(_gradient(loss, params, chunk, i, batch))[at], np.float64).ravel()
 
 
 def raw(loss: Callable, params: Any, chunks: Sequence, batch: Any) -> list[np.ndarray]:
@@ -126,10 +135,10 @@ def gradients(loss: Callable, params: Any, chunks: Sequence, batch: Any, directi
     return np.concatenate(values), [_summed(*each) for each in zip(tallies, shapes, strict=True)]
 
 
-def rounding(losses: np.ndarray) -> float:
-    """What rounding may do to a difference of two float32 losses, alike in all draws: units in the last place."""
+def rounding(losses: np.ndarray, eps: float) -> float:
+    """What rounding does at least to a difference of two losses, alike in all draws: units in the last place."""
     finite = losses[np.isfinite(losses)]
-    return float(2 * np.finfo(np.float32).eps * np.mean(np.abs(finite))) if finite.size else math.nan
+    return float(2 * eps * np.mean(np.abs(finite))) if finite.size else math.nan
 
 
 def draw_offsets(key: Any, n: int) -> np.ndarray:

@@ -39,11 +39,13 @@ def reused_keys(loss: Callable, params: Any, draw: Callable, batch: Any, key: An
     return ()
 
 
-def repeated(chunks: Sequence) -> tuple[str, ...]:
+def repeated(chunks: Sequence) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Noise entries that rise and fall together over all draws: the same random bits, whatever the law made of them.
 
-    The order of an entry's values over 32 draws is its fingerprint: two agree by chance once in 32!. Entries with ties
-    (integers, masks) have none. Mirrored ones (antithetic pairs) do not agree, and are taken to be meant.
+    Between two leaves that is a fault. Within one it is only said: one number may be shared on purpose, as by the times
+    of a systematic sample. The order of an entry's values over 32 draws is its fingerprint: two agree by chance once in
+    32!. Entries with ties (integers, masks) have none. Mirrored ones (antithetic pairs) do not agree, and are taken to
+    be meant.
     """
     seen: dict[bytes, str] = {}
     twins: dict[tuple[str, str], int] = {}
@@ -54,11 +56,18 @@ def repeated(chunks: Sequence) -> tuple[str, ...]:
             if mark in seen:
                 twins[seen[mark], name] = twins.get((seen[mark], name), 0) + 1
             seen.setdefault(mark, name)
-    return tuple(
-        f"noise repeated: {n} entries of {b} rise and fall with {'others of it' if a == b else 'those of ' + a} in "
-        "every draw, as from one key used twice."
+    between = (
+        f"noise repeated: {n} entries of {b} rise and fall with those of {a} in every draw, as from one key used twice."
         for (a, b), n in twins.items()
+        if a != b
     )
+    within = (
+        f"noise alike: {n} entries of {a} rise and fall with others of it in every draw: right where they share a "
+        "number on purpose, wrong where one key served two draws."
+        for (a, b), n in twins.items()
+        if a == b
+    )
+    return tuple(between), tuple(within)
 
 
 def _fingerprints(values: np.ndarray) -> list[bytes]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jaxgen.core import BadRequest
 
 FALSE_ALARM = 1e-4  # how often a right loss is called biased anywhere: the chance over all its leaves and directions
-REACHED, CUT, NO_PATH = "reached", "cut", "no path"
+REACHED, CUT, NO_PATH, STOPPED = "reached", "cut", "no path", "stopped"
 
 
 class Leaf(NamedTuple):
@@ -18,7 +18,8 @@ class Leaf(NamedTuple):
     reach: str
     """`reached`; `no path`: its gradient is zero for every draw, and the loss was not seen to depend on it; `cut`: the
     loss depends on it, but its gradient is zero for every draw, or biased and the same for every draw (though the
-    dependence is not), or biased and zero on average."""
+    dependence is not), or biased and zero on average; `stopped`: the loss depends on it, and its gradient is zero for
+    every draw, as that of the exact value is."""
     finite: bool
     z: float  # of the direction furthest off: (mean gradient - reference) / standard error
     share: float  # of the reference derivative that the mean gradient makes up; nan where the reference is not resolved
@@ -42,6 +43,7 @@ class Report(NamedTuple):
     leaves: tuple[Leaf, ...]
     noise: tuple[Noise, ...]
     reuse: tuple[str, ...]  # sentences about keys used for two draws, and about noise that repeats itself
+    alike: tuple[str, ...]  # sentences about noise that repeats itself within a leaf, as it may be meant to
     repeats: bool  # the same noise gives the same loss
     draws: int
     limit: float  # |z| up to here is right
@@ -72,7 +74,7 @@ def assert_sound(report: Report) -> None:
 
 
 def assert_reached(report: Report) -> None:
-    """Every leaf gets a gradient that depends on the noise where its effect on the loss does.
+    """Every leaf gets a gradient that depends on the noise where its effect on the loss does, or should get none.
 
     Raises:
       AssertionError: naming the leaves that are cut or have no path.
@@ -90,8 +92,9 @@ def assert_unbiased(report: Report, *, unseen: float = math.inf) -> None:
     Raises:
       AssertionError: naming the leaves.
     """
-    blind = [leaf for leaf in report.leaves if leaf.reach != NO_PATH and leaf.unseen > unseen]
-    said = f"not resolved: {_names(blind)}. A bias of {unseen:.0%} could go unseen there: audit more draws."
+    blind = [leaf for leaf in report.leaves if leaf.reach not in (NO_PATH, STOPPED) and leaf.unseen > unseen]
+    said = f"not resolved: {_names(blind)}. A bias of {unseen:.2g} of the derivative could go unseen there: "
+    said += "audit more draws, or give `value` for less than 0.02."
     _demand(report, (*_bias(report), *([said] if blind else [])))
 
 
@@ -185,7 +188,7 @@ def _noise(report: Report) -> tuple[str, ...]:
 
 
 def _remarks(report: Report) -> list[str]:
-    said = []
+    said = list(report.alike)
     if report.value is None and any(abs(leaf.z) > report.limit for leaf in report.leaves):
         said.append(
             "if the loss is a surrogate, whose value is not the objective: only the exact `value` can judge it."
@@ -201,12 +204,12 @@ def _remarks(report: Report) -> list[str]:
 
 
 def _blind(report: Report) -> list[Leaf]:
-    judged = [leaf for leaf in report.leaves if leaf.finite and leaf.reach != NO_PATH]
+    judged = [leaf for leaf in report.leaves if leaf.finite and leaf.reach not in (NO_PATH, STOPPED)]
     return [leaf for leaf in judged if leaf.unseen > 0.5 and abs(leaf.z) <= report.limit]
 
 
 def _text(report: Report) -> str:
-    judge = "finite differences" if report.value is None else "an exact value"
+    judge = "finite differences (64, where these do)" if report.value is None else "an exact value"
     width = max(4, min(25, max(len(leaf.name) for leaf in report.leaves)))
     mean = f"mean loss {report.loss:.6g} +- {report.loss_error:.2g}"
     lines = [

@@ -313,7 +313,9 @@ def test_stopped_on_purpose():
 
     params = {"a": jnp.ones(4), "teacher": jnp.ones(4)}
     assert named(audited(loss, params), "cut") == {"teacher"}
-    assert named(audited(loss, params, value=value), "no path") == {"teacher"}
+    report = audited(loss, params, value=value)
+    assert named(report, "stopped") == {"teacher"} and faults(report) == ()
+    assert_reached(report)
 
 
 def test_arithmetic_is_no_bias():
@@ -340,7 +342,7 @@ def test_a_loss_that_jumps_wants_a_long_segment():
     directions = draw_directions(jax.random.key(0), [params["a"]])[0]
     line = Line(lambda q, u, x: jnp.mean(u < q["a"]), params, None, 0, directions, 0.0)
     chunks = draw_chunks(lambda key, x: jax.random.uniform(key, (3,)), jax.random.key(2), 16, 8, None)
-    assert not segment(line, chunks, 0, 0.1 / 64, np.array([-0.5, 0.5])).rise.any()
+    assert not segment(line, chunks, 0, 0.1 / 64, np.zeros(16)).rise.any()
     np.testing.assert_allclose(probed(line, chunks).step, 0.2 * 0.5, rtol=1e-6)
 
 
@@ -414,6 +416,11 @@ def quadratic(params, eps, x):
     ("change", "said"),
     [
         ({"draws": 10}, "64 or more"),
+        ({"draws": 100.5}, "draws=100.5: give a whole number"),
+        ({"seed": 1.5}, "seed=1.5: give a whole number"),
+        ({"batch": {"x": p.BATCH, "n": 3}}, "batch leaf n is of type int: make"),
+        ({"batch": ("text", jnp.tanh)}, "batch leaf 0 is of type str"),
+        ({"loss": lambda q, eps, x: ()}, "loss gives tuple"),
         ({"params": {}}, "no leaves"),
         ({"params": {"a": jnp.ones(4), "n": jnp.ones(3, jnp.int32)}}, "leaf n is no float"),
         ({"params": {"a": jnp.ones(4), "f": jnp.tanh}}, "leaf f is no float"),
@@ -458,7 +465,14 @@ assert callable(jaxgen.testing.audit) and "chex" not in sys.modules
 def test_a_leaf_that_chance_hides_is_not_called_right():
     # Kills: a page that ends as if all were right; a weak leaf that is wrong, or without a path, called weak as well.
     leaf = Leaf("w", (), "reached", True, 0.5, 1.0, 0.1, 1.0, 1.0)
-    told = {"noise": (Noise("eps", (), True, True),), "reuse": (), "repeats": True, "draws": 64, "limit": 4.0}
+    told = {
+        "noise": (Noise("eps", (), True, True),),
+        "reuse": (),
+        "alike": (),
+        "repeats": True,
+        "draws": 64,
+        "limit": 4.0,
+    }
     told |= {"loss": 1.0, "loss_error": 0.1, "bad_losses": 0, "value": None, "gradient": 0.0}
 
     def page(**change):
@@ -474,8 +488,8 @@ def test_how_much_may_go_unseen_is_asked_for():
     # Kills: an assertion that holds of a leaf on which nothing was resolved; one that fails for what has no gradient.
     leaf = Leaf("w", (), "reached", True, 0.5, 1.0, 0.6, 1.0, 1.0)
     idle = leaf._replace(name="v", reach="no path", unseen=np.inf)
-    report = Report((leaf, idle), (Noise("eps", (), True, True),), (), True, 64, 4.0, 1.0, 0.1, 0, None, 0.0)
+    report = Report((leaf, idle), (Noise("eps", (), True, True),), (), (), True, 64, 4.0, 1.0, 0.1, 0, None, 0.0)
     assert_unbiased(report)
     assert_unbiased(report, unseen=0.7)
-    with pytest.raises(AssertionError, match="not resolved: w. A bias of 50%"):
+    with pytest.raises(AssertionError, match="not resolved: w. A bias of 0.5 of"):
         assert_unbiased(report, unseen=0.5)
