@@ -54,8 +54,8 @@ class DiagLogistic(NamedTuple):
 def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
     """The Gaussian of a network's raw outputs: log_std = 7 tanh(raw / 7), as every log-scale is bounded.
 
-    Any finite raw number gives a finite density and KL. Far outside (-7, 7) the gradient in `raw_log_std` is zero;
-    near 0 it is that of `raw_log_std` itself.
+    Any finite `raw_log_std` gives a finite density and KL, for means up to 1e15. Far outside (-7, 7) its gradient is
+    zero; near 0 it is that of log_std itself.
 
     Raises:
       BadRequest: where the shapes do not match from the right.
