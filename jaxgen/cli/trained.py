@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from jaxgen.core import Model
     from jaxgen.data import Data
+    from jaxgen.tasks import Metric
 
 BLOCK = 512  # samples that are made at a time
 
@@ -42,7 +43,7 @@ def evaluate(argv: Sequence[str]) -> None:
     found = synthesise.measure(features, data, _draw(model, seed, count))
     real = synthesise.ceiling(features, data)
     figures = {
-        name: {"value": _known(found.get(name)), "ceiling": _known(real.get(name)), **about._asdict()}
+        name: {"value": _known(found.get(name)), "ceiling": _known(real.get(name)), **_told(about)}
         for name, about in synthesise.metrics(data).items()
     }
     round, _ = checkpoint.read_meta(out / "checkpoints")
@@ -143,6 +144,10 @@ def _draw(model: "Model", seed: int, n: int) -> "np.ndarray":
 
 def _known(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _told(about: "Metric") -> dict[str, Any]:
+    return {**about._asdict(), "bounds": about.bounds and [_known(end) for end in about.bounds]}
 
 
 def _table(figures: dict[str, dict[str, Any]]) -> str:

@@ -39,15 +39,12 @@ def _losses(loss, params, chunk, batch):
     return jax.vmap(lambda drawn: scalar(loss(params, drawn[1], batch)))(chunk)
 
 
-@partial(jax.jit, static_argnums=0)
-def _gradients(loss, params, chunk, batch):
-    return jax.vmap(jax.value_and_grad(lambda p, drawn: scalar(loss(p, drawn[1], batch))), (None, 0))(params, chunk)
-
-
+# By itself, so that each draw may have params of its own: under vmap these would turn a convolution into one of groups,
+# which is slow. And one program less to compile.
 @partial(jax.jit, static_argnums=0)
 def _gradient(loss, params, chunk, i, batch):
     drawn = jax.tree.map(lambda leaf: leaf[i], chunk[1])
-    return jax.grad(lambda p: scalar(loss(p, drawn, batch)))(params)
+    return jax.value_and_grad(lambda p: scalar(loss(p, drawn, batch)))(params)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -78,17 +75,14 @@ def losses_at(loss: Callable, params: Any, chunk: Any, batch: Any) -> np.ndarray
 
 
 def grad_of(loss: Callable, params: Any, chunk: Any, i: int, batch: Any, at: int) -> np.ndarray:
-    """The gradient of leaf `at` for draw i of a chunk, float64[entries].
-
-    By itself, so that each draw may have params of its own: under vmap these would turn a convolution into one of
-    groups, which is slow.
-    """
-    return np.asarray(jax.tree.leaves(_gradient(loss, params, chunk, i, batch))[at], np.float64).ravel()
+    """The gradient of leaf `at` for draw i of a chunk, float64[entries]."""
+    return np.asarray(jax.tree.leaves(_gradient(loss, params, chunk, i, batch)[1])[at], np.float64).ravel()
 
 
-def raw(loss: Callable, params: Any, chunks: Sequence, batch: Any) -> list[np.ndarray]:
-    """Losses and gradients as they come, leaf by leaf."""
-    return [np.asarray(leaf) for chunk in chunks for leaf in jax.tree.leaves(_gradients(loss, params, chunk, batch))]
+def raw(loss: Callable, params: Any, chunk: Any, batch: Any) -> list[np.ndarray]:
+    """Losses [n] and gradients [n, ...] of a chunk as they come, leaf by leaf."""
+    each = [jax.tree.leaves(_gradient(loss, params, chunk, i, batch)) for i in range(len(chunk[0]))]
+    return [np.stack([np.asarray(leaf) for leaf in leaves]) for leaves in zip(*each, strict=True)]
 
 
 class _Tally(NamedTuple):
@@ -127,9 +121,9 @@ def gradients(loss: Callable, params: Any, chunks: Sequence, batch: Any, directi
     tallies: list[Any] = [None] * len(flat)
     values = []
     for chunk in chunks:
-        value, grads = _gradients(loss, params, chunk, batch)
-        values.append(np.asarray(value, np.float64))
-        rows = [np.asarray(grad, np.float64).reshape(len(value), -1) for grad in jax.tree.leaves(grads)]
+        value, *grads = raw(loss, params, chunk, batch)
+        values.append(value.astype(np.float64))
+        rows = [grad.astype(np.float64).reshape(len(value), -1) for grad in grads]
         tallies = [_tallied(*each) for each in zip(tallies, rows, flat, strict=True)]
     shapes = [leaf.shape for leaf in jax.tree.leaves(params)]
     return np.concatenate(values), [_summed(*each) for each in zip(tallies, shapes, strict=True)]

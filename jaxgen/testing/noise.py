@@ -12,11 +12,12 @@ from jaxgen.testing.report import Noise
 
 def exchanged(loss: Callable, params: Any, chunks: Sequence, others: Sequence, batch: Any) -> tuple[Noise, ...]:
     """One row for each leaf of noise: put another draw's in, all else the same, and see if loss or gradient change."""
-    base = measure.raw(loss, params, chunks, batch)
+    base = [measure.raw(loss, params, chunk, batch) for chunk in chunks]
     rows = []
     for at, (path, leaf) in enumerate(jax.tree_util.tree_flatten_with_path(chunks[0][1])[0]):
-        mixed = [(keys, _replaced(noise, at, other)) for (keys, noise), (_, other) in zip(chunks, others, strict=True)]
-        used = not _equal(measure.raw(loss, params, mixed, batch), base)
+        pairs = zip(chunks, others, base, strict=True)
+        mixed = (((keys, _replaced(noise, at, other)), was) for (keys, noise), (_, other), was in pairs)
+        used = any(not _equal(measure.raw(loss, params, chunk, batch), was) for chunk, was in mixed)
         values = np.concatenate([_numbers(jax.tree.leaves(noise)[at]) for _, noise in (*chunks, *others)])
         varies = bool((values != values[:1]).any())
         rows.append(Noise(measure.name_of(path, "noise"), leaf.shape[1:], varies, used))
