@@ -146,27 +146,31 @@ def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[C
 
     def play(flat):
         after, _ = step.update(state._replace(params=restore(flat)), key, batches)
-        return ravel_pytree(after.params)[0], after.skipped, after.opts, after.memo.carry
+        return ravel_pytree(after.params)[0], (after.skipped, after.opts, after.memo.carry)
 
-    program = jax.make_jaxpr(play)(point)
-    _check_alone(jax.jit(play), state, point)
+    program, shapes = jax.make_jaxpr(play, return_shape=True)(point)
     moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
+
+    def played(flat):
+        return jax.tree.unflatten(jax.tree.structure(shapes), moves(flat))
 
     # Compiled as a whole: called by itself, `update` would consume the state.
     @jax.jit
-    def push(v):
-        (_, skipped), (moved, _) = jax.jvp(lambda flat: moves(flat)[:2], (point,), (v,))
-        return jnp.where(skipped == state.skipped, moved, jnp.nan)  # a skipped round would pass for the identity
+    def push(flat, v):
+        _, moved, (skipped, *kept) = jax.jvp(played, (flat,), (v,), has_aux=True)
+        return jnp.where(skipped == state.skipped, moved, jnp.nan), kept  # a skipped round would pass for the identity
 
-    return push, point
+    _check_alone(push, state, point)
+    return lambda v: push(point, v)[0], point
 
 
-def _check_alone(play: Callable, state: State, point: Array) -> None:
+def _check_alone(push: Callable, state: State, point: Array) -> None:
     """Refuse a round in which more than params moves: at an equilibrium all stands still, so it is asked close by."""
     reach = 1e-3 * max(float(jnp.sqrt(jnp.mean(point**2))), 0.1)
     away = jnp.asarray(reach * _start(point.size), point.dtype)
     for flat in (point, point + away, point - away):
-        _, _, opts, carry = play(flat)
+        with _forward_mode():
+            _, (opts, carry) = push(flat, away)
         if _moved(state.opts, opts):
             raise BadRequest(
                 "an optimiser here remembers more than params: build the step with optax.sgd, no momentum."
