@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-ECHO = 0.5  # seconds; a signal that follows within them is the first once more: `timeout` sends its own twice
+ECHO = 0.5  # seconds; a signal within them after the first is an echo of it: `timeout` sends its own twice
 AGAIN = 0.01  # seconds
 
 
@@ -34,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """A list that holds the number of the first SIGINT or SIGTERM. A second one acts as if this was not here."""
+    """A list that holds the number of the first SIGINT or SIGTERM. One after an echo acts as if this was not here."""
     caught: list[int] = []
     with _handled(caught.append):
         yield caught
@@ -42,7 +42,7 @@ def stoppable() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises `Interrupted` at once. A second one acts as if this was not here."""
+    """The first SIGINT or SIGTERM raises `Interrupted` at once. One after an echo acts as if this was not here."""
 
     def strike(number):
         raise Interrupted(number)
