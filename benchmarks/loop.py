@@ -57,8 +57,7 @@ def full(*, examples: int, batch: int, hidden: int, chunk: int, chunks: int, blo
       ValueError: a chunk that is not the one that `fit` chooses, which the bare loop would have to take too.
     """
     from benchmarks.ours import facts
-    from jaxgen import run
-    from jaxgen.training import progress
+    from jaxgen.runs import progress, run
     from jaxgen.training.loop import default_chunk
 
     if chunk != default_chunk(mlp_vae.SHAPE):

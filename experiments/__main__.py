@@ -9,7 +9,7 @@ from experiments import choose, evidence, gan_dynamics, mode_collapse, page, plo
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
-from jaxgen.training.process import check_new
+from jaxgen.system.lock import check_new
 
 EXPERIMENTS: Mapping[str, ModuleType] = {
     "choose": choose,

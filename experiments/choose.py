@@ -10,9 +10,9 @@ from typing import Any
 
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
-from jaxgen.advice import SETTINGS, difference
-from jaxgen.compare import Settings, compare
-from jaxgen.exhibits import titled
+from jaxgen.comparison.exhibits import titled
+from jaxgen.comparison.session import Settings, compare
+from jaxgen.comparison.verdict import SETTINGS, difference
 
 TEXTBOOK = {  # the side that it recommends, by setting
     "image synthesis": "gan",

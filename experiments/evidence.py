@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgen import folder
 from jaxgen.core import BadRequest
-from jaxgen.training import files
+from jaxgen.runs import folder
+from jaxgen.system import files
 
 WORDS = ("supported", "not supported", "depends")
 FILE = "evidence.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments import evidence
 from jaxgen.core import BadRequest
-from jaxgen.training import files
+from jaxgen.system import files
 
 HEAD = """# Experiments
 

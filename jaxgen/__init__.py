@@ -7,13 +7,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxgen import compare as compare
+    from jaxgen import comparison as comparison
     from jaxgen import data as data
     from jaxgen import games as games
     from jaxgen import nets as nets
     from jaxgen import objectives as objectives
     from jaxgen import recipes as recipes
+    from jaxgen import runs as runs
     from jaxgen import testing as testing
+    from jaxgen.comparison.session import compare as compare
     from jaxgen.core import BadRequest as BadRequest
     from jaxgen.core import Batch as Batch
     from jaxgen.core import Game as Game
@@ -21,25 +23,26 @@ if TYPE_CHECKING:
     from jaxgen.core import Model as Model
     from jaxgen.core import Network as Network
     from jaxgen.core import Note as Note
-    from jaxgen.run import Run as Run
-    from jaxgen.run import fit as fit
-    from jaxgen.run import resume as resume
-    from jaxgen.trained import load as load
+    from jaxgen.runs.restore import load as load
+    from jaxgen.runs.run import Run as Run
+    from jaxgen.runs.run import fit as fit
+    from jaxgen.runs.run import resume as resume
+    from jaxgen.system.signals import Stopped as Stopped
     from jaxgen.training.checkpoint import CheckpointCorrupt as CheckpointCorrupt
     from jaxgen.training.loop import Diverged as Diverged
-    from jaxgen.training.signals import Stopped as Stopped
     from jaxgen.training.step import make_step as make_step
 
     __version__: str
 
-_ROOMS = ("compare", "data", "games", "nets", "objectives", "recipes", "testing")
+_ROOMS = ("comparison", "data", "games", "nets", "objectives", "recipes", "runs", "testing")
 _HOMES = {
     **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
-    **dict.fromkeys(("Run", "fit", "resume"), "jaxgen.run"),
-    "load": "jaxgen.trained",
+    **dict.fromkeys(("Run", "fit", "resume"), "jaxgen.runs.run"),
+    "compare": "jaxgen.comparison.session",
+    "load": "jaxgen.runs.restore",
     "make_step": "jaxgen.training.step",
     "Diverged": "jaxgen.training.loop",
-    "Stopped": "jaxgen.training.signals",
+    "Stopped": "jaxgen.system.signals",
     "CheckpointCorrupt": "jaxgen.training.checkpoint",
 }
 
@@ -57,6 +60,7 @@ __all__ = [
     "Stopped",
     "__version__",
     "compare",
+    "comparison",
     "data",
     "fit",
     "games",
@@ -66,6 +70,7 @@ __all__ = [
     "objectives",
     "recipes",
     "resume",
+    "runs",
     "testing",
 ]
 

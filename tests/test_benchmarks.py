@@ -18,7 +18,7 @@ from benchmarks import figures, gan_2d, interleave, loop, mlp_vae, ours, startup
 from benchmarks.interleave import Measured, Variant
 from jaxgen import nets
 from jaxgen.core import Game, Note
-from jaxgen.training import progress
+from jaxgen.runs import progress
 from jaxgen.training.program import Plan, compile_loop
 
 ROOT = Path(door.__file__).parent.parent

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 from benchmarks import conv, conv_gans, conv_vae, mlp_vae, training
-from jaxgen.nets import allocator
 from jaxgen.recipes import find
+from jaxgen.system import allocator
 
 
 def multiplications(base):

@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 
 import jaxgen
-from jaxgen import cli, run
+import jaxgen.comparison.session
+from jaxgen import cli
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
-from jaxgen.cli.trained import BLOCK, _draw
+from jaxgen.cli.runs import BLOCK, _draw
 from jaxgen.recipes import RECIPES
+from jaxgen.runs import run
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
 
@@ -65,7 +67,7 @@ def test_help_tells_the_true_defaults(capsys):
         words = " ".join(capsys.readouterr().out.partition("options:")[2].partition("example:")[0].split())
         return {flag.split()[0]: flag for flag in words.split(" --")}
 
-    settings = {field.name: field.default for field in dataclasses.fields(jaxgen.compare.Settings)}
+    settings = {field.name: field.default for field in dataclasses.fields(jaxgen.comparison.session.Settings)}
     helped = shown("compare")
     for name in ("data", "seconds_per_model", "seeds", "seed"):
         value = settings[name]
@@ -188,7 +190,8 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
         compare=lambda settings: calls.append(settings) or tmp_path,
         repeat=lambda folder, out: calls.append((folder, out)) or tmp_path,
     )
-    monkeypatch.setattr(jaxgen, "compare", room)
+    fields = {field.name for field in dataclasses.fields(jaxgen.comparison.session.Settings)}
+    monkeypatch.setattr(jaxgen.comparison, "session", room)
     assert main(["compare"]) == 0
     words = "--data ring8 --models vae,aae --out o --seconds-per-model 1.5 --seeds 2 --seed 3"
     assert main(["compare", *words.split()]) == 0
@@ -196,8 +199,7 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds_per_model": 1.5, "seeds": 2, "seed": 3}
     assert calls == [{}, asked, ("o", "p")]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 3
-    jaxgen_compare = __import__("jaxgen.compare", fromlist=["Settings"])
-    assert {field.name for field in dataclasses.fields(jaxgen_compare.Settings)} == set(asked)
+    assert fields == set(asked)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_nothing_measured_is_no_success(trained, tmp_path, monkeypatch, capsys):
     shutil.copytree(trained, out)
     model = jaxgen.load(out)
     broken = model._replace(sample=lambda noise: model.sample(noise) * np.nan)
-    monkeypatch.setattr(jaxgen.trained, "load", lambda out: broken)
+    monkeypatch.setattr(jaxgen.runs.restore, "load", lambda out: broken)
     assert main(["evaluate", str(out)]) == 3
     said = capsys.readouterr()
     (line,) = said.err.splitlines()

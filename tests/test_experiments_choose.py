@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiments import choose
-from jaxgen import advice
-from jaxgen.compare import Settings
+from jaxgen.comparison import verdict
+from jaxgen.comparison.session import Settings
 
 
 def settings(**chosen):
@@ -41,7 +41,7 @@ def test_verdict(figures, word, says):
 
 def test_the_textbook_speaks_of_every_setting():
     # Kills: a setting of the comparison that falls out.
-    assert choose.TEXTBOOK.keys() == advice.SETTINGS.keys()
+    assert choose.TEXTBOOK.keys() == verdict.SETTINGS.keys()
 
 
 def cell(*values, up=True, ceiling=None):
@@ -66,7 +66,7 @@ def report():
     chosen = {"image synthesis": "gan", "anomaly detection": "neither"}
     return {
         "models": rows,
-        "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in advice.SETTINGS],
+        "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in verdict.SETTINGS],
         "budget": {"vae": {k: {**v, "still_improving": False} for k, v in budget.items()}, "r3gan": budget},
         "protocol": {
             "rounds": {"vae": {"main": 800}, "r3gan": {"main": 100}},

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
-from jaxgen.cli import commands, trained
+from jaxgen.cli import commands, runs
 from jaxgen.cli.parser import Usage, nearest
-from jaxgen.training.signals import Interrupted, Stopped, interruptible
+from jaxgen.system.signals import Interrupted, Stopped, interruptible
 
 DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 
@@ -24,9 +24,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "compare": Command(commands.compare, "train VAE and GAN on your data and report which to choose"),
     "train": Command(commands.train, "train one recipe, or go on with a run that stopped"),
-    "evaluate": Command(trained.evaluate, "measure the samples of a trained run"),
-    "sample": Command(trained.sample, "draw new examples from a trained run"),
-    "export": Command(trained.export, "write the parameters of a run as named arrays"),
+    "evaluate": Command(runs.evaluate, "measure the samples of a trained run"),
+    "sample": Command(runs.sample, "draw new examples from a trained run"),
+    "export": Command(runs.export, "write the parameters of a run as named arrays"),
     "prepare": Command(commands.prepare, "prepare an official data set from downloaded files"),
     "recipes": Command(commands.recipes, "list the recipes and their own weights"),
 }

@@ -37,9 +37,11 @@ def compare(argv: Sequence[str]) -> None:
     earlier = asked.pop("repeat", None)
     if earlier is not None and asked.keys() - {"out"}:
         parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
-    from jaxgen import compare as room
+    from jaxgen.comparison import session
 
-    out = room.compare(room.Settings(**asked)) if earlier is None else room.repeat(earlier, out=asked.get("out"))
+    out = (
+        session.compare(session.Settings(**asked)) if earlier is None else session.repeat(earlier, out=asked.get("out"))
+    )
     print(out / "report.html")
 
 
@@ -81,14 +83,14 @@ def train(argv: Sequence[str]) -> None:
 
 
 def _train(out: str, settings: dict[str, Any]) -> None:
-    from jaxgen import run
+    from jaxgen.runs import run
 
     config = run.Config(**settings)
     _play(out, lambda: run.train(config, out))
 
 
 def _resume(out: str) -> None:
-    from jaxgen import run
+    from jaxgen.runs import run
 
     _play(out, lambda: run.resume(out))
 
@@ -119,9 +121,9 @@ def prepare(argv: Sequence[str]) -> None:
     if "from" not in asked:
         parser.error("give --from FOLDER, the one with the downloaded files")
     name, place = asked["name"], asked.get("data_dir")
-    from jaxgen.data import prepare as room
+    from jaxgen.data.tfds import prepare
 
-    folder, counts = room.prepare(name, asked["from"], place)
+    folder, counts = prepare.prepare(name, asked["from"], place)
     said = ", ".join(f"{count} {split}" for split, count in counts.items())
     where = f"TFDS_DATA_DIR={shlex.quote(place)} " if place else ""
     print(f"prepared: {folder} ({said}). Next: {where}jaxgen compare --data {name}")

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data import files, folder, idx, prepared, records
+from jaxgen.data import arrays, idx, image_folder
 from jaxgen.data.splits import Data, Examples, Modes, Split, assemble, finish
+from jaxgen.data.tfds import catalogue, records
 
 
 def load(source: str, *, seed: int = 0) -> Data:
     """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images or of idx files.
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
-    name wins over a file or folder of the same name: `./digits` is the folder. `files.read`, `folder.read`, `idx.read`
-    and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and `grid25`; a
-    test split that the source names is kept.
+    name wins over a file or folder of the same name: `./digits` is the folder. `arrays.read`, `image_folder.read`,
+    `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and
+    `grid25`; a test split that the source names is kept.
 
     Raises:
       BadRequest: neither a known name nor an existing path, a set of TFDS that is not prepared, or a path that holds no
@@ -39,9 +40,9 @@ def load(source: str, *, seed: int = 0) -> Data:
     path = os.path.expanduser(source)
     name = os.path.basename(os.path.abspath(path))
     if source and os.path.isdir(path):
-        return assemble(name, "image", idx.read(path) if idx.find(path) else folder.read(path), seed=seed)
+        return assemble(name, "image", idx.read(path) if idx.find(path) else image_folder.read(path), seed=seed)
     if source and os.path.exists(path):
-        kind, examples = files.read(path)
+        kind, examples = arrays.read(path)
         return assemble(name, kind, examples, seed=seed)
     raise _nothing(source)
 
@@ -52,24 +53,24 @@ def names() -> tuple[str, ...]:
     >>> names()[:4]
     ('digits', 'ring8', 'grid25', 'cancer')
     """
-    return (*_EMBEDDED, *prepared.names())
+    return (*_EMBEDDED, *catalogue.names())
 
 
 def _known(source: str) -> Callable[[int], Data] | None:
     if source in _EMBEDDED:
         return _EMBEDDED[source]
-    if place := prepared.find(source):
+    if place := catalogue.find(source):
         return lambda seed: assemble(source, "image", records.read(place), seed=seed)
     return None
 
 
 def _nothing(source: str) -> BadRequest:
-    registered, (first, _, rest) = prepared.registered(), source.partition("/")
-    if first in prepared.names():
+    registered, (first, _, rest) = catalogue.registered(), source.partition("/")
+    if first in catalogue.names():
         without = f", without a configuration {rest!r}" if rest else ""
         return BadRequest(f"no data {source!r}: {first!r} is prepared{without}. Leave out what comes after {first!r}.")
     if first in registered:
-        return prepared.unprepared(source)
+        return catalogue.unprepared(source)
     near = _beside(source, 1.0) or _near(source, names(), 0.6) or _beside(source, 0.7) or _near(source, registered, 0.7)
     hint = f"did you mean {near!r}? " if near else ""
     return BadRequest(
@@ -86,7 +87,7 @@ def _beside(source: str, least: float) -> str | None:
     place, name = os.path.split(os.path.expanduser(source))
     if not name or not os.path.isdir(place or "."):
         return None
-    entries = [entry for entry in prepared.listed(place or ".") if entry[0] != "."]
+    entries = [entry for entry in catalogue.listed(place or ".") if entry[0] != "."]
     paths = {entry: os.path.join(place, entry) for entry in entries}
     stems = {
         os.path.splitext(entry)[0].lower(): path

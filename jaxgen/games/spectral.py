@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Batch, Game, Memo, player
-from jaxgen.threefry import straight
+from jaxgen.system.threefry import straight
 
 
 def spectral_norm(game: Game, *, of: str = "critic", out: int = 0) -> Game:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import flax.linen as nn
 
 from jaxgen.core import BadRequest
-from jaxgen.nets.allocator import keep_freed_memory
 from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.vectors import MLP, Generator
+from jaxgen.system.allocator import keep_freed_memory
 
 __all__ = [
     "DENSE_LIMIT",

@@ -7,7 +7,7 @@ import jax
 
 from jaxgen.core import Array
 from jaxgen.objectives.penalties import _check_weight, _draw_nothing
-from jaxgen.threefry import straight
+from jaxgen.system.threefry import straight
 
 
 class Augment(NamedTuple):

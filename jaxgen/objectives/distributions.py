@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.threefry import straight
+from jaxgen.system.threefry import straight
 
 _STEPS = 255  # from the lowest of 256 pixel levels to the highest
 _LOG_STD = 7.0  # std within e^-7 .. e^7: the KL of two such Gaussians and all its gradients stay far inside float32

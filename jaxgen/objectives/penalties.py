@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.threefry import straight
+from jaxgen.system.threefry import straight
 
 See = Callable[[Array], Array]  # x [B, ...] -> logits [B]
 

@@ -9,8 +9,8 @@ import jinja2
 
 from jaxgen.report import answer, axes, charts, facts, words
 from jaxgen.report.charts import Look
-from jaxgen.report.pictures import Grid, figures
-from jaxgen.training.files import write
+from jaxgen.report.grids import Grid, figures
+from jaxgen.system.files import write
 
 BASELINE = "baseline: "
 PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: the page stays under 5 MB

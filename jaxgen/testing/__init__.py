@@ -4,7 +4,7 @@ Works for any function (params, noise, batch) -> f32[] over any pytree of arrays
 """
 
 from jaxgen.testing.audit import audit
-from jaxgen.testing.report import (
+from jaxgen.testing.summary import (
     Leaf,
     Noise,
     Report,

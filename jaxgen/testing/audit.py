@@ -13,7 +13,7 @@ from jaxgen.core import BadRequest
 from jaxgen.testing import measure, noise
 from jaxgen.testing.measure import Gradients
 from jaxgen.testing.reference import SETTLED, Line, Probe, Reference, differenced, given, grain, probed
-from jaxgen.testing.report import CUT, FALSE_ALARM, NO_PATH, REACHED, STOPPED, Leaf, Report
+from jaxgen.testing.summary import CUT, FALSE_ALARM, NO_PATH, REACHED, STOPPED, Leaf, Report
 
 CHUNK = 8  # draws that stand side by side, at most
 TRIAL = 32  # draws on which the noise is looked at; steps are chosen on 16 of them, or on two chunks

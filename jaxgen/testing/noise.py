@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgen.testing import measure
-from jaxgen.testing.report import Noise
+from jaxgen.testing.summary import Noise
 
 
 def exchanged(loss: Callable, params: Any, chunks: Sequence, others: Sequence, batch: Any) -> tuple[Noise, ...]:

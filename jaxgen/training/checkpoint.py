@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.training import files
+from jaxgen.system import files
 from jaxgen.training.faults import plain
 
 FORMAT = 1

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from jaxgen.data.records import tfds
+from jaxgen.data.tfds.records import tfds
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (80, 28, 28), dtype=np.uint8)

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgen.report.axes import Scale, labelled, position, scale, tick_words, ticks
 from jaxgen.report.charts import Look, lines, scatter, spark, whisker
-from jaxgen.report.pictures import layout
+from jaxgen.report.grids import layout
 
 LOOK = Look("c0", "circle")
 

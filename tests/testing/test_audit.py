@@ -26,7 +26,7 @@ from jaxgen.testing import (
 )
 from jaxgen.testing.measure import draw_chunks, draw_directions
 from jaxgen.testing.reference import Line, probed, segment
-from jaxgen.testing.report import Leaf, Noise, Report
+from jaxgen.testing.summary import Leaf, Noise, Report
 
 RIGHT = {  # loss, params, draw, value
     "pathwise": (p.elbo, p.vae_params(), p.normals, None),

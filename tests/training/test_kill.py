@@ -11,7 +11,7 @@ import pytest
 from killed import X
 from toys import linear
 
-from jaxgen import run
+from jaxgen.runs import run
 from jaxgen.training.checkpoint import steps
 
 PATIENCE = 240.0  # seconds for whatever is waited for

@@ -1,0 +1,249 @@
+"""`jaxgen compare`: trains the VAE and the GAN side for the same time, measures both, and answers.
+
+Time is turned into rounds once, before the first seed; from there on everything is a function of (data, seeds, rounds),
+so that `repeat` gives the same figures on the same machine.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jaxgen import data as sources
+from jaxgen.comparison.caveats import hurried, passes
+from jaxgen.comparison.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
+from jaxgen.comparison.document import assemble, splits
+from jaxgen.comparison.measures import DETECT, TASKS, baselines
+from jaxgen.comparison.schedule import play_all, say, whole
+from jaxgen.comparison.verdict import foreseen
+from jaxgen.core import BadRequest
+from jaxgen.data import Data
+from jaxgen.metrics.features import Features, feature_space
+from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
+from jaxgen.recipes import find
+from jaxgen.report import headline, write_report
+from jaxgen.report.answer import called, verdict
+from jaxgen.report.words import duration, some
+from jaxgen.runs.job import source_of
+from jaxgen.system import files
+from jaxgen.system.lock import check_new
+from jaxgen.system.signals import Stopped, stoppable
+
+SECONDS = 8.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A comparison that a command line can ask for.
+
+    Raises:
+      BadRequest: an unknown recipe, one named twice, a number that cannot be.
+    """
+
+    data: str = "digits"
+    models: tuple[str, ...] = ("vae", "r3gan")
+    out: str | None = None  # None: a fresh runs/compare-N
+    seconds_per_model: float = SECONDS  # of training, for one model and one seed
+    seeds: int = 5
+    seed: int = 0  # the first of them
+
+    def __post_init__(self):
+        """Refuses what cannot be, before anything is loaded."""
+        if not self.models:
+            raise BadRequest("models: name at least one recipe, for instance vae,r3gan.")
+        for name in self.models:
+            find(name)
+            if self.models.count(name) > 1:
+                raise BadRequest(f"models: {name} is named twice; seeds, not names, repeat a training.")
+        if not (math.isfinite(self.seconds_per_model) and self.seconds_per_model > 0):
+            raise BadRequest(f"seconds_per_model={self.seconds_per_model!r}: it must be a number above 0.")
+        for name, least in (("seeds", 1), ("seed", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
+                raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
+        if self.seed + self.seeds > 2**31:
+            raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
+
+
+def compare(settings: Settings = Settings()) -> Path:
+    """Runs the comparison and writes `report.html` and `report.json`; returns their folder.
+
+    Raises:
+      BadRequest: whatever cannot be, before anything is computed or written.
+    """
+    return _run(_settled(settings), _fresh(settings.out), None)
+
+
+def _settled(settings: Settings) -> Settings:
+    """With a path to the data that holds from everywhere."""
+    return dataclasses.replace(settings, data=source_of(settings.data))
+
+
+def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
+    """Runs the comparison in `folder` again with the rounds recorded there, into a new folder, and says what differs.
+
+    Raises:
+      BadRequest: no comparison there, or its data have changed.
+    """
+    path = Path(folder) / "report.json"
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        settings = Settings(**{**old["settings"], "models": tuple(old["settings"]["models"]), "out": out})
+        recorded = {name: Rounds(**old["protocol"]["rounds"][name]) for name in settings.models}
+        digest, models = old["data"]["digest"], old["models"]
+    except BadRequest:
+        raise  # what is wrong with the settings is said there
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadRequest(f"{folder} is no comparison that can be repeated: {path} is missing or damaged.") from error
+    made = _run(settings, _fresh(out), recorded, digest)
+    again = json.loads((made / "report.json").read_text(encoding="utf-8"))["models"]
+    same = again == models
+    print("all figures are the same." if same else f"largest relative difference: {_apart(models, again):.2g}")
+    return made
+
+
+def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, digest: str | None = None) -> Path:
+    began = time.perf_counter()
+    data = sources.load(settings.data)
+    if digest not in (None, data.digest):
+        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+    if math.prod(data.shape) > DENSE_LIMIT:  # the networks convolve
+        keep_freed_memory()
+    unserved = {task: reason for task, room in TASKS.items() if (reason := room.servable(data)) is not None}
+    tasks = tuple(task for task in TASKS if task not in unserved)
+    if not tasks:
+        reasons = " ".join(dict.fromkeys(unserved.values()))
+        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
+    for name in settings.models:
+        find(name).plan(data.shape)  # refuses a shape that no network takes, in place of any other word
+    _say_data(data, unserved)
+    for reason in foreseen(settings.seeds, {find(name).side for name in settings.models}):
+        say(f"figures only, no answer. {reason}")
+    entrants = {name: contender(find(name), data) for name in settings.models}
+    features = feature_space(data)
+    rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
+    start = time.perf_counter()
+    simple = {settings.seed: baselines(data, settings.seed, tasks)}
+    measuring += time.perf_counter() - start
+    spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
+    total = duration(round(spent + settings.seeds * (training + measuring)))
+    say(
+        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
+        f"of {training:g} s training and {measuring:.0f} s measuring"
+    )
+    asked, seeds = settings.seeds, range(settings.seed, settings.seed + settings.seeds)
+    with stoppable() as held, _claimed(out, settings.out is None) as out:
+        outcomes, simple = whole(play_all(seeds, entrants, data, features, rounds, tasks, simple, held), simple)
+        done = len(simple)
+        if held and not done:
+            raise Stopped(held[0], "no seed was measured to the end, and nothing was written.")
+        settings = dataclasses.replace(settings, seeds=done)
+        report, extras = assemble(settings, data, features, entrants, rounds, outcomes, simple, unserved)
+        if done < asked:
+            report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
+        report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
+        files.write_json(out / "report.json", report)
+        write_report(out / "report.html", report, extras)
+    _answer(report["advice"], data.kind)
+    if held:
+        kept = (
+            f"the report of the {done} of {asked} seeds that were measured is"
+            if done < asked
+            else "the whole report is"
+        )
+        raise Stopped(held[0], f"{kept} {out / 'report.html'}.")
+    return out
+
+
+def _settle_rounds(
+    settings: Settings,
+    entrants: Mapping[str, Contender],
+    data: Data,
+    features: Features,
+    tasks: tuple[str, ...],
+    recorded: Mapping[str, Rounds] | None,
+) -> tuple[dict[str, Rounds], float]:
+    """The rounds of every training, and the seconds that measuring one seed of all takes."""
+    rounds, measuring = {}, 0.0
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    for name, entrant in entrants.items():
+        seconds = settings.seconds_per_model
+        rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
+        measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
+        through = passes(entrant, rounds[name], data)
+        say(f"{name}: {_count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
+        if any(hurried({name: entrant}, rounds, data, task, seeds) for task in tasks):
+            say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+    return rounds, measuring
+
+
+@contextlib.contextmanager
+def _claimed(out: Path, numbered: bool) -> Iterator[Path]:
+    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
+    made = True
+    while True:
+        try:
+            out.mkdir(parents=True)
+            break
+        except FileExistsError:
+            if not numbered:
+                made = False  # whoever made it may want it
+                break
+            out = _fresh(None)
+    try:
+        yield out
+    except BaseException:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
+
+
+def _fresh(out: str | None) -> Path:
+    if out is None:
+        n = 1
+        while Path(f"runs/compare-{n}").exists():
+            n += 1
+        out = f"runs/compare-{n}"
+    check_new(Path(out))
+    return Path(out)
+
+
+def _answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
+    print(headline(advice, kind))
+    for answer in advice:
+        if said := verdict(answer):
+            print(f"  {called(answer['setting'], kind)}: {said}. {answer['because']}")
+
+
+def _say_data(data: Data, unserved: Mapping[str, str]) -> None:
+    sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in splits(data).items())
+    say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
+    for note in data.notes:
+        say(f"{data.name}: {note}")
+    for task, reason in unserved.items():
+        say(f"not measured: {task}. {reason}")
+
+
+def _count(rounds: Rounds) -> str:
+    said = (
+        f"{rounds.main:,} rounds a seed",
+        f"{rounds.detect:,} without a class",
+        f"{rounds.encoder + rounds.detect_encoder:,} of encoders",
+    )
+    return ", ".join(words for words in said if not words.startswith("0 "))
+
+
+def _apart(a: Mapping, b: Mapping) -> float:
+    worst = 0.0
+    for name, tasks in a.items():
+        for task, metrics in tasks.items():
+            for metric, cell in metrics.items():
+                x, y = cell["mean"], b.get(name, {}).get(task, {}).get(metric, {}).get("mean")
+                if x is None or y is None:
+                    worst = worst if x is y else math.inf
+                else:
+                    worst = max(worst, abs(x - y) / max(abs(x), abs(y), 1e-12))
+    return worst

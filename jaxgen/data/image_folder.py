@@ -1,0 +1,103 @@
+"""Folders of images, brought to one shape."""
+
+import os
+from collections import Counter
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.data.decode import common_shape, decode, read_header
+from jaxgen.data.splits import PARTS, Examples
+
+ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
+
+
+def read(path: str) -> Examples:
+    """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
+
+    Where all first-level sub-folders are called train, test, val, valid or validation, in any case, they are the
+    splits, and the second level is the label.
+
+    Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
+    refused. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in any case, the first frame of each; hidden and
+    other files are skipped and counted.
+
+    `images.common_shape` and `images.decode` bring them to one shape. Headers are read first, pixels one image at a
+    time into the uint8 result.
+
+    Raises:
+      BadRequest: no images, images at both levels, splits beside other folders or without train, or an image that
+        cannot be read, by name of the first.
+    """
+    found, notes = _find(path)
+    if not found:
+        skipped = f" ({notes[0].removesuffix('.')})" if notes else ""
+        raise BadRequest(f"{path} holds no images{skipped}: read are {', '.join(ENDINGS)}, and idx files.")
+    folders = [os.path.relpath(file, path).split(os.sep)[:-1] for file in found]
+    official = _official(path, folders)
+    level = 0 if official is None else 1
+    label, classes = _labels(path, found, [names[level : level + 1] for names in folders])
+    shape, said = common_shape([read_header(file, file) for file in found])
+    notes.append(said)
+    if classes:
+        notes.append(f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level.")
+
+    def pixels(order):
+        x = np.empty((len(order), *shape), np.uint8)
+        for i, at in enumerate(order):
+            x[i] = decode(found[at], found[at], shape)
+        return x
+
+    return Examples(len(found), pixels, label, classes, tuple(notes), official)
+
+
+def _find(path: str) -> tuple[list[str], list[str]]:
+    """Image files in sorted order, so that the order of the file system decides nothing; and what was skipped."""
+    found: list[str] = []
+    skipped: Counter[str] = Counter()
+    seen: set = set()
+
+    def refuse(error):
+        raise BadRequest(f"{error.filename} cannot be read: {error.strerror}.")
+
+    for folder, below, names in os.walk(path, onerror=refuse, followlinks=True):
+        skipped["hidden"] += sum(name.startswith(".") for name in below + names)
+        seen.add(os.path.realpath(folder))
+        # Linked folders are followed, except back to where the walk has been: that would never end.
+        below[:] = sorted(b for b in below if b[0] != "." and os.path.realpath(os.path.join(folder, b)) not in seen)
+        for name in (n for n in names if n[0] != "."):
+            if os.path.splitext(name)[1][1:].lower() in ENDINGS:
+                found.append(os.path.join(folder, name))
+            else:
+                skipped["not images"] += 1
+    counts = ", ".join(f"{n} {what}" for what, n in skipped.items() if n)
+    return sorted(found), [f"skipped: {counts}."] if counts else []
+
+
+def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:
+    """The split of each image where the first-level sub-folders are splits, as places in splits.NAMES."""
+    firsts = sorted({name for names in folders for name in names[:1]})
+    parts = {name: PARTS[name.lower()] for name in firsts if name.lower() in PARTS}
+    others = [name for name in firsts if name not in parts]
+    if not parts or not all(folders) or (others and len(set(parts.values())) == 1):
+        return None  # one class may be called so
+    if others:
+        raise BadRequest(f"{path} holds {', '.join(parts)} beside {others[0]!r}: move that away, or pass one of them.")
+    if 0 not in parts.values():
+        raise BadRequest(f"{path} holds {', '.join(parts)} and no train: pass {os.path.join(path, firsts[0])}.")
+    return np.array([parts[names[0]] for names in folders], np.int8)
+
+
+def _labels(path: str, found: list[str], names: list[list[str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels and classes by `names`: [the sub-folder] of each image, or [] where it lies in none."""
+    if not any(names):
+        return None, ()
+    if not all(names):
+        loose = os.path.relpath(found[names.index([])], path)
+        alone = ", or pass one split alone" if os.sep in loose else ""
+        raise BadRequest(
+            f"{path} holds images beside and inside sub-folders: move {loose!r} and its like into one{alone}."
+        )
+    values, inverse = np.unique([name for (name,) in names], return_inverse=True)
+    # A name that is not UTF-8 would fail later, where it is written into a report.
+    return inverse.astype(np.int32), tuple(os.fsencode(str(v)).decode(errors="replace") for v in values)

@@ -1,0 +1,1 @@
+"""Image sets of TensorFlow Datasets, prepared and read without TensorFlow."""

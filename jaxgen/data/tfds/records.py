@@ -1,0 +1,161 @@
+"""Image sets that TensorFlow Datasets (TFDS) has prepared, read without TensorFlow and without a network."""
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.data.decode import Header, common_shape, decode, read_header
+from jaxgen.data.splits import PARTS, Examples
+from jaxgen.data.tfds.catalogue import listed
+
+KEPT = "jaxgen-1-{}.npy"  # the arrays of a set, beside its records; another number once another rule makes them
+BLOCK = 1024  # records read at a time
+
+
+class Arrays(NamedTuple):
+    """The splits of a set one after another."""
+
+    x: np.ndarray  # uint8 [N, H, W, C]
+    label: np.ndarray  # int32 [N]; zeros where there are none
+    notes: tuple[str, ...] = ()
+
+
+def tfds() -> Any:
+    """The module tensorflow_datasets. What it imports warns of its own future, which no user of ours can change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow_datasets
+
+        return tensorflow_datasets
+
+
+def read(folder: str) -> Examples:
+    """The images and labels of the prepared version in `folder`, in its own splits.
+
+    The image is the feature `image`, or the only feature that is one; the label is the class label `label`, or the only
+    one. `images.common_shape` and `images.decode` bring the images to one shape. The arrays are kept beside the records
+    and read from there the next time. Splits other than train, validation and test are not used.
+
+    Raises:
+      BadRequest: not prepared as array_record, no such images, no train split, or damaged.
+    """
+    if not any(".array_record" in file for file in listed(folder)):
+        raise BadRequest(
+            f"{folder} holds no array_record, and other formats take TensorFlow to read: prepare the set anew in "
+            "another folder (TFDS_DATA_DIR), with --file_format=array_record."
+        )
+    try:
+        return _examples(folder, tfds().builder_from_directory(folder, file_format="array_record"))
+    except (BadRequest, ImportError, MemoryError):
+        raise
+    except Exception as error:  # a damaged set fails in as many ways as TFDS and its readers have
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise BadRequest(f"{folder} cannot be read ({reason}): delete it, and prepare the set again.") from error
+
+
+def _examples(folder: str, builder: Any) -> Examples:
+    info = builder.info
+    image, label = _features(folder, info.features)
+    counts = {split: info.splits[split].num_examples for split in info.splits}
+    used = sorted((split for split in counts if split in PARTS and counts[split]), key=PARTS.__getitem__)
+    if not used or PARTS[used[0]] != 0:
+        raise BadRequest(f"{folder} has no train split: there are {', '.join(counts) or 'none'}.")
+    total = sum(counts[split] for split in used)
+    found = _kept(folder, total) or _keep(folder, _arrays(folder, builder, used, total, image, label))
+    notes = [_shape_note(total, found.x.shape[1:], info.features[image].shape), *found.notes]
+    if unused := [split for split in counts if split not in PARTS]:
+        notes.append(f"splits not used: {', '.join(unused)}.")
+    labels, classes = (None, ()) if label is None else (found.label, tuple(info.features[label].names))
+    if labels is not None and (labels < 0).any():
+        labels, classes = None, ()
+        notes.append("some labels are withheld by the source, so none is used.")
+    official = np.repeat(np.array([PARTS[split] for split in used], np.int8), [counts[split] for split in used])
+    return Examples(total, found.x.__getitem__, labels, classes, tuple(notes), official)
+
+
+def _features(folder: str, features: Any) -> tuple[str, str | None]:
+    """The names of the feature that is the image, and of the one that is the label."""
+    kinds = tfds().features
+    found = dict(features.items()) if isinstance(features, kinds.FeaturesDict) else {}
+
+    def one(main: str, kind: type) -> str | None:
+        those = [name for name, feature in found.items() if isinstance(feature, kind)]
+        return main if main in those else those[0] if len(those) == 1 else None
+
+    image = one("image", kinds.Image)
+    if image is None or len(found[image].shape) != 3 or found[image].np_dtype == np.float32:
+        raise BadRequest(f"{folder} is no set of plain images: its features are {', '.join(sorted(found)) or 'none'}.")
+    return image, one("label", kinds.ClassLabel)
+
+
+def _shape_note(total: int, shape: tuple[int, ...], told: tuple[int | None, ...]) -> str:
+    height, width, channels = shape
+    same = "of" if told[:2] == (height, width) else ", centre square at"
+    return f"{total} images {same} {width}x{height}, {'grey' if channels == 1 else 'RGB'}.".replace(" ,", ",")
+
+
+def _arrays(folder: str, builder: Any, used: list[str], total: int, image: str, label: str | None) -> Arrays:
+    """Reads all records once, twice where only their headers tell the common shape."""
+    print(f"reading {total} images of {builder.info.full_name}, once", file=sys.stderr, flush=True)
+    features = builder.info.features
+    images = [name for name, feature in features.items() if isinstance(feature, tfds().features.Image)]
+    decoders = {name: tfds().decode.SkipDecoding() for name in images}
+    sources = [builder.as_data_source(split, decoders=decoders) for split in used]
+    if sum(map(len, sources)) != total:
+        raise ValueError(f"{sum(map(len, sources))} records, and {total} are said to be there")
+    height, width, channels = features[image].shape
+    if None in (height, width, channels):
+        headers = [read_header(io.BytesIO(record[image]), f"{folder}: image {i}") for i, record in _records(sources)]
+    else:
+        headers = [Header(width, height, channels == 1)]
+    shape, _ = common_shape(headers)
+    x, y = np.empty((total, *shape), np.uint8), np.zeros(total, np.int32)
+    for i, record in _records(sources):
+        x[i] = decode(io.BytesIO(record[image]), f"{folder}: image {i}", shape)
+        y[i] = 0 if label is None else record[label]
+    return Arrays(x, y)
+
+
+def _records(sources: list[Any]) -> Iterator[tuple[int, Any]]:
+    # __getitems__, for one record at a time takes three times as long; in blocks, for not all sets fit into memory.
+    at = 0
+    for source in sources:
+        for start in range(0, len(source), BLOCK):
+            for record in source.__getitems__(list(range(start, min(start + BLOCK, len(source))))):
+                yield at, record
+                at += 1
+
+
+def _keep(folder: str, arrays: Arrays) -> Arrays:
+    """Writes the arrays beside the records, each whole or not at all."""
+    for what, array in (("labels", arrays.label), ("images", arrays.x)):
+        path = os.path.join(folder, KEPT.format(what))
+        beside = f"{path}.{os.getpid()}"
+        try:
+            with open(beside, "wb") as file:
+                np.save(file, array)
+            os.replace(beside, path)
+        except OSError as error:
+            why = f"the arrays could not be kept in {folder} ({error.strerror}): reading takes as long the next time."
+            return arrays._replace(notes=(why,))
+        finally:
+            if os.path.exists(beside):
+                os.remove(beside)
+    return arrays
+
+
+def _kept(folder: str, total: int) -> Arrays | None:
+    """What an earlier reading kept, the images on the disk until they are asked for; None: not there, or damaged."""
+    images, labels = (os.path.join(folder, KEPT.format(what)) for what in ("images", "labels"))
+    try:
+        x, y = np.load(images, mmap_mode="r", allow_pickle=False), np.load(labels, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = (x.ndim, len(x), x.dtype, y.shape, y.dtype) == (4, total, np.uint8, (total,), np.int32)
+    return Arrays(x, y) if fits else None

@@ -1,0 +1,235 @@
+"""What the report says beside its figures."""
+
+import math
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxgen.comparison.caveats import _times, alike, limits
+from jaxgen.comparison.contender import Rounds
+from jaxgen.comparison.document import _cell, _contest, _device, assemble
+from jaxgen.comparison.exhibits import titled
+from jaxgen.comparison.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
+from jaxgen.comparison.session import Settings
+from jaxgen.data import Data, Split
+from jaxgen.tasks import SHARE, Metric, synthesise
+
+
+def outcome(seconds=1.0, failed="", chosen=None):
+    return Outcome({}, {}, chosen or {}, {}, {}, seconds, failed)
+
+
+def varied(n):
+    return np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+
+
+def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=(), real=()):
+    """The lines on one model of batches of 20 and 100 training examples."""
+    splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
+    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
+    entrant = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, recipe=RECIPE)
+    by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
+    settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds, seed=0)
+    counts = SimpleNamespace(main=rounds, detect=100)
+    return limits(settings, data, {"vae": entrant}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
+
+
+RECIPE = SimpleNamespace(turns=(("one",),))
+T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
+UNSERVED = {SYNTHESISE: "too few."}
+
+
+def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
+    """(report, extras) of a GAN that beats a VAE on a table of 100 training examples, in batches of 20."""
+    splits = [Split(varied(n) * scale, np.arange(n, dtype=np.int32) % 2) for n in (100, 20, 20)]
+    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
+
+    def reached(value):
+        figures = {DETECT: {"auroc": value}, REPRESENT: {"accuracy_20": value, "path_ratio": 1.0}}
+        stages = {DETECT: {"25": half, "50": half, "100": 0.5}}
+        return Outcome(figures, stages, {}, {}, {"samples": splits[0].x[:4]}, 1.0, "")
+
+    entrants, outcomes = {}, {}
+    for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
+        program, own = SimpleNamespace(shape=(1, 20)), inverter if side == "gan" else None
+        entrants[name] = SimpleNamespace(
+            program=program, inverter=own, parameters={}, recipe=SimpleNamespace(side=side, turns=(("one",),))
+        )
+        outcomes[name] = {seed: reached(mean + 0.02 * seed * (side == "gan")) for seed in (0, 1)}
+    counts = dict.fromkeys(entrants, Rounds(rounds, 0, detect or rounds, 0))
+    space = SimpleNamespace(name="none")
+    settings = Settings(models=("vae", "gan"), seeds=2)
+    return assemble(settings, data, space, entrants, counts, outcomes, {0: {}, 1: {}}, unserved)
+
+
+@pytest.mark.parametrize(
+    ("main", "detect", "short"),
+    [(50, 25, ()), (49, 25, ("represent",)), (50, 24, ("detect",)), (49, 24, ("represent", "detect"))],
+)
+def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, short):
+    # Kills: a choice on the page whose Limits say that nothing is settled; figures left out with the choice; the rounds
+    # or the data of the main training counted for the one without a class, where 50 of 100 examples remain.
+    report, _ = assembled(main, detect=detect)
+    notes = "".join(report["notes"])
+    assert ("Too short to settle anything: vae went" in notes) == ("represent" in short)
+    assert ("Too short to settle anomaly detection: vae, trained without a class, went" in notes) == (
+        short == ("detect",)
+    )
+    for setting, task in (("anomaly detection", "detect"), ("representation learning", "represent")):
+        (answer,) = [answer for answer in report["advice"] if answer["setting"] == setting]
+        assert answer["choose"] == ("not measured" if task in short else "gan")
+        assert answer.get("lacks") == ("time" if task in short else None)
+        assert "vae 0.60, gan 0.81; paired difference 0.21, 95 % interval 0.08 to 0.34 over" in answer["because"]
+    assert report["models"]["gan"][DETECT]["auroc"]["mean"] == pytest.approx(0.81)
+
+
+@pytest.mark.parametrize(("turns", "rounds"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
+def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, rounds):
+    # Kills: one batch a round counted where the critic is shown five; players that move together counted twice.
+    monkeypatch.setattr(sys.modules[__name__], "RECIPE", SimpleNamespace(turns=turns))
+    assert said(rounds=rounds) == [] and said(rounds=rounds - 1)
+
+
+def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
+    # Kills: the mark on the VAE, or on samples, which take no encoder; hurry that the shares do not know of.
+    monkeypatch.setattr(synthesise, "ceiling", lambda features, data: {})
+    budget = assembled(inverter="one", unserved={})[0]["budget"]
+    assert budget["gan"][DETECT]["without_encoder"] and not budget["vae"][DETECT]["without_encoder"]
+    assert not assembled()[0]["budget"]["gan"][DETECT]["without_encoder"]
+    assert not budget["gan"][SYNTHESISE]["without_encoder"]
+    assert assembled(24)[0]["budget"]["vae"][DETECT]["hurried"] and not budget["vae"][DETECT]["hurried"]
+
+
+def test_the_page_knows_what_a_figure_cannot_exceed():
+    # Kills: bounds lost on the way to the charts.
+    metrics = assembled()[1].metrics
+    assert metrics[DETECT]["auroc"]["bounds"] == metrics[REPRESENT]["accuracy_20"]["bounds"] == (0, 1)
+    assert metrics[REPRESENT]["path_ratio"]["bounds"] == (1, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "values", "ends"),
+    [
+        (SHARE, (0.9, 0.98), (0.94 - 0.04 * T, 1)),
+        (SHARE, (0.02, 0.1), (0, 0.06 + 0.04 * T)),
+        ((1, math.inf), (1.0, 1.08), (1, 1.04 + 0.04 * T)),
+        (None, (0.9, 0.98), (0.94 - 0.04 * T, 0.94 + 0.04 * T)),
+        (SHARE, (0.9,), (None, None)),
+    ],
+)
+def test_intervals_hold_what_a_figure_can_be(bounds, values, ends):
+    # Kills: an end beyond the bounds; a cut where there are none; a bound for an end that one seed does not give.
+    cell = _cell(Metric(True, True, "", "", bounds), dict(enumerate(values)), range(len(values)), None)
+    assert cell["ci95"] == pytest.approx(ends) if ends[0] is not None else cell["ci95"] == [None, None]
+
+
+def test_the_answer_knows_what_a_figure_can_be():
+    # Kills: bounds lost on the way to the sentence, which then tells of a difference of 2 in AUROC.
+    assert _contest(DETECT, SimpleNamespace(), {}, {}, 2, []).bounds == SHARE
+
+
+def test_the_kind_of_the_data_reaches_the_advice():
+    # Kills: advice on a table that is worded for images, or that spells its name with a capital.
+    told = {answer["setting"]: answer["because"] for answer in assembled()[0]["advice"]}
+    assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
+    report, _ = assembled(unserved={SYNTHESISE: "toy is too small."})
+    assert "toy is too small." in [answer["because"] for answer in report["advice"]]
+
+
+def test_where_all_examples_are_alike_nothing_can_be_learnt():
+    # Kills: an answer on constant columns without a word, or that more time may change; one row that differs unseen.
+    first = "All training examples are alike: there is nothing to learn"
+    for rounds in (1, 100):
+        report, _ = assembled(rounds, scale=0, half=0.4)
+        text = str(report)
+        assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
+        assert not any(word in text for word in ("more seconds", "Too short", "Too few passes", "'lacks': 'time'"))
+        assert not report["budget"]["gan"][DETECT]["still_improving"]
+    report, _ = assembled(half=0.4)
+    assert first not in str(report) and report["budget"]["gan"][DETECT]["still_improving"]
+    assert "more seconds may change this" in str(report["advice"])
+    splits = [Split(np.eye(1, 50, k=49, dtype=np.float32).T, None)] * 3
+    assert not alike(Data("toy", "table", *splits, (), None, None, "", ()))
+
+
+def test_real_data_that_do_not_pass_for_real_are_said(monkeypatch):
+    # Kills: one of the two figures alone looked at; a note on data that pass; a ceiling that does not reach the notes.
+    assert said(real={"precision": 0.1, "coverage": 0.97}) == said(real={"recall": 0.0}) == []
+    for low in ("precision", "coverage"):
+        (line,) = said(real={"precision": 0.9, "coverage": 0.9, "recall": 0.0, low: 0.03})
+        assert f"({low} 0.03, where 1 is best)" in line and line.endswith(".")
+    assert "(precision 0.00 and coverage 0.09," in said(real={"precision": 0.0, "coverage": 0.09})[0]
+    monkeypatch.setattr(synthesise, "ceiling", lambda features, data: {"coverage": 0.0})
+    assert "(coverage 0.00, where" in assembled(unserved={})[0]["notes"][0]
+
+
+def test_where_nothing_is_amiss_nothing_is_said():
+    assert said() == []
+
+
+def test_times_that_are_not_equal_are_said():
+    # Kills: only the time that was meant looked at, so that half of it goes unsaid; the longest seed for the mean; a
+    # limit so high that it is never met; equal times that are called unequal.
+    def timed(*models, meant=2.0):
+        outcomes = {f"m{i}": {seed: outcome(s) for seed, s in enumerate(times)} for i, times in enumerate(models)}
+        return _times(meant, outcomes)
+
+    (line,) = timed((1.0, 1.02), (1.9, 2.06))
+    assert line == "The times are not equal: m0 trained 1.01 s, m1 trained 1.98 s a seed where 2 s were meant."
+    assert timed((2.0,), (1.61,), (1.9,)) == [] and len(timed((2.0,), (1.59,), (1.9,))) == 1
+    assert timed((2.8, 3.1), (2.9, 3.1)) == []
+    (line,) = timed((3.0, 3.2), (2.9, 3.1))
+    assert line.startswith("The times are not those that were meant: m0 trained 3.1 s, m1 trained 3 s a seed where 2 s")
+
+
+def test_too_few_passes_are_said():
+    # Kills: rounds counted as passes; the limit off by one.
+    assert said(rounds=50) == [] and "vae went through the training data fewer than 10 times" in said(rounds=49)[0]
+
+
+def test_a_small_test_split_is_said():
+    # Kills: figures of eight examples that look like those of a thousand.
+    assert said(tested=99)[0].startswith("The test split holds 99 examples: each of them moves the figures")
+    assert said(tested=100) == []
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_wide_intervals_are_said(seeds):
+    # Kills: standard errors for standard deviations; a normal quantile, by which two seeds look no worse than five.
+    sides = [stats.t.interval(0.95, n - 1, scale=1 / math.sqrt(n))[1] for n in (seeds, 5)]
+    (line,) = said(seeds=seeds)
+    assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
+    assert line.endswith(f"where 5 seeds give {sides[1]:.1f}, and are cut where a figure must end.")
+    assert said(seeds=4) == said(seeds=1) == []
+
+
+def test_every_line_begins_with_a_capital():
+    # Kills: a line that begins with the name of a recipe.
+    chosen = {SYNTHESISE: "", DETECT: "elbo"}
+    lines = said(tested=9, seeds=2, rounds=1, seconds=(9.0, 9.0), inverter="one", failed="lost.", chosen=chosen)
+    lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE: "critic"}, tasks=(SYNTHESISE,))
+    assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
+    assert "Seed 1 of vae failed: lost." in lines
+    assert lines[-1] == "What “synthesise” reads of vae, chosen on validation data: critic (1 of 1 seed)."
+
+
+def test_metrics_are_called_by_their_names():
+    # Kills: "Auroc", "Accuracy 20[latent]".
+    names = ["auroc", "auroc[elbo]", "accuracy_20[latent]", "accuracy_1", "kernel_distance", "auroc[hidden_layer]"]
+    assert [titled(name) for name in names] == [
+        "AUROC",
+        "AUROC (elbo)",
+        "accuracy with 20 labels per class (latent)",
+        "accuracy with 1 label per class",
+        "kernel distance",
+        "AUROC (hidden layer)",
+    ]
+
+
+def test_a_device_is_named_once():
+    # Kills: "cpu cpu".
+    assert _device("cpu", "cpu", 2) == "cpu, 2 cores"
+    assert _device("gpu", "NVIDIA H100", 1) == "gpu NVIDIA H100, 1 core"

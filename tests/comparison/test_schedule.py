@@ -1,0 +1,55 @@
+"""What a signal leaves of a comparison, without one."""
+
+import os
+import signal
+
+import pytest
+
+from jaxgen.comparison import schedule
+from jaxgen.comparison.measures import Outcome
+from jaxgen.comparison.schedule import play_all, whole
+from jaxgen.system.signals import stoppable
+
+ENTRANTS = {"vae": "vae of it", "gan": "gan of it"}
+
+
+def played(monkeypatch, play, held):
+    simple = {}
+    monkeypatch.setattr(schedule, "play", play)
+    monkeypatch.setattr(schedule, "baselines", lambda data, seed, tasks: {})
+    rounds = dict.fromkeys(ENTRANTS)
+    return play_all(range(3, 6), ENTRANTS, None, None, rounds, (), simple, held), simple
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
+    # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
+    def play(entrant, data, features, rounds, seed, *, tasks):
+        if (entrant, seed) == ("gan of it", 4):
+            os.kill(os.getpid(), number)
+            raise AssertionError("went on")
+        return Outcome({}, {}, {}, {}, {}, 1.0, "")
+
+    with stoppable() as held:
+        outcomes, simple = played(monkeypatch, play, held)
+    assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3, 4], "gan": [3]}
+    assert list(simple) == [3] and held == [number]
+
+
+def test_a_signal_before_the_first_training_starts_none(monkeypatch):
+    # Kills: a signal that is held while the bar is drawn, and then for the hours of the trainings.
+    def play(*args, **kwargs):
+        raise AssertionError("went on")
+
+    held = [signal.SIGTERM]
+    outcomes, simple = played(monkeypatch, play, held)
+    assert outcomes == {"vae": {}, "gan": {}} and simple == {} and held == [signal.SIGTERM]
+
+
+def test_only_seeds_that_all_have_are_compared():
+    # Kills: `any` for `all` (one side with a seed more than the other); seeds without their baselines; the first seeds.
+    outcomes = {"vae": {3: "a", 4: "b", 5: "c"}, "gan": {3: "d", 4: "e"}}
+    assert whole(outcomes, {3: "x"}) == ({"vae": {3: "a"}, "gan": {3: "d"}}, {3: "x"})
+    all_of_it = {3: "x", 4: "y", 5: "z"}
+    assert whole(outcomes, all_of_it) == ({"vae": {3: "a", 4: "b"}, "gan": {3: "d", 4: "e"}}, {3: "x", 4: "y"})
+    assert whole({"vae": {3: "a"}, "gan": {}}, {3: "x"}) == ({"vae": {}, "gan": {}}, {})

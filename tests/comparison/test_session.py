@@ -1,0 +1,292 @@
+"""The main job in its smallest form: what it writes, and that it can be run again."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from jaxgen import data as sources
+from jaxgen.comparison import schedule, session
+from jaxgen.comparison.contender import Rounds
+from jaxgen.comparison.measures import Outcome
+from jaxgen.comparison.session import Settings, compare, repeat
+from jaxgen.core import BadRequest
+from jaxgen.report import Extras
+from jaxgen.system.signals import Stopped
+
+SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "out"
+    compare(Settings(**{**vars(SMALLEST), "out": str(out)}))
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(made):
+    return json.loads((made / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_it_writes_what_the_contract_says(report):
+    # Kills: a cell without its ceiling; baselines apart from the models; a setting that falls out; NaN in the JSON.
+    assert list(report["models"])[:2] == ["vae", "gan"]
+    assert {"baseline: nearest neighbour", "baseline: PCA", "baseline: raw values"} <= set(report["models"])
+    for name in ("vae", "gan"):
+        assert set(report["models"][name]) == {"synthesise", "detect anomalies", "represent"}
+        for task in report["models"][name].values():
+            for cell in task.values():
+                assert {"mean", "ci95", "n", "failed", "ceiling", "higher_is_better"} <= set(cell)
+                assert cell["n"] + cell["failed"] == 2 and len(cell["ci95"]) == 2
+    assert [a["setting"] for a in report["advice"]] == [
+        "image synthesis",
+        "style transfer",
+        "super-resolution",
+        "anomaly detection",
+        "representation learning",
+        "semantic manipulation",
+    ]
+    assert all(a["choose"] in ("vae", "gan", "either", "neither", "not measured") for a in report["advice"])
+
+
+def test_means_and_intervals_are_those_of_the_values(report):
+    # Kills: a mean over models; an interval over the wrong seeds.
+    for tasks in report["models"].values():
+        for metrics in tasks.values():
+            for cell in metrics.values():
+                values = [v for v in cell["values"].values() if v is not None]
+                assert len(values) == cell["n"]
+                if values:
+                    assert math.isclose(cell["mean"], np.mean(values), rel_tol=1e-9, abs_tol=1e-12)
+                    assert cell["ci95"][0] is None or cell["ci95"][0] <= cell["mean"] <= cell["ci95"][1]
+
+
+def test_headlines_are_read_at_every_stage(report):
+    # Kills: stages of another task; a stage that is never reached. A VAE's last stage is what its table shows.
+    for name in ("vae", "gan"):
+        for entry in report["budget"][name].values():
+            assert all(entry["at"][stage] is not None for stage in ("25", "50", "100"))
+    for task in ("synthesise", "detect anomalies"):
+        entry = report["budget"]["vae"][task]
+        assert entry["at"]["100"] == report["models"]["vae"][task][entry["metric"]]["mean"]
+
+
+def test_the_rounds_are_recorded(report):
+    # Kills: rounds that cannot be run again.
+    rounds = {name: Rounds(**r) for name, r in report["protocol"]["rounds"].items()}
+    assert rounds["vae"].encoder == 0 and rounds["gan"].encoder > 0
+    assert report["protocol"]["seconds_per_model"] == 0.05 and report["protocol"]["sides"] == {
+        "vae": "vae",
+        "gan": "gan",
+    }
+
+
+def test_the_page_is_there_and_needs_no_network(made):
+    # Kills: a page without the answer; an external reference.
+    page = (made / "report.html").read_text()
+    assert 'src="http' not in page and "detect anomalies" in page.lower() and len(page) < 5_000_000
+
+
+@pytest.mark.slow
+def test_repeat_gives_the_same_figures(made, tmp_path, capsys):
+    # Kills: anything read from the clock after calibration.
+    repeat(made, out=str(tmp_path / "again"))
+    assert "all figures are the same" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_other_data_cannot_repeat(tmp_path):
+    # Kills: a repetition on data that have changed.
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
+    out = tmp_path / "out"
+    compare(Settings(data=str(tmp_path / "a.npz"), models=("vae",), seconds_per_model=0.01, seeds=1, out=str(out)))
+    np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
+    with pytest.raises(BadRequest, match="has changed"):
+        repeat(out, out=str(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"models": ("vae", "vae")}, "named twice"),
+        ({"models": ()}, "at least one"),
+        ({"models": ("vaee",)}, "did you mean 'vae'"),
+        ({"seconds_per_model": math.nan}, "seconds_per_model"),
+        ({"seconds_per_model": 0}, "seconds_per_model"),
+        ({"seeds": 0}, "seeds=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**31 - 2, "seeds": 5}, "seed=2147483646"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, word):
+    # Kills: a check that runs after the data are loaded.
+    with pytest.raises(BadRequest, match=word):
+        Settings(**changes)
+
+
+def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
+    # Kills: a traceback from json.
+    with pytest.raises(BadRequest, match="no comparison"):
+        repeat(tmp_path)
+
+
+def test_what_is_wrong_with_the_settings_of_a_comparison_is_said(tmp_path):
+    # Kills: "missing or damaged" for a report that names a recipe which this version does not have.
+    written = {"settings": {"models": ["vaee", "gan"]}, "protocol": {"rounds": {}}, "data": {}, "models": {}}
+    (tmp_path / "report.json").write_text(json.dumps(written))
+    with pytest.raises(BadRequest, match="did you mean 'vae'"):
+        repeat(tmp_path)
+
+
+def test_out_must_be_new_and_is_looked_at_first(tmp_path):
+    # Kills: an hour of training before the refusal.
+    (tmp_path / "x").write_text("kept")
+    with pytest.raises(BadRequest, match="not empty"):
+        compare(Settings(data="no such data", out=str(tmp_path)))
+    assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"
+
+
+@pytest.fixture
+def hollow(monkeypatch):
+    """A comparison without its trainings: `compare` as it is, around parts that take no time."""
+    outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
+    empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
+    monkeypatch.setattr(session, "contender", lambda recipe, data: recipe.name)
+    monkeypatch.setattr(session, "feature_space", lambda data: None)
+    monkeypatch.setattr(session, "_settle_rounds", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(session, "baselines", lambda data, seed, tasks: {})
+    monkeypatch.setattr(schedule, "baselines", lambda data, seed, tasks: {})
+    monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
+    monkeypatch.setattr(session, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
+    return monkeypatch
+
+
+def striking(before):
+    """`before`, and a signal in the middle of it."""
+
+    def strike(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return before(*args)
+
+    return strike
+
+
+@pytest.mark.parametrize("where", ["assemble", "write_report"])
+def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where):
+    # Kills: `assemble`, or the writing of either file, where a signal ends the process and all seeds are gone.
+    hollow.setattr(session, where, striking(getattr(session, where)))
+    with pytest.raises(Stopped, match="SIGTERM: the whole report is .*report.html") as stopped:
+        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+    assert stopped.value.signal == signal.SIGTERM
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["settings"]["seeds"] == 2 and report["notes"] == []
+    assert (tmp_path / "out" / "report.html").read_text().endswith("</html>\n")
+
+
+def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
+    # Kills: a report that claims the seeds that were asked for; words of all seeds where some are missing.
+    def play(entrant, data, features, rounds, seed, *, tasks):
+        if seed == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return Outcome({}, {}, {}, {}, {}, 1.0, "")
+
+    hollow.setattr(schedule, "play", play)
+    with pytest.raises(Stopped, match="SIGINT: the report of the 1 of 3 seeds that were measured is"):
+        compare(Settings(data="cancer", seeds=3, out=str(tmp_path / "out")))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["settings"]["seeds"] == 1 and report["notes"] == ["Stopped by a signal after 1 of 3 seeds."]
+
+
+def fail(*args, **kwargs):
+    raise ZeroDivisionError
+
+
+def test_a_page_that_cannot_be_drawn_costs_no_figures(hollow, tmp_path):
+    # Kills: the page before the figures; a folder removed with what stands in it.
+    hollow.setattr(session, "write_report", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["seeds"] == 2
+
+
+def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_path):
+    # Kills: an empty folder that is left behind; a folder of the user's that is taken away.
+    (tmp_path / "mine").mkdir()
+    hollow.setattr(schedule, "play", fail)
+    for name in ("mine", "new"):
+        with pytest.raises(ZeroDivisionError):
+            compare(Settings(data="cancer", seeds=2, out=str(tmp_path / name)))
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_path):
+    # Kills: an hour of training for a page without a figure, which then fails on the first key that is not there.
+    hollow.setattr(session, "contender", fail)
+    np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
+    with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
+        compare(Settings(data=str(tmp_path / "few.npz"), out=str(tmp_path / "out")))
+    assert os.listdir(tmp_path) == ["few.npz"]
+
+
+def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
+    # Kills: silence for as long as compiling takes.
+    hollow.setattr(session, "contender", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", out=str(tmp_path / "out")))
+    assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [({"seeds": 1}, "One seed gives no interval"), ({"models": ("vae",)}, "It takes a model of each side"), ({}, None)],
+)
+def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
+    # Kills: an hour of training before the reason; a warning in front of every comparison.
+    hollow.setattr(session, "contender", fail)
+    with pytest.raises(ZeroDivisionError):
+        compare(Settings(data="cancer", out=str(tmp_path / "out"), **asked))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == (2 if reason else 1)
+    assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")
+
+
+def test_what_is_printed_last(capsys):
+    # Kills: a line left out because nothing is chosen; a setting that is printed by its identifier.
+    short = {"setting": "image synthesis", "choose": "not measured", "lacks": "time", "because": "Why."}
+    session._answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
+    assert capsys.readouterr().out.splitlines() == [
+        "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
+        "  synthesis: Too short to settle. Why.",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "seeds"), [("expected to take", 0), ("vae, seed 1: trained", 1)])
+def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):
+    # Kills: an empty folder that is left; a report of seeds that only one side finished; another exit code.
+    out = tmp_path / "out"
+    words = ["compare", "--data", "cancer", "--models", "vae,gan", "--seconds-per-model", "4", "--out", str(out)]
+    with subprocess.Popen([sys.executable, "-m", "jaxgen", *words], stderr=subprocess.PIPE, text=True) as job:
+        for said in job.stderr:
+            if line in said:
+                time.sleep(1)
+                job.send_signal(signal.SIGTERM)
+                break
+        rest = job.stderr.read().splitlines()
+    assert job.returncode == 143 and "stopped by SIGTERM" in rest[-1]
+    if not seeds:
+        assert not out.exists()
+    else:
+        report = json.loads((out / "report.json").read_text())
+        assert report["settings"]["seeds"] == seeds and report["notes"][0].startswith(
+            "Stopped by a signal after 1 of 5"
+        )
+        assert (out / "report.html").stat().st_size > 10_000

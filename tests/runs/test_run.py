@@ -1,0 +1,464 @@
+import contextlib
+import json
+import os
+import shutil
+import signal
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from toys import linear
+
+import jaxgen
+from jaxgen.runs import run
+from jaxgen.runs import restore
+from jaxgen.cli import main
+from jaxgen.core import BadRequest, Game, Model, Note
+from jaxgen.runs.run import Config, fit, resume
+from jaxgen.training import checkpoint
+from jaxgen.training.loop import Diverged
+from jaxgen.system.lock import owned
+from jaxgen.training.program import Plan
+from jaxgen.system.signals import Stopped
+
+X = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+ROUNDS = 200  # two chunks
+
+
+def plan(**options):
+    """Momentum, Adam, an average and a carry: all that a resume could lose."""
+    own = linear(ema=0.05, **options)
+    return own._replace(optimizers={**own.optimizers, "a": optax.adam(0.1)})
+
+
+def go(out=None, **options):
+    return fit(plan(), X, rounds=ROUNDS, out=out, **{"batch_size": 16, "seed": 3, **options})
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "done"
+    return out, go(out)
+
+
+@pytest.fixture
+def copy(done, tmp_path):
+    shutil.copytree(done[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def assert_same_bits(a, b):
+    for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+def figures(history):
+    return [{name: value for name, value in line.items() if name != "rounds_per_s"} for line in history]
+
+
+def stop_at(monkeypatch, round, number=signal.SIGTERM):
+    """Sends a signal to this process when that round has been played."""
+    record = run.progress.record
+
+    def killing(chunk):
+        if chunk.round == round:
+            os.kill(os.getpid(), number)
+        return record(chunk)
+
+    monkeypatch.setattr(run.progress, "record", killing)
+
+
+def test_fit_with_and_without_a_folder_is_one_loop(done):
+    # Kills: a loop of its own for a folder; a seed that is not used; a model of the params in place of their average.
+    _, written = done
+    alone = go()
+    assert_same_bits(alone.state, written.state)
+    assert figures(alone.history) == figures(written.history)
+    assert [line["round"] for line in alone.history] == [100, 200]
+    noise = alone.model.draw(jax.random.key(0), 5)
+    average = alone.plan.game.model(alone.state.ema, {})
+    assert (np.asarray(alone.state.ema["b"]) != np.asarray(alone.state.params["b"])).any()
+    np.testing.assert_allclose(alone.model.sample(noise), average.sample(noise), rtol=1e-5)
+    other = go(seed=4)
+    assert (np.asarray(other.state.params["b"]) != np.asarray(alone.state.params["b"])).any()
+
+
+def test_a_run_and_its_model_print_in_a_line(done, copy):
+    # Kills: arrays printed by the thousand line; params of the average or the optimisers counted; what a model lacks.
+    game = linear().game
+    count = sum(np.size(leaf) for leaf in jax.tree.leaves(game.init(jax.random.key(0), jaxgen.Batch(X))[0]))
+    assert repr(done[1]) == f"Run(a/b on array, rounds=200, params={count})"
+    resumed = resume(copy, what=plan(), data=X)
+    assert repr(resumed) == repr(done[1]) and repr(resumed.model) == "Model(draw, sample)"
+    vae = fit("beta_vae", X, rounds=1, batch_size=8)
+    assert repr(vae).startswith("Run(beta_vae on array, rounds=1, ")
+    said = repr(vae.model)
+    assert said.startswith("Model(draw, sample, decode, encode, ") and "scores: " in said and len(said) < 150
+
+
+def test_what_the_folder_holds(done):
+    # Kills: a config that is no JSON or says too little; pictures that are missing; a checkpoint left out at the end.
+    out, _ = done
+    assert sorted(os.listdir(out)) == ["checkpoints", "config.json", "lock", "metrics.jsonl", "samples"]
+    settings = json.loads((out / "config.json").read_text())
+    assert settings["config"] == {"recipe": None, "data": None, "steps": 200, "seed": 3, "batch_size": 16}
+    assert settings["chunk"] == 100 and settings["form"] == "scanned" and len(settings["data"]["digest"]) == 64
+    assert {"jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgen", "python"} == set(
+        settings["versions"]
+    )
+    assert settings["threads"] >= 1 and settings["device"].startswith("cpu")
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["round"] for line in lines] == [100, 200] and lines[0]["a/loss"] < 0
+    assert checkpoint.steps(out / "checkpoints") == [0, 200]
+    assert sorted(os.listdir(out / "samples")) == ["100.png", "200.png", "data.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (out / "samples").iterdir())
+
+
+def test_signal_stops_with_a_checkpoint_and_resume_changes_no_bit(done, tmp_path, monkeypatch, capsys):
+    # Kills: optimiser, average, carry or position lost; later metrics kept twice; handlers that stay.
+    _, whole = done
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 100)
+        with pytest.raises(Stopped) as stopped:
+            go(tmp_path / "run")
+    assert stopped.value.signal == signal.SIGTERM and "round 100 is saved" in str(stopped.value)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
+    with open(tmp_path / "run" / "metrics.jsonl", "a") as metrics:  # as a run killed later would have left them
+        metrics.write('{"round": 200, "rounds_per_s": 1.0, "finite": true}\n{"round": 2')
+    resumed = resume(tmp_path / "run", what=plan(), data=X)
+    assert "resumed at 100\n" in capsys.readouterr().err
+    assert_same_bits(resumed.state, whole.state)
+    assert figures(resumed.history) == figures(whole.history)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert figures(map(json.loads, lines)) == figures(whole.history)
+
+
+def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    # Kills: a command that then refuses; a refusal that names no function; an argument that is not needed, or lacks.
+    np.save(tmp_path / "x.npy", X)
+    for source, lacking in ((str(tmp_path / "x.npy"), "what=..."), (X, "what=..., data=...")):
+        out = tmp_path / str(len(lacking))
+        with monkeypatch.context() as patch:
+            stop_at(patch, 100)
+            with pytest.raises(Stopped) as stopped:
+                fit(plan(), source, rounds=ROUNDS, batch_size=16, out=out)
+        advice = f"jaxgen.resume('{out}', {lacking}) in Python"
+        assert str(stopped.value).endswith(f"Go on with: {advice}")
+        assert main(["train", "--resume", str(out)]) == 2
+        assert capsys.readouterr().err.endswith(f"go on with {advice}.\n")
+    assert jaxgen.resume is resume
+
+
+def test_resume_of_a_run_that_is_done(copy, done, capsys, monkeypatch):
+    # Kills: a program compiled for nothing.
+    monkeypatch.setattr(run, "_compile", None)
+    again = resume(copy, what=plan(), data=X)
+    assert "resumed at 200" in capsys.readouterr().err
+    assert_same_bits(again.state, done[1].state)
+
+
+def test_resume_with_a_damaged_line_of_metrics(copy, done, capsys):
+    # Kills: a run whose checkpoints are whole, and which cannot be resumed.
+    metrics = copy / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().replace('{"round": 100', '{"rou', 1))
+    again = resume(copy, what=plan(), data=X)
+    assert_same_bits(again.state, done[1].state)
+    assert [line["round"] for line in again.history] == [200] and "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("steps", 500), ("seed", 4), ("batch_size", 8), ("data", "digits"), ("recipe", "vae"), ("beta", 2.0)],
+)
+def test_resume_refuses_another_configuration(copy, field, value, monkeypatch):
+    # Kills: a field that is not compared; a comparison after the arrays were read.
+    settings = json.loads((copy / "config.json").read_text())
+    old = settings["config"].get(field)
+    settings["config"][field] = value
+    (copy / "config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(checkpoint, "restore", None)
+    with pytest.raises(BadRequest, match=f"{field} was {old!r} and is {value!r}"):
+        resume(copy, what=plan(), data=X)
+
+
+def test_resume_refuses_other_data_and_other_plans(copy, monkeypatch):
+    # Kills: data compared by shape alone; a plan that is not compared with what was saved.
+    with pytest.raises(BadRequest, match="^the data given has changed since the run was started"):
+        resume(copy, what=plan(), data=X + 1)
+    with pytest.raises(BadRequest, match="another model"):
+        resume(copy, what=plan(size=3), data=X)
+    with pytest.raises(BadRequest, match="with a plan of its own"):
+        resume(copy, data=X)
+    with pytest.raises(BadRequest, match="with data of its own"):
+        resume(copy, what=plan())
+    with owned(copy, new=False):
+        with pytest.raises(BadRequest, match="another process"):
+            resume(copy, what=plan(), data=X)
+    settings = json.loads((copy / "config.json").read_text())
+    settings["data"]["digest"] = "0" * 64
+    (copy / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(BadRequest, match="config.json says of the data has changed"):
+        resume(copy, what=plan(), data=X)
+
+
+def test_a_run_that_has_saved_nothing_is_told_from_one_that_cannot(copy):
+    # Kills: a run at work that is to be removed; a run that finds its own lock; a folder removed that may not be ours.
+    shutil.rmtree(copy / "checkpoints")
+    uses = (restore.load, resume, lambda out: go(out))
+    for held, says in ((True, "is running, and has saved nothing yet"), (False, "remove that folder")):
+        with owned(copy, new=False) if held else contextlib.nullcontext():
+            for use in uses:
+                with pytest.raises(BadRequest, match=says):
+                    use(copy)
+    (copy / "lock").unlink()  # perhaps no folder of ours
+    for use in uses:
+        with pytest.raises(BadRequest, match="again in another folder"):
+            use(copy)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"format": 1, "config": 3}', '{"format": NaN}'])
+def test_a_folder_that_is_no_run(copy, content):
+    # Kills: an error of the reader let through.
+    (copy / "config.json").unlink()
+    if content is not None:
+        (copy / "config.json").write_text(content)
+    for use in (resume, restore.load):
+        with pytest.raises(BadRequest, match="is no run|is damaged"):
+            use(copy)
+
+
+def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):
+    # Kills: a device or a thread count that is recorded and never looked at.
+    settings = json.loads((copy / "config.json").read_text())
+    settings["versions"]["jax"] = "0.0.1"
+    settings |= {"device": "tpu v9", "threads": 0}
+    (copy / "config.json").write_text(json.dumps(settings))
+    resume(copy, what=plan(), data=X)
+    said = capsys.readouterr().err
+    assert "jax 0.0.1 then" in said and "device tpu v9 then, cpu" in said and "threads 0 then" in said
+
+
+def test_load_and_export(copy, done, tmp_path):
+    # Kills: params in place of their average; names that do not lead to their leaf; a file that is half there.
+    _, whole = done
+    model = restore.load(copy, what=plan())
+    noise = model.draw(jax.random.key(0), 5)
+    np.testing.assert_array_equal(model.sample(noise), whole.model.sample(noise))
+    restore.export(copy, tmp_path / "params.npz", what=plan())
+    with np.load(tmp_path / "params.npz") as arrays:
+        assert set(arrays) == {"a", "b"}
+        np.testing.assert_array_equal(arrays["b"], whole.state.ema["b"])
+    with pytest.raises(BadRequest, match="cannot be written"):
+        restore.export(copy, tmp_path / "no" / "params.npz", what=plan())
+
+
+def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
+    # Kills: signals read twice after a chunk: one that comes between finds no checkpoint due, and ends the run.
+    waiting = []
+    append = run.progress.append
+
+    def appended(path, line):
+        append(path, line)
+        waiting[:] = [line["round"]]
+
+    def monotonic():
+        if waiting == [200]:
+            waiting.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0.0
+
+    monkeypatch.setattr(run.folder.progress, "append", appended)
+    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=monotonic))
+    with pytest.raises(Stopped, match="round 300 is saved"):
+        fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 300]
+
+
+def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
+    # Kills: a checkpoint a chunk; none between start and end; a clock that is never set back.
+    saved, now = [], [0.0]
+    save, record = checkpoint.save, run.progress.record
+    monkeypatch.setattr(
+        checkpoint, "save", lambda folder, round, *rest: (saved.append(round), save(folder, round, *rest))
+    )
+    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def ticking(chunk):
+        now[0] = 0.2 * chunk.round
+        return record(chunk)
+
+    monkeypatch.setattr(run.progress, "record", ticking)
+    fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    assert saved == [0, 200, 400, 500]  # every 20 s there is a chunk, every 30 s a checkpoint is due
+
+
+def test_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    # Kills: an error that is swallowed; a step that is announced and not there.
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    write = checkpoint._write_arrays
+    monkeypatch.setattr(run, "SECONDS", 0.0)
+    monkeypatch.setattr(
+        checkpoint, "_write_arrays", lambda path, leaves: full() if ".200" in str(path) else write(path, leaves)
+    )
+    with pytest.raises(OSError, match="No space left"):
+        go(tmp_path / "run")
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
+    restore.load(tmp_path / "run", what=plan())
+
+
+def explosive(at):
+    """NaN from round `at` on; from the start where that is negative."""
+
+    def loss(params, noise, batch, memo):
+        return jnp.where(memo.round >= at, jnp.nan, jnp.sum((params["p"] - 1) ** 2)), Note({})
+
+    def init(key, batch):
+        return {"p": jnp.zeros(2) if at >= 0 else jnp.full(2, jnp.nan)}, {}
+
+    game = Game(init, lambda key, batch: (), {"p": loss}, lambda params, carry: Model(None, None))
+    return Plan(game, {"p": optax.adam(0.1)}, (("p",),))
+
+
+def test_divergence_ends_with_the_last_finite_state(tmp_path):
+    # Kills: no checkpoint of what was reached; pictures that stop the run; a non-finite state saved.
+    with pytest.raises(Diverged, match="10 rounds in a row"):
+        fit(explosive(107), X, rounds=1000, batch_size=8, out=tmp_path / "run")
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 200]
+    healthy = fit(explosive(1000), X, rounds=107, batch_size=8)
+    saved, _ = checkpoint.restore(tmp_path / "run" / "checkpoints", healthy.state)
+    assert_same_bits(saved.params, healthy.state.params)
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["finite"] is False and last["p/loss"] is None
+    with pytest.raises(Diverged, match="by round 200"):  # and not "trained", or ten rounds of grace
+        resume(tmp_path / "run", what=explosive(107), data=X)
+
+
+def test_first_state_that_is_not_finite_is_refused(tmp_path):
+    with pytest.raises(BadRequest, match="params/p"):
+        fit(explosive(-1), X, rounds=10, batch_size=8, out=tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+def test_bare_game_gets_adam_and_its_losses_in_order():
+    # Kills: another rate; turns that move together; options that are passed over.
+    game = plan().game
+    bare = fit(game, X, rounds=3, batch_size=8)
+    assert bare.plan.turns == (("a",), ("b",)) and set(bare.plan.optimizers) == {"a", "b"}
+    adams = {"a": optax.adam(1e-3), "b": optax.adam(1e-3)}
+    told = fit(plan(), X, rounds=3, batch_size=8, turns=(("a",), ("b",)), optimizers=adams)
+    assert_same_bits(told.state.params, bare.state.params)
+
+
+def test_a_rule_is_a_part_of_the_plan(monkeypatch):
+    # Kills: a rule that is dropped; one that the configuration forgets, so that a resume would play another.
+    rule = jaxgen.objectives.extragradient
+    monkeypatch.setattr(run, "_begin", lambda job, out, **_: job)
+    for what, recipe in (("vae", "vae"), (plan(), None)):
+        assert fit(what, X, rounds=3).config["recipe"] == recipe
+        job = fit(what, X, rounds=3, rule=rule)
+        assert job.plan.rule is rule and job.config["recipe"] is None
+
+
+BAD = {
+    "unknown recipe": (lambda out: fit("vea", X, rounds=3, out=out), "did you mean 'vae'"),
+    "unknown data": (lambda out: fit(plan(), "digitz", rounds=3, out=out), "did you mean 'digits'"),
+    "no rounds": (lambda out: fit(plan(), X, rounds=0, out=out), "rounds=0"),
+    "half a round": (lambda out: fit(plan(), X, rounds=1.5, out=out), "rounds=1.5"),
+    "large batch": (lambda out: fit(plan(), X, rounds=3, batch_size=61, out=out), "the 60 training examples"),
+    "no batch": (lambda out: fit(plan(), X, rounds=3, batch_size=0, out=out), "batch_size=0"),
+    "negative seed": (lambda out: fit(plan(), X, rounds=3, seed=-1, out=out), "seed=-1"),
+    "strings": (lambda out: fit(plan(), X.astype(str), rounds=3, out=out), "holds numbers"),
+    "NaN": (lambda out: fit(plan(), X * np.nan, rounds=3, out=out), "120 values are NaN or infinite"),
+    "beyond float32": (lambda out: fit(plan(), X.astype(float) * 1e300, rounds=3, out=out), "as float32"),
+    "a list of none": (lambda out: fit(plan(), X[:0], rounds=3, out=out), "holds numbers"),
+    "a ragged list": (lambda out: fit(plan(), [[1.0], [1.0, 2.0]], rounds=3, out=out), "list is no array"),
+    "labels of fewer": (lambda out: fit(plan(), (X, np.zeros(59)), rounds=3, out=out), "labels have shape"),
+    "three arrays": (lambda out: fit(plan(), (X, X, X[:5]), rounds=3, out=out), "no array"),
+    "channels first": (lambda out: fit(plan(), np.ones((60, 3, 8, 8)), rounds=3, out=out), "N, H, W, C"),
+    "pixels below 0": (lambda out: fit(plan(), np.full((60, 8, 8), -1.0), rounds=3, out=out), "pixels run from -1"),
+    "no turns": (lambda out: fit(plan(), X, rounds=3, turns=(), out=out), "at least one turn"),
+    "turns of names": (lambda out: fit(plan(), X, rounds=3, turns=("a", "b"), out=out), "tuple of losses"),
+    "no optimisers": (lambda out: fit(plan(), X, rounds=3, optimizers={}, out=out), "no optimiser"),
+    "a rule by name": (lambda out: fit(plan(), X, rounds=3, rule="extragradient", out=out), "rule='extragradient'"),
+    "something else": (lambda out: fit(3, X, rounds=3, out=out), "int cannot be trained"),
+    "another player's optimiser": (
+        lambda out: fit(plan(), X, rounds=3, optimizers={"x": 1}, out=out),
+        "moves nobody: the players are a, b",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_requests_write_nothing(name, tmp_path):
+    # Kills: a folder made before all is known.
+    call, says = BAD[name]
+    with pytest.raises(BadRequest, match=says):
+        call(tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(BadRequest, match="not empty"):
+        go(tmp_path)
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"recipe": "wgan_pg"}, "did you mean 'wgan_gp'"),
+        ({"weights": {"gamma": 1.0}}, "no weight 'gamma'"),
+        ({"weights": {"weight": -1.0}}, "weight=-1.0"),
+        ({"weights": {"weight": float("nan")}}, "weight=nan"),
+        ({"weights": {"weight": "3"}}, "weight='3'"),
+        ({"steps": 0}, "steps=0"),
+        ({"steps": True}, "steps=True"),
+        ({"steps": 2**31}, "below 2\\^31"),
+        ({"seed": -1}, "seed=-1"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"latent_dim": 2.5}, "latent_dim=2.5"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"learning_rate": float("inf")}, "learning_rate=inf"),
+        ({"learning_rate": "fast"}, "learning_rate='fast'"),
+    ],
+)
+def test_configurations_that_cannot_be(change, says):
+    # Kills: a number that passes because it compares; an option that is looked at later.
+    with pytest.raises(BadRequest, match=says):
+        Config(**{"recipe": "wgan_gp", "data": "ring8", "steps": 10, **change})
+
+
+def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
+    # Kills: defaults that are not written down; a path that holds only from here; a resume that needs Python.
+    np.save(tmp_path / "points.npy", X)
+    monkeypatch.chdir(tmp_path)
+    config = Config(recipe="beta_vae", data="points.npy", steps=200, batch_size=16, latent_dim=2, weights={"beta": 2})
+    with monkeypatch.context() as patch:
+        stop_at(patch, 100, signal.SIGINT)
+        with pytest.raises(Stopped, match="SIGINT: round 100 is saved. Go on with: jaxgen train --resume run$"):
+            run.train(config, "run")
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert settings == {
+        "recipe": "beta_vae",
+        "data": str(tmp_path / "points.npy"),
+        "steps": 200,
+        "seed": 0,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "latent_dim": 2,
+        "weights": {"beta": 2},
+    }
+    monkeypatch.chdir("/")
+    resumed = resume(tmp_path / "run")
+    assert "round 200/200" in capsys.readouterr().err and resumed.state.memo.round == 200
+    restore.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert restore.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)

@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxgen.core import BadRequest
+from jaxgen.system.lock import check_new, owned
+
+
+def test_one_writer(tmp_path):
+    # Kills: two runs in one folder; a lock that outlives its process.
+    out = tmp_path / "a" / "run"
+    with owned(out, new=True):
+        code = (
+            "import sys; from pathlib import Path; from jaxgen.system.lock import owned\n"
+            "with owned(Path(sys.argv[1]), new=False): print('in')"
+        )
+        other = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, check=False)
+        assert "another process is writing" in other.stderr and other.stdout == ""
+    with owned(out, new=True):
+        (out / "config.json").write_text("")
+    with pytest.raises(BadRequest, match="not empty"), owned(out, new=True):
+        raise AssertionError
+    with owned(out, new=False):
+        assert (out / "lock").exists()
+
+
+def test_a_folder_that_cannot_be_new(tmp_path):
+    # Kills: a folder overwritten; a file taken for a folder; anything written by the check.
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    for name, says in (("full", "not empty"), ("full/x", "is a file"), ("full/x/y", "cannot be written")):
+        with pytest.raises(BadRequest, match=says):
+            check_new(tmp_path / name)
+    check_new(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path) == ["full"]
+    with pytest.raises(BadRequest, match="cannot be written"), owned(tmp_path / "full" / "x" / "y", new=True):
+        raise AssertionError
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="a folder in which nothing can be made, by nobody")
+def test_a_folder_that_permissions_do_not_refuse(tmp_path, monkeypatch):
+    # Kills: permissions believed, and hours of work without a place to put them; a trial that leaves parents behind.
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (Path("/proc/x"), Path("/proc/x/y"), tmp_path / "link"):
+        with pytest.raises(BadRequest, match="cannot be made"):
+            check_new(path)
+    check_new(tmp_path / "a" / "b" / "c")
+    assert os.listdir(tmp_path) == ["link"]
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BadRequest, match="no folder that you may write to"):
+        check_new(tmp_path / "run")
