@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data.splits import Examples
+from jaxgen.data.data import Examples
 
 IMAGES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
 LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.data.data import PARTS, Examples
 from jaxgen.data.decode import common_shape, decode, read_header
-from jaxgen.data.splits import PARTS, Examples
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
 
@@ -75,7 +75,7 @@ def _find(path: str) -> tuple[list[str], list[str]]:
 
 
 def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:
-    """The split of each image where the first-level sub-folders are splits, as places in splits.NAMES."""
+    """The split of each image where the first-level sub-folders are splits, as places in data.NAMES."""
     firsts = sorted({name for names in folders for name in names[:1]})
     parts = {name: PARTS[name.lower()] for name in firsts if name.lower() in PARTS}
     others = [name for name in firsts if name not in parts]

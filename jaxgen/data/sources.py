@@ -3,13 +3,14 @@
 import difflib
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data import arrays, idx, image_folder
-from jaxgen.data.splits import Data, Examples, Modes, Split, assemble, finish
+from jaxgen.data import array_files, idx, image_folder
+from jaxgen.data.data import Data
+from jaxgen.data.divide import assemble
+from jaxgen.data.embedded import EMBEDDED
 from jaxgen.data.tfds import catalogue, records
 
 
@@ -17,7 +18,7 @@ def load(source: str, *, seed: int = 0) -> Data:
     """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images or of idx files.
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
-    name wins over a file or folder of the same name: `./digits` is the folder. `arrays.read`, `image_folder.read`,
+    name wins over a file or folder of the same name: `./digits` is the folder. `array_files.read`, `image_folder.read`,
     `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and
     `grid25`; a test split that the source names is kept.
 
@@ -42,7 +43,7 @@ def load(source: str, *, seed: int = 0) -> Data:
     if source and os.path.isdir(path):
         return assemble(name, "image", idx.read(path) if idx.find(path) else image_folder.read(path), seed=seed)
     if source and os.path.exists(path):
-        kind, examples = arrays.read(path)
+        kind, examples = array_files.read(path)
         return assemble(name, kind, examples, seed=seed)
     raise _nothing(source)
 
@@ -53,12 +54,12 @@ def names() -> tuple[str, ...]:
     >>> names()[:4]
     ('digits', 'ring8', 'grid25', 'cancer')
     """
-    return (*_EMBEDDED, *catalogue.names())
+    return (*EMBEDDED, *catalogue.names())
 
 
 def _known(source: str) -> Callable[[int], Data] | None:
-    if source in _EMBEDDED:
-        return _EMBEDDED[source]
+    if source in EMBEDDED:
+        return EMBEDDED[source]
     if place := catalogue.find(source):
         return lambda seed: assemble(source, "image", records.read(place), seed=seed)
     return None
@@ -96,47 +97,3 @@ def _beside(source: str, least: float) -> str | None:
     }
     near = _near(os.path.splitext(name)[0], stems, least)
     return None if near is None else stems[near]
-
-
-def _digits(seed: int) -> Data:
-    from sklearn.datasets import load_digits  # a second of import that only this data set pays
-
-    found: Any = load_digits()
-    # 0..16 to 0..255: the scikit-learn description calls them counts of set pixels in 4x4 blocks.
-    x = np.rint(found.images * 255 / 16).astype(np.uint8)[..., None]
-    examples = Examples(len(x), x.__getitem__, found.target.astype(np.int32), tuple("0123456789"))
-    return assemble("digits", "image", examples, seed=seed)
-
-
-def _cancer(seed: int) -> Data:
-    from sklearn.datasets import load_breast_cancer
-
-    found: Any = load_breast_cancer()
-    classes = tuple(map(str, found.target_names))
-    examples = Examples(len(found.data), found.data.__getitem__, found.target.astype(np.int32), classes)
-    return assemble("cancer", "table", examples, seed=seed)
-
-
-def _ring8(seed: int) -> Data:
-    angle = 2 * np.pi * np.arange(8) / 8
-    return _mixture("ring8", np.stack([np.cos(angle), np.sin(angle)], 1), 0.01, seed)
-
-
-def _grid25(seed: int) -> Data:
-    side = np.arange(-4, 5, 2)
-    return _mixture("grid25", np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(25, 2), 0.05, seed)
-
-
-def _mixture(name: str, means: np.ndarray, std: float, seed: int) -> Data:
-    rng = np.random.default_rng(seed)
-
-    def draw(n):
-        label = rng.integers(len(means), size=n, dtype=np.int32)
-        return Split((means[label] + std * rng.standard_normal((n, 2))).astype(np.float32), label)
-
-    train, valid, test = draw(20_000), draw(2_500), draw(2_500)
-    classes = tuple(map(str, range(len(means))))
-    return finish(Data(name, "points", train, valid, test, classes, Modes(means.astype(np.float32), std), None, "", ()))
-
-
-_EMBEDDED: dict[str, Callable[[int], Data]] = {"digits": _digits, "ring8": _ring8, "grid25": _grid25, "cancer": _cancer}

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,13 +12,11 @@ import optax
 from jaxgen import data as sources
 from jaxgen import recipes
 from jaxgen.core import BadRequest, Game, player
-from jaxgen.data import Data, Split, subset
+from jaxgen.data import Data
 from jaxgen.data import arrays
-from jaxgen.data.splits import digest
 from jaxgen.recipes import Recipe
 from jaxgen.training.program import Plan
 
-FAR = 100.0  # from unit scale, beyond which the columns of an array are not what rates and networks are made for
 BATCH = 128  # where neither the user nor a recipe says
 
 
@@ -95,62 +92,17 @@ def plan_of(what: Recipe | Plan | Game, shape: tuple[int, ...]) -> Plan:
 def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:
     """The data that `data` stands for: a name, a path, or an array (or examples and labels), all of it for training.
 
-    `[N, H, W]` and `[N, H, W, C]` are images and `[N, D]` a table, as in a file (`jaxgen.data.arrays.read`). Floats stay
-    as they are: those of a table are not standardised, pixels from 0 to 1 not rounded (those from 0 to 255 are). A
-    table far from unit scale is warned of, for in a file it would have been standardised.
+    `jaxgen.data.arrays.for_training` says what an array may hold, and what becomes of it.
 
     Raises:
-      BadRequest: nothing of that name; an array of no numbers or of another shape, or not finite; whatever is refused
-        in a file.
+      BadRequest: nothing of that name; whatever is refused in a file or in an array.
     """
     if isinstance(data, Data):
         return data
     if isinstance(data, str | os.PathLike):
         return sources.load(os.fspath(data))
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    x = _array(x)
-    if x.dtype.kind not in "biuf" or x.ndim < 2 or x.size == 0:
-        raise BadRequest(
-            f"an array to train on holds numbers, [N, ...], and this is {x.dtype}{list(x.shape)}; with labels it is "
-            "(x, label)."
-        )
-    name, notes = "the array", list[str]()
-    arrays.check_finite(name, x)
-    if x.ndim in (3, 4) and not (x.dtype.kind == "f" and x.min() >= 0 and x.max() <= 1):
-        x, notes = arrays.pixels(name, x)
-    elif x.ndim in (3, 4):
-        x = arrays.with_channels(name, x)
-    if x.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # it is looked at next
-            x = x.astype(np.float32)
-        arrays.check_finite(f"{name} as float32", x)
-        if x.ndim == 2:
-            _warn_of_units(x)
-    classes: tuple[str, ...] = ()
-    if label is not None:
-        label, classes = arrays.labels(name, _array(label), len(x))
-    kind = "image" if x.ndim == 4 else "points" if x.shape[1:] == (2,) else "table"
-    whole = Split(x, label)
-    none = subset(whole, np.arange(0))
-    splits = (whole, none, none)
-    return Data("array", kind, *splits, classes, None, None, digest(splits), tuple(notes))
-
-
-def _warn_of_units(x: np.ndarray) -> None:
-    top = np.sqrt(np.square(x, dtype=np.float64).mean(0).max())
-    if top and not 1 / FAR <= top <= FAR:
-        warnings.warn(
-            f"the columns of the array are taken as they are, and the largest has a root mean square of {top:.3g}: "
-            "standardise them, or save them as .npz and pass its path, which does that.",
-            stacklevel=4,  # whoever called fit
-        )
-
-
-def _array(value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise BadRequest(f"{type(value).__name__} is no array to train on ({error}): pass one of NumPy's.") from error
+    return arrays.for_training(x, label)
 
 
 def source_of(data: str | os.PathLike) -> str:

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from jaxgen import tasks
 from jaxgen.core import BadRequest, Model
 from jaxgen.data import load
-from jaxgen.data.splits import Examples, assemble
+from jaxgen.data.data import Examples
+from jaxgen.data.divide import assemble
 from jaxgen.tasks import anomalies
 
 KEY = jax.random.key(0)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.data.data import PARTS, Examples
 from jaxgen.data.decode import Header, common_shape, decode, read_header
-from jaxgen.data.splits import PARTS, Examples
 from jaxgen.data.tfds.catalogue import listed
 
 KEPT = "jaxgen-1-{}.npy"  # the arrays of a set, beside its records; another number once another rule makes them

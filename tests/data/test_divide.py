@@ -3,7 +3,8 @@ import pytest
 
 from jaxgen.core import BadRequest
 from jaxgen.data import Split, subset
-from jaxgen.data.splits import Examples, assemble, digest, divide
+from jaxgen.data.data import Examples
+from jaxgen.data.divide import assemble, digest, divide
 
 
 def examples(x, label=None, classes=()):

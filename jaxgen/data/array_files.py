@@ -1,0 +1,143 @@
+"""Arrays in .npz and .npy files: which of them are the examples, which the labels, and which split is which."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgen.core import BadRequest
+from jaxgen.data import arrays
+from jaxgen.data.data import PARTS, Examples
+
+IMAGES = ("x", "images", "data", "X")
+LABELS = ("y", "labels", "label", "target", "Y")
+
+
+class Found(NamedTuple):
+    """What a file holds, before it is looked at."""
+
+    x: Any
+    label: Any  # None where there are no labels
+    notes: tuple[str, ...] = ()
+    official: np.ndarray | None = None  # as in `Examples`
+
+
+def read(path: str) -> tuple[str, Examples]:
+    """The kind ("image" or "table") and the examples of an array file.
+
+    An `.npz` holds the examples under `x`, `images`, `data` or `X` (or as its only other array) and may hold labels
+    under `y`, `labels`, `label`, `target` or `Y`; or all that split by split, as `x_train`, `y_train`, `x_test`,
+    `y_test` or `train_images`, `train_labels`, `val_images` ... An `.npy` holds examples. `[N, D]` is a table,
+    `[N, H, W]` and `[N, H, W, C]` are images. A table holds finite numbers. Images hold 0..255; floats up to 1 and
+    integers up to 1 are taken as fractions of 255 and rounded. Labels `[N]` or `[N, 1]` are whole numbers or strings,
+    also as UTF-8 bytes; the classes are their sorted values.
+
+    Raises:
+      BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, channels before
+        pixels, NaN or infinite values, labels of another length or kind, splits that differ in shape or kind.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in (".npz", ".npy"):
+        raise BadRequest(f"{path} is no data: pass an .npz or .npy file, or a folder of images.")
+    x, label, notes, official = _open(path, ending == ".npz")
+    if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
+        raise BadRequest(f"{path}: the examples are {getattr(x, 'dtype', 'no array')}, and numbers are needed.")
+    if x.ndim not in (2, 3, 4) or x.size == 0:
+        raise BadRequest(
+            f"{path}: the examples have shape {x.shape}: save a table as [N, D], images as [N, H, W] or [N, H, W, C], "
+            "with at least one of each."
+        )
+    arrays.check_finite(path, x)
+    classes: tuple[str, ...] = ()
+    if label is not None:
+        label, classes = arrays.labels(path, label, len(x))
+    if x.ndim == 2:
+        return "table", Examples(len(x), x.__getitem__, label, classes, notes, official)
+    x, said = arrays.pixels(path, x)
+    return "image", Examples(len(x), x.__getitem__, label, classes, (*notes, *said), official)
+
+
+def _open(path: str, archive: bool) -> Found:
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray) == archive:
+                raise BadRequest(f"{path} is {'one array: name it .npy' if archive else 'an archive: name it .npz'}.")
+            return _members(path, found) if archive else Found(found, None)
+    except BadRequest:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
+        if "allow_pickle" in str(error):
+            reason = "it is no NumPy file, or it holds Python objects, which are never loaded: save plain numbers"
+        else:
+            reason = f"damaged or unreadable ({' '.join(str(error).split()) or type(error).__name__})"
+        raise BadRequest(f"{path}: {reason}.") from error
+
+
+def _members(path: str, found: Any) -> Found:
+    keys = found.files
+    key, label = _one(path, keys, IMAGES), _one(path, keys, LABELS)
+    if key is None and label is None and any(_split(k) == (0, False) for k in keys):
+        return _splits(path, found)
+    rest = [k for k in keys if k not in (key, label)]
+    if key is None:
+        if len(rest) != 1:
+            raise BadRequest(
+                f"{path} holds {', '.join(keys) or 'nothing'}: call the examples x, and the labels y; or x_train, "
+                "y_train, x_test, y_test."
+            )
+        key = rest.pop()
+    return Found(found[key], None if label is None else found[label], _unused(rest))
+
+
+def _splits(path: str, found: Any) -> Found:
+    """One after the other what stands split by split, with labels in each split or in none."""
+    by: dict[tuple[int, bool], str] = {}
+    for key in found.files:
+        if (named := _split(key)) in by:
+            raise BadRequest(f"{path} holds {by[named]} and {key}, which mean the same here: keep one.")
+        if named is not None:
+            by[named] = key
+    parts = sorted(part for part, is_label in by if not is_label)
+    labelled = sorted(part for part, is_label in by if is_label)
+    if labelled not in ([], parts):
+        raise BadRequest(f"{path} holds {', '.join(by.values())}: give labels with each split, or with none.")
+    x, sizes = _joined(path, {by[part, False]: found[by[part, False]] for part in parts})
+    label = None
+    if labelled:
+        label, counts = _joined(path, {by[part, True]: found[by[part, True]] for part in parts})
+        if counts != sizes:
+            raise BadRequest(f"{path}: splits of {sizes} examples have {counts} labels, and each needs one.")
+    rest = [key for key in found.files if key not in by.values()]
+    return Found(x, label, _unused(rest), np.repeat(np.array(parts, np.int8), sizes))
+
+
+def _joined(path: str, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[int]]:
+    """All splits in one array, and their lengths."""
+    # Signed or not is one kind: arrays of small integers are often saved as either.
+    kinds = {(a.dtype.kind.replace("u", "i"), a.shape[1:]) if a.ndim else None for a in splits.values()}
+    if len(kinds) > 1 or None in kinds:
+        told = ", ".join(f"{key} is {a.dtype} {a.shape}" for key, a in splits.items())
+        raise BadRequest(f"{path}: {told}: save all splits alike.")
+    return np.concatenate(list(splits.values())), [len(a) for a in splits.values()]
+
+
+def _split(key: str) -> tuple[int, bool] | None:
+    """The place in `NAMES` and whether it is labels, of a name that says so, such as x_train or train_labels."""
+    words = key.split("_")
+    for part, role in (words, words[::-1]) if len(words) == 2 else ():
+        if part.lower() in PARTS and role in (*IMAGES, *LABELS):
+            return PARTS[part.lower()], role in LABELS
+    return None
+
+
+def _unused(rest: list[str]) -> tuple[str, ...]:
+    return (f"arrays not used: {', '.join(rest)}.",) if rest else ()
+
+
+def _one(path: str, keys: list[str], known: tuple[str, ...]) -> str | None:
+    found = [k for k in known if k in keys]
+    if len(found) > 1:
+        raise BadRequest(f"{path} holds {' and '.join(found)}, which mean the same here: keep one.")
+    return found[0] if found else None

@@ -1,0 +1,61 @@
+"""What data is here: uint8 images or float32 vectors in three splits, with labels where there are any."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NAMES = ("train", "valid", "test")
+PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what sources call them, as places in NAMES
+
+
+class Split(NamedTuple):
+    """Examples of one split."""
+
+    x: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D]
+    label: Any  # int32 [N], position in `Data.classes`; None where there are no labels
+
+
+class Modes(NamedTuple):
+    """An equal mixture of isotropic Gaussians in the plane."""
+
+    means: np.ndarray  # float32 [M, 2]
+    std: float
+
+
+class Data(NamedTuple):
+    """A data set, split for good: whoever trains sees `train`, whoever chooses `valid`, whoever reports `test`."""
+
+    name: str
+    kind: str  # "image", "table" or "points"
+    train: Split
+    valid: Split
+    test: Split
+    classes: tuple[str, ...]  # () where there are no labels
+    modes: Modes | None  # where they are known
+    scale: (
+        tuple[np.ndarray, np.ndarray] | None
+    )  # tables: float64 (mean, std) of train; x * std + mean is in the user's units
+    digest: str  # sha256 of the three splits, in hex
+    notes: tuple[str, ...]  # what was done to the data, one line each
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (H, W, C) or (D,)."""
+        return self.train.x.shape[1:]
+
+
+class Examples(NamedTuple):
+    """What a source knows before anything is decoded: labels first, so that pixels are read once, in final order."""
+
+    total: int
+    read: Callable[[np.ndarray], np.ndarray]  # positions int [n] -> x [n, ...] in that order
+    label: np.ndarray | None  # int32 [total]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    official: np.ndarray | None = None  # int8 [total]: the source's own split, 0, 1, 2 as in NAMES; None: it has none
+
+
+def subset(split: Split, keep: np.ndarray) -> Split:
+    """The examples of a split that `keep` names, by position (int [n]) or by mask (bool [N])."""
+    return Split(split.x[keep], None if split.label is None else split.label[keep])

@@ -1,0 +1,57 @@
+"""The data sets that need no file: two of scikit-learn's, and two mixtures of Gaussians whose modes are known."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxgen.data.data import Data, Examples, Modes, Split
+from jaxgen.data.divide import assemble, finish
+
+
+def digits(seed: int) -> Data:
+    """1,797 handwritten digits of 8 x 8 grey pixels, from scikit-learn."""
+    from sklearn.datasets import load_digits  # a second of import that only this data set pays
+
+    found: Any = load_digits()
+    # 0..16 to 0..255: the scikit-learn description calls them counts of set pixels in 4x4 blocks.
+    x = np.rint(found.images * 255 / 16).astype(np.uint8)[..., None]
+    examples = Examples(len(x), x.__getitem__, found.target.astype(np.int32), tuple("0123456789"))
+    return assemble("digits", "image", examples, seed=seed)
+
+
+def cancer(seed: int) -> Data:
+    """569 tumours by 30 measurements, benign or malignant, from scikit-learn."""
+    from sklearn.datasets import load_breast_cancer
+
+    found: Any = load_breast_cancer()
+    classes = tuple(map(str, found.target_names))
+    examples = Examples(len(found.data), found.data.__getitem__, found.target.astype(np.int32), classes)
+    return assemble("cancer", "table", examples, seed=seed)
+
+
+def ring8(seed: int) -> Data:
+    """Points of 8 Gaussians on the unit circle, of standard deviation 0.01."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    return _mixture("ring8", np.stack([np.cos(angle), np.sin(angle)], 1), 0.01, seed)
+
+
+def grid25(seed: int) -> Data:
+    """Points of 25 Gaussians on a grid of spacing 2, of standard deviation 0.05."""
+    side = np.arange(-4, 5, 2)
+    return _mixture("grid25", np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(25, 2), 0.05, seed)
+
+
+def _mixture(name: str, means: np.ndarray, std: float, seed: int) -> Data:
+    rng = np.random.default_rng(seed)
+
+    def draw(n):
+        label = rng.integers(len(means), size=n, dtype=np.int32)
+        return Split((means[label] + std * rng.standard_normal((n, 2))).astype(np.float32), label)
+
+    train, valid, test = draw(20_000), draw(2_500), draw(2_500)
+    classes = tuple(map(str, range(len(means))))
+    return finish(Data(name, "points", train, valid, test, classes, Modes(means.astype(np.float32), std), None, "", ()))
+
+
+EMBEDDED: dict[str, Callable[[int], Data]] = {"digits": digits, "ring8": ring8, "grid25": grid25, "cancer": cancer}
