@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.core import BadRequest
-from jaxgen.runs import folder
-from jaxgen.system import files
+from jaxgen.system import files, machine
 
 WORDS = ("supported", "not supported", "depends")
 FILE = "evidence.json"
@@ -67,8 +66,8 @@ def document(evidence: Evidence, *, quick: bool, seconds: float) -> dict[str, An
         "config": dict(evidence.config),
         "quick": quick,
         "seconds": round(seconds, 1),
-        "machine": folder.machine(),
-        "versions": folder.versions(),
+        "machine": machine.machine(),
+        "versions": machine.versions(),
     }
 
 

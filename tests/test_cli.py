@@ -21,9 +21,9 @@ import jaxgen.comparison.session
 from jaxgen import cli
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
-from jaxgen.cli.runs import BLOCK, _draw
 from jaxgen.recipes import RECIPES
 from jaxgen.runs import run
+from jaxgen.runs.samples import BLOCK, draw
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
 
@@ -161,7 +161,7 @@ def test_many_samples_come_in_blocks(trained):
 
     n = 2 * BLOCK + 5
     key = jax.random.fold_in(jax.random.key(0), 3)
-    got = _draw(model._replace(sample=sample), 0, n)
+    got = draw(model._replace(sample=sample), n, seed=0)
     assert sizes == [BLOCK, BLOCK, 5]
     np.testing.assert_allclose(got, model.sample(model.draw(key, n)), rtol=1e-4, atol=1e-5)
 

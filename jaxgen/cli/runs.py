@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jaxgen.cli.parser import SEED, Parser, file_of, option, whole
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from jaxgen.core import Model
-    from jaxgen.data import Data
     from jaxgen.tasks import Metric
-
-BLOCK = 512  # samples that are made at a time
 
 
 def evaluate(argv: Sequence[str]) -> None:
@@ -30,18 +24,18 @@ def evaluate(argv: Sequence[str]) -> None:
     out = Path(parser.parse_args(argv).run)
     from jaxgen.core import BadRequest
     from jaxgen.metrics import feature_space
-    from jaxgen.runs import restore
+    from jaxgen.runs import restore, samples
     from jaxgen.system import files
     from jaxgen.tasks import synthesise
     from jaxgen.training import checkpoint
     from jaxgen.training.loop import Diverged
 
-    data, seed = _data(out)
+    data, settings = restore.load_data(out)
     if reason := synthesise.servable(data):
         raise BadRequest(f"{reason} Use more data.")
     model = restore.load(out)
     features, count = feature_space(data), synthesise.sample_count(data)
-    found = synthesise.measure(features, data, _draw(model, seed, count))
+    found = synthesise.measure(features, data, samples.draw(model, count, seed=settings["config"]["seed"]))
     real = synthesise.ceiling(features, data)
     figures = {
         name: {"value": _known(found.get(name)), "ceiling": _known(real.get(name)), **_told(about)}
@@ -73,12 +67,10 @@ def sample(argv: Sequence[str]) -> None:
     if args.out is None:
         parser.error("give --out FILE, a .png or .npz")
     out, file, n, seed = Path(args.run), Path(args.out), args.n or 64, args.seed or 0
-    from jaxgen.runs import restore
+    from jaxgen.runs import samples
 
-    if file.suffix.lower() == ".png":
-        restore.write_samples(out, file, n=n, seed=seed)
-    else:
-        _write_array(out, file, n, seed)
+    write = samples.write_picture if file.suffix.lower() == ".png" else samples.write_array
+    write(out, file, n=n, seed=seed)
     print(file)
 
 
@@ -97,51 +89,6 @@ def export(argv: Sequence[str]) -> None:
 
     restore.export(args.run, args.file)
     print(args.file)
-
-
-def _write_array(out: Path, file: Path, n: int, seed: int) -> None:
-    import io
-
-    import numpy as np
-
-    from jaxgen.runs import folder, restore
-    from jaxgen.system import files
-
-    model = restore.load(out)
-    x = _draw(model, seed, n)
-    if folder.read_settings(out)["data"]["kind"] == "table":
-        mean, std = _data(out)[0].scale or (0, 1)
-        x = x * std + mean
-    content = io.BytesIO()
-    np.savez(content, x=x)
-    files.write(file, content.getvalue())
-
-
-def _data(out: Path) -> "tuple[Data, int]":
-    """The data that a run was trained on, and the run's seed."""
-    from jaxgen import data
-    from jaxgen.core import BadRequest
-    from jaxgen.runs import folder
-
-    settings = folder.read_settings(out)
-    source = settings["config"]["data"]
-    if source is None:
-        raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
-    found = data.load(source)
-    folder.same_data(source, found.digest, settings["data"]["digest"])
-    return found, settings["config"]["seed"]
-
-
-def _draw(model: "Model", seed: int, n: int) -> "np.ndarray":
-    """`n` samples, in blocks: the noise of many images is small, and the images are not."""
-    import jax
-    import numpy as np
-
-    from jaxgen.training.program import run_keys
-
-    noise = model.draw(run_keys(seed).evaluation, n)
-    blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], noise) for i in range(0, n, BLOCK))
-    return np.concatenate([np.asarray(model.sample(block)) for block in blocks])
 
 
 def _known(value: float | None) -> float | None:

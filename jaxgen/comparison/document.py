@@ -2,12 +2,9 @@
 
 import dataclasses
 import math
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import jax
 
 from jaxgen.comparison.caveats import alike, hurried, limits, mean_seconds
 from jaxgen.comparison.contender import Contender, Rounds
@@ -17,8 +14,7 @@ from jaxgen.comparison.verdict import Contest, advise, interval, still_improving
 from jaxgen.data import Data, Split
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
-from jaxgen.report.words import some
-from jaxgen.runs.folder import versions
+from jaxgen.system.machine import device_name, versions
 from jaxgen.tasks import Metric, synthesise
 
 
@@ -177,7 +173,6 @@ def _stages(by_seed: Mapping[int, Outcome], task: str) -> dict[str, dict[int, fl
 
 
 def _protocol(settings, features: Features, entrants: Mapping[str, Contender], rounds, outcomes) -> dict[str, Any]:
-    device = jax.devices()[0]
     flags = {"data": settings.data, "models": ",".join(settings.models)}
     flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
     return {
@@ -188,15 +183,11 @@ def _protocol(settings, features: Features, entrants: Mapping[str, Contender], r
         "batch_size": {name: entrant.program.shape[1] for name, entrant in entrants.items()},
         "parameters": {name: entrant.parameters for name, entrant in entrants.items()},
         "feature_space": features.name,
-        "device": _device(device.platform, device.device_kind, os.cpu_count() or 1),
+        "device": device_name(),
         "versions": versions(),
         "sides": {name: entrant.recipe.side for name, entrant in entrants.items()},
         "command": "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items()),
     }
-
-
-def _device(platform: str, kind: str, cores: int) -> str:
-    return f"{' '.join(dict.fromkeys((platform, kind)))}, {some(cores, 'core')}"
 
 
 def _strict(value: float) -> float | None:

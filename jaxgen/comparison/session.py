@@ -28,7 +28,7 @@ from jaxgen.recipes import find
 from jaxgen.report import headline, write_report
 from jaxgen.report.answer import called, verdict
 from jaxgen.report.words import duration, some
-from jaxgen.runs.job import source_of
+from jaxgen.runs.inputs import source_of
 from jaxgen.system import files
 from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable

@@ -1,53 +1,19 @@
-"""The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `samples/`."""
+"""The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `samples/`; who may use it, and how."""
 
-import importlib.metadata
-import os
-import platform
 import shlex
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
-from jaxgen.system import png
-from jaxgen.core import Array, BadRequest, Model, as_float
+from jaxgen.core import BadRequest
 from jaxgen.data import Data
+from jaxgen.system import files, lock
+from jaxgen.system.machine import machine, versions
 from jaxgen.training import checkpoint
-from jaxgen.system import files
-from jaxgen.system import lock
-from jaxgen.runs import progress
 from jaxgen.training.program import Program
-from jaxgen.system.signals import Stopped
-from jaxgen.training.step import PATIENCE, State
 
 FORMAT = 1
-PICTURES = 10  # sample pictures a run; the first and the last in any case,
-SHARE = 0.02  # others where drawing has not yet taken more of the time than this
-PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 OURS = {"lock", "config.json", "metrics.jsonl", "samples", "checkpoints"}
-SHOWN = {"image": 64, "table": 64, "points": 1000}
-
-
-def versions() -> dict[str, str]:
-    """What decides the bits besides the program: Python and the packages that compute."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
-
-
-def machine() -> dict[str, Any]:
-    """What decides the bits besides program and versions: the device, and how many threads share a sum."""
-    device = jax.devices()[0]
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"device": f"{device.platform} {device.device_kind}", "threads": threads}
-
-
-def changes(settings: Mapping[str, Any]) -> list[str]:
-    """Where this process differs from the one that wrote `settings`, so that bits may differ."""
-    old = {name: settings.get(name) for name in ("device", "threads")} | settings["versions"]
-    now = machine() | versions()
-    return [f"{name} {old[name]} then, {now.get(name)} now" for name in old if old[name] != now.get(name)]
 
 
 def summary(data: Data) -> dict[str, Any]:
@@ -160,77 +126,3 @@ def same_config(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     if differs:
         changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in differs)
         raise BadRequest(f"the checkpoint is of another configuration: {changes}. Put it back, or start a new run.")
-
-
-def picture(kind: str, x: Any, like: Any) -> bytes:
-    """Examples `x` as a PNG: images side by side, points over those of `like`, rows of a table as a heat-map."""
-    x = np.asarray(x)
-    if kind == "image":
-        return png.png_grid(x)
-    if kind == "points":
-        return png.png_points(x, like)
-    return png.png_table(x.reshape(len(x), -1))
-
-
-def write_data_picture(out: Path, data: Data) -> None:
-    """`samples/data.png`: the data as the nets see it."""
-    x = np.asarray(as_float(data.train.x[: SHOWN[data.kind]]))
-    (out / "samples").mkdir(exist_ok=True)
-    files.write(out / "samples" / "data.png", picture(data.kind, x[:0] if data.kind == "points" else x, x))
-
-
-def writer(
-    out: Path,
-    caught: list[int],
-    checkpoint_seconds: float,
-    data: Data,
-    rounds: int,
-    start: int,
-    meta: dict[str, Any],
-    model: Callable[[State], Model],
-    key: Array,
-) -> Callable[[State, dict[str, Any]], None]:
-    """A function to call after each chunk with the state and its record: metrics, pictures, checkpoints when due.
-
-    Args:
-      out: the folder.
-      caught: holds the number of a signal once there was one.
-      checkpoint_seconds: least time between checkpoints; one is also written at the end and on a signal.
-      data: what is trained on.
-      rounds: the last round of the run.
-      start: the round that it begins at.
-      meta: what each checkpoint remembers.
-      model: of a state.
-      key: draws the noise of all sample pictures: the same latents through the run.
-
-    Raises (from that function):
-      Stopped: a signal was caught, and the state is saved.
-      OSError: from the disk; what was committed stays.
-    """
-    began = saved_at = time.monotonic()
-    saved = start
-    drawn, drawing = start * PICTURES // rounds, 0.0
-    like = data.train.x[: SHOWN[data.kind]]
-    digits = len(str(rounds))
-
-    def after(state: State, line: dict[str, Any]) -> None:
-        nonlocal saved_at, saved, drawn, drawing
-        round, stop = line["round"], tuple(caught)  # read once: a signal from here on is answered after the next chunk
-        progress.append(out / "metrics.jsonl", line)
-        last = round >= rounds or stop or state.streak >= PATIENCE
-        if last or time.monotonic() - saved_at >= checkpoint_seconds:
-            if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
-                checkpoint.save(out / "checkpoints", round, state, meta)
-                saved_at, saved = time.monotonic(), round
-        if stop:
-            raise Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
-        now_at = time.monotonic()
-        if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
-            drawn = round * PICTURES // rounds
-            now = model(state)
-            if now.draw is not None and now.sample is not None:
-                x = now.sample(now.draw(key, SHOWN[data.kind]))
-                files.write(out / "samples" / f"{round:0{digits}d}.png", picture(data.kind, x, like))
-            drawing += time.monotonic() - now_at
-
-    return after

@@ -1,4 +1,4 @@
-"""What a run left in its folder: its model, its parameters as arrays, its samples as a picture."""
+"""What a run left in its folder: its model, its parameters as arrays, the data that it saw."""
 
 import io
 import os
@@ -9,7 +9,10 @@ import numpy as np
 
 from jaxgen.runs import folder
 from jaxgen.core import BadRequest, Game, Model
-from jaxgen.runs.job import check_whole, data_of, plan_of, recipe_plan
+from jaxgen import data as sources
+from jaxgen.data import Data
+from jaxgen.runs.config import recipe_plan
+from jaxgen.runs.inputs import plan_of
 from jaxgen.recipes import Recipe
 from jaxgen.training import checkpoint
 from jaxgen.system import files
@@ -28,7 +31,7 @@ def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) ->
       BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
       CheckpointCorrupt: a damaged checkpoint.
     """
-    _, plan, state = _last(Path(out), what)
+    _, plan, state = last(Path(out), what)
     return model_of(plan, state)
 
 
@@ -38,26 +41,11 @@ def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Plan | Game
     Raises:
       BadRequest: as `load`; a file that cannot be written.
     """
-    _, _, state = _last(Path(out), what)
+    _, _, state = last(Path(out), what)
     content = io.BytesIO()
     arrays = {name: np.asarray(leaf) for name, leaf in checkpoint.named(evaluation_params(state)).items()}
     np.savez(content, **arrays)  # type: ignore[arg-type]
-    _put(Path(file), content.getvalue())
-
-
-def write_samples(out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0) -> None:
-    """Draws `n` samples of the run in `out` as a PNG: a grid of images, points over the real ones, rows of a table.
-
-    Raises:
-      BadRequest: as `load`; a file that cannot be written.
-    """
-    check_whole("n", n, least=1)
-    check_whole("seed", seed, least=0)
-    meta, plan, state = _last(Path(out), None)
-    model, kind, source = model_of(plan, state), meta["data"]["kind"], meta["config"]["data"]
-    x = model.sample(model.draw(run_keys(seed).evaluation, n))
-    like = data_of(source).train.x[: folder.SHOWN[kind]] if kind == "points" and source else x
-    _put(Path(file), folder.picture(kind, x, like))
+    files.write_output(Path(file), content.getvalue())
 
 
 def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
@@ -101,14 +89,27 @@ def model_of(plan: Plan, state: State) -> Model:
     return compile_model(plan.game)(evaluation_params(state), state.memo.carry)
 
 
-def _last(out: Path, what: Plan | Game | Recipe | None) -> tuple[dict[str, Any], Plan, State]:
+def last(out: Path, what: Plan | Game | Recipe | None = None) -> tuple[dict[str, Any], Plan, State]:
+    """What the last checkpoint of the run in `out` remembers ({"config", "data"}), its plan and its state.
+
+    Raises:
+      BadRequest, CheckpointCorrupt: as `load`.
+    """
     round, meta = read_meta(out)
     plan = settled_plan(meta, what)
     return meta, plan, checkpoint.restore(out / "checkpoints", abstract(meta, plan), round=round)[0]
 
 
-def _put(path: Path, content: bytes) -> None:
-    try:
-        files.write(path, content)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error
+def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
+    """The data that the run in `out` was trained on, and the settings of the run, as in `config.json`.
+
+    Raises:
+      BadRequest: no run, data that only Python knows, or data that have changed since.
+    """
+    settings = folder.read_settings(out)
+    source = settings["config"]["data"]
+    if source is None:
+        raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
+    data = sources.load(source)
+    folder.same_data(source, data.digest, settings["data"]["digest"])
+    return data, settings

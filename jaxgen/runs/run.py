@@ -13,21 +13,22 @@ import numpy as np
 import optax
 
 from jaxgen import recipes
-from jaxgen.runs import folder
+from jaxgen.runs import folder, progress, recorder, samples
 from jaxgen.core import BadRequest, Game, Model
 from jaxgen.data import Data
-from jaxgen.runs.job import Config, Job, check_whole, data_of, filled, plan_of, recipe_plan, source_of
+from jaxgen.runs.config import Config, Job, check_whole, filled, recipe_plan
+from jaxgen.runs.inputs import data_of, plan_of, source_of
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import Recipe
 from jaxgen.runs.restore import abstract, model_of, read_meta, settled_plan
 from jaxgen.training import checkpoint
 from jaxgen.system import files
-from jaxgen.runs import progress
 from jaxgen.training.devices import default_mesh
 from jaxgen.training.loop import Diverged, default_chunk
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
 from jaxgen.system.lock import owned
+from jaxgen.system.machine import changes
 from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
 from jaxgen.system.signals import stoppable
 from jaxgen.training.step import PATIENCE, State, evaluation_params
@@ -163,10 +164,10 @@ def resume(
         state, _ = checkpoint.restore(out / "checkpoints", abstract(meta, job.plan), round=round)
         if int(state.streak) >= PATIENCE:
             raise Diverged(f"this run diverged by round {round} and cannot go on: start another.")
-        if changed := folder.changes(settings):
+        if changed := changes(settings):
             print(f"bits may differ from an unbroken run: {', '.join(changed)}", file=sys.stderr)
         print(f"resumed at {round}", file=sys.stderr, flush=True)
-        history = progress.keep_until(out / "metrics.jsonl", round)
+        history = recorder.keep_until(out / "metrics.jsonl", round)
         left = job.config["steps"] - round
         if not left:
             return Run(model_of(job.plan, state), state, history, job.plan, job.data, job.config)
@@ -187,7 +188,7 @@ def _begin(job: Job, out: str | os.PathLike | None, *, quiet: bool, checkpoint_s
     out = Path(out)
     with owned(out, new=True), stoppable() as caught:
         files.write_json(out / "config.json", folder.describe(job.config, job.data, program))
-        folder.write_data_picture(out, job.data)
+        samples.write_data_picture(out, job.data)
         checkpoint.save(out / "checkpoints", 0, state, _meta(job))
         return _play(job, program, state, [], quiet, (out, caught, checkpoint_seconds))
 
@@ -201,12 +202,12 @@ def _play(job: Job, program: Program, state: State, history: list, quiet: bool, 
     write = None
     if written is not None:
         start, meta = int(state.memo.round), _meta(job)
-        write = folder.writer(*written, job.data, rounds, start, meta, model, keys.evaluation)  # type: ignore[call-arg]
+        write = recorder.writer(*written, job.data, rounds, start, meta, model, keys.evaluation)  # type: ignore[call-arg]
     skipped = int(state.skipped)
     with progress.shown(rounds, quiet=quiet) as show:
         for chunk in play(program, state, keys, rounds=rounds):
             state = chunk.state
-            history.append(progress.record(chunk))
+            history.append(recorder.record(chunk))
             show(history[-1])
             if write is not None:
                 write(state, history[-1])

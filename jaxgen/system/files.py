@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jaxgen.core import BadRequest
+
 
 def write(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames: whoever reads sees the old content or the new."""
@@ -17,6 +19,18 @@ def write(path: Path, content: bytes) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """`write` to a place that the user named.
+
+    Raises:
+      BadRequest: nothing can be written there.
+    """
+    try:
+        write(path, content)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise BadRequest(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from jaxgen.comparison.caveats import _times, alike, limits
 from jaxgen.comparison.contender import Rounds
-from jaxgen.comparison.document import _cell, _contest, _device, assemble
+from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.exhibits import titled
 from jaxgen.comparison.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
 from jaxgen.comparison.session import Settings
@@ -227,9 +227,3 @@ def test_metrics_are_called_by_their_names():
         "kernel distance",
         "AUROC (hidden layer)",
     ]
-
-
-def test_a_device_is_named_once():
-    # Kills: "cpu cpu".
-    assert _device("cpu", "cpu", 2) == "cpu, 2 cores"
-    assert _device("gpu", "NVIDIA H100", 1) == "gpu NVIDIA H100, 1 core"

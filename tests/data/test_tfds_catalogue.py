@@ -10,7 +10,7 @@ import pytest
 from jaxgen.core import BadRequest
 from jaxgen.data import load, names
 from jaxgen.data.tfds import catalogue, records
-from jaxgen.runs.job import source_of
+from jaxgen.runs.inputs import source_of
 
 
 def refused(source, *says):

@@ -14,7 +14,7 @@ from toys import linear
 
 import jaxgen
 from jaxgen.runs import run
-from jaxgen.runs import restore
+from jaxgen.runs import restore, samples
 from jaxgen.cli import main
 from jaxgen.core import BadRequest, Game, Model, Note
 from jaxgen.runs.run import Config, fit, resume
@@ -61,14 +61,14 @@ def figures(history):
 
 def stop_at(monkeypatch, round, number=signal.SIGTERM):
     """Sends a signal to this process when that round has been played."""
-    record = run.progress.record
+    record = run.recorder.record
 
     def killing(chunk):
         if chunk.round == round:
             os.kill(os.getpid(), number)
         return record(chunk)
 
-    monkeypatch.setattr(run.progress, "record", killing)
+    monkeypatch.setattr(run.recorder, "record", killing)
 
 
 def test_fit_with_and_without_a_folder_is_one_loop(done):
@@ -260,7 +260,7 @@ def test_load_and_export(copy, done, tmp_path):
 def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
     # Kills: signals read twice after a chunk: one that comes between finds no checkpoint due, and ends the run.
     waiting = []
-    append = run.progress.append
+    append = run.recorder.append
 
     def appended(path, line):
         append(path, line)
@@ -272,8 +272,8 @@ def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
         return 0.0
 
-    monkeypatch.setattr(run.folder.progress, "append", appended)
-    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(run.recorder, "append", appended)
+    monkeypatch.setattr(run.recorder, "time", SimpleNamespace(monotonic=monotonic))
     with pytest.raises(Stopped, match="round 300 is saved"):
         fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 300]
@@ -282,17 +282,17 @@ def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
 def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
     # Kills: a checkpoint a chunk; none between start and end; a clock that is never set back.
     saved, now = [], [0.0]
-    save, record = checkpoint.save, run.progress.record
+    save, record = checkpoint.save, run.recorder.record
     monkeypatch.setattr(
         checkpoint, "save", lambda folder, round, *rest: (saved.append(round), save(folder, round, *rest))
     )
-    monkeypatch.setattr(run.folder, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(run.recorder, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def ticking(chunk):
         now[0] = 0.2 * chunk.round
         return record(chunk)
 
-    monkeypatch.setattr(run.progress, "record", ticking)
+    monkeypatch.setattr(run.recorder, "record", ticking)
     fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
     assert saved == [0, 200, 400, 500]  # every 20 s there is a chunk, every 30 s a checkpoint is due
 
@@ -459,6 +459,6 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir("/")
     resumed = resume(tmp_path / "run")
     assert "round 200/200" in capsys.readouterr().err and resumed.state.memo.round == 200
-    restore.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
+    samples.write_picture(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert restore.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)

@@ -9,7 +9,7 @@ from jaxgen.core import BadRequest, Game, Note
 from jaxgen.games import LEVELS, PIXELS, VECTORS, aae, gan, vae
 from jaxgen.nets import networks
 from jaxgen.objectives import extragradient
-from jaxgen.runs.job import plan_of
+from jaxgen.runs.inputs import plan_of
 from jaxgen.training.devices import make_mesh
 from jaxgen.training.loop import Diverged, default_chunk, train
 from jaxgen.training.order import indices

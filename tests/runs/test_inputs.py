@@ -1,10 +1,10 @@
-"""What a run is asked to do: arrays as data."""
+"""What a caller may hand in: arrays as data."""
 
 import numpy as np
 import pytest
 
 from jaxgen.data import load
-from jaxgen.runs.job import data_of
+from jaxgen.runs.inputs import data_of
 from jaxgen.runs.run import fit
 
 RNG = np.random.default_rng(0)
