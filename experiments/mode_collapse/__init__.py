@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from experiments.evidence import Claim, Evidence, Picture
-from experiments.mode_collapse import pictures
+from experiments.mode_collapse import panels
 from experiments.mode_collapse.runs import LOSSES, Config, Runs, against, measure, row
 from experiments.mode_collapse.verdicts import KEEPS, LEAST_QUALITY, LOSES, SATURATING, collapses, remedies
 from jaxgen.data import Modes, load
@@ -40,8 +40,8 @@ def main(config: Config) -> Evidence:
         f"{LEAST_QUALITY:g} % of the samples are of high quality."
     )
     shown = {
-        "samples.png": Picture(caption, pictures.samples(runs, modes)),
-        "modes.png": Picture(dots, pictures.captured(runs, modes)),
+        "samples.png": Picture(caption, panels.samples(runs, modes)),
+        "modes.png": Picture(dots, panels.captured(runs, modes)),
     }
     return Evidence("mode_collapse", ABOUT, claims(runs, modes, config), shown, dataclasses.asdict(config))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
-from jaxgen.cli import commands, runs
+from jaxgen.cli import commands, compare, prepare, runs
 from jaxgen.cli.parser import Usage, nearest
 from jaxgen.system.signals import Interrupted, Stopped, interruptible
 
@@ -22,12 +22,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "compare": Command(commands.compare, "train VAE and GAN on your data and report which to choose"),
+    "compare": Command(compare.compare, "train VAE and GAN on your data and report which to choose"),
     "train": Command(commands.train, "train one recipe, or go on with a run that stopped"),
     "evaluate": Command(runs.evaluate, "measure the samples of a trained run"),
     "sample": Command(runs.sample, "draw new examples from a trained run"),
     "export": Command(runs.export, "write the parameters of a run as named arrays"),
-    "prepare": Command(commands.prepare, "prepare an official data set from downloaded files"),
+    "prepare": Command(prepare.prepare, "prepare an official data set from downloaded files"),
     "recipes": Command(commands.recipes, "list the recipes and their own weights"),
 }
 

@@ -1,48 +1,15 @@
-"""What each command takes, and the call that it makes. A command imports what it needs once its words are checked."""
+"""`jaxgen train` and `jaxgen recipes`. A command imports what it needs once its words are checked."""
 
-import argparse
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli.parser import SEED, Parser, given, number, option, whole
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, whole
 
 if TYPE_CHECKING:
     from jaxgen.recipes import Recipe
-
-DATA = (
-    "digits, ring8, grid25, cancer, a set that `jaxgen prepare` or TFDS has prepared (fashion_mnist, cifar10 ...), "
-    "an .npz or .npy file, or a folder of images (sub-folders are labels) or idx files"
-)
-
-
-def compare(argv: Sequence[str]) -> None:
-    """`jaxgen compare`: trains both sides and writes the report."""
-    parser = Parser(
-        "jaxgen compare",
-        "Train the VAE and the GAN side for the same time, run every task that the\n"
-        "data allows, and write report.html and report.json.",
-        "jaxgen compare --data photos --models vae,r3gan,wgan_gp --out runs/photos",
-    )
-    option(parser, "--data", str, "DATA", DATA, "digits")
-    option(parser, "--models", _names, "A,B,...", "recipes to compare", "vae,r3gan")
-    option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
-    option(parser, "--seconds-per-model", number(), "S", "training time of one model and seed", "8")
-    option(parser, "--seeds", whole(1), "N", "trainings of each model", "5")
-    option(parser, "--seed", SEED, "I", "the first of them", "0")
-    option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the rounds recorded there")
-    asked = given(parser.parse_args(argv))
-    earlier = asked.pop("repeat", None)
-    if earlier is not None and asked.keys() - {"out"}:
-        parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
-    from jaxgen.comparison import session
-
-    out = (
-        session.compare(session.Settings(**asked)) if earlier is None else session.repeat(earlier, out=asked.get("out"))
-    )
-    print(out / "report.html")
 
 
 def train(argv: Sequence[str]) -> None:
@@ -106,29 +73,6 @@ def _play(out: str, run: Callable[[], object]) -> None:
     print(f"trained: {out}. Next: jaxgen evaluate {shlex.quote(out)}")
 
 
-def prepare(argv: Sequence[str]) -> None:
-    """`jaxgen prepare`: an official data set from downloaded files."""
-    parser = Parser(
-        "jaxgen prepare",
-        "Prepare an official image set of TensorFlow Datasets from files at hand: every\n"
-        "file is checked against its registered checksum; no TensorFlow, no network.",
-        "jaxgen prepare fashion_mnist --from /usr/share/datasets/fashion-mnist",
-    )
-    parser.add_argument("name", metavar="NAME", help="such as mnist, fashion_mnist, cifar10 or celeb_a")
-    option(parser, "--from", str, "FOLDER", "holds the files as they are downloaded")
-    option(parser, "--data-dir", str, "DIR", "to prepare in", "TFDS_DATA_DIR, else ~/tensorflow_datasets")
-    asked = given(parser.parse_args(argv))
-    if "from" not in asked:
-        parser.error("give --from FOLDER, the one with the downloaded files")
-    name, place = asked["name"], asked.get("data_dir")
-    from jaxgen.data.tfds import prepare
-
-    folder, counts = prepare.prepare(name, asked["from"], place)
-    said = ", ".join(f"{count} {split}" for split, count in counts.items())
-    where = f"TFDS_DATA_DIR={shlex.quote(place)} " if place else ""
-    print(f"prepared: {folder} ({said}). Next: {where}jaxgen compare --data {name}")
-
-
 def recipes(argv: Sequence[str]) -> None:
     """`jaxgen recipes`: the table."""
     parser = Parser(
@@ -174,10 +118,3 @@ def _add_weights(parser: Parser, rows: "Mapping[str, Recipe]") -> set[str]:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"it must be names with commas between, such as vae,r3gan, not {text!r}")
-    return names

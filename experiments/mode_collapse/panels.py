@@ -1,4 +1,4 @@
-"""The pictures: samples over the modes, and modes by seed."""
+"""The panels of the pictures: samples over the modes, and modes by seed."""
 
 from collections.abc import Mapping
 from typing import Any

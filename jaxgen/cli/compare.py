@@ -1,0 +1,40 @@
+"""`jaxgen compare`: what it takes, and the call that it makes."""
+
+import argparse
+from collections.abc import Sequence
+
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, whole
+
+
+def compare(argv: Sequence[str]) -> None:
+    """`jaxgen compare`: trains both sides and writes the report."""
+    parser = Parser(
+        "jaxgen compare",
+        "Train the VAE and the GAN side for the same time, run every task that the\n"
+        "data allows, and write report.html and report.json.",
+        "jaxgen compare --data photos --models vae,r3gan,wgan_gp --out runs/photos",
+    )
+    option(parser, "--data", str, "DATA", DATA, "digits")
+    option(parser, "--models", _names, "A,B,...", "recipes to compare", "vae,r3gan")
+    option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
+    option(parser, "--seconds-per-model", number(), "S", "training time of one model and seed", "8")
+    option(parser, "--seeds", whole(1), "N", "trainings of each model", "5")
+    option(parser, "--seed", SEED, "I", "the first of them", "0")
+    option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the rounds recorded there")
+    asked = given(parser.parse_args(argv))
+    earlier = asked.pop("repeat", None)
+    if earlier is not None and asked.keys() - {"out"}:
+        parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
+    from jaxgen.comparison import session
+
+    out = (
+        session.compare(session.Settings(**asked)) if earlier is None else session.repeat(earlier, out=asked.get("out"))
+    )
+    print(out / "report.html")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"it must be names with commas between, such as vae,r3gan, not {text!r}")
+    return names
