@@ -11,8 +11,10 @@ from typing import Any
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from jaxgen.comparison.exhibits import titled
-from jaxgen.comparison.session import Settings, compare
-from jaxgen.comparison.verdict import SETTINGS, difference
+from jaxgen.comparison.session import compare
+from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.statistics import difference
+from jaxgen.comparison.verdict import SETTINGS
 
 TEXTBOOK = {  # the side that it recommends, by setting
     "image synthesis": "gan",

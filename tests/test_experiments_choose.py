@@ -8,7 +8,7 @@ import pytest
 
 from experiments import choose
 from jaxgen.comparison import verdict
-from jaxgen.comparison.session import Settings
+from jaxgen.comparison.settings import Settings
 
 
 def settings(**chosen):

@@ -108,7 +108,7 @@ from jaxgen import data, recipes as rows
 from . import step
 from ..run import fit
 def late():
-    from jaxgen.report.words import number
+    from jaxgen.report.numbers import number
 """
     found = imported(ast.parse(source), Path("jaxgen/training/loop.py"))
     assert found == {"nets", "data", "recipes", "training", "run", "report"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.mode_collapse.verdicts import LEAST_QUALITY
-from jaxgen.comparison.verdict import difference
+from jaxgen.comparison.statistics import difference
 from jaxgen.data import Modes, load
 from jaxgen.metrics.modes import ModeCount, count_modes
 from jaxgen.recipes import find

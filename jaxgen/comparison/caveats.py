@@ -11,7 +11,8 @@ from jaxgen.comparison.contender import MAIN_SHARE, Contender, Rounds
 from jaxgen.comparison.measures import DETECT, REPRESENT, Outcome
 from jaxgen.core import player
 from jaxgen.data import Data
-from jaxgen.report.words import duration, listing, number, some
+from jaxgen.report.numbers import duration, number, some
+from jaxgen.report.sentences import listing
 from jaxgen.tasks import anomalies, represent
 
 FEWEST_PASSES = 10

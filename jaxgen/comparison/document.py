@@ -10,8 +10,9 @@ from jaxgen.comparison.caveats import alike, hurried, limits, mean_seconds
 from jaxgen.comparison.contender import Contender, Rounds
 from jaxgen.comparison.exhibits import described, exhibits, titled
 from jaxgen.comparison.measures import ENCODED, STAGES, SYNTHESISE, TASKS, Outcome, headline_of, metrics_of
-from jaxgen.comparison.verdict import Contest, advise, interval, still_improving, within
-from jaxgen.data import Data, Split
+from jaxgen.comparison.statistics import interval, still_improving, within
+from jaxgen.comparison.verdict import Contest, advise
+from jaxgen.data import Data
 from jaxgen.metrics.features import Features
 from jaxgen.report import Extras
 from jaxgen.system.machine import device_name, versions
@@ -104,13 +105,8 @@ def _contest(
     )
 
 
-def splits(data: Data) -> dict[str, Split]:
-    """The three splits by name."""
-    return {"train": data.train, "valid": data.valid, "test": data.test}
-
-
 def _about_data(data: Data) -> dict[str, Any]:
-    sizes = {name: len(split.x) for name, split in splits(data).items()}
+    sizes = {name: len(split.x) for name, split in data.splits.items()}
     about = {"name": data.name, "kind": data.kind, "shape": list(data.shape), "splits": sizes}
     return {**about, "classes": list(data.classes), "notes": list(data.notes), "digest": data.digest}
 

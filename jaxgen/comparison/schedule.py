@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Rounds, play
 from jaxgen.comparison.measures import Outcome, baselines
 from jaxgen.data import Data
@@ -71,8 +72,3 @@ def whole(
     done = [seed for seed in simple if all(seed in by_seed for by_seed in outcomes.values())]
     kept = {name: {seed: by_seed[seed] for seed in done} for name, by_seed in outcomes.items()}
     return kept, {seed: simple[seed] for seed in done}
-
-
-def say(line: str) -> None:
-    """A line beside the output proper."""
-    print(line, file=sys.stderr, flush=True)

@@ -10,65 +10,32 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jaxgen import data as sources
 from jaxgen.comparison.caveats import hurried, passes
+from jaxgen.comparison.console import count, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
-from jaxgen.comparison.document import assemble, splits
+from jaxgen.comparison.document import assemble
 from jaxgen.comparison.measures import DETECT, TASKS, baselines
-from jaxgen.comparison.schedule import play_all, say, whole
+from jaxgen.comparison.schedule import play_all, whole
+from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features, feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
-from jaxgen.report import headline, write_report
-from jaxgen.report.answer import called, verdict
-from jaxgen.report.words import duration, some
+from jaxgen.report import write_report
+from jaxgen.report.numbers import duration, some
 from jaxgen.runs.inputs import source_of
 from jaxgen.system import files
 from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable
 
-SECONDS = 8.0
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """A comparison that a command line can ask for.
-
-    Raises:
-      BadRequest: an unknown recipe, one named twice, a number that cannot be.
-    """
-
-    data: str = "digits"
-    models: tuple[str, ...] = ("vae", "r3gan")
-    out: str | None = None  # None: a fresh runs/compare-N
-    seconds_per_model: float = SECONDS  # of training, for one model and one seed
-    seeds: int = 5
-    seed: int = 0  # the first of them
-
-    def __post_init__(self):
-        """Refuses what cannot be, before anything is loaded."""
-        if not self.models:
-            raise BadRequest("models: name at least one recipe, for instance vae,r3gan.")
-        for name in self.models:
-            find(name)
-            if self.models.count(name) > 1:
-                raise BadRequest(f"models: {name} is named twice; seeds, not names, repeat a training.")
-        if not (math.isfinite(self.seconds_per_model) and self.seconds_per_model > 0):
-            raise BadRequest(f"seconds_per_model={self.seconds_per_model!r}: it must be a number above 0.")
-        for name, least in (("seeds", 1), ("seed", 0)):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
-                raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
-        if self.seed + self.seeds > 2**31:
-            raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
-
-
-def compare(settings: Settings = Settings()) -> Path:
+def compare(settings: Settings) -> Path:
     """Runs the comparison and writes `report.html` and `report.json`; returns their folder.
 
     Raises:
@@ -119,7 +86,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
     for name in settings.models:
         find(name).plan(data.shape)  # refuses a shape that no network takes, in place of any other word
-    _say_data(data, unserved)
+    say_data(data, unserved)
     for reason in foreseen(settings.seeds, {find(name).side for name in settings.models}):
         say(f"figures only, no answer. {reason}")
     entrants = {name: contender(find(name), data) for name in settings.models}
@@ -147,7 +114,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
         files.write_json(out / "report.json", report)
         write_report(out / "report.html", report, extras)
-    _answer(report["advice"], data.kind)
+    print_answer(report["advice"], data.kind)
     if held:
         kept = (
             f"the report of the {done} of {asked} seeds that were measured is"
@@ -174,7 +141,7 @@ def _settle_rounds(
         rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
         measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
         through = passes(entrant, rounds[name], data)
-        say(f"{name}: {_count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
+        say(f"{name}: {count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
         if any(hurried({name: entrant}, rounds, data, task, seeds) for task in tasks):
             say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
     return rounds, measuring
@@ -209,31 +176,6 @@ def _fresh(out: str | None) -> Path:
         out = f"runs/compare-{n}"
     check_new(Path(out))
     return Path(out)
-
-
-def _answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
-    print(headline(advice, kind))
-    for answer in advice:
-        if said := verdict(answer):
-            print(f"  {called(answer['setting'], kind)}: {said}. {answer['because']}")
-
-
-def _say_data(data: Data, unserved: Mapping[str, str]) -> None:
-    sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in splits(data).items())
-    say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
-    for note in data.notes:
-        say(f"{data.name}: {note}")
-    for task, reason in unserved.items():
-        say(f"not measured: {task}. {reason}")
-
-
-def _count(rounds: Rounds) -> str:
-    said = (
-        f"{rounds.main:,} rounds a seed",
-        f"{rounds.detect:,} without a class",
-        f"{rounds.encoder + rounds.detect_encoder:,} of encoders",
-    )
-    return ", ".join(words for words in said if not words.startswith("0 "))
 
 
 def _apart(a: Mapping, b: Mapping) -> float:

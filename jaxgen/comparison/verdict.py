@@ -4,7 +4,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from jaxgen.metrics.intervals import TINY, Interval, difference, interval, places, power, steps, within
+from jaxgen.comparison.statistics import beats, difference, interval, within
+from jaxgen.report.numbers import decimals, figure
 
 SETTINGS = {
     "image synthesis": "synthesise",
@@ -19,7 +20,6 @@ SETTINGS = {
 IMAGES_ONLY = ("style transfer", "super-resolution")
 ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
 ONE_SEED = "One seed gives no interval: run at least two, better five."
-HUGE = 9  # the power of ten from which a number is written with its power
 
 
 class Contest(NamedTuple):
@@ -35,18 +35,6 @@ class Contest(NamedTuple):
     seeds: int | None = None  # how many were asked for; None: as many as there are values
     others: Mapping[str, tuple[bool, Mapping[str, Mapping[int, float]]]] = {}  # metric -> (higher is better, models)
     bounds: tuple[float, float] | None = None  # beyond which the figure cannot lie
-
-
-def still_improving(half: Mapping[int, float], full: Mapping[int, float], higher_is_better: bool) -> bool:
-    """Whether the second half of the budget made a model better: the paired interval of the gain lies above zero."""
-    gain = difference(full, half) if higher_is_better else difference(half, full)
-    return gain.low > 0
-
-
-def beats(a: Mapping[int, float], b: Mapping[int, float], higher_is_better: bool) -> bool:
-    """Whether a is better than b: the whole paired interval lies on one side of zero."""
-    gap = difference(a, b) if higher_is_better else difference(b, a)
-    return gap.low > 0
 
 
 def champion(contest: Contest, side: str) -> str | None:
@@ -117,10 +105,10 @@ def judge(contest: Contest) -> tuple[str, str]:
         return "not measured", ONE_SEED
     least, most = contest.bounds or (-math.inf, math.inf)
     shown = within(gap, (least - most, most - least))  # to be read; what is chosen rests on the whole interval
-    decimals = _decimals(contest, shown)
-    mean, low, high = (_figure(x, decimals) for x in shown[:3])
+    places = decimals(_table(contest), shown[:3])
+    mean, low, high = (figure(x, places) for x in shown[:3])
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
-    both = f"{vae} {_mean(ours, decimals)}, {gan} {_mean(theirs, decimals)}"
+    both = f"{vae} {_mean(ours, places)}, {gan} {_mean(theirs, places)}"
     said = f"{what}: {both}; paired difference {mean}, 95 % interval {low} to {high} over {gap.n} seeds."
     if hurried := [name for name in (vae, gan) if name in contest.hurried]:
         few = f"Too few passes through the training data: {' and '.join(hurried)}."
@@ -134,7 +122,7 @@ def judge(contest: Contest) -> tuple[str, str]:
     if better:
         name = (max if up else min)(better, key=lambda name: better[name].mean)
         plain = name.removeprefix("baseline: ")
-        beaten = f"The baseline {plain} ({_mean(contest.baselines[name], decimals)}) beats both."
+        beaten = f"The baseline {plain} ({_mean(contest.baselines[name], places)}) beats both."
         return "neither", f"{beaten} {said}{caution}"
     if gap.low <= 0 <= gap.high:
         return "either", f"The interval of the difference holds zero. {said}{caution}"
@@ -172,24 +160,10 @@ def _caution(unfinished: Sequence[str]) -> str:
     return f" {' and '.join(unfinished)} had not finished when time ran out: more seconds may change this."
 
 
-def _mean(values: Mapping[int, float], decimals: int) -> str:
-    return _figure(interval(list(values.values())).mean, decimals)
+def _mean(values: Mapping[int, float], places: int) -> str:
+    return figure(interval(list(values.values())).mean, places)
 
 
-def _figure(value: float, decimals: int) -> str:
-    if value and not 0.5 * 10.0**-decimals <= abs(value) < 10.0**HUGE:
-        return f"{value:.2e}"
-    return f"{value + 0.0:,.{decimals}f}"
-
-
-def _decimals(contest: Contest, gap: Interval) -> int:
-    """For all figures of a sentence, so that they agree with each other and with the table.
-
-    Those of the table, or more: two digits of the difference, and one of each end, to tell its side of zero.
-    """
+def _table(contest: Contest) -> list[tuple[float, float, float]]:
     rows = (*contest.models.values(), *contest.baselines.values())
-    table = places(within(interval(list(values.values())), contest.bounds) for values in rows)
-    width, parts = gap.high - gap.low, ((gap.mean, 1), (gap.low, 0), (gap.high, 0))
-    wanted = [digits - power(x) for x, digits in parts if x and power(x) >= TINY]
-    wanted += [steps(width)] if width and power(width) >= TINY else []  # what is less may be a residue of rounding
-    return max(3 if table is None else table, *wanted, 0)
+    return [within(interval(list(values.values())), contest.bounds)[:3] for values in rows]

@@ -44,6 +44,11 @@ class Data(NamedTuple):
         """The shape of one example: (H, W, C) or (D,)."""
         return self.train.x.shape[1:]
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits by name."""
+        return dict(zip(NAMES, (self.train, self.valid, self.test), strict=True))
+
 
 class Examples(NamedTuple):
     """What a source knows before anything is decoded: labels first, so that pixels are read once, in final order."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from jaxgen.report.words import listing, sentence
+from jaxgen.report.sentences import listing, sentence
 
 NAMES = {"vae": "the VAE", "gan": "the GAN"}
 VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}

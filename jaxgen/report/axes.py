@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.report.words import known, number
+from jaxgen.report.numbers import known, number
 
 ROOM = 23  # characters of a label that stand side by side in a chart of half the page's width
 

@@ -7,7 +7,8 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxgen.report.axes import Scale, labelled, position, scale, tick_words, ticks
-from jaxgen.report.words import interval, known, number
+from jaxgen.report.cells import interval
+from jaxgen.report.numbers import known, number
 
 MARKS = {
     "circle": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from jaxgen.report import words
+from jaxgen.report import numbers, sentences
 
 PROTOCOL = {
     "seconds_per_model": "Training time, per model and seed",
@@ -33,13 +33,13 @@ def measured(protocol: Mapping) -> list[tuple[str, Any]]:
     for name in (k for k in keys if k not in ("command", "sides")):
         value = protocol[name]
         if name in ("seconds_per_model", "total_seconds"):
-            text = words.duration(value)
+            text = numbers.duration(value)
         elif isinstance(value, Mapping):
-            tell = rounds if name == "rounds" else words.plain
+            tell = rounds if name == "rounds" else numbers.plain
             text = Markup("<br>").join(f"{inner}: {tell(it)}" for inner, it in value.items())
         else:
-            text = words.plain(value)
-        out.append((PROTOCOL.get(name) or words.spaced(name).capitalize(), text))
+            text = numbers.plain(value)
+        out.append((PROTOCOL.get(name) or sentences.spaced(name).capitalize(), text))
     return out
 
 
@@ -50,8 +50,10 @@ def rounds(count: Any) -> str:
     '1,300; 900 without a class'
     """
     if not isinstance(count, Mapping):
-        return words.plain(count)
-    return "; ".join(f"{words.plain(n)}{ROUNDS.get(part, f' {words.spaced(part)}')}" for part, n in count.items() if n)
+        return numbers.plain(count)
+    return "; ".join(
+        f"{numbers.plain(n)}{ROUNDS.get(part, f' {sentences.spaced(part)}')}" for part, n in count.items() if n
+    )
 
 
 def about(data: Mapping) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from jaxgen.report import answer, axes, charts, facts, words
+from jaxgen.report import answer, axes, cells, charts, facts, numbers, sentences
 from jaxgen.report.charts import Look
 from jaxgen.report.grids import Grid, figures
 from jaxgen.system.files import write
@@ -76,8 +76,8 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
 
 def _template() -> jinja2.Template:
     house = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    house.filters |= {"duration": words.duration, "listing": words.listing, "bare": _bare, "some": words.some}
-    house.filters |= {"sentence": words.sentence}
+    house.filters |= {"duration": numbers.duration, "listing": sentences.listing, "bare": _bare, "some": numbers.some}
+    house.filters |= {"sentence": sentences.sentence}
     house.globals |= {"key": charts.key}
     return house.from_string(files("jaxgen.report").joinpath("page.html").read_text(encoding="utf-8"))
 
@@ -114,33 +114,33 @@ def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str
 
 
 def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mapping[str, Look]) -> dict:
-    cells = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
-    cells = dict(sorted(cells.items(), key=lambda item: item[0].startswith(BASELINE)))
-    ceilings = [cell["ceiling"] for cell in cells.values() if words.known(cell.get("ceiling"))]
-    ends = [end for cell in cells.values() for end in (*(words.interval(cell) or ()), cell.get("mean"))]
+    by_name = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
+    by_name = dict(sorted(by_name.items(), key=lambda item: item[0].startswith(BASELINE)))
+    ceilings = [cell["ceiling"] for cell in by_name.values() if numbers.known(cell.get("ceiling"))]
+    ends = [end for cell in by_name.values() for end in (*(cells.interval(cell) or ()), cell.get("mean"))]
     axis = axes.scale([*ends, *ceilings], bounds=about.get("bounds"))
-    places, standing = words.places(cells.values()), words.standing(cells)
+    places, standing = cells.places(by_name.values()), cells.standing(by_name)
     rows = [
         {
             "name": name,
             "look": looks[name],
-            "mean": words.number(cell.get("mean"), places),
-            "range": words.bracket(cell, places),
+            "mean": numbers.number(cell.get("mean"), places),
+            "range": cells.bracket(cell, places),
             "plot": charts.whisker(cell, axis, looks[name]),
             "n": cell.get("n") or 0,
             "failed": cell.get("failed") or 0,
             "standing": standing.get(name),
         }
-        for name, cell in cells.items()
+        for name, cell in by_name.items()
     ]
-    absent = [n for n, tasks in models.items() if task in tasks and n not in cells and not n.startswith(BASELINE)]
+    absent = [n for n, tasks in models.items() if task in tasks and n not in by_name and not n.startswith(BASELINE)]
     return {
         "metric": _title(metric, about),
         "about": about.get("about", ""),
         "unit": about.get("unit", ""),
         "headline": about.get("headline", False),
-        "direction": words.direction(next(iter(cells.values())).get("higher_is_better")),
-        "ceiling": words.number(ceilings[0], places) if ceilings else None,
+        "direction": sentences.direction(next(iter(by_name.values())).get("higher_is_better")),
+        "ceiling": numbers.number(ceilings[0], places) if ceilings else None,
         "rows": rows,
         "log": axis.log,
         "ruler": charts.ruler(axis),
@@ -153,7 +153,14 @@ def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], ki
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
     said = {"called": answer.called(entry["setting"], kind), "verdict": answer.verdict(entry)}
-    return {**entry, **said, "because": words.typeset(entry["because"]), "task": task, "table": table, "colour": colour}
+    return {
+        **entry,
+        **said,
+        "because": sentences.typeset(entry["because"]),
+        "task": task,
+        "table": table,
+        "colour": colour,
+    }
 
 
 def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[dict]:
@@ -172,13 +179,13 @@ def _training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]
         drawn = []
         for name in dict.fromkeys(name for run in seeds for name in run["losses"]):
             ends = [run["losses"][name][-1] for run in seeds if run["losses"].get(name)]
-            finite = [end for end in ends if words.known(end)]
+            finite = [end for end in ends if numbers.known(end)]
             drawn.append(
                 {
                     "name": name,
                     "chart": charts.lines(seeds, name, looks[model], along=along, unit=unit, highest=far),
-                    "low": words.number(min(finite, default=None)),
-                    "high": words.number(max(finite, default=None)),
+                    "low": numbers.number(min(finite, default=None)),
+                    "high": numbers.number(max(finite, default=None)),
                     "lost": len(ends) - len(finite),
                 }
             )
@@ -206,19 +213,19 @@ def _without_encoder(budget: Mapping, extras: Extras) -> list[str]:
     }
     return [
         f"{name} is read here without the encoder that is trained for it afterwards; its figures above, on "
-        f"{words.listing([f'“{_called(task, extras)}”' for task in tasks])}, are read with it."
+        f"{sentences.listing([f'“{_called(task, extras)}”' for task in tasks])}, are read with it."
         for name, tasks in by.items()
         if tasks
     ]
 
 
 def _called(task: str, extras: Extras) -> str:
-    return extras.tasks.get(task, {}).get("title") or words.spaced(task).capitalize()
+    return extras.tasks.get(task, {}).get("title") or sentences.spaced(task).capitalize()
 
 
 def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> dict:
     at = [entry["at"].get(share) for share in ("25", "50", "100")]
-    texts = [words.number(value) for value in at]
+    texts = [numbers.number(value) for value in at]
     improving, hurried = bool(entry["still_improving"]), bool(entry.get("hurried"))
     return {
         "model": model,
@@ -233,7 +240,7 @@ def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> 
 
 
 def _title(metric: str, about: Mapping) -> str:
-    return about.get("name") or words.spaced(metric)
+    return about.get("name") or sentences.spaced(metric)
 
 
 def _bare(name: str) -> str:

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from jaxgen.runs import folder
-from jaxgen.core import BadRequest, Game, Model
 from jaxgen import data as sources
+from jaxgen.core import BadRequest, Game, Model
 from jaxgen.data import Data
+from jaxgen.recipes import Recipe
+from jaxgen.runs import folder
 from jaxgen.runs.config import recipe_plan
 from jaxgen.runs.inputs import plan_of
-from jaxgen.recipes import Recipe
-from jaxgen.training import checkpoint
 from jaxgen.system import files
+from jaxgen.training import checkpoint
 from jaxgen.training.models import compile_model
-from jaxgen.training.program import Plan, abstract_state, run_keys
+from jaxgen.training.program import Plan, abstract_state
 from jaxgen.training.step import State, evaluation_params
 
 

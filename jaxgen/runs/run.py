@@ -13,24 +13,24 @@ import numpy as np
 import optax
 
 from jaxgen import recipes
-from jaxgen.runs import folder, progress, recorder, samples
 from jaxgen.core import BadRequest, Game, Model
 from jaxgen.data import Data
-from jaxgen.runs.config import Config, Job, check_whole, filled, recipe_plan
-from jaxgen.runs.inputs import data_of, plan_of, source_of
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import Recipe
+from jaxgen.runs import folder, progress, recorder, samples
+from jaxgen.runs.config import Config, Job, check_whole, filled, recipe_plan
+from jaxgen.runs.inputs import data_of, plan_of, source_of
 from jaxgen.runs.restore import abstract, model_of, read_meta, settled_plan
-from jaxgen.training import checkpoint
 from jaxgen.system import files
+from jaxgen.system.lock import owned
+from jaxgen.system.machine import changes
+from jaxgen.system.signals import stoppable
+from jaxgen.training import checkpoint
 from jaxgen.training.devices import default_mesh
 from jaxgen.training.loop import Diverged, default_chunk
 from jaxgen.training.loop import train as play
 from jaxgen.training.models import compile_model
-from jaxgen.system.lock import owned
-from jaxgen.system.machine import changes
 from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
-from jaxgen.system.signals import stoppable
 from jaxgen.training.step import PATIENCE, State, evaluation_params
 
 __all__ = ["Config", "Run", "fit", "resume", "train"]

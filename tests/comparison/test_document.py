@@ -13,7 +13,7 @@ from jaxgen.comparison.contender import Rounds
 from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.exhibits import titled
 from jaxgen.comparison.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
-from jaxgen.comparison.session import Settings
+from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
 from jaxgen.tasks import SHARE, Metric, synthesise
 

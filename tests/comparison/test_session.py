@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from jaxgen import data as sources
-from jaxgen.comparison import schedule, session
+from jaxgen.comparison import console, schedule, session
 from jaxgen.comparison.contender import Rounds
 from jaxgen.comparison.measures import Outcome
-from jaxgen.comparison.session import Settings, compare, repeat
+from jaxgen.comparison.session import compare, repeat
+from jaxgen.comparison.settings import Settings
 from jaxgen.core import BadRequest
 from jaxgen.report import Extras
 from jaxgen.system.signals import Stopped
@@ -261,7 +262,7 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
 def test_what_is_printed_last(capsys):
     # Kills: a line left out because nothing is chosen; a setting that is printed by its identifier.
     short = {"setting": "image synthesis", "choose": "not measured", "lacks": "time", "because": "Why."}
-    session._answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
+    console.print_answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
     assert capsys.readouterr().out.splitlines() == [
         "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
         "  synthesis: Too short to settle. Why.",

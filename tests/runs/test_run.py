@@ -13,16 +13,15 @@ import pytest
 from toys import linear
 
 import jaxgen
-from jaxgen.runs import run
-from jaxgen.runs import restore, samples
 from jaxgen.cli import main
 from jaxgen.core import BadRequest, Game, Model, Note
+from jaxgen.runs import restore, run, samples
 from jaxgen.runs.run import Config, fit, resume
+from jaxgen.system.lock import owned
+from jaxgen.system.signals import Stopped
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
-from jaxgen.system.lock import owned
 from jaxgen.training.program import Plan
-from jaxgen.system.signals import Stopped
 
 X = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
 ROUNDS = 200  # two chunks

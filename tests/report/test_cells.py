@@ -1,42 +1,14 @@
-import math
+"""What is said of a figure of report.json."""
 
 import pytest
 
-from jaxgen.report.words import (
-    Standing,
-    bracket,
-    direction,
-    duration,
-    missing,
-    number,
-    places,
-    standing,
-)
+from jaxgen.report.cells import Standing, bracket, missing, places, standing
+from jaxgen.report.numbers import number
+from jaxgen.report.sentences import direction
 
 
 def cell(mean, low, high, *, up=True, ceiling=None):
     return {"mean": mean, "ci95": [low, high], "higher_is_better": up, "ceiling": ceiling, "n": 5, "failed": 0}
-
-
-@pytest.mark.parametrize(
-    "x, decimals, text",
-    [
-        (0.94118, 3, "0.941"),
-        (0.94118, None, "0.941"),
-        (1234.5, None, "1,234"),
-        (-0.0004, 2, "0.00"),
-        (-3.14159, 2, "−3.14"),
-        (0, None, "0.00"),
-        (3.1e-7, None, "3.10×10⁻⁷"),
-        (-2.5e12, None, "−2.50×10¹²"),
-        (None, 2, "–"),
-        (math.inf, None, "–"),
-        (math.nan, 1, "–"),
-    ],
-)
-def test_number(x, decimals, text):
-    # Kills: a hyphen for a minus; minus zero; NaN as text; digits by decimals alone for large and tiny numbers.
-    assert number(x, decimals) == text
 
 
 @pytest.mark.parametrize(
@@ -115,10 +87,3 @@ def test_reasons():
     assert bracket({"mean": 1.0, "ci95": [-0.5, 2.5], "n": 5}, 1).split() == ["−0.5", "to", "2.5"]
     assert len({direction(way) for way in (True, False, None)}) == 3
     assert "higher" in direction(True) and "lower" in direction(False)
-
-
-def test_duration():
-    # Kills: minutes without their seconds; 90 s as 1 min.
-    assert [duration(s) for s in (0.25, 6.0, 89, 90, 161.4, 7200, None)] == [
-        "0.25 s", "6 s", "89 s", "1 min 30 s", "2 min 41 s", "2 h 0 min", "–",
-    ]  # fmt: skip

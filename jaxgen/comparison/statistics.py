@@ -1,10 +1,8 @@
-"""Intervals of a figure over seeds, and the decimal places that they deserve."""
+"""What figures of several seeds allow one to say: intervals, paired differences, who beats whom."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-
-TINY = -5  # the power of ten below which a number is written with its power
 
 
 class Interval(NamedTuple):
@@ -54,30 +52,13 @@ def within(spread: Interval, bounds: tuple[float, float] | None) -> Interval:
     return spread._replace(low=max(spread.low, least), high=min(spread.high, most))  # a NaN stays one
 
 
-def places(spreads: Iterable[Interval]) -> int | None:
-    """Decimal places for figures that stand in one table: the narrowest interval shows its width in 3 to 29 steps.
-
-    At most one place more than the widest interval deserves; but no mean loses more than 5 % of itself, and where all
-    are below 10 there are two. None where no interval has a width.
-
-    >>> places([Interval(0.94, 0.92, 0.96, 5), Interval(0.5, 0.5, 0.5, 5)]), places([interval([0.5])])
-    (2, None)
-    """
-    spreads = list(spreads)
-    widths = [spread.high - spread.low for spread in spreads if spread.high > spread.low]
-    if not widths:
-        return None
-    means = [abs(spread.mean) for spread in spreads if math.isfinite(spread.mean)]
-    needed = [1 - power(mean) for mean in means if mean and power(mean) >= TINY]
-    fine, coarse = steps(min(widths)), steps(max(widths))
-    return max(0, min(fine, coarse + 1), *needed, 2 if means and max(means) < 10 else 0)
+def still_improving(half: Mapping[int, float], full: Mapping[int, float], higher_is_better: bool) -> bool:
+    """Whether the second half of the budget made a model better: the paired interval of the gain lies above zero."""
+    gain = difference(full, half) if higher_is_better else difference(half, full)
+    return gain.low > 0
 
 
-def steps(width: float) -> int:
-    """The decimal places by which a width is 3 to 29 steps long."""
-    return -math.floor(math.log10(width / 3))
-
-
-def power(x: float) -> int:
-    """The power of ten of the first digit of a number that is not 0."""
-    return math.floor(math.log10(abs(x)))
+def beats(a: Mapping[int, float], b: Mapping[int, float], higher_is_better: bool) -> bool:
+    """Whether a is better than b: the whole paired interval lies on one side of zero."""
+    gap = difference(a, b) if higher_is_better else difference(b, a)
+    return gap.low > 0

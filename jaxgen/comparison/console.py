@@ -1,0 +1,42 @@
+"""What a comparison prints: lines on stderr while it runs, the answer on stdout at its end."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from jaxgen.comparison.contender import Rounds
+from jaxgen.data import Data
+from jaxgen.report import headline
+from jaxgen.report.answer import called, verdict
+
+
+def say(line: str) -> None:
+    """A line beside the output proper."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def say_data(data: Data, unserved: Mapping[str, str]) -> None:
+    """What was loaded and what was done to it, and which tasks it cannot serve."""
+    sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
+    say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
+    for note in data.notes:
+        say(f"{data.name}: {note}")
+    for task, reason in unserved.items():
+        say(f"not measured: {task}. {reason}")
+
+
+def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
+    """The sentence above all, then a line for each setting that has an answer."""
+    print(headline(advice, kind))
+    for answer in advice:
+        if said := verdict(answer):
+            print(f"  {called(answer['setting'], kind)}: {said}. {answer['because']}")
+
+
+def count(rounds: Rounds) -> str:
+    """The rounds of one model in words, without those that are none."""
+    said = (
+        f"{rounds.main:,} rounds a seed",
+        f"{rounds.detect:,} without a class",
+        f"{rounds.encoder + rounds.detect_encoder:,} of encoders",
+    )
+    return ", ".join(words for words in said if not words.startswith("0 "))
