@@ -10,11 +10,10 @@ from typing import Any
 
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
-from jaxgen.comparison.exhibits import titled
 from jaxgen.comparison.session import compare
 from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.statistics import difference
-from jaxgen.comparison.verdict import SETTINGS
+from jaxgen.tasks import BASELINE, TASKS, titled
 
 TEXTBOOK = {  # the side that it recommends, by setting
     "image synthesis": "gan",
@@ -26,7 +25,7 @@ TEXTBOOK = {  # the side that it recommends, by setting
 }
 UNMEASURED = "not measured"
 SIDES = {"vae": "vae", "gan": "r3gan"}  # who speaks for a side
-BASELINE = "baseline: "
+DECIDES = {task.setting: task for task in TASKS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,18 +119,20 @@ def table(report: Mapping[str, Any]) -> dict[str, Any]:
     """Figures by setting; the difference is GAN minus VAE, paired by seed."""
     measured, baselines, missing = {}, {}, {}
     for answer in report["advice"]:
-        setting, task = answer["setting"], SETTINGS[answer["setting"]]
+        setting = answer["setting"]
         if answer["choose"] == UNMEASURED:
             missing[setting] = {"textbook": TEXTBOOK[setting], "because": answer["because"]}
             continue
-        metric = report["budget"][SIDES["vae"]][task]["metric"]
-        cells = {name: tasks[task][metric] for name, tasks in report["models"].items() if metric in tasks.get(task, {})}
+        task = DECIDES[setting]
+        metric = report["budget"][SIDES["vae"]][task.name]["metric"]
+        figures = {name: tasks.get(task.name, {}) for name, tasks in report["models"].items()}
+        cells = {name: by_metric[metric] for name, by_metric in figures.items() if metric in by_metric}
         vae, gan = (cells[name] for name in SIDES.values())
         gap = difference(*({i: v for i, v in cell["values"].items() if v is not None} for cell in (gan, vae)))
         measured[setting] = {
             "textbook": TEXTBOOK[setting],
             "chosen": answer["choose"],
-            "metric": f"{titled(metric)}, {'higher' if vae['higher_is_better'] else 'lower'} is better",
+            "metric": f"{titled(task, metric)}, {'higher' if vae['higher_is_better'] else 'lower'} is better",
             "vae": vae["mean"],
             "gan": gan["mean"],
             "gan_minus_vae": _strict(gap.mean),
@@ -191,7 +192,7 @@ def draw(report: Mapping[str, Any], settings: Mapping[str, Any]) -> bytes:
 
 def _shown(report: Mapping[str, Any], setting: str) -> dict[str, Mapping[str, Any]]:
     """Cells by what the picture calls them, of those with a mean."""
-    task = SETTINGS[setting]
+    task = DECIDES[setting].name
     metric = report["budget"][SIDES["vae"]][task]["metric"]
     names = {model: side.upper() for side, model in SIDES.items()}
     cells = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiments import choose
-from jaxgen.comparison import verdict
 from jaxgen.comparison.settings import Settings
+from jaxgen.tasks import SETTINGS
 
 
 def settings(**chosen):
@@ -41,7 +41,7 @@ def test_verdict(figures, word, says):
 
 def test_the_textbook_speaks_of_every_setting():
     # Kills: a setting of the comparison that falls out.
-    assert choose.TEXTBOOK.keys() == verdict.SETTINGS.keys()
+    assert list(choose.TEXTBOOK) == [setting.name for setting in SETTINGS]
 
 
 def cell(*values, up=True, ceiling=None):
@@ -66,7 +66,7 @@ def report():
     chosen = {"image synthesis": "gan", "anomaly detection": "neither"}
     return {
         "models": rows,
-        "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in verdict.SETTINGS],
+        "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in choose.TEXTBOOK],
         "budget": {"vae": {k: {**v, "still_improving": False} for k, v in budget.items()}, "r3gan": budget},
         "protocol": {
             "rounds": {"vae": {"main": 800}, "r3gan": {"main": 100}},

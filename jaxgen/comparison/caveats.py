@@ -1,21 +1,17 @@
 """What a reader must know before leaning on the figures of a comparison: sentences for the page and the report."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
-
-from jaxgen.comparison.contender import MAIN_SHARE, Contender, Rounds
-from jaxgen.comparison.measures import DETECT, REPRESENT, Outcome
-from jaxgen.core import player
+from jaxgen.comparison.budget import FEWEST_PASSES, alike, hurried, mean_seconds
+from jaxgen.comparison.contender import Contender, Rounds
+from jaxgen.comparison.outcome import Outcome, trainings
+from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
 from jaxgen.report.numbers import duration, number, some
 from jaxgen.report.sentences import listing
-from jaxgen.tasks import anomalies, represent
+from jaxgen.tasks import MAIN, Task
 
-FEWEST_PASSES = 10
 FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
 FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
 UNEQUAL = 1.25  # the longest training over the shortest: a planned one comes within a tenth or so of its time
@@ -24,33 +20,34 @@ LEAST_REAL = 0.1  # precision and coverage of real data as samples; below it fea
 
 
 def limits(
-    settings: Any,
+    settings: Settings,
     data: Data,
-    entrants: Mapping[str, Contender],
+    contenders: Mapping[str, Contender],
     rounds: Mapping[str, Rounds],
     outcomes: Mapping[str, Mapping[int, Outcome]],
-    tasks: Sequence[str],
-    ceiling: Mapping[str, float],
+    tasks: Sequence[Task],
+    floor: Mapping[str, float],
 ) -> list[str]:
-    """All of them, what may change the answer first.
+    """All of them, first what may change the answer.
 
     Args:
       settings: of the comparison.
       data: what was trained on.
-      entrants: by name.
+      contenders: by name.
       rounds: by name.
       outcomes: by name and seed.
-      tasks: those that were run.
-      ceiling: figures of real data as samples, by metric.
+      tasks: those that were measured.
+      floor: figures of real data, by metric.
     """
+    seeds = range(settings.seed, settings.seed + settings.seeds)
     return [
         *_empty(data),
-        *_unreal(ceiling),
-        *_hurry(entrants, rounds, data, tasks, range(settings.seed, settings.seed + settings.seeds)),
+        *_unreal(floor),
+        *_hurry(contenders, rounds, data, tasks, seeds),
         *_times(settings.seconds_per_model, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
-        *_encoders(entrants),
-        *_anomalies(data, outcomes, tasks),
+        *_encoders(contenders),
+        *(note for task in tasks for note in task.notes(data, seeds)),
         *_choices(outcomes, tasks),
         *(
             f"Seed {seed} of {name} failed: {outcome.failed}"
@@ -58,73 +55,42 @@ def limits(
             for seed, outcome in by_seed.items()
             if outcome.failed
         ),
-        *(represent.notes(data) if REPRESENT in tasks else ()),
     ]
-
-
-def passes(entrant: Contender, rounds: Rounds, data: Data, left_out: int | None = None) -> float:
-    """How often a training goes through its data: the main one, or the one without the class `left_out`.
-
-    Counted is what the player with the most turns in a round is shown. With fewer than 10 no verdict counts as settled.
-    """
-    turns = max(Counter(player(name) for turn in entrant.recipe.turns for name in turn).values())
-    played, seen = rounds.main, len(data.train.x)
-    if left_out is not None:
-        played, seen = rounds.detect, len(anomalies.normal_indices(data, left_out))
-    return played * turns * entrant.program.shape[1] / seen
-
-
-def hurried(
-    entrants: Mapping[str, Contender], rounds: Mapping[str, Rounds], data: Data, task: str, seeds: Sequence[int]
-) -> list[str]:
-    """The models that went through the data fewer than 10 times in the training that a task looks at, with any seed.
-
-    None where all examples are alike: more time would teach them nothing.
-    """
-    if alike(data):
-        return []
-    left = {anomalies.anomaly_class(data, seed) for seed in seeds} if task == DETECT else {None}
-    return [
-        name
-        for name, entrant in entrants.items()
-        if min(passes(entrant, rounds[name], data, c) for c in left) < FEWEST_PASSES
-    ]
-
-
-def alike(data: Data) -> bool:
-    """Whether all training examples are one and the same."""
-    return all(np.array_equal(x, data.train.x[0]) for x in data.train.x)  # ends at the first that differs
-
-
-def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
-    """Of training, over seeds."""
-    return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
 
 
 def _empty(data: Data) -> list[str]:
-    said = "All training examples are alike: there is nothing to learn, and neither figures nor answers mean anything."
-    return [said] if alike(data) else []
+    note = "All training examples are alike: there is nothing to learn, and neither figures nor answers mean anything."
+    return [note] if alike(data) else []
 
 
-def _unreal(ceiling: Mapping[str, float]) -> list[str]:
-    low = {name: ceiling[name] for name in ("precision", "coverage") if ceiling.get(name, 1.0) < LEAST_REAL}
+def _unreal(floor: Mapping[str, float]) -> list[str]:
+    low = {name: floor[name] for name in ("precision", "coverage") if floor.get(name, 1.0) < LEAST_REAL}
     if not low:
         return []
-    told = listing([f"{name} {number(value, 2)}" for name, value in low.items()])
+    figures = listing([f"{name} {number(value, 2)}" for name, value in low.items()])
     return [
-        f"In this feature space training examples do not pass for test examples ({told}, where 1 is best): precision, "
-        "recall, coverage and the distances say little of how real samples are."
+        f"In this feature space training examples do not pass for test examples ({figures}, where 1 is best): "
+        "precision, recall, coverage and the distances say little of how real samples are."
     ]
 
 
-def _hurry(entrants: Mapping, rounds: Mapping, data: Data, tasks: Sequence[str], seeds: Sequence[int]) -> list[str]:
-    main = {name: ("anything", name) for name in hurried(entrants, rounds, data, "", seeds)}
-    detect = hurried(entrants, rounds, data, DETECT, seeds) if DETECT in tasks else ()
-    said = {name: ("anomaly detection", f"{name}, trained without a class,") for name in detect} | main
+def _hurry(
+    contenders: Mapping[str, Contender],
+    rounds: Mapping[str, Rounds],
+    data: Data,
+    tasks: Sequence[Task],
+    seeds: Sequence[int],
+) -> list[str]:
+    unsettled = {}  # by model; where the main training is too short, nothing else need be said
+    for training in sorted(trainings(tasks), key=lambda training: training == MAIN):
+        settings = listing([task.setting for task in tasks if task.training == training])
+        for name in hurried(contenders, rounds, data, training, seeds):
+            who = f"{name}, trained {training.words}," if training.words else name
+            unsettled[name] = ("anything" if training == MAIN else settings, who)
     return [
         f"Too short to settle {what}: {who} went through the training data fewer than {FEWEST_PASSES} times. Give it "
         "more --seconds-per-model."
-        for what, who in said.values()
+        for what, who in unsettled.values()
     ]
 
 
@@ -135,55 +101,42 @@ def _times(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> lis
     if not unequal and longest <= OVERTIME * seconds:
         return []
     what = "equal" if unequal else "those that were meant"
-    told = ", ".join(f"{name} trained {duration(mean)}" for name, mean in spent.items())
-    return [f"The times are not {what}: {told} a seed where {duration(seconds)} were meant."]
+    times = ", ".join(f"{name} trained {duration(mean)}" for name, mean in spent.items())
+    return [f"The times are not {what}: {times} a seed where {duration(seconds)} were meant."]
 
 
 def _sizes(tested: int, seeds: int) -> list[str]:
     from scipy.stats import t
 
-    said = []
+    notes = []
     if tested < FEWEST_TESTED:
-        said.append(
+        notes.append(
             f"The test split holds {tested} examples: each of them moves the figures, and only large differences show."
         )
     if seeds in FEW_SEEDS:
         here, usual = (float(t.ppf(0.975, n - 1)) / math.sqrt(n) for n in (seeds, 5))
-        said.append(
+        notes.append(
             f"Intervals of {seeds} seeds are wide, {here:.1f} standard deviations to each side where 5 seeds give "
             f"{usual:.1f}, and are cut where a figure must end."
         )
-    return said
+    return notes
 
 
-def _encoders(entrants: Mapping[str, Contender]) -> list[str]:
+def _encoders(contenders: Mapping[str, Contender]) -> list[str]:
     return [
         f"No encoder of its own: {name}. One is trained afterwards on (G(z), z), inside its time. "
         "Its stages are read without it."
-        for name, entrant in entrants.items()
-        if entrant.inverter is not None
+        for name, contender in contenders.items()
+        if contender.inverter is not None
     ]
 
 
-def _anomalies(data: Data, outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[str]) -> list[str]:
-    if DETECT not in tasks:
-        return []
-    share = f"{1 - MAIN_SHARE:.0%}".replace("%", " %")
-    left = {seed: data.classes[anomalies.anomaly_class(data, seed)] for seed in next(iter(outcomes.values()))}
-    return [
-        f"Anomalies: each model is trained again without one class, in {share} of the same time.",
-        f"Class left out, by seed: {', '.join(f'{seed}: {name}' for seed, name in left.items())}.",
-    ]
-
-
-def _choices(outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[str]) -> list[str]:
-    said = []
+def _choices(outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[Task]) -> list[str]:
+    notes = []
     for name, by_seed in outcomes.items():
         for task in tasks:
-            chosen = [outcome.chosen[task] for outcome in by_seed.values() if outcome.chosen.get(task)]
-            if chosen:
-                told = ", ".join(
-                    f"{c} ({chosen.count(c)} of {some(len(chosen), 'seed')})" for c in dict.fromkeys(chosen)
-                )
-                said.append(f"What “{task}” reads of {name}, chosen on validation data: {told}.")
-    return said
+            chosen = [outcome.chosen[task.name] for outcome in by_seed.values() if outcome.chosen.get(task.name)]
+            counts = [f"{one} ({chosen.count(one)} of {some(len(chosen), 'seed')})" for one in dict.fromkeys(chosen)]
+            if counts:
+                notes.append(f"What “{task.name}” reads of {name}, chosen on validation data: {', '.join(counts)}.")
+    return notes

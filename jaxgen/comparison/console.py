@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.contender import Rounds
+from jaxgen.comparison.outcome import trainings
 from jaxgen.data import Data
 from jaxgen.report import headline
 from jaxgen.report.answer import called, verdict
+from jaxgen.tasks import TASKS
 
 
 def say(line: str) -> None:
@@ -28,15 +30,17 @@ def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
     """The sentence above all, then a line for each setting that has an answer."""
     print(headline(advice, kind))
     for answer in advice:
-        if said := verdict(answer):
-            print(f"  {called(answer['setting'], kind)}: {said}. {answer['because']}")
+        if choice := verdict(answer):
+            print(f"  {called(answer['setting'], kind)}: {choice}. {answer['because']}")
 
 
 def count(rounds: Rounds) -> str:
-    """The rounds of one model in words, without those that are none."""
-    said = (
-        f"{rounds.main:,} rounds a seed",
-        f"{rounds.detect:,} without a class",
-        f"{rounds.encoder + rounds.detect_encoder:,} of encoders",
-    )
-    return ", ".join(words for words in said if not words.startswith("0 "))
+    """The steps of one model in words, without those that are none."""
+    parts = [
+        f"{rounds[training.name].model:,} {training.words or 'rounds a seed'}"
+        for training in trainings(TASKS)
+        if training.name in rounds and rounds[training.name].model
+    ]
+    if encoders := sum(steps.encoder for steps in rounds.values()):
+        parts.append(f"{encoders:,} of encoders")
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""All seeds of a comparison: who trains when, what is told meanwhile, and what a signal leaves of it."""
+"""All seeds of a comparison: the order in which models are trained, the progress bar, and what a signal leaves."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,37 +6,49 @@ from typing import Any
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Rounds, play
-from jaxgen.comparison.measures import Outcome, baselines
-from jaxgen.data import Data
-from jaxgen.metrics.features import Features
+from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.system.signals import Interrupted, interruptible
+from jaxgen.tasks import Reference, Task
 
 
 def play_all(
     seeds: Sequence[int],
-    entrants: Mapping[str, Contender],
-    data: Data,
-    features: Features,
+    contenders: Mapping[str, Contender],
+    reference: Reference,
     rounds: Mapping[str, Rounds],
-    tasks: tuple[str, ...],
-    simple: dict[int, Any],
-    held: list[int],
+    tasks: Sequence[Task],
+    by_baselines: dict[int, Any],
+    signals: list[int],
 ) -> dict[str, dict[int, Outcome]]:
-    """Outcomes by name and seed, of what was trained to the end; fills in `simple`, the baselines by seed.
+    """Outcomes by name and seed, of all that was trained to the end.
 
-    A signal cuts the training short that it strikes, and becomes the first of `held`; whoever calls holds the signals
-    of the time before and after (`training.signals.stoppable`).
+    A signal ends the training during which it arrives.
+
+    Args:
+      seeds: in the order in which they are played; all models play one before the next begins.
+      contenders: by name.
+      reference: what models are measured against.
+      rounds: by name.
+      tasks: those that are measured.
+      by_baselines: seed -> figures of the baselines; those of seeds that are missing are added.
+      signals: becomes [the signal that ended a training, ...]. The caller collects those of the time before and after
+        (`jaxgen.system.signals.stoppable`), and one that is there already means that nothing is trained.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in entrants}
-    words = TextColumn("{task.description}")
-    columns = (words, BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in contenders}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
 
     def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
         bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(entrants[name], data, features, rounds[name], seed, tasks=tasks)
+        outcome = play(contenders[name], reference, rounds[name], seed, tasks=tasks)
         outcomes[name][seed] = outcome
         bar.advance(task)
         if not sys.stderr.isatty():
@@ -45,30 +57,30 @@ def play_all(
             say(f"{name}, seed {seed} failed: {outcome.failed}")
 
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(seeds) * len(entrants))
+        task = bar.add_task("", total=len(seeds) * len(contenders))
         try:
             with interruptible():
-                if held:
-                    raise Interrupted(held.pop())
+                if signals:
+                    raise Interrupted(signals.pop())
                 for seed in seeds:
-                    for name in entrants:
+                    for name in contenders:
                         one(seed, name, bar, task)
-                    if seed not in simple:
+                    if seed not in by_baselines:
                         bar.update(task, description=f"baselines, seed {seed}")
-                        simple[seed] = baselines(data, seed, tasks)
-        except Interrupted as struck:
-            held.insert(0, struck.signal)
+                        by_baselines[seed] = baselines(reference, seed, tasks)
+        except Interrupted as interruption:
+            signals.insert(0, interruption.signal)
     return outcomes
 
 
 def whole(
-    outcomes: Mapping[str, Mapping[int, Outcome]], simple: Mapping[int, Any]
+    outcomes: Mapping[str, Mapping[int, Outcome]], by_baselines: Mapping[int, Any]
 ) -> tuple[dict[str, dict[int, Outcome]], dict[int, Any]]:
-    """Both without the seeds that only some have: every model is told by the same seeds as its rivals.
+    """Both without the seeds that not all have, so that all models and baselines are read on the same seeds.
 
     >>> whole({"vae": {0: "a", 1: "b"}, "gan": {0: "c"}}, {0: "d", 1: "e"})
     ({'vae': {0: 'a'}, 'gan': {0: 'c'}}, {0: 'd'})
     """
-    done = [seed for seed in simple if all(seed in by_seed for by_seed in outcomes.values())]
+    done = [seed for seed in by_baselines if all(seed in by_seed for by_seed in outcomes.values())]
     kept = {name: {seed: by_seed[seed] for seed in done} for name, by_seed in outcomes.items()}
-    return kept, {seed: simple[seed] for seed in done}
+    return kept, {seed: by_baselines[seed] for seed in done}

@@ -10,21 +10,21 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxgen import data as sources
-from jaxgen.comparison.caveats import hurried, passes
+from jaxgen.comparison.budget import calibrate, evaluation_seconds, hurried, passes, unflat
 from jaxgen.comparison.console import count, print_answer, say, say_data
-from jaxgen.comparison.contender import Contender, Rounds, calibrate, contender, evaluation_seconds
+from jaxgen.comparison.contender import Contender, Rounds, compiled
 from jaxgen.comparison.document import assemble
-from jaxgen.comparison.measures import DETECT, TASKS, baselines
+from jaxgen.comparison.outcome import baselines, trainings
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.metrics.features import Features, feature_space
+from jaxgen.metrics.features import feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
 from jaxgen.recipes import find
 from jaxgen.report import write_report
@@ -33,6 +33,7 @@ from jaxgen.runs.inputs import source_of
 from jaxgen.system import files
 from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable
+from jaxgen.tasks import MAIN, TASKS, Reference, Task
 
 
 def compare(settings: Settings) -> Path:
@@ -59,7 +60,7 @@ def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
         settings = Settings(**{**old["settings"], "models": tuple(old["settings"]["models"]), "out": out})
-        recorded = {name: Rounds(**old["protocol"]["rounds"][name]) for name in settings.models}
+        recorded = {name: unflat(old["protocol"]["rounds"][name]) for name in settings.models}
         digest, models = old["data"]["digest"], old["models"]
     except BadRequest:
         raise  # what is wrong with the settings is said there
@@ -79,72 +80,77 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     if math.prod(data.shape) > DENSE_LIMIT:  # the networks convolve
         keep_freed_memory()
-    unserved = {task: reason for task, room in TASKS.items() if (reason := room.servable(data)) is not None}
-    tasks = tuple(task for task in TASKS if task not in unserved)
-    if not tasks:
-        reasons = " ".join(dict.fromkeys(unserved.values()))
-        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
+    tasks, unserved = _served(data)
     for name in settings.models:
-        find(name).plan(data.shape)  # refuses a shape that no network takes, in place of any other word
+        find(name).plan(data.shape)  # refuses a shape that no network takes, before anything else is said
     say_data(data, unserved)
     for reason in foreseen(settings.seeds, {find(name).side for name in settings.models}):
         say(f"figures only, no answer. {reason}")
-    entrants = {name: contender(find(name), data) for name in settings.models}
-    features = feature_space(data)
-    rounds, measuring = _settle_rounds(settings, entrants, data, features, tasks, recorded)
+    contenders = {name: compiled(find(name), data) for name in settings.models}
+    reference = Reference(data, feature_space(data))
+    rounds, measuring = _settle_rounds(settings, contenders, reference, tasks, recorded)
     start = time.perf_counter()
-    simple = {settings.seed: baselines(data, settings.seed, tasks)}
+    by_baselines = {settings.seed: baselines(reference, settings.seed, tasks)}
     measuring += time.perf_counter() - start
-    spent, training = time.perf_counter() - began, settings.seconds_per_model * len(entrants)
+    _say_duration(settings, len(contenders), time.perf_counter() - began, measuring)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    with stoppable() as signals, _claimed(out, settings.out is None) as out:
+        outcomes = play_all(seeds, contenders, reference, rounds, tasks, by_baselines, signals)
+        outcomes, by_baselines = whole(outcomes, by_baselines)
+        done = len(by_baselines)
+        if signals and not done:
+            raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
+        measured = dataclasses.replace(settings, seeds=done)
+        report, extras = assemble(measured, reference, contenders, rounds, outcomes, by_baselines, unserved)
+        if done < settings.seeds:
+            report["notes"].insert(0, f"Stopped by a signal after {done} of {settings.seeds} seeds.")
+        report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
+        files.write_json(out / "report.json", report)
+        write_report(out / "report.html", report, extras)
+    print_answer(report["advice"], data.kind)
+    if signals:
+        part = f"the report of the {done} of {settings.seeds} seeds that were measured"
+        kept = part if done < settings.seeds else "the whole report"
+        raise Stopped(signals[0], f"{kept} is {out / 'report.html'}.")
+    return out
+
+
+def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:
+    """The tasks that the data can serve, and the reasons of the others by name."""
+    unserved = {task.name: reason for task in TASKS if (reason := task.servable(data)) is not None}
+    if len(unserved) == len(TASKS):
+        reasons = " ".join(dict.fromkeys(unserved.values()))
+        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
+    return tuple(task for task in TASKS if task.name not in unserved), unserved
+
+
+def _settle_rounds(
+    settings: Settings,
+    contenders: Mapping[str, Contender],
+    reference: Reference,
+    tasks: Sequence[Task],
+    recorded: Mapping[str, Rounds] | None,
+) -> tuple[dict[str, Rounds], float]:
+    """The rounds of every training, and the seconds that measuring one seed of all models takes."""
+    rounds, measuring, data = {}, 0.0, reference.data
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    for name, contender in contenders.items():
+        rounds[name] = recorded[name] if recorded else calibrate(contender, settings.seconds_per_model, tasks)
+        measuring += evaluation_seconds(contender, reference, tasks)
+        through = passes(contender, rounds[name][MAIN.name].model, len(data.train.x))
+        say(f"{name}: {count(rounds[name])}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
+        if any(hurried({name: contender}, rounds, data, training, seeds) for training in trainings(tasks)):
+            say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+    return rounds, measuring
+
+
+def _say_duration(settings: Settings, models: int, spent: float, measuring: float) -> None:
+    training = settings.seconds_per_model * models
     total = duration(round(spent + settings.seeds * (training + measuring)))
     say(
         f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
         f"of {training:g} s training and {measuring:.0f} s measuring"
     )
-    asked, seeds = settings.seeds, range(settings.seed, settings.seed + settings.seeds)
-    with stoppable() as held, _claimed(out, settings.out is None) as out:
-        outcomes, simple = whole(play_all(seeds, entrants, data, features, rounds, tasks, simple, held), simple)
-        done = len(simple)
-        if held and not done:
-            raise Stopped(held[0], "no seed was measured to the end, and nothing was written.")
-        settings = dataclasses.replace(settings, seeds=done)
-        report, extras = assemble(settings, data, features, entrants, rounds, outcomes, simple, unserved)
-        if done < asked:
-            report["notes"].insert(0, f"Stopped by a signal after {done} of {asked} seeds.")
-        report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
-        files.write_json(out / "report.json", report)
-        write_report(out / "report.html", report, extras)
-    print_answer(report["advice"], data.kind)
-    if held:
-        kept = (
-            f"the report of the {done} of {asked} seeds that were measured is"
-            if done < asked
-            else "the whole report is"
-        )
-        raise Stopped(held[0], f"{kept} {out / 'report.html'}.")
-    return out
-
-
-def _settle_rounds(
-    settings: Settings,
-    entrants: Mapping[str, Contender],
-    data: Data,
-    features: Features,
-    tasks: tuple[str, ...],
-    recorded: Mapping[str, Rounds] | None,
-) -> tuple[dict[str, Rounds], float]:
-    """The rounds of every training, and the seconds that measuring one seed of all takes."""
-    rounds, measuring = {}, 0.0
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    for name, entrant in entrants.items():
-        seconds = settings.seconds_per_model
-        rounds[name] = recorded[name] if recorded else calibrate(entrant, seconds, detects=DETECT in tasks)
-        measuring += evaluation_seconds(entrant, data, features, tasks=tasks)
-        through = passes(entrant, rounds[name], data)
-        say(f"{name}: {count(rounds[name])}, {through:,.0f} times the data; compiled in {entrant.compile_s:.0f} s")
-        if any(hurried({name: entrant}, rounds, data, task, seeds) for task in tasks):
-            say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
-    return rounds, measuring
 
 
 @contextlib.contextmanager

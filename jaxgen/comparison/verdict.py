@@ -6,18 +6,8 @@ from typing import NamedTuple
 
 from jaxgen.comparison.statistics import beats, difference, interval, within
 from jaxgen.report.numbers import decimals, figure
+from jaxgen.tasks import BASELINE, SETTINGS, TASKS
 
-SETTINGS = {
-    "image synthesis": "synthesise",
-    "style transfer": None,
-    "super-resolution": None,
-    "anomaly detection": "detect anomalies",
-    "representation learning": "represent",
-    "semantic manipulation": None,
-}
-"""The six settings of the question, and the task that measures each."""
-
-IMAGES_ONLY = ("style transfer", "super-resolution")
 ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
 ONE_SEED = "One seed gives no interval: run at least two, better five."
 
@@ -69,14 +59,16 @@ def advise(
     zero, "not measured" where there is no task, no data for it, or where models, seeds or time lack for an answer.
 
     Args:
-      contests: by task.
-      unserved: task -> why these data cannot serve it.
+      contests: by the name of a task.
+      unserved: the name of a task -> why these data cannot serve it.
       kind: of the data, "image", "table" or "points".
       name: of the data, which no sentence spells with a capital.
     """
     answers = []
-    for setting, task in SETTINGS.items():
-        if setting in IMAGES_ONLY and kind != "image":
+    task_of = {task.setting: task.name for task in TASKS}
+    for setting in SETTINGS:
+        task = task_of.get(setting.name)
+        if setting.needs_images and kind != "image":
             choose, because = "not measured", "It needs images."
         elif task is None:
             choose, because = "not measured", "No task measures this yet."
@@ -86,7 +78,7 @@ def advise(
             choose, because = "not measured", "The task was not run."
         else:
             choose, because = judge(contests[task])
-        answers.append({"setting": setting, "choose": choose, "because": because})
+        answers.append({"setting": setting.name, "choose": choose, "because": because})
         if task is not None and task in contests and (lacks := lacking(contests[task])):
             answers[-1]["lacks"] = lacks
     return answers
@@ -109,10 +101,10 @@ def judge(contest: Contest) -> tuple[str, str]:
     mean, low, high = (figure(x, places) for x in shown[:3])
     what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
     both = f"{vae} {_mean(ours, places)}, {gan} {_mean(theirs, places)}"
-    said = f"{what}: {both}; paired difference {mean}, 95 % interval {low} to {high} over {gap.n} seeds."
+    measured = f"{what}: {both}; paired difference {mean}, 95 % interval {low} to {high} over {gap.n} seeds."
     if hurried := [name for name in (vae, gan) if name in contest.hurried]:
         few = f"Too few passes through the training data: {' and '.join(hurried)}."
-        return "not measured", f"{few} {said}{_failures(contest, (vae, gan))}"
+        return "not measured", f"{few} {measured}{_failures(contest, (vae, gan))}"
     caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
     better = {
         name: difference(values, ours)
@@ -121,13 +113,13 @@ def judge(contest: Contest) -> tuple[str, str]:
     }
     if better:
         name = (max if up else min)(better, key=lambda name: better[name].mean)
-        plain = name.removeprefix("baseline: ")
+        plain = name.removeprefix(BASELINE)
         beaten = f"The baseline {plain} ({_mean(contest.baselines[name], places)}) beats both."
-        return "neither", f"{beaten} {said}{caution}"
+        return "neither", f"{beaten} {measured}{caution}"
     if gap.low <= 0 <= gap.high:
-        return "either", f"The interval of the difference holds zero. {said}{caution}"
+        return "either", f"The interval of the difference holds zero. {measured}{caution}"
     better_side, worse = ("gan", vae) if (gap.mean > 0) == up else ("vae", gan)
-    return better_side, f"{said}{_dissent(contest, gan if worse == vae else vae, worse)}{caution}"
+    return better_side, f"{measured}{_dissent(contest, gan if worse == vae else vae, worse)}{caution}"
 
 
 def _sentence(text: str, name: str = "") -> str:
@@ -148,10 +140,10 @@ def _dissent(contest: Contest, winner: str, loser: str) -> str:
 
 
 def _failures(contest: Contest, names: Sequence[str]) -> str:
-    asked = contest.seeds or 0
-    lost = {name: asked - len(contest.models[name]) for name in names}
-    told = ", ".join(f"{name} on {n} of {asked} seeds" for name, n in lost.items() if n > 0)
-    return f" Failed: {told}; only the seeds that both finished are compared." if told else ""
+    seeds = contest.seeds or 0
+    lost = {name: seeds - len(contest.models[name]) for name in names}
+    failed = ", ".join(f"{name} on {n} of {seeds} seeds" for name, n in lost.items() if n > 0)
+    return f" Failed: {failed}; only the seeds that both finished are compared." if failed else ""
 
 
 def _caution(unfinished: Sequence[str]) -> str:

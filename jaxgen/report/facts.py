@@ -18,16 +18,13 @@ PROTOCOL = {
     "device": "Device",
     "versions": "Versions",
 }
-ROUNDS = {
-    "main": "",
-    "encoder": " of an encoder",
-    "detect": " without a class",
-    "detect_encoder": " of an encoder without a class",
-}
 
 
-def measured(protocol: Mapping) -> list[tuple[str, Any]]:
-    """What `report["protocol"]` says, in the order of `PROTOCOL`; any other key under its own name."""
+def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str, Any]]:
+    """What `report["protocol"]` says, in the order of `PROTOCOL`; any other key under its own name.
+
+    `words` says what the kinds of rounds are, as in `Extras.rounds`.
+    """
     keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
     out = []
     for name in (k for k in keys if k not in ("command", "sides")):
@@ -35,25 +32,24 @@ def measured(protocol: Mapping) -> list[tuple[str, Any]]:
         if name in ("seconds_per_model", "total_seconds"):
             text = numbers.duration(value)
         elif isinstance(value, Mapping):
-            tell = rounds if name == "rounds" else numbers.plain
-            text = Markup("<br>").join(f"{inner}: {tell(it)}" for inner, it in value.items())
+            lines = {inner: rounds(it, words) if name == "rounds" else numbers.plain(it) for inner, it in value.items()}
+            text = Markup("<br>").join(f"{inner}: {line}" for inner, line in lines.items())
         else:
             text = numbers.plain(value)
         out.append((PROTOCOL.get(name) or sentences.spaced(name).capitalize(), text))
     return out
 
 
-def rounds(count: Any) -> str:
-    """The rounds of a model, part by part, without the parts that it does not train.
+def rounds(count: Any, words: Mapping[str, str]) -> str:
+    """The rounds of a model, training by training, without those that it does not have.
 
-    >>> rounds({"main": 1300, "encoder": 0, "detect": 900, "detect_encoder": 0})
+    >>> rounds({"main": 1300, "encoder": 0, "detect": 900}, {"main": "", "detect": "without a class"})
     '1,300; 900 without a class'
     """
     if not isinstance(count, Mapping):
         return numbers.plain(count)
-    return "; ".join(
-        f"{numbers.plain(n)}{ROUNDS.get(part, f' {sentences.spaced(part)}')}" for part, n in count.items() if n
-    )
+    parts = [(n, words.get(part, sentences.spaced(part))) for part, n in count.items() if n]
+    return "; ".join(f"{numbers.plain(n)} {meaning}".rstrip() for n, meaning in parts)
 
 
 def about(data: Mapping) -> str:

@@ -11,8 +11,8 @@ from jaxgen.report import answer, axes, cells, charts, facts, numbers, sentences
 from jaxgen.report.charts import Look
 from jaxgen.report.grids import Grid, figures
 from jaxgen.system.files import write
+from jaxgen.tasks import BASELINE
 
-BASELINE = "baseline: "
 PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: the page stays under 5 MB
 COLOURS = {"vae": (0, 4, 6), "gan": (1, 5, 7), "hybrid": (2, 3)}  # by side, classes c0 to c7 of the style sheet
 SHAPES = ("circle", "square", "diamond", "triangle")
@@ -27,12 +27,14 @@ class Extras(NamedTuple):
     metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool, "bounds":
       (low, high) or None}}}, in the order of the page.
     tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
+    rounds: {key of the rounds of a model in the protocol: what it counts, as words behind the number}.
     """
 
     grids: tuple[Grid, ...] = ()
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = {}
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}
     tasks: Mapping[str, Mapping[str, str]] = {}
+    rounds: Mapping[str, str] = {}
 
 
 def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
@@ -67,7 +69,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         budget=budget,
         bare=_without_encoder(report.get("budget", {}), extras),
         unfinished=[row["sentence"] for group in budget for row in group["rows"] if row["improving"]],
-        measured=facts.measured(protocol),
+        measured=facts.measured(protocol, extras.rounds),
         density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
         notes=report.get("notes", ()),
     )

@@ -1,14 +1,16 @@
 """Represent: how much a few labels are worth on top of what a model has learned without them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import jax
 import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks import LIMIT, SHARE, SIZE, Metric, Reading, in_batches, looked_at, unlabelled
+from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, unlabelled
+from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Metric, Picture, Reading, Reference, Task
 
 COUNTS = (1, 5, 20)  # labels per class
 DRAWS = 5  # of labels; figures are their average
@@ -16,6 +18,8 @@ POOL = 200  # training examples per class that labels are drawn from and feature
 COMPONENTS = 16
 WIDTH = 256  # of the random network, as of the shipped networks
 PAIRS = 64  # of test examples, interpolated
+RECONSTRUCTED = 16  # test examples that are shown encoded and decoded
+WAYS, STEPS = 4, 8  # interpolations that are shown, and the images of each
 
 METRICS = {
     **{
@@ -91,14 +95,14 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
     """
     splits = _splits(data)
     raw = [flat(split.x) for split in splits]
-    found = principal_axes(data.train.x, COMPONENTS)
+    components = principal_axes(data.train.x, COMPONENTS)
     rng = np.random.default_rng(seed)
     n = raw[0].shape[1]
     first, second = (rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a) for a in (n, WIDTH))
     reads = {
-        "baseline: raw values": raw,
-        "baseline: PCA": [(x - found.mean) @ found.axes.T for x in raw],
-        "baseline: random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in raw],
+        f"{BASELINE}raw values": raw,
+        f"{BASELINE}PCA": [(x - components.mean) @ components.axes.T for x in raw],
+        f"{BASELINE}random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in raw],
     }
     labels = tuple(split.label for split in splits)
     return {name: _accuracies(read, labels, seed)[1] for name, read in reads.items()}
@@ -155,3 +159,76 @@ def _smoothness(features: Features, model: Model, codes: np.ndarray) -> dict[str
     start, end = codes[order[:pairs]], codes[order[pairs : 2 * pairs]]
     ratio = path_ratio(lambda z: in_batches(lambda i, z: decode(z), z), features.embed, start, end)
     return {} if ratio is None or not np.isfinite(ratio) else {"path_ratio": ratio}
+
+
+def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
+    counts = COUNTS[-1:] if stage else COUNTS
+    return probe(reference.features, model, reference.data, seed, counts=counts)
+
+
+def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    return baselines(reference.data, seed)
+
+
+def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
+    return notes(data)
+
+
+def _codes(model: Model, data: Data) -> np.ndarray | None:
+    """Of the first test images, where there is a way to them and back."""
+    if data.kind != "image" or model.encode is None or model.decode is None:
+        return None
+    return np.asarray(model.encode(data.test.x[:RECONSTRUCTED].astype(np.float32) / 255))
+
+
+def _reconstructions(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
+    codes = _codes(model, data)
+    return None if codes is None or model.decode is None else np.asarray(model.decode(codes))
+
+
+def _interpolations(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
+    codes = _codes(model, data)
+    pairs = 0 if codes is None else min(WAYS, len(codes) - WAYS)
+    if codes is None or model.decode is None or pairs < 1:
+        return None
+    way = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None]
+    lines = [(1 - way) * codes[i] + way * codes[i + WAYS] for i in range(pairs)]
+    return np.asarray(model.decode(np.concatenate(lines)))
+
+
+def _ends(data: Data) -> np.ndarray:
+    real = as_float(data.test.x[:RECONSTRUCTED])
+    blank = [np.full_like(real[0], 0.5)] * (STEPS - 2)  # grey: it glares in neither theme
+    return np.concatenate([np.stack([real[i], *blank, real[i + WAYS]]) for i in range(min(WAYS, len(real) - WAYS))])
+
+
+REPRESENT = Task(
+    name="represent",
+    title="Represent",
+    setting="representation learning",
+    about="A linear probe on what each model has learned without labels.",
+    training=MAIN,
+    servable=servable,
+    metrics=lambda data: METRICS,
+    measure=_read,
+    baselines=_baselines,
+    notes=_notes,
+    pictures=(
+        Picture(
+            "Reconstructions",
+            "The first test examples, encoded and decoded.",
+            _reconstructions,
+            lambda data: as_float(data.test.x[:RECONSTRUCTED]),
+            columns=STEPS,
+        ),
+        Picture(
+            "Interpolations",
+            "From the code of one test example to that of another, in equal steps.",
+            _interpolations,
+            _ends,
+            columns=STEPS,
+        ),
+    ),
+    titles={f"accuracy_{n}": f"accuracy with {n} label{'s' * (n > 1)} per class" for n in COUNTS},
+    encodes=True,
+)

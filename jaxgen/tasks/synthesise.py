@@ -1,12 +1,15 @@
 """Synthesise: are samples like new data, and as varied?"""
 
+import jax
 import numpy as np
 
+from jaxgen.core import Model, as_float
 from jaxgen.data import Data, subset
 from jaxgen.metrics.features import Features, flat
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
-from jaxgen.tasks import LIMIT, SHARE, SIZE, Metric, looked_at
+from jaxgen.tasks.evaluation import LIMIT, looked_at
+from jaxgen.tasks.task import MAIN, SHARE, SIZE, Metric, Picture, Reading, Reference, Task
 
 NEIGHBOURS = 5
 EXAMPLES = 10_000  # real ones that a ceiling looks at, about
@@ -101,12 +104,12 @@ def ceiling(features: Features, data: Data, *, k: int = NEIGHBOURS) -> dict[str,
     may be half of that mean. Memorisation is 1 by definition: a new real example.
     """
     n, rng = min(sample_count(data), len(data.train.x)), np.random.default_rng(0)
-    parts = int(np.clip(EXAMPLES // n, 2, 20))
-    found = [
+    count = int(np.clip(EXAMPLES // n, 2, 20))
+    parts = [
         _compare(features, data, looked_at(subset(data.train, rng.choice(len(data.train.x), n, replace=False))).x, k)
-        for _ in range(parts)
+        for _ in range(count)
     ]
-    return {**{name: float(np.mean([figures[name] for figures in found])) for name in found[0]}, "memorisation": 1.0}
+    return {**{name: float(np.mean([figures[name] for figures in parts])) for name in parts[0]}, "memorisation": 1.0}
 
 
 def _compare(features: Features, data: Data, samples, k: int) -> dict[str, float]:
@@ -114,10 +117,44 @@ def _compare(features: Features, data: Data, samples, k: int) -> dict[str, float
     figures = {"frechet": frechet(real, fake), "kernel_distance": kernel_distance(real, fake)}
     figures |= prdc(real, fake, k=k)._asdict()
     if data.modes is not None:
-        found = count_modes(samples, data.modes)
+        count = count_modes(samples, data.modes)
         figures |= {
-            "modes": float(found.captured),
-            "high_quality_percent": found.high_quality_percent,
-            "reverse_kl": found.reverse_kl,
+            "modes": float(count.captured),
+            "high_quality_percent": count.high_quality_percent,
+            "reverse_kl": count.reverse_kl,
         }
     return figures
+
+
+def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
+    assert model.draw is not None and model.sample is not None
+    samples = np.asarray(model.sample(model.draw(key, sample_count(reference.data))))
+    return Reading((headline if stage else measure)(reference.features, reference.data, samples), "")
+
+
+def _floor(reference: Reference) -> dict[str, float]:
+    return ceiling(reference.features, reference.data)
+
+
+def _samples(model: Model, data: Data, key: jax.Array) -> np.ndarray:
+    assert model.draw is not None and model.sample is not None
+    return np.asarray(model.sample(model.draw(key, 1000 if data.kind == "points" else 64)))
+
+
+def _shown(data: Data) -> np.ndarray:
+    return as_float(data.test.x[: {"image": 64, "table": 40, "points": 1000}[data.kind]])
+
+
+SYNTHESISE = Task(
+    name="synthesise",
+    title="Synthesise",
+    setting="image synthesis",
+    about="Samples of each model against test data, in the feature space named below.",
+    training=MAIN,
+    servable=servable,
+    metrics=metrics,
+    measure=_read,
+    floor=_floor,
+    pictures=(Picture("Samples", "Of the first seed, not selected.", _samples, _shown),),
+    titles={"frechet": "Frechet distance", "reverse_kl": "reverse KL divergence"},
+)

@@ -1,16 +1,16 @@
 """One model on one seed: the examples and keys that its four trainings see. Programs are hollow, the loop is not."""
 
-from types import SimpleNamespace
-
 import jax
 import numpy as np
 import pytest
 
 from jaxgen.comparison import contender as module
-from jaxgen.comparison.contender import STAGES, Contender, Rounds, play
-from jaxgen.comparison.measures import DETECT, SYNTHESISE
+from jaxgen.comparison.contender import Contender, Steps, play
+from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
 from jaxgen.core import Memo
 from jaxgen.data import Data, Split
+from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
+from jaxgen.training.loop import Diverged
 from jaxgen.training.program import Program, run_keys
 from jaxgen.training.step import State
 
@@ -59,15 +59,19 @@ def seen(data, monkeypatch):
     from jaxgen.training import loop
 
     monkeypatch.setattr(loop, "indices", watched(loop.indices))
-    parts = {
-        name: lambda outcome, model, stage, *args, name=name: measured.append((name, stage))
-        for name in ("measure", "detect")
-    }
-    monkeypatch.setattr(module, "measures", SimpleNamespace(**parts, pictures=lambda model, data, seed: {}))
-    entrant = Contender(None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0)
-    outcome = play(entrant, data, None, Rounds(8, 4, 16, 12), SEED, tasks=(SYNTHESISE, DETECT))
+
+    def measure(outcome, model, training, reference, seed, tasks, stage):
+        measured.append((training.name, stage))
+
+    monkeypatch.setattr(module, "measure", measure)
+    monkeypatch.setattr(module, "draw_pictures", lambda *args: None)
+    contender = Contender(
+        None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0
+    )
+    rounds = {"main": Steps(8, 4), "detect": Steps(16, 12)}
+    outcome = play(contender, Reference(data, None), rounds, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == ""
-    assert measured == [(name, stage) for name in ("measure", "detect") for stage in (*STAGES, "")]
+    assert measured == [(name, stage) for name in ("main", "detect") for stage in (*STAGES, None)]
     return found
 
 
@@ -101,6 +105,46 @@ def test_no_key_of_one_training_is_a_key_of_another(seen):
         assert len(used[-1]) == 23
     alone = [*run_keys(SEED), *run_keys(SEED + 1), *(jax.random.fold_in(run_keys(SEED).noise, n) for n in range(20))]
     used.append({jax.random.key_data(key).tobytes() for key in alone})
-    beside = [module._keys(SEED + 1, part) for part in range(4)]
+    beside = [module.training_keys(SEED + 1, stream) for stream in range(4)]
     used.append({jax.random.key_data(key).tobytes() for keys in beside for key in keys})
     assert len(set.union(*used)) == sum(map(len, used))
+
+
+def test_the_tasks_of_a_training_are_measured_on_its_model(data):
+    # Kills: a task measured on the model of another training; figures at a stage for the final ones; a stage that
+    # keeps another figure than the headline; a task that was not asked for.
+    def task(name, training):
+        def measure(model, reference, seed, key, stage):
+            seen.append((name, model, stage, jax.random.key_data(key).tolist()))
+            return Reading({"good": 1.0, "other": 2.0}, f"chosen by {name}")
+
+        metrics = {"other": Metric(True, False, "", ""), "good": Metric(True, True, "", "")}
+        return Task(name, name, name, "", training, lambda data: None, lambda data: metrics, measure)
+
+    seen, elsewhere = [], Training("elsewhere", "elsewhere", 1.0, (5, 6))
+    tasks, outcome = (task("a", MAIN), task("b", elsewhere), task("c", MAIN)), empty()
+    assert trainings(tasks) == (MAIN, elsewhere)
+    for stage in ("25", None):
+        measure(outcome, "model", MAIN, Reference(data, None), SEED, tasks, stage)
+    assert [(name, stage) for name, _, stage, _ in seen] == [("a", "25"), ("c", "25"), ("a", None), ("c", None)]
+    assert outcome.stages == {"a": {"25": 1.0}, "c": {"25": 1.0}} and outcome.figures["a"] == {
+        "good": 1.0,
+        "other": 2.0,
+    }
+    assert outcome.chosen == {"a": "chosen by a", "c": "chosen by c"}
+    measure(outcome, "model", elsewhere, Reference(data, None), SEED, tasks, None)
+    assert set(outcome.figures) == {"a", "b", "c"} and seen[-1][3] != seen[0][3]
+
+
+def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
+    # Kills: a seed that is lost with one of its trainings; a failure without a word of which training it was.
+    def diverging(contender, data, training, steps, seed, measure):
+        if training == MAIN:
+            raise Diverged("ten in a row.")
+        return module._Trained("model", {"round": []}, 2.0, ["its encoder: lost."])
+
+    monkeypatch.setattr(module, "_train", diverging)
+    rounds = {"main": Steps(8), "detect": Steps(8)}
+    outcome = play(None, Reference(data, None), rounds, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
+    assert outcome.failed == "main training: ten in a row.; its encoder: lost."
+    assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}

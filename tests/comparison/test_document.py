@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxgen.comparison.caveats import _times, alike, limits
-from jaxgen.comparison.contender import Rounds
+from jaxgen.comparison import document
+from jaxgen.comparison.budget import alike, flat, unflat
+from jaxgen.comparison.caveats import _times, limits
+from jaxgen.comparison.contender import Steps
 from jaxgen.comparison.document import _cell, _contest, assemble
-from jaxgen.comparison.exhibits import titled
-from jaxgen.comparison.measures import DETECT, REPRESENT, SYNTHESISE, Outcome
+from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
-from jaxgen.tasks import SHARE, Metric, synthesise
+from jaxgen.tasks import DETECT, REPRESENT, SYNTHESISE, TASKS, Metric, Reference, titled
+from jaxgen.tasks.task import SHARE
 
 
 def outcome(seconds=1.0, failed="", chosen=None):
@@ -26,20 +28,25 @@ def varied(n):
     return np.arange(2 * n, dtype=np.float32).reshape(n, 2)
 
 
-def said(*, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=(), real=()):
+ALONE = (SYNTHESISE,)
+
+
+def said(
+    *, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=ALONE, real=()
+):
     """The lines on one model of batches of 20 and 100 training examples."""
     splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
-    entrant = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, recipe=RECIPE)
+    contender = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, recipe=RECIPE)
     by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
     settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds, seed=0)
-    counts = SimpleNamespace(main=rounds, detect=100)
-    return limits(settings, data, {"vae": entrant}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
+    counts = {"main": Steps(rounds), "detect": Steps(100)}
+    return limits(settings, data, {"vae": contender}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
 
 
 RECIPE = SimpleNamespace(turns=(("one",),))
 T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
-UNSERVED = {SYNTHESISE: "too few."}
+UNSERVED = {SYNTHESISE.name: "too few."}
 
 
 def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
@@ -48,21 +55,26 @@ def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
 
     def reached(value):
-        figures = {DETECT: {"auroc": value}, REPRESENT: {"accuracy_20": value, "path_ratio": 1.0}}
-        stages = {DETECT: {"25": half, "50": half, "100": 0.5}}
-        return Outcome(figures, stages, {}, {}, {"samples": splits[0].x[:4]}, 1.0, "")
+        figures = {DETECT.name: {"auroc": value}, REPRESENT.name: {"accuracy_20": value, "path_ratio": 1.0}}
+        stages = {DETECT.name: {"25": half, "50": half, "100": 0.5}}
+        return Outcome(figures, stages, {}, {}, {"Samples": splits[0].x[:4]}, 1.0, "")
 
-    entrants, outcomes = {}, {}
+    contenders, outcomes = {}, {}
     for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
         program, own = SimpleNamespace(shape=(1, 20)), inverter if side == "gan" else None
-        entrants[name] = SimpleNamespace(
+        contenders[name] = SimpleNamespace(
             program=program, inverter=own, parameters={}, recipe=SimpleNamespace(side=side, turns=(("one",),))
         )
         outcomes[name] = {seed: reached(mean + 0.02 * seed * (side == "gan")) for seed in (0, 1)}
-    counts = dict.fromkeys(entrants, Rounds(rounds, 0, detect or rounds, 0))
+    counts = dict.fromkeys(contenders, {"main": Steps(rounds), "detect": Steps(detect or rounds)})
     space = SimpleNamespace(name="none")
     settings = Settings(models=("vae", "gan"), seeds=2)
-    return assemble(settings, data, space, entrants, counts, outcomes, {0: {}, 1: {}}, unserved)
+    return assemble(settings, Reference(data, space), contenders, counts, outcomes, {0: {}, 1: {}}, unserved)
+
+
+def floored(figures):
+    """The tasks, with these figures of real data where the first has its own."""
+    return (TASKS[0]._replace(floor=lambda reference: figures), *TASKS[1:])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +95,7 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
         assert answer["choose"] == ("not measured" if task in short else "gan")
         assert answer.get("lacks") == ("time" if task in short else None)
         assert "vae 0.60, gan 0.81; paired difference 0.21, 95 % interval 0.08 to 0.34 over" in answer["because"]
-    assert report["models"]["gan"][DETECT]["auroc"]["mean"] == pytest.approx(0.81)
+    assert report["models"]["gan"][DETECT.name]["auroc"]["mean"] == pytest.approx(0.81)
 
 
 @pytest.mark.parametrize(("turns", "rounds"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
@@ -95,19 +107,19 @@ def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, round
 
 def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
     # Kills: the mark on the VAE, or on samples, which take no encoder; hurry that the shares do not know of.
-    monkeypatch.setattr(synthesise, "ceiling", lambda features, data: {})
+    monkeypatch.setattr(document, "TASKS", floored({}))
     budget = assembled(inverter="one", unserved={})[0]["budget"]
-    assert budget["gan"][DETECT]["without_encoder"] and not budget["vae"][DETECT]["without_encoder"]
-    assert not assembled()[0]["budget"]["gan"][DETECT]["without_encoder"]
-    assert not budget["gan"][SYNTHESISE]["without_encoder"]
-    assert assembled(24)[0]["budget"]["vae"][DETECT]["hurried"] and not budget["vae"][DETECT]["hurried"]
+    assert budget["gan"][DETECT.name]["without_encoder"] and not budget["vae"][DETECT.name]["without_encoder"]
+    assert not assembled()[0]["budget"]["gan"][DETECT.name]["without_encoder"]
+    assert not budget["gan"][SYNTHESISE.name]["without_encoder"]
+    assert assembled(24)[0]["budget"]["vae"][DETECT.name]["hurried"] and not budget["vae"][DETECT.name]["hurried"]
 
 
 def test_the_page_knows_what_a_figure_cannot_exceed():
     # Kills: bounds lost on the way to the charts.
     metrics = assembled()[1].metrics
-    assert metrics[DETECT]["auroc"]["bounds"] == metrics[REPRESENT]["accuracy_20"]["bounds"] == (0, 1)
-    assert metrics[REPRESENT]["path_ratio"]["bounds"] == (1, math.inf)
+    assert metrics[DETECT.name]["auroc"]["bounds"] == metrics[REPRESENT.name]["accuracy_20"]["bounds"] == (0, 1)
+    assert metrics[REPRESENT.name]["path_ratio"]["bounds"] == (1, math.inf)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +147,7 @@ def test_the_kind_of_the_data_reaches_the_advice():
     # Kills: advice on a table that is worded for images, or that spells its name with a capital.
     told = {answer["setting"]: answer["because"] for answer in assembled()[0]["advice"]}
     assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
-    report, _ = assembled(unserved={SYNTHESISE: "toy is too small."})
+    report, _ = assembled(unserved={SYNTHESISE.name: "toy is too small."})
     assert "toy is too small." in [answer["because"] for answer in report["advice"]]
 
 
@@ -147,9 +159,9 @@ def test_where_all_examples_are_alike_nothing_can_be_learnt():
         text = str(report)
         assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
         assert not any(word in text for word in ("more seconds", "Too short", "Too few passes", "'lacks': 'time'"))
-        assert not report["budget"]["gan"][DETECT]["still_improving"]
+        assert not report["budget"]["gan"][DETECT.name]["still_improving"]
     report, _ = assembled(half=0.4)
-    assert first not in str(report) and report["budget"]["gan"][DETECT]["still_improving"]
+    assert first not in str(report) and report["budget"]["gan"][DETECT.name]["still_improving"]
     assert "more seconds may change this" in str(report["advice"])
     splits = [Split(np.eye(1, 50, k=49, dtype=np.float32).T, None)] * 3
     assert not alike(Data("toy", "table", *splits, (), None, None, "", ()))
@@ -162,7 +174,7 @@ def test_real_data_that_do_not_pass_for_real_are_said(monkeypatch):
         (line,) = said(real={"precision": 0.9, "coverage": 0.9, "recall": 0.0, low: 0.03})
         assert f"({low} 0.03, where 1 is best)" in line and line.endswith(".")
     assert "(precision 0.00 and coverage 0.09," in said(real={"precision": 0.0, "coverage": 0.09})[0]
-    monkeypatch.setattr(synthesise, "ceiling", lambda features, data: {"coverage": 0.0})
+    monkeypatch.setattr(document, "TASKS", floored({"coverage": 0.0}))
     assert "(coverage 0.00, where" in assembled(unserved={})[0]["notes"][0]
 
 
@@ -208,22 +220,37 @@ def test_wide_intervals_are_said(seeds):
 
 def test_every_line_begins_with_a_capital():
     # Kills: a line that begins with the name of a recipe.
-    chosen = {SYNTHESISE: "", DETECT: "elbo"}
+    chosen = {SYNTHESISE.name: "", DETECT.name: "elbo"}
     lines = said(tested=9, seeds=2, rounds=1, seconds=(9.0, 9.0), inverter="one", failed="lost.", chosen=chosen)
-    lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE: "critic"}, tasks=(SYNTHESISE,))
+    lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE.name: "critic"}, tasks=(SYNTHESISE,))
     assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
     assert "Seed 1 of vae failed: lost." in lines
     assert lines[-1] == "What “synthesise” reads of vae, chosen on validation data: critic (1 of 1 seed)."
 
 
 def test_metrics_are_called_by_their_names():
-    # Kills: "Auroc", "Accuracy 20[latent]".
-    names = ["auroc", "auroc[elbo]", "accuracy_20[latent]", "accuracy_1", "kernel_distance", "auroc[hidden_layer]"]
-    assert [titled(name) for name in names] == [
-        "AUROC",
-        "AUROC (elbo)",
+    # Kills: "Auroc", "Accuracy 20[latent]"; the title of another task.
+    names = ["accuracy_20[latent]", "accuracy_1", "active_latents"]
+    assert [titled(REPRESENT, name) for name in names] == [
         "accuracy with 20 labels per class (latent)",
         "accuracy with 1 label per class",
-        "kernel distance",
-        "AUROC (hidden layer)",
+        "active latents",
     ]
+    assert [titled(DETECT, name) for name in ("auroc", "auroc[hidden_layer]")] == ["AUROC", "AUROC (hidden layer)"]
+
+
+def test_the_page_has_what_the_rows_say():
+    # Kills: a table by task beside the rows, in which a new one is missing.
+    extras = assembled()[1]
+    assert extras.tasks == {
+        task.name: {"title": task.title, "about": task.about, "setting": task.setting} for task in (DETECT, REPRESENT)
+    }
+    assert extras.rounds["main"] == "" and extras.rounds["detect_encoder"] == "of an encoder without a class"
+    assert {metric["name"] for metric in extras.metrics[DETECT.name].values()} == {"AUROC"}
+
+
+def test_lengths_are_read_as_they_were_written():
+    # Kills: the encoder of one training under the name of another's.
+    rounds = {"main": Steps(8, 4), "detect": Steps(16, 12)}
+    lengths = {"main": 8, "encoder": 4, "detect": 16, "detect_encoder": 12}
+    assert flat(rounds) == lengths and unflat(lengths) == rounds

@@ -6,34 +6,34 @@ import signal
 import pytest
 
 from jaxgen.comparison import schedule
-from jaxgen.comparison.measures import Outcome
+from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.system.signals import stoppable
 
-ENTRANTS = {"vae": "vae of it", "gan": "gan of it"}
+CONTENDERS = {"vae": "vae of it", "gan": "gan of it"}
 
 
-def played(monkeypatch, play, held):
-    simple = {}
+def played(monkeypatch, play, signals):
+    by_baselines = {}
     monkeypatch.setattr(schedule, "play", play)
-    monkeypatch.setattr(schedule, "baselines", lambda data, seed, tasks: {})
-    rounds = dict.fromkeys(ENTRANTS)
-    return play_all(range(3, 6), ENTRANTS, None, None, rounds, (), simple, held), simple
+    monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
+    rounds = dict.fromkeys(CONTENDERS)
+    return play_all(range(3, 6), CONTENDERS, None, rounds, (), by_baselines, signals), by_baselines
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
     # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
-    def play(entrant, data, features, rounds, seed, *, tasks):
-        if (entrant, seed) == ("gan of it", 4):
+    def play(contender, reference, rounds, seed, *, tasks):
+        if (contender, seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)
             raise AssertionError("went on")
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
 
     with stoppable() as held:
-        outcomes, simple = played(monkeypatch, play, held)
+        outcomes, by_baselines = played(monkeypatch, play, held)
     assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3, 4], "gan": [3]}
-    assert list(simple) == [3] and held == [number]
+    assert list(by_baselines) == [3] and held == [number]
 
 
 def test_a_signal_before_the_first_training_starts_none(monkeypatch):
@@ -42,8 +42,8 @@ def test_a_signal_before_the_first_training_starts_none(monkeypatch):
         raise AssertionError("went on")
 
     held = [signal.SIGTERM]
-    outcomes, simple = played(monkeypatch, play, held)
-    assert outcomes == {"vae": {}, "gan": {}} and simple == {} and held == [signal.SIGTERM]
+    outcomes, by_baselines = played(monkeypatch, play, held)
+    assert outcomes == {"vae": {}, "gan": {}} and by_baselines == {} and held == [signal.SIGTERM]
 
 
 def test_only_seeds_that_all_have_are_compared():

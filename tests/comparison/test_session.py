@@ -13,8 +13,8 @@ import pytest
 
 from jaxgen import data as sources
 from jaxgen.comparison import console, schedule, session
-from jaxgen.comparison.contender import Rounds
-from jaxgen.comparison.measures import Outcome
+from jaxgen.comparison.budget import unflat
+from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.session import compare, repeat
 from jaxgen.comparison.settings import Settings
 from jaxgen.core import BadRequest
@@ -81,8 +81,8 @@ def test_headlines_are_read_at_every_stage(report):
 
 def test_the_rounds_are_recorded(report):
     # Kills: rounds that cannot be run again.
-    rounds = {name: Rounds(**r) for name, r in report["protocol"]["rounds"].items()}
-    assert rounds["vae"].encoder == 0 and rounds["gan"].encoder > 0
+    rounds = {name: unflat(r) for name, r in report["protocol"]["rounds"].items()}
+    assert rounds["vae"]["main"].encoder == 0 and rounds["gan"]["main"].encoder > 0
     assert report["protocol"]["seconds_per_model"] == 0.05 and report["protocol"]["sides"] == {
         "vae": "vae",
         "gan": "gan",
@@ -160,11 +160,11 @@ def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
-    monkeypatch.setattr(session, "contender", lambda recipe, data: recipe.name)
+    monkeypatch.setattr(session, "compiled", lambda recipe, data: recipe.name)
     monkeypatch.setattr(session, "feature_space", lambda data: None)
     monkeypatch.setattr(session, "_settle_rounds", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
-    monkeypatch.setattr(session, "baselines", lambda data, seed, tasks: {})
-    monkeypatch.setattr(schedule, "baselines", lambda data, seed, tasks: {})
+    monkeypatch.setattr(session, "baselines", lambda reference, seed, tasks: {})
+    monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
     monkeypatch.setattr(session, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
     return monkeypatch
@@ -194,7 +194,7 @@ def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where)
 
 def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
     # Kills: a report that claims the seeds that were asked for; words of all seeds where some are missing.
-    def play(entrant, data, features, rounds, seed, *, tasks):
+    def play(contender, reference, rounds, seed, *, tasks):
         if seed == 1:
             os.kill(os.getpid(), signal.SIGINT)
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
@@ -230,7 +230,7 @@ def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_p
 
 def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_path):
     # Kills: an hour of training for a page without a figure, which then fails on the first key that is not there.
-    hollow.setattr(session, "contender", fail)
+    hollow.setattr(session, "compiled", fail)
     np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
     with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
         compare(Settings(data=str(tmp_path / "few.npz"), out=str(tmp_path / "out")))
@@ -239,7 +239,7 @@ def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_pat
 
 def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
     # Kills: silence for as long as compiling takes.
-    hollow.setattr(session, "contender", fail)
+    hollow.setattr(session, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
         compare(Settings(data="cancer", out=str(tmp_path / "out")))
     assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
@@ -251,7 +251,7 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
 )
 def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
     # Kills: an hour of training before the reason; a warning in front of every comparison.
-    hollow.setattr(session, "contender", fail)
+    hollow.setattr(session, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
         compare(Settings(data="cancer", out=str(tmp_path / "out"), **asked))
     said = capsys.readouterr().err.splitlines()

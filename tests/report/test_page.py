@@ -397,9 +397,10 @@ def test_what_was_measured_is_told_in_words():
         "rounds": {"vae": parts, "r3gan": {**parts, "encoder": 50, "detect_encoder": 25}},
         "seeds": 1,
     }
-    text = Page(render(report, Extras())).text()
+    words = {"main": "", "encoder": "of an encoder", "detect": "without a class"}
+    text = Page(render(report, Extras(rounds=words))).text()
     assert "vae: 1,300; 900 without a class" in text
-    assert "r3gan: 1,300; 50 of an encoder; 900 without a class; 25 of an encoder without a class" in text
+    assert "r3gan: 1,300; 50 of an encoder; 900 without a class; 25 detect encoder" in text
     assert "1 seed each," in text
     del report["models"]["r3gan"], report["budget"]["r3gan"]
     assert ", 1 seed, 6 s of training" in Page(render(report, Extras())).text()

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from jaxgen import tasks
 from jaxgen.data import Split, load
-from jaxgen.tasks import anomalies, in_batches, looked_at, represent, synthesise
+from jaxgen.tasks import SETTINGS, TASKS, detect, evaluation, represent, synthesise
+from jaxgen.tasks.evaluation import in_batches, looked_at
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 1700])
 @pytest.mark.parametrize("copies", [1, 16])
 def test_in_batches(monkeypatch, n, copies):
     # Kills: padding left in the answer; a last batch of another shape (a second program); examples out of order.
-    monkeypatch.setattr(tasks, "NUMBERS", 16 * 3 * 300)
+    monkeypatch.setattr(evaluation, "NUMBERS", 16 * 3 * 300)
     x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
     shapes, seen = set(), []
 
@@ -28,7 +28,7 @@ def test_in_batches(monkeypatch, n, copies):
 
 def test_looked_at(monkeypatch):
     # Kills: the first examples in place of random ones (a split may be sorted by class); x and label apart; bytes.
-    monkeypatch.setattr(tasks, "LIMIT", 40)
+    monkeypatch.setattr(evaluation, "LIMIT", 40)
     label = np.repeat(np.arange(2), 50).astype(np.int32)
     found = looked_at(Split(label[:, None].astype(np.uint8) * 255, label))
     assert found.x.dtype == np.float32 and len(found.x) == 40
@@ -37,7 +37,7 @@ def test_looked_at(monkeypatch):
     assert len(looked_at(Split(label[:30, None].astype(np.float32), None)).x) == 30
 
 
-@pytest.mark.parametrize("task", [anomalies, represent])
+@pytest.mark.parametrize("task", [detect, represent])
 def test_labels_are_needed(table, task):
     # Kills: a task that fails in the middle of a comparison in place of saying why it cannot be served.
     assert task.servable(table) is None
@@ -49,16 +49,42 @@ def test_labels_are_needed(table, task):
 
 def test_one_headline(table):
     # Kills: a task with no figure, or two, to rest its verdict on.
-    for metrics in (synthesise.metrics(table), anomalies.METRICS, represent.METRICS):
-        assert sum(metric.headline for metric in metrics.values()) == 1
+    for task in TASKS:
+        assert sum(metric.headline for metric in task.metrics(table).values()) == 1
 
 
 def test_figures_stay_within_their_bounds(table):
     # Kills: a distance below zero, a share above one, nine modes of eight; the kernel distance, which may be negative,
     # cut at zero.
     ring = load("ring8")
-    found = {**synthesise.metrics(ring), **anomalies.METRICS, **represent.METRICS}
+    found = {**synthesise.metrics(ring), **detect.METRICS, **represent.METRICS}
     assert [name for name, metric in found.items() if metric.bounds is None] == ["kernel_distance"]
     assert synthesise.metrics(table).keys() < found.keys()
     assert found["modes"].bounds == (0, 8) and found["reverse_kl"].bounds == (0, np.log(8))
     assert found["path_ratio"].bounds == (1, np.inf) and found["frechet"].bounds == (0, np.inf)
+
+
+def test_every_task_decides_a_setting_of_its_own():
+    # Kills: a row whose setting is misspelt, so that its answer never appears; two tasks that decide one setting, or
+    # share the name under which report.json keeps their figures.
+    settings, names = [task.setting for task in TASKS], {task.name for task in TASKS}
+    assert set(settings) <= {setting.name for setting in SETTINGS}
+    assert len(set(settings)) == len(names) == len(TASKS)
+    assert len({picture.title for task in TASKS for picture in task.pictures}) == sum(len(t.pictures) for t in TASKS)
+
+
+def test_no_two_trainings_share_random_numbers_or_names():
+    # Kills: a new training with the streams of another, whose models then start from the same weights; two rows that
+    # differ and have one name, of which the second takes the steps of the first.
+    trainings = {task.training for task in TASKS}
+    streams = [stream for training in trainings for stream in training.streams]
+    assert len(set(streams)) == len(streams)
+    assert len({training.name for training in trainings}) == len(trainings)
+    assert all(training.share > 0 for training in trainings)
+
+
+def test_titles_are_of_metrics_that_there_are(table):
+    # Kills: a title under a name that no metric has, which is never shown.
+    ring = load("ring8")
+    for task in TASKS:
+        assert set(task.titles) <= {*task.metrics(table), *task.metrics(ring)}

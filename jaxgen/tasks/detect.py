@@ -1,5 +1,7 @@
 """Detect anomalies: a model that never saw a class should find that class strange."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 
@@ -7,7 +9,8 @@ from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import flat, principal_axes
 from jaxgen.metrics.quality import nearest_distance
-from jaxgen.tasks import LIMIT, SHARE, Metric, Reading, in_batches, looked_at, positions, unlabelled
+from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, positions, unlabelled
+from jaxgen.tasks.task import BASELINE, SHARE, Metric, Reading, Reference, Task, Training
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
@@ -47,9 +50,9 @@ def anomaly_class(data: Data, seed: int) -> int:
     reason = servable(data)
     if reason is not None:
         raise BadRequest(reason)
-    found = _classes(data)
-    sick = [c for c in found if data.classes[c] == "malignant"]
-    return sick[0] if sick else found[seed % len(found)]
+    possible = _classes(data)
+    malignant = [c for c in possible if data.classes[c] == "malignant"]
+    return malignant[0] if malignant else possible[seed % len(possible)]
 
 
 def normal_indices(data: Data, anomaly_class: int) -> np.ndarray:
@@ -77,7 +80,7 @@ def auroc(scores, anomalous) -> float:
     return float((ranks[anomalous].sum() - n_1 * (n_1 + 1) / 2) / (n_1 * (len(ranks) - n_1)))
 
 
-def detect(model: Model, data: Data, anomaly_class: int, key: jax.Array) -> Reading:
+def read(model: Model, data: Data, anomaly_class: int, key: jax.Array) -> Reading:
     """Test AUROC of the model's best score, and of each of its scores as `auroc[score]`.
 
     Which score is best is decided by AUROC on the validation split, the same for each kind of model. Posterior noise,
@@ -111,12 +114,12 @@ def baselines(data: Data, anomaly_class: int) -> dict[str, dict[str, float]]:
     """
     normal, test = data.train.x[normal_indices(data, anomaly_class)], looked_at(data.test)
     x, anomalous = flat(test.x), test.label == anomaly_class
-    found = principal_axes(normal, max(1, min(COMPONENTS, x.shape[1] // 2)))
-    centred = x - found.mean
-    missed = np.sum(centred**2, 1) - np.sum((centred @ found.axes.T) ** 2, 1)
+    components = principal_axes(normal, max(1, min(COMPONENTS, x.shape[1] // 2)))
+    centred = x - components.mean
+    missed = np.sum(centred**2, 1) - np.sum((centred @ components.axes.T) ** 2, 1)
     return {
-        "baseline: nearest neighbour": {"auroc": auroc(nearest_distance(x, flat(normal)), anomalous)},
-        "baseline: PCA": {"auroc": auroc(missed, anomalous)},
+        f"{BASELINE}nearest neighbour": {"auroc": auroc(nearest_distance(x, flat(normal)), anomalous)},
+        f"{BASELINE}PCA": {"auroc": auroc(missed, anomalous)},
     }
 
 
@@ -140,3 +143,43 @@ def _scores(model: Model, x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray
         return np.stack([np.asarray(one(noise, x), np.float64) for one in model.scores.values()], -1)
 
     return dict(zip(model.scores, in_batches(score, x, copies=SAMPLES).T, strict=True))
+
+
+def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
+    return read(model, reference.data, anomaly_class(reference.data, seed), key)
+
+
+def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    return baselines(reference.data, anomaly_class(reference.data, seed))
+
+
+def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
+    classes = ", ".join(f"{seed}: {data.classes[anomaly_class(data, seed)]}" for seed in seeds)
+    share = f"{WITHOUT_A_CLASS.share:.0%}".replace("%", " %")
+    return (
+        f"Anomalies: each model is trained again without one class, in {share} of the same time.",
+        f"Class left out, by seed: {classes}.",
+    )
+
+
+def _keep(data: Data, seed: int) -> np.ndarray:
+    return normal_indices(data, anomaly_class(data, seed))
+
+
+WITHOUT_A_CLASS = Training("detect", "without a class", 0.4, (1, 3), keep=_keep)
+
+DETECT = Task(
+    name="detect anomalies",
+    title="Detect anomalies",
+    setting="anomaly detection",
+    about="Each model is trained again without one class, and asked how strange that class is. Of its ways to score "
+    "that, the one is read that tells the class best on labelled validation data.",
+    training=WITHOUT_A_CLASS,
+    servable=servable,
+    metrics=lambda data: METRICS,
+    measure=_read,
+    baselines=_baselines,
+    notes=_notes,
+    titles={"auroc": "AUROC"},
+    encodes=True,
+)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from jaxgen import tasks
 from jaxgen.core import BadRequest, Model
 from jaxgen.data import load
 from jaxgen.data.data import Examples
 from jaxgen.data.divide import assemble
-from jaxgen.tasks import anomalies
+from jaxgen.tasks import detect, evaluation
 
 KEY = jax.random.key(0)
 
@@ -26,10 +25,10 @@ def test_auroc():
     for scale in (1, 3, 1000):
         scores, anomalous = rng.integers(0, 4 * scale, size=200), rng.random(200) < 0.2
         scores[anomalous] += scale
-        np.testing.assert_allclose(anomalies.auroc(scores, anomalous), roc_auc_score(anomalous, scores), rtol=1e-12)
+        np.testing.assert_allclose(detect.auroc(scores, anomalous), roc_auc_score(anomalous, scores), rtol=1e-12)
     pairs = [(a > b) + 0.5 * (a == b) for a in scores[anomalous] for b in scores[~anomalous]]
-    np.testing.assert_allclose(anomalies.auroc(scores, anomalous), np.mean(pairs), rtol=1e-12)
-    assert anomalies.auroc([0.0, np.inf, 1.0], [False, True, False]) == 1
+    np.testing.assert_allclose(detect.auroc(scores, anomalous), np.mean(pairs), rtol=1e-12)
+    assert detect.auroc([0.0, np.inf, 1.0], [False, True, False]) == 1
 
 
 def test_choice_on_validation(table):
@@ -45,7 +44,7 @@ def test_choice_on_validation(table):
         "good": lambda noise, x: x[:, 0],
         "opposite": lambda noise, x: -x[:, 0],
     }
-    figures, chosen = anomalies.detect(model(scores), table, 2, KEY)
+    figures, chosen = detect.read(model(scores), table, 2, KEY)
     assert chosen == "good"
     exact = roc_auc_score(table.test.label == 2, table.test.x[:, 0])
     np.testing.assert_allclose(figures["auroc"], exact, rtol=1e-12)
@@ -61,30 +60,30 @@ def test_noise(table):
 
     scores = {"noisy": lambda noise, x: x[:, 0] + 3 * jnp.mean(noise[:, :, 0], 0) * jnp.sqrt(16.0)}
     noisy = model(scores, draw_posterior=draw_posterior)
-    first, again, other = (anomalies.detect(noisy, table, 2, jax.random.key(seed)) for seed in (0, 0, 1))
+    first, again, other = (detect.read(noisy, table, 2, jax.random.key(seed)) for seed in (0, 0, 1))
     assert first == again != other
     assert 0.6 < first.figures["auroc"] < 1
     seen = []
-    anomalies.detect(model({"look": lambda noise, x: seen.append(noise) or x[:, 0]}), table, 2, KEY)
+    detect.read(model({"look": lambda noise, x: seen.append(noise) or x[:, 0]}), table, 2, KEY)
     assert seen == [None]
 
 
 def test_scores_that_are_no_numbers(table):
     # Kills: NaN ranked as if it were strange; a figure for a model without scores.
     broken = {"nan": lambda noise, x: jnp.where(x[:, 0] > 5, jnp.nan, x[:, 0]), "fine": lambda noise, x: x[:, 0]}
-    assert set(anomalies.detect(model(broken), table, 2, KEY).figures) == {"auroc", "auroc[fine]"}
+    assert set(detect.read(model(broken), table, 2, KEY).figures) == {"auroc", "auroc[fine]"}
     broken.pop("fine")
-    assert anomalies.detect(model(broken), table, 2, KEY) == anomalies.detect(model({}), table, 2, KEY) == ({}, "")
+    assert detect.read(model(broken), table, 2, KEY) == detect.read(model({}), table, 2, KEY) == ({}, "")
 
 
 def test_which_class(table):
     # Kills: benign called the anomaly; a class that is not there to be found; anomalies trained on.
     cancer = load("cancer")
-    assert {cancer.classes[anomalies.anomaly_class(cancer, seed)] for seed in range(3)} == {"malignant"}
-    assert [anomalies.anomaly_class(table, seed) for seed in range(5)] == [0, 1, 2, 0, 1]
+    assert {cancer.classes[detect.anomaly_class(cancer, seed)] for seed in range(3)} == {"malignant"}
+    assert [detect.anomaly_class(table, seed) for seed in range(5)] == [0, 1, 2, 0, 1]
     rare = table._replace(valid=table.valid._replace(label=np.where(table.valid.label == 0, 1, table.valid.label)))
-    assert [anomalies.anomaly_class(rare, seed) for seed in range(3)] == [1, 2, 1]
-    normal = anomalies.normal_indices(table, 2)
+    assert [detect.anomaly_class(rare, seed) for seed in range(3)] == [1, 2, 1]
+    normal = detect.normal_indices(table, 2)
     np.testing.assert_array_equal(np.sort(table.train.label), np.sort(np.r_[table.train.label[normal], [2] * 60]))
     assert 2 not in table.train.label[normal]
     apart = table._replace(
@@ -92,7 +91,7 @@ def test_which_class(table):
         test=table.test._replace(label=2 + table.test.label % 2),
     )
     with pytest.raises(BadRequest, match="no class of toy can be left out"):
-        anomalies.anomaly_class(apart, 0)
+        detect.anomaly_class(apart, 0)
 
 
 def of_classes(*counts):
@@ -119,10 +118,10 @@ def of_classes(*counts):
 def test_a_class_is_left_out_where_enough_remains_to_learn_and_to_test(counts, served):
     # Kills: an AUROC of one anomaly, or of a model of two examples; a limit on the anomalies alone, or on one split.
     data = of_classes(*counts)
-    assert {anomalies.anomaly_class(data, seed) for seed in range(3) if served} == set(served)
-    assert (anomalies.servable(data) is None) == bool(served)
+    assert {detect.anomaly_class(data, seed) for seed in range(3) if served} == set(served)
+    assert (detect.servable(data) is None) == bool(served)
     if not served:
-        assert "20 training examples of other classes" in anomalies.servable(data)
+        assert "20 training examples of other classes" in detect.servable(data)
 
 
 @pytest.mark.parametrize(("part", "least"), [("valid", 3), ("test", 5)])
@@ -133,27 +132,27 @@ def test_each_split_holds_enough_of_both_kinds(table, part, least):
         label = np.where(np.arange(len(split.x)) < few, 0, 1).astype(np.int32)
         two = [one._replace(label=np.minimum(one.label, 1)) for one in (table.train, table.valid, table.test)]
         data = table._replace(train=two[0], valid=two[1], test=two[2])._replace(**{part: split._replace(label=label)})
-        assert (anomalies.servable(data) is None) == served
+        assert (detect.servable(data) is None) == served
 
 
 def test_what_is_not_looked_at_does_not_count(table, monkeypatch):
     # Kills: anomalies counted that the task itself never sees, so that it fails after all training.
-    assert anomalies.servable(table) is None
-    monkeypatch.setattr(tasks, "LIMIT", 8)
-    monkeypatch.setattr(anomalies, "LIMIT", 8)
-    assert anomalies.servable(table) is not None and "among the 8 that are looked at" in anomalies.servable(table)
+    assert detect.servable(table) is None
+    monkeypatch.setattr(evaluation, "LIMIT", 8)
+    monkeypatch.setattr(detect, "LIMIT", 8)
+    assert detect.servable(table) is not None and "among the 8 that are looked at" in detect.servable(table)
 
 
 def test_the_known_sets_are_served():
     # Kills: limits that leave a shipped set without its task.
     for name in ("digits", "cancer"):
-        assert anomalies.servable(load(name)) is None
-    assert {anomalies.anomaly_class(load("digits"), seed) for seed in range(10)} == set(range(10))
+        assert detect.servable(load(name)) is None
+    assert {detect.anomaly_class(load("digits"), seed) for seed in range(10)} == set(range(10))
 
 
 def test_baselines(table):
     # Kills: anomalies among the references; the error within the components in place of that outside; 16 of 6.
-    found = anomalies.baselines(table, 2)
+    found = detect.baselines(table, 2)
     normal, anomalous = table.train.x[table.train.label != 2].astype(float), table.test.label == 2
     x = table.test.x.astype(float)
     near = [np.min(np.linalg.norm(row - normal, axis=1)) for row in x]

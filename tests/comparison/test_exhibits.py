@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from jaxgen.comparison.exhibits import exhibits
-from jaxgen.comparison.measures import WAYS, Outcome, pictures
+from jaxgen.comparison.outcome import Outcome, draw_pictures, empty
 from jaxgen.core import Model
 from jaxgen.data import Data, Split
+from jaxgen.tasks import MAIN, Reference
+from jaxgen.tasks.represent import WAYS
 
 SHADE = {"train": 50, "valid": 100, "test": 150}
 
@@ -32,19 +34,24 @@ def model():
     )
 
 
+def drawn(images) -> Outcome:
+    outcome = empty()
+    draw_pictures(outcome, model(), MAIN, Reference(images, None), 0)
+    return outcome
+
+
 def test_reconstructions_are_of_test_examples(images):
     # Kills: training examples under the words "the first test examples"; bytes for numbers from 0 to 1.
-    shown = pictures(model(), images, 0)
-    np.testing.assert_allclose(shown["reconstructions"], images.test.x[:16] / np.float32(255), rtol=1e-6)
-    ways = shown["interpolations"].reshape(WAYS, 8, 4, 4, 1)
+    shown = drawn(images).pictures
+    np.testing.assert_allclose(shown["Reconstructions"], images.test.x[:16] / np.float32(255), rtol=1e-6)
+    ways = shown["Interpolations"].reshape(WAYS, 8, 4, 4, 1)
     np.testing.assert_allclose(ways[:, 0], images.test.x[:WAYS] / np.float32(255), rtol=1e-6)
     np.testing.assert_allclose(ways[:, -1], images.test.x[WAYS : 2 * WAYS] / np.float32(255), rtol=1e-6)
 
 
 def test_real_data_on_the_page_are_test_examples(images):
     # Kills: training data beside the samples; examples beside the reconstructions that are not theirs; other ends.
-    outcome = Outcome({}, {}, {}, {}, pictures(model(), images, 0), 1.0, "")
-    samples, again, ways = exhibits(images, {"vae": {0: outcome}}, (), {"vae": {}}).grids
+    samples, again, ways = exhibits(images, {"vae": {0: drawn(images)}}, (), {"vae": {}}).grids
     np.testing.assert_allclose(samples.pictures["real data"], images.test.x / np.float32(255), rtol=1e-6)
     np.testing.assert_allclose(again.pictures["real data"], again.pictures["vae"], rtol=1e-6)
     ends = [np.reshape(ways.pictures[name], (WAYS, 8, 4, 4, 1))[:, [0, -1]] for name in ("real data", "vae")]

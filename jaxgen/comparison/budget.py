@@ -1,0 +1,155 @@
+"""Time as steps: how long each training of a seed is, and whether that was enough to learn from."""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from jaxgen.comparison.contender import Contender, Rounds, Steps, evaluated, with_trained
+from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
+from jaxgen.core import player
+from jaxgen.data import Data
+from jaxgen.tasks import MAIN, TASKS, Reference, Task, Training
+from jaxgen.training.loop import train
+from jaxgen.training.program import Program, run_keys
+from jaxgen.training.step import State
+
+ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
+FEWEST_PASSES = 10
+
+
+def calibrate(contender: Contender, seconds: float, tasks: Sequence[Task]) -> Rounds:
+    """Turns a seed's training seconds into steps, by timing a few dispatches of each program.
+
+    The trainings divide the time by their shares.
+    """
+    shares = {training.name: training.share for training in trainings(tasks)}
+    each = _seconds_per_step(contender.program, None)
+    if contender.inverter is None:
+        encoder, inverting = 0.0, 1.0
+    else:
+        encoder = ENCODER_SHARE
+        inverting = _seconds_per_step(contender.inverter, contender.program.init(run_keys(0).init))
+    rounds = {}
+    for name, share in shares.items():
+        time_of_it = seconds * share / sum(shares.values())
+        rounds[name] = Steps(
+            _whole(time_of_it * (1 - encoder) / each, contender),
+            _whole(time_of_it * encoder / inverting, contender) if encoder else 0,
+        )
+    return rounds
+
+
+def _seconds_per_step(program: Program, trained: State | None) -> float:
+    keys = run_keys(0)
+    state = program.init(keys.init)
+    if trained is not None:
+        state = with_trained(program, state, trained)
+    times = [chunk.seconds / chunk.rounds for chunk in train(program, state, keys, rounds=5 * program.chunk)]
+    return statistics.median(times[1:])
+
+
+def _whole(steps: float, contender: Contender) -> int:
+    """A multiple of four dispatches, so that a quarter of it ends with one."""
+    unit = 4 * contender.program.chunk
+    return max(1, round(steps / unit)) * unit
+
+
+def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> float:
+    """How long it takes to measure a seed, from untrained models; it also compiles what measuring needs.
+
+    The first time counts compilation in; where even so it is long, that is little of it, and there is no second.
+    """
+    state = contender.program.init(run_keys(0).init)
+    model = with_encoder = contender.model(*evaluated(state))
+    if contender.inverter is not None:
+        inverting = with_trained(contender.inverter, contender.inverter.init(run_keys(0).init), state)
+        with_encoder = contender.inverse(*evaluated(inverting))
+    for _ in range(2):
+        began, scratch = time.perf_counter(), empty()
+        for training in trainings(tasks):
+            for stage in STAGES:
+                measure(scratch, model, training, reference, 0, tasks, stage)
+            measure(scratch, with_encoder, training, reference, 0, tasks, None)
+        seconds = time.perf_counter() - began
+        if seconds > 10:
+            break
+    return seconds
+
+
+def passes(contender: Contender, steps: int, examples: int) -> float:
+    """How often a training of so many steps goes through so many examples.
+
+    Counted is what the player with the most turns in a step is shown. With fewer than 10 no verdict counts as settled.
+    """
+    turns = max(Counter(player(name) for turn in contender.recipe.turns for name in turn).values())
+    return steps * turns * contender.program.shape[1] / examples
+
+
+def hurried(
+    contenders: Mapping[str, Contender],
+    rounds: Mapping[str, Rounds],
+    data: Data,
+    training: Training,
+    seeds: Sequence[int],
+) -> list[str]:
+    """The models that went through the data of a training fewer than 10 times, with any seed.
+
+    None where all examples are alike: more time would teach them nothing.
+    """
+    if alike(data):
+        return []
+    examples = max(training.examples(data, seed) for seed in seeds)
+    return [
+        name
+        for name, contender in contenders.items()
+        if passes(contender, rounds[name][training.name].model, examples) < FEWEST_PASSES
+    ]
+
+
+def alike(data: Data) -> bool:
+    """Whether all training examples are one and the same."""
+    return all(np.array_equal(x, data.train.x[0]) for x in data.train.x)  # ends at the first that differs
+
+
+def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
+    """Of training, over seeds."""
+    return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
+
+
+def flat(rounds: Rounds) -> dict[str, int]:
+    """All lengths in one dict, as report.json holds them: "main", "encoder", "detect", "detect_encoder", ...
+
+    >>> flat({"main": Steps(8, 4)})
+    {'main': 8, 'encoder': 4, 'detect': 0, 'detect_encoder': 0}
+    """
+    lengths: dict[str, int] = {}
+    for training in trainings(TASKS):
+        steps = rounds.get(training.name, Steps())
+        lengths |= {training.name: steps.model, _encoder_of(training): steps.encoder}
+    return lengths
+
+
+def unflat(lengths: Mapping[str, int]) -> Rounds:
+    """What `flat` was made of.
+
+    Raises:
+      KeyError: a length is missing.
+    """
+    return {
+        training.name: Steps(lengths[training.name], lengths[_encoder_of(training)]) for training in trainings(TASKS)
+    }
+
+
+def lengths_in_words() -> dict[str, str]:
+    """What the keys of `flat` mean, as words behind a number."""
+    words: dict[str, str] = {}
+    for training in trainings(TASKS):
+        words |= {training.name: training.words, _encoder_of(training): f"of an encoder {training.words}".rstrip()}
+    return words
+
+
+def _encoder_of(training: Training) -> str:
+    return "encoder" if training == MAIN else f"{training.name}_encoder"

@@ -1,0 +1,79 @@
+"""What one model reaches on one seed, task by task, and what the baselines reach."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.tasks import TASKS, Reference, Task, Training
+from jaxgen.tasks.task import headline
+from jaxgen.training.program import run_keys
+
+STAGES = ("25", "50", "100")  # per cent of the steps at which headlines are read
+
+
+class Outcome(NamedTuple):
+    """What one model reached on one seed. A task without figures has failed."""
+
+    figures: dict[str, dict[str, float]]  # task -> metric -> value
+    stages: dict[str, dict[str, float]]  # task -> stage -> headline
+    chosen: dict[str, str]  # task -> the score or layer that validation data chose
+    curve: dict[str, Any]
+    pictures: dict[str, np.ndarray]  # by title
+    seconds: float  # of training
+    failed: str  # why, where a training diverged
+
+
+def empty() -> Outcome:
+    """Before anything was trained."""
+    return Outcome({}, {}, {}, {}, {}, 0.0, "")
+
+
+def trainings(tasks: Sequence[Task]) -> tuple[Training, ...]:
+    """What a seed trains for these tasks."""
+    return tuple(dict.fromkeys(task.training for task in tasks))
+
+
+def measure(
+    outcome: Outcome,
+    model: Model,
+    training: Training,
+    reference: Reference,
+    seed: int,
+    tasks: Sequence[Task],
+    stage: str | None,
+) -> None:
+    """Adds what a model of `training` reaches on its tasks: all figures, or at a stage the headlines."""
+    for task in tasks:
+        if task.training != training:
+            continue
+        reading = task.measure(model, reference, seed, evaluation_key(seed, training), stage)
+        name = headline(task.metrics(reference.data))
+        if stage is None:
+            outcome.figures[task.name], outcome.chosen[task.name] = dict(reading.figures), reading.chosen
+        elif name in reading.figures:
+            outcome.stages.setdefault(task.name, {})[stage] = reading.figures[name]
+
+
+def draw_pictures(outcome: Outcome, model: Model, training: Training, reference: Reference, seed: int) -> None:
+    """Adds what the page shows of a model of `training`."""
+    for picture in (picture for task in TASKS if task.training == training for picture in task.pictures):
+        made = picture.made(model, reference.data, evaluation_key(seed, training))
+        if made is not None:
+            outcome.pictures[picture.title] = made
+
+
+def baselines(reference: Reference, seed: int, tasks: Sequence[Task]) -> dict[str, dict[str, Mapping[str, float]]]:
+    """Name -> task -> figures of what trains no model, on one seed."""
+    by_name: dict[str, dict[str, Mapping[str, float]]] = {}
+    for task in tasks:
+        for name, figures in task.baselines(reference, seed).items():
+            by_name.setdefault(name, {})[task.name] = figures
+    return by_name
+
+
+def evaluation_key(seed: int, training: Training) -> jax.Array:
+    """What the models of a training are measured with: the same for all of them."""
+    return jax.random.fold_in(run_keys(seed).evaluation, training.streams[0])

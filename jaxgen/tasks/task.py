@@ -1,0 +1,139 @@
+"""What a task is: a row that says what is trained for it, what is measured of that, and how it is shown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.data import Data
+from jaxgen.metrics.features import Features
+
+BASELINE = "baseline: "  # how the name of a baseline begins, wherever it stands beside those of models
+SHARE = (0.0, 1.0)  # the bounds of most metrics
+SIZE = (0.0, float("inf"))  # of those that are no share, and never negative
+
+
+class Metric(NamedTuple):
+    """What a figure says and which way is up."""
+
+    higher_is_better: bool | None  # None: neither
+    headline: bool  # the figure that the task's verdict rests on
+    about: str
+    unit: str  # "" for a pure number
+    bounds: tuple[float, float] | None = None  # beyond which it cannot lie
+
+
+class Reading(NamedTuple):
+    """The figures of one model on one seed, and which of its readings was chosen, on validation data."""
+
+    figures: dict[str, float]
+    chosen: str  # name of the score or layer; "" where none could be read
+
+
+class Reference(NamedTuple):
+    """What models are measured against."""
+
+    data: Data
+    features: Features  # the space in which samples are compared
+
+
+class Training(NamedTuple):
+    """What a seed trains once. Tasks that name the same row share it."""
+
+    name: str  # in report.json
+    words: str  # how it differs from the main training, as in "trained ... without a class"; "" for that one
+    share: float  # of the time of a seed, relative to that of the other trainings which are run
+    streams: tuple[int, int]  # of random numbers: the training's and that of its encoder; no others have these
+    keep: Callable[[Data, int], np.ndarray] | None = None  # (data, seed) -> positions in train; None: all of them
+    condition: Callable | None = None  # (x, label) -> condition [B, ...] of a batch; nothing reads it yet
+
+    @property
+    def title(self) -> str:
+        """What a sentence calls it."""
+        return f"training {self.words}" if self.words else "main training"
+
+    def examples(self, data: Data, seed: int) -> int:
+        """How many training examples it sees."""
+        return len(data.train.x) if self.keep is None else len(self.keep(data, seed))
+
+
+MAIN = Training("main", "", 0.6, (0, 2))
+
+
+class Picture(NamedTuple):
+    """Examples that the page shows of each model, beside real ones."""
+
+    title: str
+    about: str
+    made: Callable[[Model, Data, jax.Array], np.ndarray | None]  # (model, data, key); None where a model has none
+    real: Callable[[Data], np.ndarray]
+    columns: int | None = None  # of images, where a row means something
+
+
+def no_baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    """Of a task that has none."""
+    return {}
+
+
+def no_floor(reference: Reference) -> dict[str, float]:
+    """Of a task whose figures real data do not have."""
+    return {}
+
+
+def no_notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
+    """Of a task of which there is nothing to say."""
+    return ()
+
+
+class Task(NamedTuple):
+    """Everything that a comparison knows of a task.
+
+    A figure that a model cannot have is absent, never a stand-in; a reading without figures is a failure.
+    """
+
+    name: str  # in report.json
+    title: str  # on the page
+    setting: str  # the row of `jaxgen.tasks.SETTINGS` that it decides
+    about: str  # a sentence or two under the title
+    training: Training
+    servable: Callable[[Data], str | None]  # None, or in one line why these data cannot serve it
+    metrics: Callable[[Data], Mapping[str, Metric]]  # one of them is the headline
+    measure: Callable[[Model, Reference, int, jax.Array, str | None], Reading]
+    """(model, reference, seed, key, stage): at a stage ("25" of 100 % of the training) only the headline is read."""
+    baselines: Callable[[Reference, int], Mapping[str, Mapping[str, float]]] = no_baselines
+    """(reference, seed) -> figures of what trains no model, by a name that begins with `BASELINE`."""
+    floor: Callable[[Reference], Mapping[str, float]] = no_floor  # figures of real data, where they have any
+    notes: Callable[[Data, Sequence[int]], Sequence[str]] = no_notes  # (data, seeds) -> what a reader must know
+    pictures: tuple[Picture, ...] = ()  # of its training; also where the data cannot serve the task itself
+    titles: Mapping[str, str] = {}  # of metrics that are called otherwise than by their name with blanks
+    encodes: bool = False  # whether figures change with an encoder that is trained afterwards
+
+
+def headline(metrics: Mapping[str, Metric]) -> str:
+    """The name of the metric that a verdict rests on."""
+    return next(name for name, metric in metrics.items() if metric.headline)
+
+
+def titled(task: Task, metric: str) -> str:
+    """What a metric of a task is called.
+
+    >>> from jaxgen.tasks import DETECT, SYNTHESISE
+    >>> titled(DETECT, "auroc[elbo]"), titled(SYNTHESISE, "kernel_distance")
+    ('AUROC (elbo)', 'kernel distance')
+    """
+    base, _, reading = metric.partition("[")
+    title = task.titles.get(base) or base.replace("_", " ")
+    return f"{title} ({reading[:-1].replace('_', ' ')})" if reading else title
+
+
+def describe(metrics: Mapping[str, Metric], name: str) -> Metric:
+    """The metric of a figure; `auroc[critic]` is `auroc` under one reading, and no headline.
+
+    >>> describe({"auroc": Metric(True, True, "area under the ROC curve", "")}, "auroc[critic]")[:3]
+    (True, False, 'area under the ROC curve, read from critic')
+    """
+    base, bracket, inner = name.partition("[")
+    found = metrics[base]
+    return found._replace(headline=False, about=f"{found.about}, read from {inner[:-1]}") if bracket else found
