@@ -1,7 +1,6 @@
 """Claim 3e: does a comparison on real data choose the side that the textbook recommends?"""
 
 import dataclasses
-import json
 import math
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,6 @@ from typing import Any
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from jaxgen.comparison.session import compare
-from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.statistics import difference
 from jaxgen.tasks import BASELINE, TASKS, titled
 
@@ -74,10 +72,9 @@ def verdict(figures: Mapping[str, Any]) -> Verdict:
 def main(config: Config) -> Evidence:
     """The comparison, and what its report says of the claim."""
     with tempfile.TemporaryDirectory() as folder:
-        models, times = tuple(SIDES.values()), dataclasses.asdict(config)
-        home = compare(Settings(data="digits", models=models, out=str(Path(folder) / "compare"), **times))
-        report = json.loads((home / "report.json").read_text(encoding="utf-8"))
-    return found(report, config)
+        models, out = tuple(SIDES.values()), Path(folder) / "compare"
+        comparison = compare("digits", models=models, seconds=config.seconds_per_model, seeds=config.seeds, out=out)
+    return found(comparison.report, config)
 
 
 def found(report: Mapping[str, Any], config: Config) -> Evidence:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jaxgen import recipes as recipes
     from jaxgen import runs as runs
     from jaxgen import testing as testing
+    from jaxgen.comparison.result import Comparison as Comparison
     from jaxgen.comparison.session import compare as compare
     from jaxgen.core import BadRequest as BadRequest
     from jaxgen.core import Batch as Batch
@@ -38,6 +39,7 @@ _ROOMS = ("comparison", "data", "games", "nets", "objectives", "recipes", "runs"
 _HOMES = {
     **dict.fromkeys(("BadRequest", "Batch", "Game", "Memo", "Model", "Network", "Note"), "jaxgen.core"),
     **dict.fromkeys(("Run", "fit", "resume"), "jaxgen.runs.run"),
+    "Comparison": "jaxgen.comparison.result",
     "compare": "jaxgen.comparison.session",
     "load": "jaxgen.runs.restore",
     "make_step": "jaxgen.training.step",
@@ -50,6 +52,7 @@ __all__ = [
     "BadRequest",
     "Batch",
     "CheckpointCorrupt",
+    "Comparison",
     "Diverged",
     "Game",
     "Memo",

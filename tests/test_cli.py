@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import inspect
 import json
 import os
 import shutil
@@ -61,20 +62,20 @@ assert not {{"jax", "numpy"}} & set(sys.modules)
 
 
 def test_help_tells_the_true_defaults(capsys):
-    # Kills: a default that moved in Config or Settings, and not in the help.
+    # Kills: a default that moved in Config or jaxgen.compare, and not in the help.
     def shown(command):
         main([command, "--help"])
         words = " ".join(capsys.readouterr().out.partition("options:")[2].partition("example:")[0].split())
         return {flag.split()[0]: flag for flag in words.split(" --")}
 
-    settings = {field.name: field.default for field in dataclasses.fields(jaxgen.comparison.session.Settings)}
+    options = {name: it.default for name, it in inspect.signature(jaxgen.compare).parameters.items()}
     helped = shown("compare")
-    for name in ("data", "seconds_per_model", "seeds", "seed"):
-        value = settings[name]
+    for name, flag in (("data", "data"), ("seconds", "seconds-per-model"), ("seeds", "seeds"), ("seed", "seed")):
+        value = options[name]
         said = f"{value:g}" if isinstance(value, float) else value
-        assert f"(default: {said})" in helped[name.replace("_", "-")]
-    assert f"(default: {','.join(settings['models'])})" in helped["models"]
-    assert settings["out"] is None
+        assert f"(default: {said})" in helped[flag]
+    assert f"(default: {','.join(options['models'])})" in helped["models"]
+    assert options["out"] is None
     assert {"seed": 0}.items() <= {field.name: field.default for field in dataclasses.fields(run.Config)}.items()
     assert "(default: 0)" in shown("train")["seed"]
 
@@ -183,23 +184,23 @@ def test_resume_of_a_finished_run_has_nothing_left_to_do(trained, capsys):
 
 
 def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
-    # Kills: an option read and dropped; the default of the command line in place of that of Settings.
+    # Kills: an option read and dropped; the default of the command line in place of that of jaxgen.compare.
     calls = []
+    done = types.SimpleNamespace(out=tmp_path)
     room = types.SimpleNamespace(
-        Settings=lambda **asked: asked,
-        compare=lambda settings: calls.append(settings) or tmp_path,
-        repeat=lambda folder, out: calls.append((folder, out)) or tmp_path,
+        compare=lambda **options: calls.append(options) or done,
+        repeat=lambda folder, out: calls.append((folder, out)) or done,
     )
-    fields = {field.name for field in dataclasses.fields(jaxgen.comparison.session.Settings)}
+    options = set(inspect.signature(jaxgen.compare).parameters)
     monkeypatch.setattr(jaxgen.comparison, "session", room)
     assert main(["compare"]) == 0
     words = "--data ring8 --models vae,aae --out o --seconds-per-model 1.5 --seeds 2 --seed 3"
     assert main(["compare", *words.split()]) == 0
     assert main(["compare", "--repeat", "o", "--out", "p"]) == 0
-    asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds_per_model": 1.5, "seeds": 2, "seed": 3}
+    asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds": 1.5, "seeds": 2, "seed": 3}
     assert calls == [{}, asked, ("o", "p")]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 3
-    assert fields == set(asked)
+    assert options == set(asked)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """The experiment `choose`: its verdict on made-up figures, and what it reads from a report."""
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 
 from experiments import choose
-from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.result import Comparison
 from jaxgen.tasks import SETTINGS
 
 
@@ -76,12 +74,10 @@ def report():
     }
 
 
-def compare(asked: Settings) -> Path:
-    """Stands in for `jaxgen.compare`: the made-up report, where it was asked for."""
-    out = Path(asked.out)
-    out.mkdir(parents=True)
-    (out / "report.json").write_text(json.dumps(report()))
-    return out
+def compare(data, *, models, seconds, seeds, out) -> Comparison:
+    """Stands in for `jaxgen.compare`: the made-up report."""
+    assert data == "digits" and models == ("vae", "r3gan") and seconds > 0 and seeds > 1 and not out.exists()
+    return Comparison(report(), out)
 
 
 def test_what_is_read_from_a_report():

@@ -21,16 +21,19 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--seeds", whole(1), "N", "trainings of each model", "5")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
     option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the rounds recorded there")
-    asked = given(parser.parse_args(argv))
-    earlier = asked.pop("repeat", None)
-    if earlier is not None and asked.keys() - {"out"}:
+    options = given(parser.parse_args(argv))
+    earlier = options.pop("repeat", None)
+    if earlier is not None and options.keys() - {"out"}:
         parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
     from jaxgen.comparison import session
 
-    out = (
-        session.compare(session.Settings(**asked)) if earlier is None else session.repeat(earlier, out=asked.get("out"))
-    )
-    print(out / "report.html")
+    if earlier is not None:
+        comparison = session.repeat(earlier, out=options.get("out"))
+    else:
+        if "seconds_per_model" in options:
+            options["seconds"] = options.pop("seconds_per_model")
+        comparison = session.compare(**options)
+    print(comparison.out / "report.html")
 
 
 def _names(text: str) -> tuple[str, ...]:

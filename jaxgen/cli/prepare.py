@@ -24,6 +24,6 @@ def prepare(argv: Sequence[str]) -> None:
     from jaxgen.data.tfds import prepare
 
     folder, counts = prepare.prepare(name, asked["from"], place)
-    said = ", ".join(f"{count} {split}" for split, count in counts.items())
+    sizes = ", ".join(f"{count} {split}" for split, count in counts.items())
     where = f"TFDS_DATA_DIR={shlex.quote(place)} " if place else ""
-    print(f"prepared: {folder} ({said}). Next: {where}jaxgen compare --data {name}")
+    print(f"prepared: {folder} ({sizes}). Next: {where}jaxgen compare --data {name}")

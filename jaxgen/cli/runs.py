@@ -35,14 +35,14 @@ def evaluate(argv: Sequence[str]) -> None:
         raise BadRequest(f"{reason} Use more data.")
     model = restore.load(out)
     features, count = feature_space(data), synthesise.sample_count(data)
-    found = synthesise.measure(features, data, samples.draw(model, count, seed=settings["config"]["seed"]))
+    measured = synthesise.measure(features, data, samples.draw(model, count, seed=settings["config"]["seed"]))
     real = synthesise.ceiling(features, data)
     figures = {
-        name: {"value": _known(found.get(name)), "ceiling": _known(real.get(name)), **_told(about)}
+        name: {"value": _known(measured.get(name)), "ceiling": _known(real.get(name)), **_described(about)}
         for name, about in synthesise.metrics(data).items()
     }
     round, _ = checkpoint.read_meta(out / "checkpoints")
-    reason = None if found else "the samples are not all finite, so nothing was measured"
+    reason = None if measured else "the samples are not all finite, so nothing was measured"
     head = {"data": data.name, "round": round, "samples": count, "features": features.name, "failed": reason}
     files.write_json(out / "evaluation.json", {**head, "figures": figures})
     if reason:
@@ -95,7 +95,7 @@ def _known(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _told(about: "Metric") -> dict[str, Any]:
+def _described(about: "Metric") -> dict[str, Any]:
     return {**about._asdict(), "bounds": about.bounds and [_known(end) for end in about.bounds]}
 
 

@@ -56,7 +56,7 @@ def compiled(recipe: Recipe, data: Data) -> Contender:
     chunk = 25 if np.prod(data.shape) <= DENSE_LIMIT else 1
     program = compile_loop(plan, data.train.x, batch_size=batch, chunk=chunk)
     state = program.init(run_keys(0).init)
-    parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
+    parameters = {name: sum(a.size for a in jax.tree.leaves(params)) for name, params in state.params.items()}
     inverter = inverse = None
     if plan.game.model(state.params, state.memo.carry).encode is None:
         nets = networks(data.shape, latent_dim=recipe.latent_dim)

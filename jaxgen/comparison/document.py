@@ -179,8 +179,6 @@ def _protocol(
     rounds: Mapping[str, Rounds],
     outcomes: Mapping[str, Mapping[int, Outcome]],
 ) -> dict[str, Any]:
-    flags: dict[str, Any] = {"data": settings.data, "models": ",".join(settings.models)}
-    flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
     return {
         "seconds_per_model": settings.seconds_per_model,
         "seconds_measured": {name: round(mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
@@ -192,8 +190,19 @@ def _protocol(
         "device": device_name(),
         "versions": versions(),
         "sides": {name: contender.recipe.side for name, contender in contenders.items()},
-        "command": "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items()),
+        "command": _command(settings),
     }
+
+
+def _command(settings: Settings) -> str:
+    if settings.data is None or settings.models is None:
+        data = "..." if settings.data is None else repr(settings.data)
+        models = "..." if settings.models is None else repr(settings.models)
+        options = f"seconds={settings.seconds_per_model:g}, seeds={settings.seeds}, seed={settings.seed}"
+        return f"jaxgen.compare({data}, models={models}, {options})  # in Python"
+    flags: dict[str, Any] = {"data": settings.data, "models": ",".join(settings.models)}
+    flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
+    return "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items())
 
 
 def _strict(value: float) -> float | None:

@@ -13,80 +13,121 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from jaxgen import data as sources
 from jaxgen.comparison.budget import calibrate, evaluation_seconds, hurried, passes, unflat
 from jaxgen.comparison.console import count, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Rounds, compiled
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.outcome import baselines, trainings
+from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.schedule import play_all, whole
-from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.metrics.features import feature_space
 from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
-from jaxgen.recipes import find
+from jaxgen.recipes import Recipe
 from jaxgen.report import write_report
 from jaxgen.report.numbers import duration, some
-from jaxgen.runs.inputs import source_of
+from jaxgen.runs.inputs import divided, source_of
 from jaxgen.system import files
 from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable
 from jaxgen.tasks import MAIN, TASKS, Reference, Task
 
 
-def compare(settings: Settings) -> Path:
-    """Runs the comparison and writes `report.html` and `report.json`; returns their folder.
+def compare(
+    data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray] = "digits",
+    *,
+    models: Sequence[str] | Mapping[str, Recipe | str] = ("vae", "r3gan"),
+    seconds: float = SECONDS,
+    seeds: int = 5,
+    seed: int = 0,
+    out: str | os.PathLike | None = None,
+) -> Comparison:
+    """Trains models for the same time, measures them on every task that the data serve, and answers: VAE or GAN?
+
+    Lines about its progress go to stderr, the answer to stdout, all of it to `report.html` and `report.json`.
+
+    Args:
+      data: a name, a path, a `Data`, an array [N, ...], or (x, label) of two. An array is divided into what is trained
+        on, chosen by and measured on, as if it stood in a file; a table is standardised.
+      models: names of recipes, or recipes by the name that the report gives them. For each side, "vae" and "gan", the
+        first one decides the answer.
+      seconds: of training, for one model and one seed.
+      seeds: how often each model is trained.
+      seed: the first of them.
+      out: a new or empty folder; by default the next free `runs/compare-N`.
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
+      Stopped: by a signal; the report of the seeds that were measured to the end is there.
     """
-    return _run(_settled(settings), _fresh(settings.out), None)
+    began = time.perf_counter()
+    folder = _fresh(None if out is None else os.fspath(out))
+    recipes = recipes_of(models)
+    settings = Settings(
+        data=source_of(data) if isinstance(data, str | os.PathLike) else None,
+        models=known(recipes),
+        out=None if out is None else str(folder),
+        seconds_per_model=seconds,
+        seeds=seeds,
+        seed=seed,
+    )
+    return _run(settings, divided(data), recipes, folder, None, began)
 
 
-def _settled(settings: Settings) -> Settings:
-    """With a path to the data that holds from everywhere."""
-    return dataclasses.replace(settings, data=source_of(settings.data))
-
-
-def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Path:
+def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Comparison:
     """Runs the comparison in `folder` again with the rounds recorded there, into a new folder, and says what differs.
 
     Raises:
-      BadRequest: no comparison there, or its data have changed.
+      BadRequest: no comparison there, one that only Python can repeat, or its data have changed.
     """
+    began = time.perf_counter()
     path = Path(folder) / "report.json"
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
-        settings = Settings(**{**old["settings"], "models": tuple(old["settings"]["models"]), "out": out})
-        recorded = {name: unflat(old["protocol"]["rounds"][name]) for name in settings.models}
+        names = old["settings"]["models"]
+        settings = Settings(**{**old["settings"], "models": names and tuple(names), "out": out})
+        recorded = {name: unflat(lengths) for name, lengths in old["protocol"]["rounds"].items()}
         digest, models = old["data"]["digest"], old["models"]
     except BadRequest:
-        raise  # what is wrong with the settings is said there
+        raise  # its message names what is wrong with the settings
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest(f"{folder} is no comparison that can be repeated: {path} is missing or damaged.") from error
-    made = _run(settings, _fresh(out), recorded, digest)
-    again = json.loads((made / "report.json").read_text(encoding="utf-8"))["models"]
+    if settings.data is None or settings.models is None:
+        unknown = "data" if settings.data is None else "models"
+        raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
+    fresh, data = _fresh(out), sources.load(settings.data)
+    if data.digest != digest:
+        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+    repeated = _run(settings, data, recipes_of(settings.models), fresh, recorded, began)
+    again = json.loads((repeated.out / "report.json").read_text(encoding="utf-8"))["models"]
     same = again == models
     print("all figures are the same." if same else f"largest relative difference: {_apart(models, again):.2g}")
-    return made
+    return repeated
 
 
-def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, digest: str | None = None) -> Path:
-    began = time.perf_counter()
-    data = sources.load(settings.data)
-    if digest not in (None, data.digest):
-        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+def _run(
+    settings: Settings,
+    data: Data,
+    recipes: Mapping[str, Recipe],
+    out: Path,
+    recorded: Mapping[str, Rounds] | None,
+    began: float,
+) -> Comparison:
     if math.prod(data.shape) > DENSE_LIMIT:  # the networks convolve
         keep_freed_memory()
     tasks, unserved = _served(data)
-    for name in settings.models:
-        find(name).plan(data.shape)  # refuses a shape that no network takes, before anything else is said
+    for recipe in recipes.values():
+        recipe.plan(data.shape)  # refuses a shape that no network takes, before anything else is said
     say_data(data, unserved)
-    for reason in foreseen(settings.seeds, {find(name).side for name in settings.models}):
+    for reason in foreseen(settings.seeds, {recipe.side for recipe in recipes.values()}):
         say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(find(name), data) for name in settings.models}
+    contenders = {name: compiled(recipe, data) for name, recipe in recipes.items()}
     reference = Reference(data, feature_space(data))
     rounds, measuring = _settle_rounds(settings, contenders, reference, tasks, recorded)
     start = time.perf_counter()
@@ -112,7 +153,7 @@ def _run(settings: Settings, out: Path, recorded: Mapping[str, Rounds] | None, d
         part = f"the report of the {done} of {settings.seeds} seeds that were measured"
         kept = part if done < settings.seeds else "the whole report"
         raise Stopped(signals[0], f"{kept} is {out / 'report.html'}.")
-    return out
+    return Comparison(report, out)
 
 
 def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:

@@ -1,24 +1,26 @@
-"""What a comparison is asked to do."""
+"""What a comparison is asked to do, and which recipes it compares."""
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
 from jaxgen.core import BadRequest
-from jaxgen.recipes import find
+from jaxgen.recipes import RECIPES, Recipe, find
+from jaxgen.tasks import BASELINE
 
 SECONDS = 8.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A comparison that a command line can ask for.
+    """What report.json says of a comparison that was asked for; None stands for what only Python knows.
 
     Raises:
       BadRequest: an unknown recipe, one named twice, a number that cannot be.
     """
 
-    data: str = "digits"
-    models: tuple[str, ...] = ("vae", "r3gan")
+    data: str | None = "digits"
+    models: tuple[str, ...] | None = ("vae", "r3gan")
     out: str | None = None  # None: a fresh runs/compare-N
     seconds_per_model: float = SECONDS  # of training, for one model and one seed
     seeds: int = 5
@@ -26,16 +28,50 @@ class Settings:
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""
-        if not self.models:
-            raise BadRequest("models: name at least one recipe, for instance vae,r3gan.")
-        for name in self.models:
-            find(name)
-            if self.models.count(name) > 1:
-                raise BadRequest(f"models: {name} is named twice; seeds, not names, repeat a training.")
-        if not (math.isfinite(self.seconds_per_model) and self.seconds_per_model > 0):
-            raise BadRequest(f"seconds_per_model={self.seconds_per_model!r}: it must be a number above 0.")
+        if self.models is not None:
+            recipes_of(self.models)
+        seconds = self.seconds_per_model
+        if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
+            raise BadRequest(f"seconds={seconds!r} of training for one model: it must be a number above 0.")
         for name, least in (("seeds", 1), ("seed", 0)):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
                 raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
         if self.seed + self.seeds > 2**31:
             raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
+
+
+def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, Recipe]:
+    """Recipes by the name that the report gives them: of names, or of a mapping from names to recipes.
+
+    Raises:
+      BadRequest: none at all, an unknown recipe, one named twice, what is no recipe.
+
+    >>> list(recipes_of(("vae", "r3gan"))), recipes_of({"mine": "iwae"})["mine"].name
+    (['vae', 'r3gan'], 'iwae')
+    """
+    if isinstance(models, str) or not isinstance(models, Sequence | Mapping):
+        raise BadRequest(f"models={models!r}: pass a tuple of names, such as ('vae', 'r3gan'), or a dict of recipes.")
+    if not models:
+        raise BadRequest("models: name at least one recipe, for instance vae,r3gan.")
+    if not isinstance(models, Mapping):
+        for name in models:
+            find(name)
+            if list(models).count(name) > 1:
+                raise BadRequest(f"models: {name} is named twice; seeds, not names, repeat a training.")
+        return {name: find(name) for name in models}
+    recipes = {}
+    for name, recipe in models.items():
+        recipe = find(recipe) if isinstance(recipe, str) else recipe
+        if not isinstance(recipe, Recipe):
+            raise BadRequest(
+                f"models: {name!r} is a {type(recipe).__name__}: a comparison takes recipes or their names."
+            )
+        if not isinstance(name, str) or not name or name.startswith(BASELINE):
+            raise BadRequest(f"models: {name!r} cannot be the name of a model: take a word of your own.")
+        recipes[name] = recipe
+    return recipes
+
+
+def known(recipes: Mapping[str, Recipe]) -> tuple[str, ...] | None:
+    """The names of recipes that a later process finds under them, or None."""
+    return tuple(recipes) if all(RECIPES.get(name) is recipe for name, recipe in recipes.items()) else None

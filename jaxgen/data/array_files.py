@@ -14,7 +14,7 @@ IMAGES = ("x", "images", "data", "X")
 LABELS = ("y", "labels", "label", "target", "Y")
 
 
-class Found(NamedTuple):
+class Content(NamedTuple):
     """What a file holds, before it is looked at."""
 
     x: Any
@@ -41,30 +41,16 @@ def read(path: str) -> tuple[str, Examples]:
     if ending not in (".npz", ".npy"):
         raise BadRequest(f"{path} is no data: pass an .npz or .npy file, or a folder of images.")
     x, label, notes, official = _open(path, ending == ".npz")
-    if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
-        raise BadRequest(f"{path}: the examples are {getattr(x, 'dtype', 'no array')}, and numbers are needed.")
-    if x.ndim not in (2, 3, 4) or x.size == 0:
-        raise BadRequest(
-            f"{path}: the examples have shape {x.shape}: save a table as [N, D], images as [N, H, W] or [N, H, W, C], "
-            "with at least one of each."
-        )
-    arrays.check_finite(path, x)
-    classes: tuple[str, ...] = ()
-    if label is not None:
-        label, classes = arrays.labels(path, label, len(x))
-    if x.ndim == 2:
-        return "table", Examples(len(x), x.__getitem__, label, classes, notes, official)
-    x, said = arrays.pixels(path, x)
-    return "image", Examples(len(x), x.__getitem__, label, classes, (*notes, *said), official)
+    return arrays.examples(path, x, label, notes=notes, official=official)
 
 
-def _open(path: str, archive: bool) -> Found:
+def _open(path: str, zipped: bool) -> Content:
     try:
         with open(path, "rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.ndarray) == archive:
-                raise BadRequest(f"{path} is {'one array: name it .npy' if archive else 'an archive: name it .npz'}.")
-            return _members(path, found) if archive else Found(found, None)
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray) == zipped:
+                raise BadRequest(f"{path} is {'one array: name it .npy' if zipped else 'an archive: name it .npz'}.")
+            return _members(path, loaded) if zipped else Content(loaded, None)
     except BadRequest:
         raise
     except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
@@ -75,11 +61,11 @@ def _open(path: str, archive: bool) -> Found:
         raise BadRequest(f"{path}: {reason}.") from error
 
 
-def _members(path: str, found: Any) -> Found:
-    keys = found.files
+def _members(path: str, archive: Any) -> Content:
+    keys = archive.files
     key, label = _one(path, keys, IMAGES), _one(path, keys, LABELS)
     if key is None and label is None and any(_split(k) == (0, False) for k in keys):
-        return _splits(path, found)
+        return _splits(path, archive)
     rest = [k for k in keys if k not in (key, label)]
     if key is None:
         if len(rest) != 1:
@@ -88,13 +74,13 @@ def _members(path: str, found: Any) -> Found:
                 "y_train, x_test, y_test."
             )
         key = rest.pop()
-    return Found(found[key], None if label is None else found[label], _unused(rest))
+    return Content(archive[key], None if label is None else archive[label], _unused(rest))
 
 
-def _splits(path: str, found: Any) -> Found:
+def _splits(path: str, archive: Any) -> Content:
     """One after the other what stands split by split, with labels in each split or in none."""
     by: dict[tuple[int, bool], str] = {}
-    for key in found.files:
+    for key in archive.files:
         if (named := _split(key)) in by:
             raise BadRequest(f"{path} holds {by[named]} and {key}, which mean the same here: keep one.")
         if named is not None:
@@ -103,14 +89,14 @@ def _splits(path: str, found: Any) -> Found:
     labelled = sorted(part for part, is_label in by if is_label)
     if labelled not in ([], parts):
         raise BadRequest(f"{path} holds {', '.join(by.values())}: give labels with each split, or with none.")
-    x, sizes = _joined(path, {by[part, False]: found[by[part, False]] for part in parts})
+    x, sizes = _joined(path, {by[part, False]: archive[by[part, False]] for part in parts})
     label = None
     if labelled:
-        label, counts = _joined(path, {by[part, True]: found[by[part, True]] for part in parts})
+        label, counts = _joined(path, {by[part, True]: archive[by[part, True]] for part in parts})
         if counts != sizes:
             raise BadRequest(f"{path}: splits of {sizes} examples have {counts} labels, and each needs one.")
-    rest = [key for key in found.files if key not in by.values()]
-    return Found(x, label, _unused(rest), np.repeat(np.array(parts, np.int8), sizes))
+    rest = [key for key in archive.files if key not in by.values()]
+    return Content(x, label, _unused(rest), np.repeat(np.array(parts, np.int8), sizes))
 
 
 def _joined(path: str, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[int]]:
@@ -118,8 +104,8 @@ def _joined(path: str, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, li
     # Signed or not is one kind: arrays of small integers are often saved as either.
     kinds = {(a.dtype.kind.replace("u", "i"), a.shape[1:]) if a.ndim else None for a in splits.values()}
     if len(kinds) > 1 or None in kinds:
-        told = ", ".join(f"{key} is {a.dtype} {a.shape}" for key, a in splits.items())
-        raise BadRequest(f"{path}: {told}: save all splits alike.")
+        dtypes = ", ".join(f"{key} is {a.dtype} {a.shape}" for key, a in splits.items())
+        raise BadRequest(f"{path}: {dtypes}: save all splits alike.")
     return np.concatenate(list(splits.values())), [len(a) for a in splits.values()]
 
 
@@ -137,7 +123,7 @@ def _unused(rest: list[str]) -> tuple[str, ...]:
 
 
 def _one(path: str, keys: list[str], known: tuple[str, ...]) -> str | None:
-    found = [k for k in known if k in keys]
-    if len(found) > 1:
-        raise BadRequest(f"{path} holds {' and '.join(found)}, which mean the same here: keep one.")
-    return found[0] if found else None
+    present = [k for k in known if k in keys]
+    if len(present) > 1:
+        raise BadRequest(f"{path} holds {' and '.join(present)}, which mean the same here: keep one.")
+    return present[0] if present else None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data.data import Data, Split, subset
+from jaxgen.data.data import Data, Examples, Split, subset
 from jaxgen.data.divide import digest
 
 FAR = 100.0  # from unit scale, beyond which the columns of an array are not what rates and networks are made for
@@ -86,6 +86,38 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
         raise BadRequest(f"{name}: labels are {label.dtype}; they are whole numbers or strings.")
     values, inverse = np.unique(label, return_inverse=True)
     return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)
+
+
+def examples(
+    name: str, x: Any, label: Any, *, notes: tuple[str, ...] = (), official: np.ndarray | None = None
+) -> tuple[str, Examples]:
+    """The kind ("image" or "table") of arrays, and them as examples that are to be divided.
+
+    Args:
+      name: what an error calls them.
+      x: [N, D], [N, H, W] or [N, H, W, C], as `array_files.read` says.
+      label: [N] or [N, 1], or None.
+      notes: what was done to them before.
+      official: as in `Examples`.
+
+    Raises:
+      BadRequest: no numbers, another rank, not finite; pixels or labels of another range, length or kind.
+    """
+    if not (isinstance(x, np.ndarray) and x.dtype.kind in "biuf"):
+        raise BadRequest(f"{name}: the examples are {getattr(x, 'dtype', 'no array')}, and numbers are needed.")
+    if x.ndim not in (2, 3, 4) or x.size == 0:
+        raise BadRequest(
+            f"{name}: the examples have shape {x.shape}: save a table as [N, D], images as [N, H, W] or [N, H, W, C], "
+            "with at least one of each."
+        )
+    check_finite(name, x)
+    classes: tuple[str, ...] = ()
+    if label is not None:
+        label, classes = labels(name, label, len(x))
+    if x.ndim == 2:
+        return "table", Examples(len(x), x.__getitem__, label, classes, notes, official)
+    x, more = pixels(name, x)
+    return "image", Examples(len(x), x.__getitem__, label, classes, (*notes, *more), official)
 
 
 def for_training(x: Any, label: Any = None) -> Data:

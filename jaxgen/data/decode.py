@@ -53,8 +53,8 @@ def common_shape(headers: Sequence[Header]) -> tuple[tuple[int, int, int], str]:
     if (widths == width).all() and (heights == height).all() and SIDES[0] <= low[0] and high[0] <= SIDES[-1]:
         return (height, width, channels), f"{len(headers)} images of {height}x{width}, {colour}."
     side = min(SIDES, key=lambda s: abs(s - np.median(low)))
-    said = f"{len(headers)} images, shorter side {low.min()} to {low.max()}: centre square at {side}x{side}, {colour}."
-    return (side, side, channels), said
+    note = f"{len(headers)} images, shorter side {low.min()} to {low.max()}: centre square at {side}x{side}, {colour}."
+    return (side, side, channels), note
 
 
 def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int]) -> np.ndarray:

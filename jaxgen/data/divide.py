@@ -70,8 +70,8 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
             notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
         notes += _lacking(examples, parts)
     if kind == "table":
-        x, scale, said = _standardise(x, len(parts[0]))
-        notes += said
+        x, scale, more = _standardise(x, len(parts[0]))
+        notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
     stops = np.cumsum([len(part) for part in parts])[:-1]
@@ -84,11 +84,11 @@ def _lacking(examples: Examples, parts: tuple[np.ndarray, ...]) -> list[str]:
     """Of splits that the source names: classes that a model is asked for and was never shown."""
     assert examples.label is not None
     seen = set(examples.label[parts[0]])
-    found = []
+    notes = []
     for name, part in zip(NAMES[1:], parts[1:], strict=True):
         if strange := sorted(set(examples.label[part]) - seen):
-            found.append(f"in {name} but never in train: {_some([repr(examples.classes[c]) for c in strange])}.")
-    return found
+            notes.append(f"in {name} but never in train: {_some([repr(examples.classes[c]) for c in strange])}.")
+    return notes
 
 
 def finish(data: Data) -> Data:

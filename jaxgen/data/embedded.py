@@ -13,10 +13,10 @@ def digits(seed: int) -> Data:
     """1,797 handwritten digits of 8 x 8 grey pixels, from scikit-learn."""
     from sklearn.datasets import load_digits  # a second of import that only this data set pays
 
-    found: Any = load_digits()
+    bunch: Any = load_digits()
     # 0..16 to 0..255: the scikit-learn description calls them counts of set pixels in 4x4 blocks.
-    x = np.rint(found.images * 255 / 16).astype(np.uint8)[..., None]
-    examples = Examples(len(x), x.__getitem__, found.target.astype(np.int32), tuple("0123456789"))
+    x = np.rint(bunch.images * 255 / 16).astype(np.uint8)[..., None]
+    examples = Examples(len(x), x.__getitem__, bunch.target.astype(np.int32), tuple("0123456789"))
     return assemble("digits", "image", examples, seed=seed)
 
 
@@ -24,9 +24,9 @@ def cancer(seed: int) -> Data:
     """569 tumours by 30 measurements, benign or malignant, from scikit-learn."""
     from sklearn.datasets import load_breast_cancer
 
-    found: Any = load_breast_cancer()
-    classes = tuple(map(str, found.target_names))
-    examples = Examples(len(found.data), found.data.__getitem__, found.target.astype(np.int32), classes)
+    bunch: Any = load_breast_cancer()
+    classes = tuple(map(str, bunch.target_names))
+    examples = Examples(len(bunch.data), bunch.data.__getitem__, bunch.target.astype(np.int32), classes)
     return assemble("cancer", "table", examples, seed=seed)
 
 

@@ -23,14 +23,14 @@ def find(path: str) -> dict[str, str]:
     >>> find("/nowhere")
     {}
     """
-    found = {}
+    files = {}
     for name in IMAGES + LABELS:
         dotted = name.replace("-idx", ".idx")
         for file in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
             there = os.path.join(path, file)
-            if name not in found and os.path.isfile(there):
-                found[name] = there
-    return found
+            if name not in files and os.path.isfile(there):
+                files[name] = there
+    return files
 
 
 def read(path: str) -> Examples:

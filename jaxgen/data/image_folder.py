@@ -29,31 +29,31 @@ def read(path: str) -> Examples:
       BadRequest: no images, images at both levels, splits beside other folders or without train, or an image that
         cannot be read, by name of the first.
     """
-    found, notes = _find(path)
-    if not found:
+    images, notes = _find(path)
+    if not images:
         skipped = f" ({notes[0].removesuffix('.')})" if notes else ""
         raise BadRequest(f"{path} holds no images{skipped}: read are {', '.join(ENDINGS)}, and idx files.")
-    folders = [os.path.relpath(file, path).split(os.sep)[:-1] for file in found]
+    folders = [os.path.relpath(file, path).split(os.sep)[:-1] for file in images]
     official = _official(path, folders)
     level = 0 if official is None else 1
-    label, classes = _labels(path, found, [names[level : level + 1] for names in folders])
-    shape, said = common_shape([read_header(file, file) for file in found])
-    notes.append(said)
+    label, classes = _labels(path, images, [names[level : level + 1] for names in folders])
+    shape, note = common_shape([read_header(file, file) for file in images])
+    notes.append(note)
     if classes:
         notes.append(f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level.")
 
     def pixels(order):
         x = np.empty((len(order), *shape), np.uint8)
         for i, at in enumerate(order):
-            x[i] = decode(found[at], found[at], shape)
+            x[i] = decode(images[at], images[at], shape)
         return x
 
-    return Examples(len(found), pixels, label, classes, tuple(notes), official)
+    return Examples(len(images), pixels, label, classes, tuple(notes), official)
 
 
 def _find(path: str) -> tuple[list[str], list[str]]:
     """Image files in sorted order, so that the order of the file system decides nothing; and what was skipped."""
-    found: list[str] = []
+    images: list[str] = []
     skipped: Counter[str] = Counter()
     seen: set = set()
 
@@ -67,11 +67,11 @@ def _find(path: str) -> tuple[list[str], list[str]]:
         below[:] = sorted(b for b in below if b[0] != "." and os.path.realpath(os.path.join(folder, b)) not in seen)
         for name in (n for n in names if n[0] != "."):
             if os.path.splitext(name)[1][1:].lower() in ENDINGS:
-                found.append(os.path.join(folder, name))
+                images.append(os.path.join(folder, name))
             else:
                 skipped["not images"] += 1
     counts = ", ".join(f"{n} {what}" for what, n in skipped.items() if n)
-    return sorted(found), [f"skipped: {counts}."] if counts else []
+    return sorted(images), [f"skipped: {counts}."] if counts else []
 
 
 def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:
@@ -88,12 +88,12 @@ def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:
     return np.array([parts[names[0]] for names in folders], np.int8)
 
 
-def _labels(path: str, found: list[str], names: list[list[str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _labels(path: str, images: list[str], names: list[list[str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels and classes by `names`: [the sub-folder] of each image, or [] where it lies in none."""
     if not any(names):
         return None, ()
     if not all(names):
-        loose = os.path.relpath(found[names.index([])], path)
+        loose = os.path.relpath(images[names.index([])], path)
         alone = ", or pass one split alone" if os.sep in loose else ""
         raise BadRequest(
             f"{path} holds images beside and inside sub-folders: move {loose!r} and its like into one{alone}."

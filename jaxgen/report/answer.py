@@ -46,5 +46,5 @@ def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
         clauses.append(f"no difference was found for {listing(by['either'])}")
     if "neither" in by:
         clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
-    clauses += [said.format(listing(by[lack])) for lack, said in LACKS.items() if lack in by]
+    clauses += [clause.format(listing(by[lack])) for lack, clause in LACKS.items() if lack in by]
     return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."

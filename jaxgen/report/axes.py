@@ -34,8 +34,8 @@ def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Seque
     if low > 0 and high / low > 30 and most == math.inf:
         stretch = (high / low) ** margin
         return Scale(max(low / stretch, least), high * stretch, True)
-    room = (high - low) * margin or abs(high) * 0.1 or 1.0
-    return Scale(max(low - room, least), min(high + room, most), False)
+    margin_width = (high - low) * margin or abs(high) * 0.1 or 1.0
+    return Scale(max(low - margin_width, least), min(high + margin_width, most), False)
 
 
 def position(axis: Scale, x) -> np.ndarray:

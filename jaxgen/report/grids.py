@@ -49,8 +49,8 @@ def figures(grid: Grid, kind: str, looks: Mapping[str, Look], *, most: int) -> l
     for label, examples in grid.pictures.items():
         look, examples = looks.get(label, plain), np.asarray(examples)
         if kind == "points":
-            said = f"{grid.title}: {len(examples)} points, {label}"
-            body = scatter(examples if label in looks else examples[:0], first, look, said)
+            description = f"{grid.title}: {len(examples)} points, {label}"
+            body = scatter(examples if label in looks else examples[:0], first, look, description)
         elif kind == "table":
             png = png_table(examples[:40], zoom=1)
             zoom = min(8, max(1, WIDEST // examples.shape[1]))

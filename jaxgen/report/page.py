@@ -102,15 +102,15 @@ def _task_names(models: Mapping, extras: Extras) -> list[str]:
 
 
 def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> dict:
-    about, said = extras.metrics.get(name, {}), extras.tasks.get(name, {})
+    about, texts = extras.metrics.get(name, {}), extras.tasks.get(name, {})
     there = dict.fromkeys(metric for tasks in models.values() for metric in tasks.get(name, {}))
     order = [m for m in about if m in there] + [m for m in there if m not in about]
     order.sort(key=lambda metric: not about.get(metric, {}).get("headline", False))
     return {
         "id": f"task-{i + 1}",
         "title": _called(name, extras),
-        "about": said.get("about", ""),
-        "setting": said.get("setting"),
+        "about": texts.get("about", ""),
+        "setting": texts.get("setting"),
         "tables": [_table(name, metric, about.get(metric, {}), models, looks) for metric in order],
     }
 
@@ -154,10 +154,10 @@ def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], ki
     task = next((t for t in tasks if t["setting"] == entry["setting"]), None)
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
-    said = {"called": answer.called(entry["setting"], kind), "verdict": answer.verdict(entry)}
     return {
         **entry,
-        **said,
+        "called": answer.called(entry["setting"], kind),
+        "verdict": answer.verdict(entry),
         "because": sentences.typeset(entry["because"]),
         "task": task,
         "table": table,

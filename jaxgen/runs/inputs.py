@@ -8,6 +8,7 @@ import optax
 from jaxgen import data as sources
 from jaxgen.core import BadRequest, Game, player
 from jaxgen.data import Data, arrays
+from jaxgen.data.divide import assemble
 from jaxgen.recipes import Recipe
 from jaxgen.training.program import Plan
 
@@ -42,6 +43,22 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
         return sources.load(os.fspath(data))
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     return arrays.for_training(x, label)
+
+
+def divided(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:
+    """The data that `data` stands for, part of it held out to choose by and to be measured on.
+
+    An array (or examples and labels) is divided, and a table standardised, as if it stood in a file: the splits are
+    those of `jaxgen.data.load` on an `.npz` of the same arrays. A `Data` is taken as it is.
+
+    Raises:
+      BadRequest: as `data_of`.
+    """
+    if isinstance(data, Data | str | os.PathLike):
+        return data_of(data)
+    x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    kind, examples = arrays.examples("the array", arrays.as_array(x), None if label is None else arrays.as_array(label))
+    return assemble("array", kind, examples, seed=0)
 
 
 def source_of(data: str | os.PathLike) -> str:

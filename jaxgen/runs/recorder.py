@@ -28,9 +28,9 @@ def record(chunk: Chunk) -> dict[str, Any]:
     >>> record(Chunk(20, None, {"vae": {"loss": math.nan}}, 10, 0.5))
     {'round': 20, 'rounds_per_s': 20.0, 'finite': False, 'vae/loss': None}
     """
-    said = {f"{turn}/{name}": value for turn, info in chunk.info.items() for name, value in info.items()}
-    finite = all(map(math.isfinite, said.values()))
-    figures = {name: value if math.isfinite(value) else None for name, value in said.items()}
+    values = {f"{turn}/{name}": value for turn, info in chunk.info.items() for name, value in info.items()}
+    finite = all(map(math.isfinite, values.values()))
+    figures = {name: value if math.isfinite(value) else None for name, value in values.items()}
     return {"round": chunk.round, "rounds_per_s": chunk.rounds / chunk.seconds, "finite": finite, **figures}
 
 
@@ -47,10 +47,10 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def keep_until(path: Path, round: int) -> list[dict[str, Any]]:
     """Drops what was said after `round`, and says how many damaged lines go with it; returns what stays."""
-    found = read(path)
-    if damaged := len(_whole(path)) - len(found):
+    lines = read(path)
+    if damaged := len(_whole(path)) - len(lines):
         print(f"{path}: damaged lines dropped: {damaged}; the checkpoints are whole.", file=sys.stderr, flush=True)
-    kept = [line for line in found if line["round"] <= round]
+    kept = [line for line in lines if line["round"] <= round]
     files.write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
     return kept
 
@@ -62,10 +62,10 @@ def _whole(path: Path) -> list[bytes]:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        found = files.read_json(line)
+        record = files.read_json(line)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and type(found.get("round")) is int else None
+    return record if isinstance(record, dict) and type(record.get("round")) is int else None
 
 
 def writer(

@@ -135,5 +135,5 @@ def describe(metrics: Mapping[str, Metric], name: str) -> Metric:
     (True, False, 'area under the ROC curve, read from critic')
     """
     base, bracket, inner = name.partition("[")
-    found = metrics[base]
-    return found._replace(headline=False, about=f"{found.about}, read from {inner[:-1]}") if bracket else found
+    metric = metrics[base]
+    return metric._replace(headline=False, about=f"{metric.about}, read from {inner[:-1]}") if bracket else metric

@@ -16,18 +16,21 @@ from jaxgen.comparison import console, schedule, session
 from jaxgen.comparison.budget import unflat
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.session import compare, repeat
-from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.settings import Settings, known, recipes_of
 from jaxgen.core import BadRequest
+from jaxgen.recipes import find
 from jaxgen.report import Extras
 from jaxgen.system.signals import Stopped
 
-SMALLEST = Settings(data="cancer", models=("vae", "gan"), seconds_per_model=0.05, seeds=2)
+SMALLEST = {"data": "cancer", "models": ("vae", "gan"), "seconds": 0.05, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "out"
-    compare(Settings(**{**vars(SMALLEST), "out": str(out)}))
+    comparison = compare(**SMALLEST, out=out)
+    assert comparison.out == out and comparison.advice == comparison.report["advice"]
+    assert repr(comparison).startswith(f"Comparison(cancer, {out}: ") and "\n" not in repr(comparison)
     return out
 
 
@@ -108,7 +111,7 @@ def test_other_data_cannot_repeat(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
     out = tmp_path / "out"
-    compare(Settings(data=str(tmp_path / "a.npz"), models=("vae",), seconds_per_model=0.01, seeds=1, out=str(out)))
+    compare(tmp_path / "a.npz", models=("vae",), seconds=0.01, seeds=1, out=out)
     np.savez(tmp_path / "a.npz", x=rng.normal(size=(60, 5)).astype("f"), y=np.arange(60) % 2)
     with pytest.raises(BadRequest, match="has changed"):
         repeat(out, out=str(tmp_path / "again"))
@@ -120,8 +123,8 @@ def test_other_data_cannot_repeat(tmp_path):
         ({"models": ("vae", "vae")}, "named twice"),
         ({"models": ()}, "at least one"),
         ({"models": ("vaee",)}, "did you mean 'vae'"),
-        ({"seconds_per_model": math.nan}, "seconds_per_model"),
-        ({"seconds_per_model": 0}, "seconds_per_model"),
+        ({"seconds_per_model": math.nan}, "seconds=nan"),
+        ({"seconds_per_model": 0}, "seconds=0"),
         ({"seeds": 0}, "seeds=0"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**31 - 2, "seeds": 5}, "seed=2147483646"),
@@ -131,6 +134,30 @@ def test_settings_that_cannot_be_are_refused(changes, word):
     # Kills: a check that runs after the data are loaded.
     with pytest.raises(BadRequest, match=word):
         Settings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("models", "word"),
+    [
+        ("vae", "pass a tuple of names"),
+        (3, "pass a tuple of names"),
+        ({}, "at least one"),
+        ({"mine": "vaee"}, "did you mean 'vae'"),
+        ({"mine": 3}, "'mine' is a int: pass a recipe"),
+        ({"baseline: mine": "vae"}, "take a word of your own"),
+    ],
+)
+def test_models_that_cannot_be_are_refused(models, word):
+    # Kills: a string read as names of one letter; a traceback from the first training; a model among the baselines.
+    with pytest.raises(BadRequest, match=word):
+        recipes_of(models)
+
+
+def test_recipes_that_another_process_finds_are_known_by_name():
+    # Kills: a recipe of one's own that is repeated as the row of its name.
+    assert known(recipes_of(["vae", "gan"])) == ("vae", "gan") == known(recipes_of({"vae": "vae", "gan": find("gan")}))
+    assert known(recipes_of({"vae": find("vae")._replace(batch_size=7)})) is None
+    assert known(recipes_of({"mine": "vae"})) is None
 
 
 def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
@@ -151,7 +178,7 @@ def test_out_must_be_new_and_is_looked_at_first(tmp_path):
     # Kills: an hour of training before the refusal.
     (tmp_path / "x").write_text("kept")
     with pytest.raises(BadRequest, match="not empty"):
-        compare(Settings(data="no such data", out=str(tmp_path)))
+        compare("no such data", out=str(tmp_path))
     assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"
 
 
@@ -170,6 +197,24 @@ def hollow(monkeypatch):
     return monkeypatch
 
 
+def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
+    # Kills: an array refused, or named in report.json; a recipe that goes by another name than the caller's; a
+    # comparison that `--repeat` takes up with the row of that name.
+    rng = np.random.default_rng(0)
+    x, label = rng.normal(size=(600, 5)), np.arange(600) % 2
+    compiled, out = [], tmp_path / "out"
+    hollow.setattr(session, "compiled", lambda recipe, data: compiled.append((recipe.name, data.shape, data.classes)))
+    hollow.setattr(session, "_settle_rounds", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
+    comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
+    assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
+    settings = comparison.report["settings"]
+    assert settings["data"] is settings["models"] is None
+    written = {"settings": {**settings, "out": None}, "protocol": {"rounds": {}}, "data": {"digest": ""}, "models": {}}
+    (out / "report.json").write_text(json.dumps(written))
+    with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
+        repeat(out, out=str(tmp_path / "again"))
+
+
 def striking(before):
     """`before`, and a signal in the middle of it."""
 
@@ -185,7 +230,7 @@ def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where)
     # Kills: `assemble`, or the writing of either file, where a signal ends the process and all seeds are gone.
     hollow.setattr(session, where, striking(getattr(session, where)))
     with pytest.raises(Stopped, match="SIGTERM: the whole report is .*report.html") as stopped:
-        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+        compare("cancer", seeds=2, out=str(tmp_path / "out"))
     assert stopped.value.signal == signal.SIGTERM
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["settings"]["seeds"] == 2 and report["notes"] == []
@@ -201,7 +246,7 @@ def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
 
     hollow.setattr(schedule, "play", play)
     with pytest.raises(Stopped, match="SIGINT: the report of the 1 of 3 seeds that were measured is"):
-        compare(Settings(data="cancer", seeds=3, out=str(tmp_path / "out")))
+        compare("cancer", seeds=3, out=str(tmp_path / "out"))
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["settings"]["seeds"] == 1 and report["notes"] == ["Stopped by a signal after 1 of 3 seeds."]
 
@@ -214,7 +259,7 @@ def test_a_page_that_cannot_be_drawn_costs_no_figures(hollow, tmp_path):
     # Kills: the page before the figures; a folder removed with what stands in it.
     hollow.setattr(session, "write_report", fail)
     with pytest.raises(ZeroDivisionError):
-        compare(Settings(data="cancer", seeds=2, out=str(tmp_path / "out")))
+        compare("cancer", seeds=2, out=str(tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["seeds"] == 2
 
 
@@ -224,7 +269,7 @@ def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_p
     hollow.setattr(schedule, "play", fail)
     for name in ("mine", "new"):
         with pytest.raises(ZeroDivisionError):
-            compare(Settings(data="cancer", seeds=2, out=str(tmp_path / name)))
+            compare("cancer", seeds=2, out=str(tmp_path / name))
     assert os.listdir(tmp_path) == ["mine"]
 
 
@@ -233,7 +278,7 @@ def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_pat
     hollow.setattr(session, "compiled", fail)
     np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
     with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
-        compare(Settings(data=str(tmp_path / "few.npz"), out=str(tmp_path / "out")))
+        compare(str(tmp_path / "few.npz"), out=str(tmp_path / "out"))
     assert os.listdir(tmp_path) == ["few.npz"]
 
 
@@ -241,7 +286,7 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
     # Kills: silence for as long as compiling takes.
     hollow.setattr(session, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
-        compare(Settings(data="cancer", out=str(tmp_path / "out")))
+        compare("cancer", out=str(tmp_path / "out"))
     assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
 
 
@@ -253,7 +298,7 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
     # Kills: an hour of training before the reason; a warning in front of every comparison.
     hollow.setattr(session, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
-        compare(Settings(data="cancer", out=str(tmp_path / "out"), **asked))
+        compare("cancer", out=str(tmp_path / "out"), **asked)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == (2 if reason else 1)
     assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from jaxgen.core import BadRequest
 from jaxgen.data import load
-from jaxgen.runs.inputs import data_of
+from jaxgen.runs.inputs import data_of, divided
 from jaxgen.runs.run import fit
 
 RNG = np.random.default_rng(0)
@@ -69,3 +70,19 @@ def test_examples_with_labels():
     np.testing.assert_array_equal(data.train.x, PIXELS)
     assert data.valid.label.shape == (0,) and data.digest != data_of(PIXELS).digest
     assert data_of((PIXELS.tolist(), np.arange(40)[:, None] % 2)).classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    "x", [PIXELS, RNG.normal(5, 300, (40, 3)), RNG.random((40, 8, 8))], ids=["bytes", "table", "floats"]
+)
+def test_what_is_divided_is_what_it_is_in_a_file(x, tmp_path):
+    # Kills: other splits than those of the file, from which a comparison of the same data would answer otherwise; a
+    # table that is not standardised; a `Data` that is divided again.
+    label = np.array(["b", "a"] * 20)
+    np.savez(tmp_path / "x.npz", x=x, y=label)
+    filed, data = load(str(tmp_path / "x.npz")), divided((x, label))
+    assert data.digest == filed.digest and data.classes == filed.classes and data.notes == filed.notes
+    assert [len(split.x) for split in data.splits.values()] == [28, 4, 8]
+    assert divided(data) is data and divided(str(tmp_path / "x.npz")).digest == filed.digest
+    with pytest.raises(BadRequest, match="shape"):
+        divided(x[0, 0])
