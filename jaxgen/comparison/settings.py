@@ -63,9 +63,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
     for name, recipe in models.items():
         recipe = find(recipe) if isinstance(recipe, str) else recipe
         if not isinstance(recipe, Recipe):
-            raise BadRequest(
-                f"models: {name!r} is a {type(recipe).__name__}: a comparison takes recipes or their names."
-            )
+            raise BadRequest(f"models: {name!r} is a {type(recipe).__name__}: pass a recipe, or the name of one.")
         if not isinstance(name, str) or not name or name.startswith(BASELINE):
             raise BadRequest(f"models: {name!r} cannot be the name of a model: take a word of your own.")
         recipes[name] = recipe

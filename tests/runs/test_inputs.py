@@ -85,4 +85,4 @@ def test_what_is_divided_is_what_it_is_in_a_file(x, tmp_path):
     assert [len(split.x) for split in data.splits.values()] == [28, 4, 8]
     assert divided(data) is data and divided(str(tmp_path / "x.npz")).digest == filed.digest
     with pytest.raises(BadRequest, match="shape"):
-        divided(x[0, 0])
+        divided(x.ravel())
