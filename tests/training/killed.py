@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from toys import linear  # noqa: E402
 
-from jaxgen import run  # noqa: E402
+from jaxgen.runs import run  # noqa: E402
 from jaxgen.training import checkpoint  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
