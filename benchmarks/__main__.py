@@ -1,4 +1,7 @@
-"""`python -m benchmarks NAME|all [--json FILE]` prints a table per row, and writes what it printed as JSON."""
+"""`python -m benchmarks NAME|all [--json FILE]` prints a table per row, and writes what it printed as JSON.
+
+With `--against DIR` our side alone runs, in turn with that of another checkout of this repository.
+"""
 
 import argparse
 import importlib.metadata
@@ -10,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import conv_gans, conv_vae, estimators, figures, gan_2d, interleave, loop, mlp_vae, startup
+from benchmarks import checkouts, conv_gans, conv_vae, estimators, figures, gan_2d, interleave, loop, mlp_vae, startup
 
-ROWS: Mapping[str, Callable[..., dict[str, Any]]] = {
+Row = Callable[..., dict[str, Any]]
+ROWS: Mapping[str, Row] = {
     "mlp_vae": mlp_vae.measure,
     "gan_2d": gan_2d.measure,
     "conv_vae": conv_vae.measure,
@@ -35,13 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="the smallest form: shows that it runs, and measures nothing"
     )
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="compare with the checkout in DIR, in place of the peers"
+    )
     asked = parser.parse_args(argv)
     if asked.json is not None and not asked.json.absolute().parent.is_dir():
         parser.error(f"{asked.json}: there is no such folder.")
-    return run(list(ROWS) if asked.name == "all" else [asked.name], asked.json, asked.quick)
+    rows = ROWS
+    if asked.against is not None:
+        if not (asked.against / "benchmarks" / "worker.py").is_file():
+            parser.error(f"{asked.against}: there is no checkout of jaxgen.")
+        rows = checkouts.rows(asked.against.absolute())
+        if asked.name not in (*rows, "all"):
+            parser.error(f"--against compares {', '.join(rows)}, not {asked.name}.")
+    return run({name: row for name, row in rows.items() if asked.name in (name, "all")}, asked.json, asked.quick)
 
 
-def run(names: Sequence[str], file: Path | None, quick: bool) -> int:
+def run(wanted: Mapping[str, Row], file: Path | None, quick: bool) -> int:
     """Measures, prints and writes."""
     before, rows = load(), []
     print(f"{machine()}; {', '.join(f'{name} {version}' for name, version in versions().items())}")
@@ -51,9 +65,9 @@ def run(names: Sequence[str], file: Path | None, quick: bool) -> int:
     if quick:
         print("The smallest form: it shows that the rows run, and its figures mean nothing.")
     print(flush=True)
-    for name in names:
+    for measure in wanted.values():
         start = load()
-        row = ROWS[name](rounds=QUICK_ROUNDS if quick else ROUNDS, quick=quick)
+        row = measure(rounds=QUICK_ROUNDS if quick else ROUNDS, quick=quick)
         where = {"machine": machine(), "versions": versions(), "threads": interleave.THREADS, "quick": quick}
         rows.append({**row, **where, "load_average": {"before": before, "start": start, "end": load()}})
         print(figures.table(rows[-1]), end="\n\n", flush=True)

@@ -6,12 +6,14 @@ The nets are those of `jaxgen.nets.networks`. PyTorch plays them as plain 4x4 co
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from benchmarks.interleave import Variant
 from benchmarks.mlp_vae import images
 from benchmarks.worker import Work
 
 SHAPE = (32, 32, 3)
-# What `jaxgen.nets.keep_freed_memory` sets, from outside.
+# What `jaxgen.system.allocator.keep_freed_memory` sets, from outside.
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_ARENA_MAX": "1"}
 AS_MET = ("eager as met", "compile as met")
 SETTINGS = (
@@ -46,13 +48,22 @@ def pyramid(width: int) -> tuple[int, int, int]:
     return 16 * 16 * 16 * SHAPE[-1] * base, others, 16 * 4 * base
 
 
+def as_torch(kernel: np.ndarray, *, up: bool) -> np.ndarray:
+    """A kernel [4, 4, C, O] of ours as PyTorch stores it: [O, C, 4, 4] of `Conv2d`, or if `up` of `ConvTranspose2d`.
+
+    The latter is [C, O, 4, 4], and turned around: PyTorch transposes the convolution, and ours slides the kernel over
+    an image with zeros between its pixels.
+    """
+    return kernel[::-1, ::-1].transpose(2, 3, 0, 1) if up else kernel.transpose(3, 2, 0, 1)
+
+
 def ours(*, recipe: str, examples: int, batch: int, width: int, latent: int, chunk: int, chunks: int) -> Work:
     """The shipped recipe in the program of `jaxgen.training.program`; no moving average, because the peer has none."""
     from benchmarks.ours import played
-    from jaxgen import nets
-    from jaxgen.recipes import find
+    from jaxgen.recipes import Spec, find
+    from jaxgen.system import allocator
 
-    keeps = nets.keep_freed_memory()
-    plan = find(recipe).plan(SHAPE, latent_dim=latent, width=width)._replace(ema=None)
+    keeps = allocator.keep_freed_memory()
+    plan = find(recipe)(Spec(SHAPE, width=width), latent_dim=latent)._replace(ema=None)
     work = played(plan, images(examples, SHAPE), batch=batch, chunk=chunk, chunks=chunks)
     return work._replace(facts=work.facts | {"keeps_freed_memory": keeps})

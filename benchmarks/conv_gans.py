@@ -1,4 +1,4 @@
-"""Rows `dcgan` and `wgan_gp`: the recipes `gan` and `wgan_gp` on 32x32x3 images, beside the same rounds in PyTorch."""
+"""Rows `dcgan` and `wgan_gp`: the recipes `gan` and `wgan_gp` on 32x32x3 images, beside the same steps in PyTorch."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ QUICK = {"examples": 64, "batch": 8, "width": 8, "latent": 4, "chunk": 10, "chun
 
 
 def dcgan(*, rounds: int, quick: bool) -> dict[str, Any]:
-    """Images per second of training, non-saturating, one critic's turn and one generator's a round."""
+    """Images per second of training, non-saturating, one critic's turn and one generator's a step."""
     size = QUICK if quick else DCGAN
-    title = f"round of gan (critic, then generator), convolutions {_described(size)}"
+    title = f"step of gan (critic, then generator), convolutions {_described(size)}"
     return _measured("dcgan", title, "gan", size, Target(1.0, least=True), rounds, quick)
 
 
 def wgan_gp(*, rounds: int, quick: bool) -> dict[str, Any]:
-    """Images per second of training, five critic's turns with gradient penalty and one generator's a round."""
+    """Images per second of training, five critic's turns with gradient penalty and one generator's a step."""
     size = QUICK if quick else WGAN_GP
-    title = f"round of wgan_gp (critic 5 times, generator), convolutions {_described(size)}"
+    title = f"step of wgan_gp (critic 5 times, generator), convolutions {_described(size)}"
     return _measured("wgan_gp", title, "wgan_gp", size, Target(1.2, least=True), rounds, quick)
 
 
@@ -58,7 +58,7 @@ def _measured(
 
 
 def flops(batch: int, width: int, latent: int, critic_turns: int, *, penalised: bool) -> int:
-    """Of the products of a round; no gradient in what no player moves.
+    """Of the products of a step; no gradient in what no player moves.
 
     A penalty is four passes: the mixed images forward, the slope, and the gradient of it in weights and in the slope.
     """

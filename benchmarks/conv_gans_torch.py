@@ -45,7 +45,7 @@ def _gan(wrap, *, batch: int, latent: int, **size: int) -> Work:
         batch=batch,
         rate=rate,
         betas=betas,
-        rounds=size["chunk"] * size["chunks"],
+        steps=size["chunk"] * size["chunks"],
     )
 
 
@@ -71,7 +71,7 @@ def _wgan_gp(wrap, *, batch: int, latent: int, **size: int) -> Work:
         batch=batch,
         rate=rate,
         betas=betas,
-        rounds=size["chunk"] * size["chunks"],
+        steps=size["chunk"] * size["chunks"],
     )
 
 

@@ -16,16 +16,16 @@ def critic(name: str, width: int, out: int) -> Layers:
     base, channels = width // 8, (SHAPE[-1], *(width // 8 * 2**i for i in range(3)))
     layers: Layers = {}
     for i in range(3):
-        layers[f"{name}/params/trunk/_Down_{i}"] = torch.nn.Conv2d(channels[i], channels[i + 1], 4, 2, 1)
-    return _channels_last({**layers, f"{name}/params/head": torch.nn.Linear(16 * 4 * base, out)})
+        layers[f"{name}/trunk/Down_{i}"] = torch.nn.Conv2d(channels[i], channels[i + 1], 4, 2, 1)
+    return _channels_last({**layers, f"{name}/head": torch.nn.Linear(16 * 4 * base, out)})
 
 
 def generator(name: str, width: int, latent: int) -> Layers:
     """A linear layer and three transposed convolutions, by the names of an `ImageGenerator` called `name`."""
     base, channels = width // 8, (*(width // 8 * 2**i for i in (2, 1, 0)), SHAPE[-1])
-    layers: Layers = {f"{name}/params/Dense_0": torch.nn.Linear(latent, 16 * 4 * base)}
+    layers: Layers = {f"{name}/Dense_0": torch.nn.Linear(latent, 16 * 4 * base)}
     for i in range(3):
-        layers[f"{name}/params/_Up_{i}"] = torch.nn.ConvTranspose2d(channels[i], channels[i + 1], 4, 2, 1)
+        layers[f"{name}/Up_{i}"] = torch.nn.ConvTranspose2d(channels[i], channels[i + 1], 4, 2, 1)
     return _channels_last(layers)
 
 

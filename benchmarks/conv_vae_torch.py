@@ -32,5 +32,5 @@ def _played(wrap, *, examples: int, batch: int, width: int, latent: int, chunk: 
         batch=batch,
         latent=latent,
         rate=LEARNING_RATE,
-        rounds=chunk * chunks,
+        steps=chunk * chunks,
     )

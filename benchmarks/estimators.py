@@ -83,16 +83,18 @@ def ours(*, estimator: str, draws: int, together: int, repeats: int) -> Work:
 
     from benchmarks.ours import facts
     from jaxgen import objectives
-    from jaxgen.objectives import GAUSSIAN, DiagGaussian
+    from jaxgen.objectives import GAUSSIAN, DiagGaussian, expectation
+    from jaxgen.system.threefry import straight
 
-    cost = getattr(objectives, estimator).cost
-    theta = DiagGaussian(*map(jnp.asarray, parameters()))
+    theta = DiagGaussian(*(jnp.asarray(p)[None] for p in parameters()))
+    how = getattr(objectives, estimator)
 
     def value(theta, noise):
-        return jnp.mean(cost(GAUSSIAN, theta, noise, lambda z, theta: jnp.sum((z - CENTRE) ** 2, -1)))
+        return jnp.mean(expectation(lambda z: jnp.sum((z - CENTRE) ** 2, -1), theta, noise, estimator=how))
 
     def draw(key, i):
-        return GAUSSIAN.draw(jax.random.fold_in(key, i), (draws // together, together, 1, DIM))
+        # As the step and the compiled model draw.
+        return GAUSSIAN.draw(straight(jax.random.fold_in(key, i)), (draws // together, together, 1, DIM))
 
     def estimate(theta, key, i):
         noise = draw(key, i)
@@ -112,7 +114,7 @@ def ours(*, estimator: str, draws: int, together: int, repeats: int) -> Work:
 
     def losses(path: Path) -> list[float]:
         np.savez(path, noise=draw(key, 0))
-        return moments(np.concatenate(program(theta, key, 0), -1))
+        return moments(np.concatenate(program(theta, key, 0), -1)[:, 0])
 
     return Work(block, facts(compile_s) | {"replays": True}, losses)
 

@@ -28,7 +28,7 @@ def vae(
     batch: int,
     latent: int,
     rate: float,
-    rounds: int,
+    steps: int,
 ) -> Work:
     """`jaxgen.games.vae` on uint8 images: Gaussian posterior, Bernoulli pixels.
 
@@ -41,7 +41,7 @@ def vae(
       batch: B.
       latent: of z.
       rate: of Adam.
-      rounds: of a block.
+      steps: of a block.
     """
     adam = peers_torch.adam(layers.values(), rate, (0.9, 0.999))
 
@@ -59,7 +59,7 @@ def vae(
         return [peers_torch.move(adam, loss_of(stored, at[0], draw(0)))]
 
     noise = [lambda: torch.randn(batch, latent)]
-    return peers_torch.played(step, layers, [adam], at=order(len(stored), rounds, 1, batch), noise=noise, rounds=rounds)
+    return peers_torch.played(step, layers, [adam], at=order(len(stored), steps, 1, batch), noise=noise, steps=steps)
 
 
 def gan(
@@ -76,7 +76,7 @@ def gan(
     batch: int,
     rate: float,
     betas: tuple[float, float],
-    rounds: int,
+    steps: int,
 ) -> Work:
     """`jaxgen.games.gan`: `critic_turns` turns of the critic, then one of the generator.
 
@@ -89,11 +89,11 @@ def gan(
       losses: of critic (real, fake) and of generator (fake) logits -> a number.
       noise: how z, the last leaf, and the penalty's noise are drawn.
       penalty: (real, fake, noise) -> a number that the critic pays, or None.
-      critic_turns: of a round.
+      critic_turns: of a step.
       batch: B.
       rate: of both Adams.
       betas: of both Adams.
-      rounds: of a block.
+      steps: of a block.
     """
     adams = [
         peers_torch.adam([layer for name, layer in layers.items() if name.startswith(player)], rate, betas)
@@ -120,8 +120,8 @@ def gan(
             first = peers_torch.move(adams[0], critic_loss(stored, at[t], draw(t, z), mix))
         return [first, peers_torch.move(adams[1], generator_loss(draw(critic_turns, z)))]
 
-    at = order(len(stored), rounds, critic_turns + 1, batch)
-    return peers_torch.played(step, layers, adams, at=at, noise=noise, rounds=rounds)
+    at = order(len(stored), steps, critic_turns + 1, batch)
+    return peers_torch.played(step, layers, adams, at=at, noise=noise, steps=steps)
 
 
 def order(examples: int, *shape: int) -> np.ndarray:

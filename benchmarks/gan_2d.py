@@ -1,4 +1,4 @@
-"""Row `gan_2d`: the shipped GAN of small MLPs on points in the plane, beside the same round in PyTorch."""
+"""Row `gan_2d`: the shipped GAN of small MLPs on points in the plane, beside the same step in PyTorch."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ QUICK = {"examples": 256, "batch": 16, "width": 8, "chunk": 20, "chunks": 1}
 
 
 def measure(*, rounds: int, quick: bool) -> dict[str, Any]:
-    """Points per second of training, non-saturating, one critic's turn and one generator's a round."""
+    """Points per second of training, non-saturating, one critic's turn and one generator's a step."""
     size = QUICK if quick else FULL
     batch, width, steps = size["batch"], size["width"], size["chunk"] * size["chunks"]
-    title = f"round of gan (critic, then generator) on points, MLPs {width}x{DEPTH}, batch {batch}, Adam, CPU"
+    title = f"step of gan (critic, then generator) on points, MLPs {width}x{DEPTH}, batch {batch}, Adam, CPU"
     variants = {
         "ours": Variant("benchmarks.gan_2d:ours", size, optional=False),
         "torch eager": Variant("benchmarks.gan_2d_torch:eager", size),
@@ -39,7 +39,7 @@ def measure(*, rounds: int, quick: bool) -> dict[str, Any]:
 
 
 def flops(batch: int, width: int) -> int:
-    """Of the matrix products of a round; no gradient in what no player moves."""
+    """Of the matrix products of a step; no gradient in what no player moves."""
     inner = (DEPTH - 1) * width * width
     generator, critic = LATENT * width + inner + width * 2, 2 * width + inner + width
     critic_turn = generator + 2 * (critic + critic + critic - 2 * width)  # real and fake
@@ -59,12 +59,12 @@ def plan(width: int) -> Any:
     """The shipped game and its optimisers; no moving average, because the peer has none."""
     import optax
 
-    from jaxgen.games import VECTORS, gan
+    from jaxgen.games import gan
     from jaxgen.nets import MLP, Critic, Generator
     from jaxgen.training.program import Plan
 
     trunk = (width,) * DEPTH
-    game = gan(Generator((2,), MLP(trunk)), Critic(MLP(trunk)), latent_dim=LATENT, observation=VECTORS)
+    game = gan(Generator((2,), MLP(trunk)), Critic(MLP(trunk)), latent_dim=LATENT)
     adam = {player: optax.adam(LEARNING_RATE, *BETAS) for player in ("critic", "generator")}
     return Plan(game, adam, (("critic",), ("generator",)))
 

@@ -24,7 +24,7 @@ def _played(wrap, *, examples: int, batch: int, width: int, chunk: int, chunks: 
     layers = {}
     for player, last, own in (("generator", "Dense_0", generator), ("critic", "head", critic)):
         names = (*(f"trunk/Dense_{i}" for i in range(DEPTH)), last)
-        layers |= {f"{player}/params/{name}": layer for name, layer in zip(names, own, strict=True)}
+        layers |= {f"{player}/{name}": layer for name, layer in zip(names, own, strict=True)}
 
     def through(own, x, frozen=False):
         for layer in own:
@@ -44,5 +44,5 @@ def _played(wrap, *, examples: int, batch: int, width: int, chunk: int, chunks: 
         batch=batch,
         rate=LEARNING_RATE,
         betas=BETAS,
-        rounds=chunk * chunks,
+        steps=chunk * chunks,
     )

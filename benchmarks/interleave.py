@@ -28,6 +28,7 @@ class Variant(NamedTuple):
     terminal: bool = False  # its stderr is one, so that a progress bar is drawn
     optional: bool = True  # a row goes on without it
     timed: bool = True  # else only its losses are wanted
+    root: Path = ROOT  # the checkout that its process runs
 
 
 class Measured(NamedTuple):
@@ -108,7 +109,7 @@ def _worker(name: str, variant: Variant, folder: Path) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         errors = stack.enter_context(_terminal(log) if variant.terminal else open(log, "wb"))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        process = subprocess.Popen(command, cwd=ROOT, env=env, text=True, **pipes)
+        process = subprocess.Popen(command, cwd=variant.root, env=env, text=True, **pipes)
 
         def ask(order):
             if order is not None:

@@ -20,7 +20,7 @@ DECLARED = 100  # blocks that `fit` is asked for and mostly not played: its ten 
 
 
 def measure(*, rounds: int, quick: bool) -> dict[str, Any]:
-    """Rounds per second of training to a folder, and of the compiled program alone; same plan, data and chunks."""
+    """Steps per second of training to a folder, and of the compiled program alone; same plan, data and chunks."""
     size = QUICK if quick else FULL
     variants = {
         "ours": Variant("benchmarks.loop:full", {**size, "blocks": DECLARED}, terminal=True, optional=False),
@@ -31,7 +31,7 @@ def measure(*, rounds: int, quick: bool) -> dict[str, Any]:
     made = figures.row(
         "loop",
         "jaxgen.fit (bar, checkpoints, metrics) beside its bare program, as in mlp_vae",
-        "rounds/s",
+        "steps/s",
         {variant: [steps / s for s in blocks] for variant, blocks in found.blocks.items()},
         target=Target(1 / (1 + ALLOWED), least=True),
         peak_mib=found.peak_mib,
@@ -61,19 +61,19 @@ def full(*, examples: int, batch: int, hidden: int, chunk: int, chunks: int, blo
     from jaxgen.training.loop import default_chunk
 
     if chunk != default_chunk(mlp_vae.SHAPE):
-        raise ValueError(f"chunk={chunk}: jaxgen.fit plays {default_chunk(mlp_vae.SHAPE)} rounds per dispatch.")
+        raise ValueError(f"chunk={chunk}: jaxgen.fit plays {default_chunk(mlp_vae.SHAPE)} steps per dispatch.")
     go, done, shown, block = queue.SimpleQueue(), queue.SimpleQueue(), progress.shown, chunk * chunks
 
     @contextlib.contextmanager
-    def held(rounds, *, quiet):
-        with shown(rounds, quiet=quiet) as show:
+    def held(steps, *, quiet):
+        with shown(steps, quiet=quiet) as show:
             go.get()
             began = time.perf_counter()
 
             def after(line):
                 nonlocal began
                 show(line)
-                if line["round"] % block == 0:
+                if line["step"] % block == 0:
                     done.put(time.perf_counter() - began)
                     go.get()
                     began = time.perf_counter()
@@ -82,7 +82,7 @@ def full(*, examples: int, batch: int, hidden: int, chunk: int, chunks: int, blo
 
     def train():
         with tempfile.TemporaryDirectory() as folder:
-            options = {"rounds": blocks * block, "batch_size": batch, "out": Path(folder) / "run", "quiet": False}
+            options = {"steps": blocks * block, "batch_size": batch, "out": Path(folder) / "run", "quiet": False}
             try:
                 run.fit(mlp_vae.plan(hidden), mlp_vae.images(examples), **options)
                 done.put(RuntimeError(f"all {blocks} blocks are played"))

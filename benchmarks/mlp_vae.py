@@ -62,6 +62,7 @@ def plan(hidden: int) -> Any:
     import optax
 
     from jaxgen.games import vae
+    from jaxgen.latents import vector
     from jaxgen.nets import MLP, Encoder, Generator
     from jaxgen.training.program import Plan
 
@@ -69,7 +70,7 @@ def plan(hidden: int) -> Any:
         Encoder(2 * LATENT, MLP((hidden,), nn.relu)),
         Generator(SHAPE, MLP((hidden,), nn.relu)),
     )
-    return Plan(vae(encoder, decoder, latent_dim=LATENT), {"vae": optax.adam(LEARNING_RATE)}, (("vae",),))
+    return Plan(vae(encoder, decoder, vector(LATENT)), {"vae": optax.adam(LEARNING_RATE)}, (("vae",),))
 
 
 def ours(*, examples: int, batch: int, hidden: int, chunk: int, chunks: int) -> Work:

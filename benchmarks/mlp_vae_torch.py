@@ -9,8 +9,8 @@ from benchmarks.mlp_vae import LATENT, LEARNING_RATE, SHAPE, images
 from benchmarks.worker import Work
 
 NAMES = {
-    "encode": ("vae/encoder/params/trunk/Dense_0", "vae/encoder/params/head"),
-    "decode": ("vae/decoder/params/trunk/Dense_0", "vae/decoder/params/Dense_0"),
+    "encode": ("vae/encoder/trunk/Dense_0", "vae/encoder/head"),
+    "decode": ("vae/decoder/trunk/Dense_0", "vae/decoder/Dense_0"),
 }
 
 
@@ -38,5 +38,5 @@ def _played(wrap, *, examples: int, batch: int, hidden: int, chunk: int, chunks:
         batch=batch,
         latent=LATENT,
         rate=LEARNING_RATE,
-        rounds=chunk * chunks,
+        steps=chunk * chunks,
     )

@@ -10,10 +10,9 @@ import numpy as np
 
 from benchmarks.figures import FIRST
 from benchmarks.worker import Work, peak_mib
-from jaxgen.core import Batch, as_float
 from jaxgen.training import checkpoint
-from jaxgen.training.order import indices
 from jaxgen.training.program import Plan, compile_loop, run_keys
+from jaxgen.training.sources import Source, arrays
 
 
 def facts(compile_s: float | None = None, libraries_mib: float | None = None) -> dict:
@@ -24,14 +23,14 @@ def facts(compile_s: float | None = None, libraries_mib: float | None = None) ->
 
 
 def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) -> Work:
-    """Blocks of `chunks` dispatches of `chunk` rounds each, over indices that were made before."""
+    """Blocks of `chunks` dispatches of `chunk` steps each, over indices that were made before."""
     libraries_mib = peak_mib()
-    program = compile_loop(plan, x, batch_size=batch, chunk=chunk)
-    keys, shape = run_keys(0), (chunk, len(plan.turns), batch)
+    source, keys = arrays(x), run_keys(0)
+    program = compile_loop(plan, source, batch_size=batch, chunk=chunk)
     names = tuple(dict.fromkeys(name for turn in plan.turns for name in turn))
-    first = -(-FIRST // len(names))  # rounds, each of which tells one loss of every name
+    first = -(-FIRST // len(names))  # steps, each of which has one loss of every name
     enough = max(chunks, -(-first // chunk))
-    at = [indices(keys.data, i * chunk * len(plan.turns) * batch, shape, len(x)) for i in range(enough)]
+    at = [program.fetch(keys.data, i * chunk, chunk) for i in range(enough)]
     state = program.init(keys.init)
 
     def block() -> float:
@@ -45,9 +44,9 @@ def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) ->
     def losses(path: Path) -> list[float]:
         state, said = program.init(keys.init), []
         params = {name: np.asarray(leaf) for name, leaf in checkpoint.named(state.params).items()}
-        rounds = np.concatenate(at)[:first]
-        noise = {f"noise/{i}": leaf for i, leaf in enumerate(noise_of(plan, keys.noise, x, rounds))}
-        np.savez(path, at=rounds, **noise, **params)
+        steps = np.concatenate(at)[:first]
+        noise = {f"noise/{i}": leaf for i, leaf in enumerate(noise_of(plan, keys.noise, source, steps))}
+        np.savez(path, at=steps, **noise, **params)
         for rows in at:
             state, infos = program.advance(state, keys.noise, rows)
             said.append(np.stack([infos[name]["loss"] for name in names], 1))
@@ -56,15 +55,15 @@ def played(plan: Plan, x: np.ndarray, *, batch: int, chunk: int, chunks: int) ->
     return Work(block, facts(sum(program.compile_s.values()), libraries_mib) | {"replays": True}, losses)
 
 
-def noise_of(plan: Plan, key: jax.Array, x: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
-    """The noise that the step draws in its first rounds, each leaf [R, T, ...]: a function of (key, round, turn)."""
+def noise_of(plan: Plan, key: jax.Array, source: Source, at: np.ndarray) -> list[np.ndarray]:
+    """The noise that the step draws in its first steps, each leaf [R, T, ...]: a function of (key, step, turn)."""
     turns = range(at.shape[1])
 
     @jax.jit
-    def draw(key, n, x):
-        key = jax.random.fold_in(key, n)
-        drawn = [plan.game.draw(jax.random.fold_in(key, t), Batch(as_float(x[t]))) for t in turns]
+    def draw(key, n, resident, at):
+        key, batches = jax.random.fold_in(key, n), source.batch(resident, at)
+        drawn = [plan.game.draw(jax.random.fold_in(key, t), jax.tree.map(lambda a, t=t: a[t], batches)) for t in turns]
         return [jnp.stack(leaves) for leaves in zip(*map(jax.tree.leaves, drawn), strict=True)]
 
-    rounds = [draw(key, n, x[rows]) for n, rows in enumerate(at)]
-    return [np.stack(leaf) for leaf in zip(*rounds, strict=True)]
+    steps = [draw(key, n, source.resident, rows) for n, rows in enumerate(at)]
+    return [np.stack(leaf) for leaf in zip(*steps, strict=True)]

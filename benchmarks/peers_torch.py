@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.conv import as_torch
 from benchmarks.worker import Work, peak_mib
 
 Draw = Callable[[], torch.Tensor]
@@ -19,17 +20,17 @@ def played(
     *,
     at: np.ndarray,
     noise: Sequence[Draw],
-    rounds: int,
+    steps: int,
 ) -> Work:
-    """Blocks of `rounds` rounds.
+    """Blocks of `steps` steps.
 
     Args:
-      step: (indices [T, B], draw) -> the losses that ours tells of a round; draw(t, i) is leaf i of turn t's noise.
+      step: (indices [T, B], draw) -> the losses that ours tells of a step; draw(t, i) is leaf i of turn t's noise.
       layers: by the name of the same layer on our side.
       optimizers: what `step` moves them with.
       at: indices [R, T, B], over and over.
       noise: how each leaf of a turn's noise is drawn.
-      rounds: of a block.
+      steps: of a block.
     """
     rows = torch.from_numpy(at.astype(np.int64))
 
@@ -38,7 +39,7 @@ def played(
 
     def block() -> float:
         began = time.perf_counter()
-        for i in range(rounds):
+        for i in range(steps):
             step(rows[i % len(rows)], draw)
         return time.perf_counter() - began
 
@@ -68,11 +69,12 @@ def facts(step: Callable, *arguments) -> dict:
 
 
 def load(layers: Mapping[str, torch.nn.Module], record: Mapping[str, np.ndarray]) -> None:
-    """Copies our weights into PyTorch's layers: kernels [in, out] and [O, 4, 4, C]."""
+    """Copies our weights into PyTorch's layers: kernels [in, out] and [4, 4, in, out]."""
     with torch.no_grad():
         for name, layer in layers.items():
-            kernel = torch.from_numpy(record[f"{name}/kernel"])
-            layer.weight.copy_(kernel.T if kernel.ndim == 2 else kernel.permute(0, 3, 1, 2))
+            kernel, up = record[f"{name}/kernel"], isinstance(layer, torch.nn.ConvTranspose2d)
+            kernel = kernel.T if kernel.ndim == 2 else as_torch(kernel, up=up)
+            layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel)))
             layer.bias.copy_(torch.from_numpy(record[f"{name}/bias"]))
 
 

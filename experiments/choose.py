@@ -143,7 +143,7 @@ def table(report: Mapping[str, Any]) -> dict[str, Any]:
                 baselines[key] = {"mean": cell["mean"], "low": low, "high": high}
     protocol = report["protocol"]
     training = {
-        side: {"rounds": protocol["rounds"][name]["main"], "seconds_a_seed": protocol["seconds_measured"][name]}
+        side: {"steps": protocol["steps"][name]["main"], "seconds_a_seed": protocol["seconds_measured"][name]}
         for side, name in SIDES.items()
     }
     return {"settings": measured, "baselines": baselines, "training": training, "not_measured": missing}

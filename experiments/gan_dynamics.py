@@ -13,10 +13,11 @@ import optax
 
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
-from jaxgen import Batch, make_step
-from jaxgen.games import dirac
-from jaxgen.objectives import NO_PENALTY, WASSERSTEIN, descend, extragradient, r1
+from jaxgen.core import Batch
+from jaxgen.games import bilinear, dirac
+from jaxgen.objectives import descend, extragradient, r1
 from jaxgen.training.dynamics import fitted_log_rate, log_rate, spectrum, trajectory
+from jaxgen.training.step import make_step
 
 STILL, CLOSE = 2e-5, 0.01  # a log rate that counts as none; how nearly a prediction has to meet the simulation
 
@@ -28,16 +29,16 @@ class Config:
     rate: float = 0.2
     gamma: float = 0.3
     starts: int = 10  # directions from the equilibrium, one for each seed
-    radius: float = 1e-5  # their distance from it: there a round is its own linear part
-    rounds: int = 900
-    settle: int = 100  # rounds before the fit, in which the faster eigenvalue dies out
-    far_rounds: int = 500  # from theta = psi = 1
+    radius: float = 1e-5  # their distance from it: there a step is its own linear part
+    steps: int = 900
+    settle: int = 100  # steps before the fit, in which the faster eigenvalue dies out
+    far_steps: int = 500  # from theta = psi = 1
 
 
 FULL = Config()
 QUICK = dataclasses.replace(FULL, starts=3)
 
-GAMES = {"Dirac-GAN": dirac, "bilinear game": functools.partial(dirac, loss=WASSERSTEIN)}
+GAMES = {"Dirac-GAN": dirac, "bilinear game": bilinear}
 TOGETHER, IN_TURN = (("critic", "generator"),), (("generator",), ("critic",))
 
 
@@ -65,20 +66,20 @@ puts all its samples at the point theta, the data lie at 0, and the critic is th
 the two play for the classic GAN loss, in the *bilinear game* for theta psi itself. Either has its equilibrium at
 theta = psi = 0.
 
-What a run does near it follows from one matrix, the derivative of a whole round of training: its largest eigenvalue is
-the factor by which the distance from the equilibrium changes in each round. So the rate can be predicted, and then be
-measured in a run of the same step. Its natural logarithm, per round, is the log rate: above zero the players drift
-apart, at zero they circle for ever, below zero they meet. It holds near the equilibrium; farther off, the loss of the
-Dirac-GAN is flatter, so that what drifts apart slows down. *Both at once* and *in turn* are the usual ways to train.
-*Extragradient* looks one step ahead before it moves. *R1* is a penalty on the slope of the critic at the data, here of
-weight {FULL.gamma:g}; a step is {FULL.rate:g} times the gradient."""
+What a run does near it follows from one matrix, the derivative of a whole step of training, in which each player moves
+once: its largest eigenvalue is the factor by which the distance from the equilibrium changes in each step. So the rate
+can be predicted, and then be measured in a run of the same step. Its natural logarithm, per step, is the log rate:
+above zero the players drift apart, at zero they circle for ever, below zero they meet. It holds near the equilibrium;
+farther off, the loss of the Dirac-GAN is flatter, so that what drifts apart slows down. *Both at once* and *in turn*
+are the usual ways to train. *Extragradient* moves by the gradients where a trial move would lead. *R1* is a penalty on
+the slope of the critic at the data, here of weight {FULL.gamma:g}; a move is {FULL.rate:g} times the gradient."""
 
 RATE, FORECAST = "simulated_log_rate", ("predicted_log_rate", "largest_difference")
 BEHAVIOURS = ("diverges", "circles", "converges")
 
 
 def behaviour(rate: float) -> str:
-    """What a log rate per round means.
+    """What a log rate per step means.
 
     >>> behaviour(0.005), behaviour(1e-7), behaviour(-0.02)
     ('diverges', 'circles', 'converges')
@@ -128,7 +129,7 @@ def main(config: Config) -> Evidence:
     for name, way in WAYS.items():
         for game, build in GAMES.items():
             case = f"{name}: {game}"
-            penalty = r1(config.gamma) if way.penalised else NO_PENALTY
+            penalty = r1(config.gamma) if way.penalised else None
             cases[case], paths[case] = measure(build(penalty=penalty), way, config)
     runs = {"cases": {case: {k: v for k, v in row.items() if k not in FORECAST} for case, row in cases.items()}}
     forecast = {"cases": {case: {k: row[k] for k in (*FORECAST, RATE)} for case, row in cases.items()}}
@@ -137,7 +138,7 @@ def main(config: Config) -> Evidence:
             "2a",
             "Two competing objectives oscillate or diverge instead of reaching a Nash equilibrium.",
             oscillates(runs),
-            f"By the simulated log rate per round: above {STILL:g} diverges, within it circles, below converges. "
+            f"By the simulated log rate per step: above {STILL:g} diverges, within it circles, below converges. "
             "Supported if no case converges, not supported if all do, else it depends.",
             "Two numbers a player and SGD. Large networks with Adam have the same mechanism and more besides.",
             runs,
@@ -145,7 +146,7 @@ def main(config: Config) -> Evidence:
         ),
         Claim(
             "2a, prediction",
-            "The largest eigenvalue of one round's derivative tells how fast a run nears or leaves the equilibrium.",
+            "The largest eigenvalue of one step's derivative tells how fast a run nears or leaves the equilibrium.",
             predicts(forecast),
             f"Each case agrees where the farthest start is off the prediction by at most {100 * CLOSE:g} % of it, "
             f"or by {STILL:g} where it is zero.",
@@ -156,11 +157,11 @@ def main(config: Config) -> Evidence:
     )
     pictures = {
         "trajectories.png": Picture(
-            "The path of the two numbers from theta = psi = 1 (ring) for 150 rounds; the cross is the equilibrium.",
+            "The path of the two numbers from theta = psi = 1 (ring) for 150 steps; the cross is the equilibrium.",
             draw_trajectories(paths, cases, config),
         ),
         "rates.png": Picture(
-            "Rings are predictions from the derivative of one round, dots the rates of simulated runs.",
+            "Rings are predictions from the derivative of one step, dots the rates of simulated runs.",
             draw_rates(cases),
         ),
     }
@@ -168,7 +169,7 @@ def main(config: Config) -> Evidence:
 
 
 def measure(game: Any, way: Way, config: Config) -> tuple[dict[str, float], np.ndarray]:
-    """Figures of one case, and its path from theta = psi = 1, f64[rounds + 1, 2] as (psi, theta)."""
+    """Figures of one case, and its path from theta = psi = 1, f64[steps + 1, 2] as (psi, theta)."""
     step = make_step(game, dict.fromkeys(("critic", "generator"), optax.sgd(config.rate)), way.turns, rule=way.rule)
     key, batches = jax.random.key(0), Batch(jnp.zeros((len(way.turns), 1, 1)))  # the data lie at 0, and noise is idle
 
@@ -180,15 +181,15 @@ def measure(game: Any, way: Way, config: Config) -> tuple[dict[str, float], np.n
     rates = []
     for angle in np.asarray(draw_angles(config.starts), np.float64):
         start = at(config.radius * math.cos(angle), config.radius * math.sin(angle))
-        path = trajectory(step, start, key, batches, rounds=config.rounds)
+        path = trajectory(step, start, key, batches, steps=config.steps)
         rates.append(fitted_log_rate(np.linalg.norm(path, axis=1)[config.settle :], eigenvalues))
     predicted = log_rate(eigenvalues)
-    far = trajectory(step, at(1.0, 1.0), key, batches, rounds=config.far_rounds)
+    far = trajectory(step, at(1.0, 1.0), key, batches, steps=config.far_steps)
     figures = {
         "predicted_log_rate": predicted,
         RATE: float(np.mean(rates)),
         "largest_difference": float(np.max(np.abs(np.subtract(rates, predicted)))),
-        f"distance_after_{config.far_rounds}_rounds_from_1.41": float(np.linalg.norm(far[-1])),
+        f"distance_after_{config.far_steps}_steps_from_1.41": float(np.linalg.norm(far[-1])),
     }
     return figures, far
 
@@ -206,7 +207,7 @@ def draw_trajectories(paths: Mapping[str, np.ndarray], cases: Mapping[str, Any],
     )
     for row, game in zip(axes, GAMES, strict=True):
         for panel, way in zip(row, SHOWN, strict=True):
-            path = paths[f"{way}: {game}"][: min(150, config.far_rounds) + 1]
+            path = paths[f"{way}: {game}"][: min(150, config.far_steps) + 1]
             panel.plot(path[:, 1], path[:, 0], color=plots.BLUE, linewidth=1.3)
             panel.plot(1, 1, "o", color=plots.ORANGE, markersize=9, fillstyle="none", markeredgewidth=2)
             panel.plot(0, 0, "+", color=plots.INK, markersize=13, markeredgewidth=2)
@@ -235,7 +236,7 @@ def draw_rates(cases: Mapping[str, Mapping[str, float]]) -> bytes:
     panel.plot(simulated, range(len(order)), "o", color=plots.BLUE, markersize=6)
     panel.set_yticks(range(len(order)), order)
     panel.tick_params(axis="y", length=0)
-    panel.set_xlabel("log rate: change of log distance from the equilibrium, per 1000 rounds")
+    panel.set_xlabel("log rate: change of log distance from the equilibrium, per 1000 steps")
     panel.set_ylim(-0.7, len(order) + 0.6)
     low, high = panel.get_xlim()
     top = len(order) + 0.1

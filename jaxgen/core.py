@@ -1,14 +1,16 @@
-"""The one shape of every objective here: a generative model is trained by playing a differentiable game.
+"""The types that everything here is made of: a generative model is trained by playing a differentiable game.
 
 A VAE is the game with one player, a GAN has two, an adversarial autoencoder two players and three networks.
-Randomness is data: a key becomes numbers in `Game.draw`, and everything else is a deterministic function of
-(params, noise, batch, memo).
+Randomness is data: a key becomes numbers in `draw`, and everything else is a deterministic function of
+(params, noise, batch, context). What changes while a game is played is an argument too: a network takes its noise and
+its state as arguments, as a loss does.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Array = jax.Array
@@ -20,41 +22,54 @@ class BadRequest(ValueError):
 
 
 class Batch(NamedTuple):
-    """Examples as the nets see them."""
+    """Examples as the networks see them; every leaf is [B, ...]."""
 
-    x: Array  # f32[B, ...]; images are NHWC in [0, 1]
-    label: Array | None = None  # i32[B]
-    index: Array | None = None  # type: ignore[assignment]  # i32[B], position in the training split
-
-
-class Memo(NamedTuple):
-    """What a game remembers besides params."""
-
-    round: Array  # i32[], set by the step; schedules are functions of it
-    carry: dict[str, Any]  # state that no gradient touches, by name
+    x: Any  # an array, images NHWC in [0, 1], or a pytree of arrays such as {"a": ..., "b": ...}
+    condition: Any = None  # what the model is given beside the noise: labels i32[B], small images, any pytree
 
 
-class Note(NamedTuple):
-    """What a loss says beside its value."""
+class Context(NamedTuple):
+    """What a loss reads besides params, noise and batch."""
 
-    info: dict[str, Array]  # figures to look at, f32[] each
-    carry: dict[str, Any] = {}  # entries of `memo.carry` that it replaces; two losses of one turn write different ones
+    step: Array  # i32[], set by the step function; schedules are functions of it
+    state: dict[str, Any]  # what no gradient touches, by network or part: running statistics, codebooks
+
+
+class Aux(NamedTuple):
+    """What a loss returns beside its value."""
+
+    info: dict[str, Array] = {}  # figures to look at, f32[] each
+    state: dict[str, Any] = {}  # the entries of `context.state` that it replaces; losses of one turn replace others
+
+
+class Game(NamedTuple):
+    """Players, what each of them minimises, and all randomness of a turn."""
+
+    init: Callable[..., tuple[Params, dict[str, Any]]]  # (key, batch) -> (params by player, state by network or part)
+    draw: Callable[..., Any]  # (key, batch) -> noise: all randomness of a turn
+    losses: Mapping[str, Callable[..., tuple[Array, Aux]]]
+    """"player" or "player:term" -> loss (params, noise, batch, context) -> (f32[], Aux), minimised in that player's
+    params."""
+    model: Callable[..., "Model"]  # (params, state) -> Model
+    couples: bool = False  # True if the examples of a batch see each other
+    range: tuple[float, float] | None = None  # where its losses take every number of x from; None: anywhere
 
 
 class Model(NamedTuple):
-    """What tasks and users see of a trained game: deterministic, noise first; None or {} where it lacks one."""
+    """A trained game: deterministic functions. None or {} if it lacks one; `condition` may be left out everywhere."""
 
-    draw: Callable[..., Any]  # (key, n) -> noise of n samples
-    sample: Callable[..., Array]  # noise -> x [n, ...], in the range of the data
-    decode: Callable[..., Array] | None = None  # f32[B, D] -> x
-    encode: Callable[..., Array] | None = None  # x -> f32[B, D]
-    draw_posterior: Callable[..., Any] | None = None  # (key, K, x) -> noise of K posterior samples for each example
-    log_weight: Callable[..., Array] | None = None  # (noise, x) -> f32[K, B] nats: log p(x, z) - log q(z|x)
-    scores: Mapping[str, Callable[..., Array]] = {}  # name -> ((noise, x) -> f32[B]); higher is stranger
-    features: Mapping[str, Callable[..., Array]] = {}  # name -> (x -> f32[B, F]); what a linear probe may read
+    draw: Callable[..., Any] | None = None  # (key, n, condition) -> noise of n samples
+    sample: Callable[..., Any] | None = None  # (noise, condition) -> x [n, ...], in the range of the data
+    decode: Callable[..., Any] | None = None  # (z [B, ...], condition) -> x
+    encode: Callable[..., Array] | None = None  # (x, condition) -> z [B, ...]
+    draw_posterior: Callable[..., Any] | None = None  # (key, K, x, condition) -> noise of K posterior samples each
+    log_weight: Callable[..., Array] | None = None  # (noise, x, condition) -> f32[K, B] nats, log p(x, z) - log q(z|x)
+    scores: Mapping[str, Callable[..., Array]] = {}  # name -> (noise, x, condition) -> f32[B]; higher is stranger
+    features: Mapping[str, Callable[..., Array]] = {}  # name -> (x, condition) -> f32[B, F], for a linear probe
+    maps: Mapping[str, Callable[..., Any]] = {}  # name -> (x, condition) -> x: reconstruct, restore, translate
 
     def __repr__(self) -> str:
-        """What it can do; its functions hold all of the params, and would print them."""
+        """The names of what it has; its functions hold all of the params, and would print them."""
         parts = (
             f"{name}: {'/'.join(part)}" if isinstance(part, Mapping) else name
             for name, part in zip(self._fields, self, strict=True)
@@ -63,61 +78,88 @@ class Model(NamedTuple):
         return f"Model({', '.join(parts)})"
 
 
-class Game(NamedTuple):
-    """Who plays, for what, and with which randomness."""
-
-    init: Callable[..., tuple[Params, dict[str, Any]]]  # (key, batch) -> (params by player, carry)
-    draw: Callable[..., Any]  # (key, batch) -> noise: all randomness of a turn
-    losses: Mapping[str, Callable[..., tuple[Array, Note]]]  # turn -> (params, noise, batch, memo) -> (f32[], Note)
-    model: Callable[..., Model]  # (params, carry) -> Model
-    couples: bool = False  # True where examples of a batch see each other
-    range: tuple[float, float] | None = None  # where its losses take every number of x from; None: anywhere
+def nothing(*args: Any) -> tuple:
+    """No noise, no params, no state: the empty pytree ()."""
+    return ()
 
 
 class Network(NamedTuple):
-    """A network as pure functions: no randomness, no state."""
+    """A network as pure functions, in the manner of `haiku.transform_with_state` with noise in place of the rng.
 
-    init: Callable[..., Any]  # (key, x) -> params
-    apply: Callable[..., Any]  # (params, x) -> y
-    hidden: Callable[..., Array] | None = None  # (params, x) -> f32[B, F], the layer below the last
-
-
-def network(module: Any) -> Network:
-    """Any module with `init(key, x)` and `apply(params, x)` as a `Network`: Linen, Haiku, or a `Network` itself.
-
-    A Linen module with a method `hidden` also tells its last hidden layer. A module that asks for randomness of its
-    own fails at its first application: nothing here hands it an `rngs`.
-
-    Raises:
-      BadRequest: where `module` has no `init` or no `apply`.
+    Noise is the randomness of training, such as that of dropout and augmentation. `apply` with noise None evaluates:
+    nothing is random, and statistics are read but not moved. What a sample is made of is not noise in this sense but
+    an input, z.
     """
-    if isinstance(module, Network):
-        return module
-    if not (hasattr(module, "init") and hasattr(module, "apply")):
-        raise BadRequest(
-            f"{type(module).__name__} is no network: pass a Linen module, or jaxgen.Network(init, apply) with "
-            "init(key, x) -> params and apply(params, x) -> y, as equinox.partition or flax.nnx.split gives them."
-        )
-    hidden = None
-    if hasattr(module, "hidden"):
 
-        def hidden(params, x):
-            return module.apply(params, x, method="hidden")
-
-    return Network(module.init, module.apply, hidden)
+    init: Callable[..., tuple[Any, Any]]  # (key, *inputs) -> (params, state)
+    apply: Callable[..., tuple[Any, Any]]  # (params, state, noise or None, *inputs) -> (y, state)
+    draw: Callable[..., Any] = nothing  # (key, *inputs) -> noise; reads the shapes of its inputs only
+    features: Callable[..., tuple[Array, Any]] | None = None  # as apply, for the layer below the last: f32[B, F]
+    couples: bool = False  # True if the examples of a batch see each other
 
 
-def player(turn: str) -> str:
-    """The player that a turn moves: `critic:r1` is another loss of `critic`.
+def inputs(x: Any, condition: Any = None) -> tuple[Any, ...]:
+    """What a network is called with: `(x,)` without a condition, `(x, condition)` with one."""
+    return (x,) if condition is None else (x, condition)
 
-    >>> player("critic:r1"), player("generator")
+
+def rows(tree: Any) -> int:
+    """The length of the leading axis of a batch, B.
+
+    >>> rows(Batch(jnp.zeros((3, 2))))
+    3
+    """
+    return jax.tree.leaves(tree)[0].shape[0]
+
+
+def at(schedule: Any, step: Array) -> Any:
+    """The value of a constant, or of a function of the step.
+
+    >>> at(0.5, 3), at(lambda step: 2 * step, 3)
+    (0.5, 6)
+    """
+    return schedule(step) if callable(schedule) else schedule
+
+
+def draw_each(key: Array, **calls: tuple) -> dict[str, Any]:
+    """`{name: draw(own key, *args)}` of `name=(draw, *args)`; only those that draw anything share the key.
+
+    >>> draw_each(jax.random.key(0), z=(jax.random.normal, (2,)), dropout=(nothing,))["dropout"]
+    ()
+    """
+    drawn = [name for name, (draw, *_) in calls.items() if draw is not nothing]
+    keys = dict(zip(drawn, [key] if len(drawn) == 1 else jax.random.split(key, len(drawn)), strict=True))
+    return {name: draw(keys.get(name, key), *args) for name, (draw, *args) in calls.items()}
+
+
+def repeat(tree: Any, samples: int) -> Any:
+    """Leaves [B, ...] -> [samples * B, ...], sample after sample; None stays None."""
+    if samples == 1:
+        return tree
+    return jax.tree.map(lambda a: jnp.broadcast_to(a, (samples, *a.shape)).reshape(-1, *a.shape[1:]), tree)
+
+
+def merge(tree: Any) -> Any:
+    """Leaves [K, B, ...] -> [K * B, ...]."""
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+
+
+def split(tree: Any, samples: int) -> Any:
+    """Leaves [K * B, ...] -> [K, B, ...] with K = `samples`."""
+    return jax.tree.map(lambda a: a.reshape(samples, -1, *a.shape[1:]), tree)
+
+
+def player(name: str) -> str:
+    """The player whose params a loss is minimised in: `critic:penalty` is another loss of `critic`.
+
+    >>> player("critic:penalty"), player("generator")
     ('critic', 'generator')
     """
-    return turn.partition(":")[0]
+    return name.partition(":")[0]
 
 
 def as_float(x: Any) -> Any:
-    """Examples as the nets see them: uint8 pixels as float32 in [0, 1] (x / 255), float32 as it is.
+    """Examples as the networks see them: uint8 pixels as float32 in [0, 1] (x / 255), float32 as it is.
 
     Takes NumPy and JAX arrays, also inside a compiled function.
 

@@ -1,4 +1,4 @@
-"""Would the tests notice? Changes `jaxgen.objectives` and `jaxgen/training/step.py` in many small ways, and counts.
+"""Would the tests notice? Changes `jaxgen.objectives`, and step and turns of training, in many small ways, and counts.
 
     python tests/mutants.py [--sample 80] [--seed 0] [--only MODULE] [--json FILE]
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sites
-from equivalents import EQUIVALENT, STEP
+from equivalents import EQUIVALENT, STEP, TURNS
 
 HOME = Path(__file__).resolve().parents[1]
 LIMIT, MEMORY = 60, 16 << 30  # seconds of processor time, bytes
@@ -75,12 +75,12 @@ class Witness:
 def files() -> list[str]:
     """What is changed, as it stands in this tree."""
     rooms = sorted((HOME / "jaxgen" / "objectives").glob("*.py"))
-    return [str(path.relative_to(HOME)) for path in (*rooms, HOME / STEP)]
+    return [str(path.relative_to(HOME)) for path in (*rooms, HOME / STEP, HOME / TURNS)]
 
 
 def judges(file: str) -> list[str]:
     """The tests of a module, those that know it best first."""
-    path = Path(file)
+    path = Path(STEP if file == TURNS else file)  # one file tests the two
     room = path.parent.name
     found = [file, f"tests/{room}/test_{path.stem}.py"]
     return found + ["tests/objectives/test_contract.py"] if room == "objectives" else found

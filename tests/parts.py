@@ -1,32 +1,60 @@
-"""Every public part of jaxgen.objectives, listed once under its public name.
+"""Every public part of jaxgen.objectives and jaxgen.latents, listed once under its public name.
 
 The contract tests run over these tables. A factory stands here as one of its parts. To add a part, add its row.
 """
 
 from jaxgen import objectives as o
+from jaxgen.latents import codebook, flow, free_bits, hierarchical, quantised, scalars, vamp, vector
 
 FAMILIES = {
     "GAUSSIAN": o.GAUSSIAN,
     "LAPLACE": o.LAPLACE,
     "BERNOULLI": o.BERNOULLI,
     "DISCRETISED_LOGISTIC": o.DISCRETISED_LOGISTIC,
+    "IMAGE_LOGISTIC": o.IMAGE_LOGISTIC,
 }
 
-DIVERGENCES = {  # all between Gaussians
-    "exact_kl": o.exact_kl(o.GAUSSIAN, o.GAUSSIAN),
-    "free_bits": o.free_bits(o.exact_kl(o.GAUSSIAN, o.GAUSSIAN), 0.25),
-    "sampled_kl": o.sampled_kl(o.GAUSSIAN, o.GAUSSIAN),
+CLOSED_FORMS = {  # pairs of families, posterior and prior
+    "Gaussian from Gaussian": ("GAUSSIAN", "GAUSSIAN"),
+    "Laplace from Gaussian": ("LAPLACE", "GAUSSIAN"),
+    "Laplace from Laplace": ("LAPLACE", "LAPLACE"),
+    "Bernoulli from Bernoulli": ("BERNOULLI", "BERNOULLI"),
 }
 
 ESTIMATORS = {
     "PATHWISE": o.PATHWISE,
     "CUT": o.CUT,
     "SCORE": o.SCORE,
+    "DREG": o.DREG,
 }
 
-BOUNDS = {
-    "MEAN": o.MEAN,
-    "IMPORTANCE": o.IMPORTANCE,
+BOUNDS = {  # plain functions
+    "elbo": o.elbo,
+    "importance": o.importance,
+}
+
+OBSERVATIONS = {
+    "PIXELS": o.PIXELS,
+    "LEVELS": o.LEVELS,
+    "DECODED_LEVELS": o.DECODED_LEVELS,
+    "VECTORS": o.VECTORS,
+    "SHARED_GAUSSIAN": o.SHARED_GAUSSIAN,
+    "NUMBERS": o.NUMBERS,
+    "fixed_gaussian": o.fixed_gaussian(0.5),
+    "independent": o.independent(o.LAPLACE),
+    "categorical": o.categorical(5),
+    "mixture": o.mixture(3, o.IMAGE_LOGISTIC),
+    "columns": o.columns((1, o.PIXELS), (2, o.NUMBERS)),
+}
+
+LATENTS = {  # and the shape of h, of one example
+    "vector": (vector(2), (4,)),
+    "vector, coins": (vector(2, posterior=o.BERNOULLI, estimator=o.SCORE), (2,)),
+    "vector, flow, vamp": (vector(2, posterior=flow(layers=1, width=4), prior=vamp(3)), (4,)),
+    "free_bits": (free_bits(vector(2), 0.25), (4,)),
+    "hierarchical": (hierarchical((2, 1), width=4), (5,)),
+    "quantised, codebook": (quantised(codebook(4), (2,)), (2, 3)),
+    "quantised, scalars": (quantised(scalars(3, 4), (2, 2)), (2, 2, 2)),
 }
 
 ADVERSARIAL = {
@@ -36,28 +64,23 @@ ADVERSARIAL = {
     "HINGE": o.HINGE,
     "WASSERSTEIN": o.WASSERSTEIN,
     "RELATIVISTIC": o.RELATIVISTIC,
+    "least_squares": o.least_squares(fake=-1.0, real=1.0, target=0.0),
     "smooth": o.smooth(o.NON_SATURATING),
 }
 
 PENALTIES = {
-    "NO_PENALTY": o.NO_PENALTY,
     "r1": o.r1(2.0),
     "r2": o.r2(2.0),
     "gradient_penalty": o.gradient_penalty(10.0),
+    "content": o.content(2.0),
+    "path_length": o.path_length(2.0),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
-}
-
-AUGMENTS = {
-    "NO_AUGMENT": o.NO_AUGMENT,
-    "instance_noise": o.instance_noise(0.5),
 }
 
 TABLES = {
     o.Family: FAMILIES,
-    o.Divergence: DIVERGENCES,
     o.Estimator: ESTIMATORS,
-    o.Bound: BOUNDS,
+    o.Observation: OBSERVATIONS,
     o.Adversarial: ADVERSARIAL,
     o.Penalty: PENALTIES,
-    o.Augment: AUGMENTS,
 }

@@ -163,7 +163,7 @@ ROWS = [
             ("unfinished", "remove that folder"),
             ("mixed", "again in another folder"),
             ("scribbled", "damaged"),
-            ("damaged", "move that folder away to go on from round 0"),
+            ("damaged", "move that folder away to go on from step 0"),
             ("cut", "damaged"),
             ("edited", "learning_rate"),
         )
@@ -174,7 +174,7 @@ ROWS = [
         for words in ("train --resume {}", "evaluate {}", "sample {} --out a.npz")
     ),
     Row("evaluate small", "Use more data"),
-    Row("train --resume run --steps 9", "--resume"),
+    Row("train --resume run --seed 9", "--resume"),
     Row("train vae --resume run", "--resume"),
     Row("compare --repeat run", "report.json"),
     Row("compare --repeat nowhere", "report.json"),

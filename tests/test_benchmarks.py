@@ -16,10 +16,11 @@ import pytest
 from benchmarks import __main__ as door
 from benchmarks import figures, gan_2d, interleave, loop, mlp_vae, ours, startup, training, worker
 from benchmarks.interleave import Measured, Variant
-from jaxgen import nets
-from jaxgen.core import Game, Note
+from jaxgen.core import Aux, Game
 from jaxgen.runs import progress
+from jaxgen.system import allocator
 from jaxgen.training.program import Plan, compile_loop
+from jaxgen.training.sources import arrays
 
 ROOT = Path(door.__file__).parent.parent
 KEYS = {"name", "unit", "ours", "peers", "ratio", "limit_fraction", "compile_s"}
@@ -42,36 +43,36 @@ def test_work_is_counted():
 
 
 def test_recorded_noise_is_what_the_step_draws():
-    # Kills: a record of another round's or turn's noise, which would let a wrong step agree.
-    def loss(params, noise, batch, memo):
-        return jnp.sum(params["p"] * noise["b"]), Note({"first": noise["a"][0], "second": noise["b"][0]})
+    # Kills: a record of another step's or turn's noise, which would let a wrong step agree.
+    def loss(params, noise, batch, context):
+        return jnp.sum(params["p"] * noise["b"]), Aux({"first": noise["a"][0], "second": noise["b"][0]})
 
     game = Game(
         init=lambda key, batch: ({"p": jnp.zeros(2)}, {}),
         draw=lambda key, batch: {"a": jax.random.normal(key, (1,)), "b": jax.random.uniform(key, (1,))},
         losses={"p": loss, "p:again": loss},
-        model=lambda params, carry: None,
+        model=lambda params, state: None,
     )
     plan = Plan(game, {"p": optax.sgd(0.1)}, (("p",), ("p:again",)))
-    x, at, key = np.ones((4, 1), np.float32), np.zeros((3, 2, 1), np.int32), jax.random.key(3)
-    program = compile_loop(plan, x, batch_size=1, chunk=3)
+    source, at, key = arrays(np.ones((4, 1), np.float32)), np.zeros((3, 2, 1), np.int32), jax.random.key(3)
+    program = compile_loop(plan, source, batch_size=1, chunk=3)
     _, infos = program.advance(program.init(jax.random.key(0)), key, at)
     drawn = [[infos[turn][part] for part in ("first", "second")] for turn in ("p", "p:again")]
-    recorded = np.concatenate(ours.noise_of(plan, key, x, at), -1)
+    recorded = np.concatenate(ours.noise_of(plan, key, source, at), -1)
     np.testing.assert_array_equal(np.moveaxis(drawn, 2, 0), recorded)
 
 
-def test_first_rounds_need_not_fit_a_chunk(tmp_path):
+def test_first_steps_need_not_fit_a_chunk(tmp_path):
     # Kills: the first 20 losses cut at the end of a chunk or of a block; a turn that comes twice told twice; noise or
-    # indices of fewer rounds than losses.
-    def loss(params, noise, batch, memo):
-        return jnp.sum((params["p"] - jnp.mean(batch.x)) ** 2) * noise, Note({})
+    # indices of fewer steps than losses.
+    def loss(params, noise, batch, context):
+        return jnp.sum((params["p"] - jnp.mean(batch.x)) ** 2) * noise, Aux()
 
     game = Game(
         init=lambda key, batch: ({"p": jnp.zeros(2), "q": jnp.ones(2)}, {}),
         draw=lambda key, batch: jax.random.uniform(key),
-        losses={"p": loss, "q": lambda params, noise, batch, memo: (jnp.sum(params["q"] ** 2), Note({}))},
-        model=lambda params, carry: None,
+        losses={"p": loss, "q": lambda params, noise, batch, context: (jnp.sum(params["q"] ** 2), Aux())},
+        model=lambda params, state: None,
     )
     plan = Plan(game, {"p": optax.sgd(0.01), "q": optax.sgd(0.01)}, (("p",), ("p",), ("q",)))
     x = np.arange(8, dtype=np.float32)[:, None]
@@ -113,7 +114,7 @@ def test_all_without_torch(long, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(interleave.importlib.util, "find_spec", lambda n: None if n == "torch" else find_spec(n))
     monkeypatch.setattr(interleave, "SETTLE", 0.0)
     monkeypatch.setattr(interleave, "_worker", here)
-    monkeypatch.setattr(nets, "keep_freed_memory", lambda: False)  # it would hold for all other tests
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: False)  # it would hold for all other tests
     monkeypatch.setattr(progress, "shown", progress.shown)  # which the row `loop` wraps
     for commands, name in ((startup.COMMANDS, "import jax"), (startup.BESIDE, "jaxgen.fit")):
         monkeypatch.setitem(commands, name, ["-c", "pass"])  # seconds of imports that say nothing here
@@ -147,7 +148,7 @@ def test_all_without_torch(long, monkeypatch, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("row", [name for name in door.ROWS if name not in ("loop", "startup")])
 def test_both_sides_do_the_same(row):
-    # Kills: a loss, optimiser, layer or activation that differs between the sides; noise or batches of another round.
+    # Kills: a loss, optimiser, layer or activation that differs between the sides; noise or batches of another step.
     pytest.importorskip("torch")
     made = door.ROWS[row](rounds=1, quick=True)
     exact = {training.EXACT} if row == "wgan_gp" else set()  # which is compared, and not timed
@@ -201,7 +202,7 @@ def test_variants_take_turns(monkeypatch):
 
 def test_loop_refuses_another_chunk():
     # Kills: a bare loop of another chunk length than the one that `fit` plays.
-    with pytest.raises(ValueError, match="100 rounds per dispatch"):
+    with pytest.raises(ValueError, match="100 steps per dispatch"):
         loop.full(**{**loop.QUICK, "chunk": 20}, blocks=1)
 
 

@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from benchmarks import conv, conv_gans, conv_vae, mlp_vae, training
-from jaxgen.recipes import find
+from jaxgen.nets import LAX
+from jaxgen.recipes import Spec, defaults, find
 from jaxgen.system import allocator
 
 
@@ -37,15 +38,15 @@ def test_work_is_counted():
 
 def test_the_peers_numbers_are_the_recipes(monkeypatch):
     # Kills: a rate, moment, weight or balance that a recipe has changed and its peer has not.
-    adams = []
-    monkeypatch.setattr(optax, "adam", lambda rate, b1, b2: adams.append((rate, (b1, b2))))
+    adams, plans = [], {}
+    monkeypatch.setattr(optax, "adam", lambda rate, b1=0.9, b2=0.999: adams.append((rate, (b1, b2))))
     for name in ("vae", "gan", "wgan_gp"):
-        find(name).plan(conv.SHAPE)
+        plans[name] = find(name)(Spec(conv.SHAPE))
     assert adams[0] == (conv_vae.LEARNING_RATE, (0.9, 0.999))
     assert adams[1:3] == [conv_gans.RATES["gan"]] * 2 and adams[3:] == [conv_gans.RATES["wgan_gp"]] * 2
-    assert find("wgan_gp").turns == (("critic",),) * conv_gans.CRITIC_TURNS + (("generator",),)
-    assert find("wgan_gp").weights == {"weight": conv_gans.WEIGHT}
-    assert find("gan").turns == (("critic",), ("generator",))
+    assert plans["wgan_gp"].turns == (("critic",),) * conv_gans.CRITIC_TURNS + (("generator",),)
+    assert defaults(find("wgan_gp"))["weight"] == conv_gans.WEIGHT
+    assert plans["gan"].turns == (("critic",), ("generator",))
 
 
 def test_both_settings_are_the_same(monkeypatch):
@@ -85,6 +86,24 @@ def test_images():
     assert x.shape == (600, 4, 4, 3) and x.dtype == np.uint8
     assert len(np.unique(x.reshape(600, -1), axis=0)) == 600
     np.testing.assert_allclose(x.mean(), 127.5, atol=10)
+
+
+def test_kernels_are_those_of_pytorch():
+    # Kills: a kernel with two axes swapped; one that is turned around and should not be, or should and is not. What
+    # PyTorch computes stands here by its definition, at stride 2 and padding 1.
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 6, 6, 2)).astype(np.float32), rng.normal(size=(4, 4, 2, 3)).astype(np.float32)
+    down, up = np.zeros((1, 3, 3, 3)), np.zeros((1, 14, 14, 3))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for a, b in np.ndindex(4, 4):
+        down += np.einsum(
+            "nijc,oc->nijo", padded[:, a : a + 6 : 2, b : b + 6 : 2], conv.as_torch(kernel, up=False)[..., a, b]
+        )
+        up[:, a : a + 12 : 2, b : b + 12 : 2] += np.einsum(
+            "nijc,co->nijo", x, conv.as_torch(kernel, up=True)[..., a, b]
+        )
+    np.testing.assert_allclose(LAX.down(x, kernel), down, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(LAX.up(x, kernel), up[:, 1:-1, 1:-1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [64, 256])

@@ -5,6 +5,7 @@ import errno
 import inspect
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 
 import jaxgen
 import jaxgen.comparison.session
-from jaxgen import cli
+from jaxgen import cli, recipes
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
 from jaxgen.recipes import RECIPES
@@ -86,12 +87,15 @@ def test_recipes_prints_the_table(capsys):
     text = capsys.readouterr().out
     assert text == f"{table(RECIPES)}\n"
     assert max(map(len, text.splitlines())) <= 80
-    for row in RECIPES.values():
-        first, second = next(
-            pair for pair in zip(*[iter(text.splitlines()[1:])] * 2, strict=True) if pair[0].split()[0] == row.name
-        )
-        assert row.summary in second and row.paper in first
-        assert all(f"--{name} {value:g}" in first for name, value in row.weights.items())
+    blocks = re.split(r"\n(?=\S)", text.rstrip())[1:]
+    assert [block.split()[0] for block in blocks] == list(RECIPES)
+    for block, recipe in zip(blocks, RECIPES.values(), strict=True):
+        plain = " ".join(block.split())
+        assert recipes.summary(recipe) in plain and recipes.paper(recipe) in block.splitlines()[0]
+        assert recipes.departures(recipe) in plain
+        for name, value in recipes.defaults(recipe).items():
+            shown = value if isinstance(value, str) else f"{value:g}"
+            assert f"--{name.replace('_', '-')} {shown}" in plain
     lines = {line.split()[0]: line for line in text.splitlines()}
     assert "critic, generator    5:1" in lines["wgan_gp"]
     assert "autoencoder, critic  2:1" in lines["aae"]
@@ -106,9 +110,13 @@ def test_train_hands_every_word_on(trained):
         "steps": 3,
         "seed": 7,
         "batch_size": 16,
-        "learning_rate": 0.01,
-        "latent_dim": 2,
-        "weights": {"beta": 2.5},
+        "condition": None,
+        "domains": [],
+        "precision": "float32",
+        "micro_batches": 1,
+        "remat": False,
+        "stream": False,
+        "options": {"beta": 2.5, "likelihood": "default", "latent_dim": 2, "learning_rate": 0.01},
     }
     assert config == wanted
     assert checkpoint.steps(trained / "checkpoints")[-1] == 3
@@ -119,10 +127,10 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
     assert main(["evaluate", str(trained)]) == 0
     printed = capsys.readouterr().out
     found = json.loads((trained / "evaluation.json").read_text())
-    assert found["data"] == "cancer" and found["round"] == 3 and found["failed"] is None
+    assert found["data"] == "cancer" and found["step"] == 3 and found["failed"] is None
     frechet, recall = found["figures"]["frechet"], found["figures"]["recall"]
     assert (frechet["bounds"], recall["bounds"]) == ([0, None], [0, 1])
-    assert frechet["value"] > 2 * frechet["ceiling"] > 0  # three rounds teach little
+    assert frechet["value"] > 2 * frechet["ceiling"] > 0  # three steps teach little
     assert recall["value"] < recall["ceiling"] and recall["higher_is_better"] is True
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
     for name, figure in found["figures"].items():
@@ -162,7 +170,7 @@ def test_many_samples_come_in_blocks(trained):
 
     n = 2 * BLOCK + 5
     key = jax.random.fold_in(jax.random.key(0), 3)
-    got = draw(model._replace(sample=sample), n, seed=0)
+    got = draw(model._replace(sample=sample), n, key)
     assert sizes == [BLOCK, BLOCK, 5]
     np.testing.assert_allclose(got, model.sample(model.draw(key, n)), rtol=1e-4, atol=1e-5)
 
@@ -188,8 +196,8 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     calls = []
     done = types.SimpleNamespace(out=tmp_path)
     room = types.SimpleNamespace(
-        compare=lambda **options: calls.append(options) or done,
-        repeat=lambda folder, out: calls.append((folder, out)) or done,
+        compare=lambda on_data, **options: calls.append(options) or done,
+        repeat=lambda folder, out, on_data: calls.append((folder, out)) or done,
     )
     options = set(inspect.signature(jaxgen.compare).parameters)
     monkeypatch.setattr(jaxgen.comparison, "session", room)
@@ -200,7 +208,7 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds": 1.5, "seeds": 2, "seed": 3}
     assert calls == [{}, asked, ("o", "p")]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 3
-    assert options == set(asked)
+    assert options == {*asked, "on_data"}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
         (PermissionError(errno.EACCES, "Permission denied", "runs/a"), 2, "permissions"),
         (jaxgen.BadRequest("a\nrequest"), 2, "a request"),
         (checkpoint.CheckpointCorrupt("checkpoint 3 is damaged"), 2, "damaged"),
-        (Diverged("10 rounds in a row were not finite."), 3, "checkpoints"),
+        (Diverged("10 steps in a row were not finite."), 3, "checkpoints"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -295,7 +303,7 @@ def test_divergence_ends_with_three(tmp_path, capsys):
     assert checkpoint.steps(out / "checkpoints")
     assert main(["train", "--resume", str(out)]) == 3
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("jaxgen: this run diverged by round 100") and line.count("rate") == 1 and "lower" in line
+    assert line.startswith("jaxgen: this run diverged by step 100") and line.count("rate") == 1 and "lower" in line
 
 
 def test_nothing_measured_is_no_success(trained, tmp_path, monkeypatch, capsys):
@@ -317,13 +325,13 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-m", "jaxgen", *words], stderr=subprocess.PIPE, text=True)
 
 
-def stop(process, out: Path, rounds: int, number: int) -> str:
-    """Sends a signal once the run is past `rounds`; returns what it said."""
+def stop(process, out: Path, steps: int, number: int) -> str:
+    """Sends a signal once the run is past `steps`; returns what it said."""
     deadline = time.monotonic() + 120
     lines = out / "metrics.jsonl"
     while time.monotonic() < deadline and process.poll() is None:
         said = lines.read_text().splitlines()[:-1] if lines.exists() else []
-        if said and json.loads(said[-1])["round"] > rounds:
+        if said and json.loads(said[-1])["step"] > steps:
             break
         time.sleep(0.05)
     process.send_signal(number)
@@ -338,7 +346,7 @@ def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
     said = stop(process, out, 0, signal.SIGTERM)
     assert process.returncode == 143, said
     first = checkpoint.steps(out / "checkpoints")[-1]
-    assert first > 0 and said.splitlines()[-1].startswith("jaxgen: ") and f"round {first}" in said
+    assert first > 0 and said.splitlines()[-1].startswith("jaxgen: ") and f"step {first}" in said
 
     process = start("train", "--resume", str(out))
     said = stop(process, out, first, signal.SIGINT)

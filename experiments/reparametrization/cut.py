@@ -11,12 +11,13 @@ import optax
 
 from experiments import plots
 from experiments.evidence import Claim, Picture, Verdict
-from jaxgen import Batch, make_step
-from jaxgen.core import as_float
+from jaxgen.core import Batch, as_float
 from jaxgen.data import load
 from jaxgen.games import vae
-from jaxgen.nets import networks
+from jaxgen.latents import vector
 from jaxgen.objectives import CUT, PATHWISE
+from jaxgen.recipes import Spec
+from jaxgen.training.step import make_step
 
 WAYS = {  # estimator, weight of the KL
     "direct draw, reconstruction alone": (CUT, 0.0),
@@ -33,7 +34,7 @@ class Config:
     """A small VAE on the embedded digits."""
 
     seeds: int = 10
-    rounds: int = 1000
+    steps: int = 1000
     batch: int = 128
     latent: int = 8
     width: int = 64
@@ -88,18 +89,17 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
 
 
 def runner(way: str, x: jax.Array, config: Config) -> Callable[[int], tuple[dict[str, float], np.ndarray]]:
-    """seed -> figures, and the reconstruction error after each round, f64[rounds] nats; compiled once."""
+    """seed -> figures, and the reconstruction error after each step, f64[steps] nats; compiled once."""
     estimator, beta = WAYS[way]
-    nets = networks(x.shape[1:], latent_dim=config.latent, width=config.width)
-    parts = {"latent_dim": config.latent, "estimator": estimator, "beta": beta}
-    game = vae(nets.encoder(2 * config.latent), nets.generator, **parts)
+    spec, latent = Spec(x.shape[1:], width=config.width), vector(config.latent, estimator=estimator)
+    game = vae(spec.encoder(2 * config.latent), spec.decoder(), latent, beta=beta)
     step = make_step(game, {"vae": optax.adam(config.rate)}, (("vae",),))
     first = Batch(x[: config.batch])
 
     @jax.jit
     def slopes(state, key):
         noise = game.draw(key, first)
-        return jax.grad(lambda params: game.losses["vae"](params, noise, first, state.memo)[0])(state.params)["vae"]
+        return jax.grad(lambda params: game.losses["vae"](params, noise, first, state.context)[0])(state.params)["vae"]
 
     @jax.jit
     def train(state, k_noise, k_data):
@@ -108,7 +108,7 @@ def runner(way: str, x: jax.Array, config: Config) -> Callable[[int], tuple[dict
             state, info = step.update(state, k_noise, Batch(x[rows][None]))
             return state, (info["vae"]["nll_nats"], info["vae"]["kl_nats"])
 
-        return jax.lax.scan(play, state, jnp.arange(config.rounds))
+        return jax.lax.scan(play, state, jnp.arange(config.steps))
 
     def run(seed):
         k_init, k_noise, k_data = jax.random.split(jax.random.key(seed), 3)
@@ -140,7 +140,7 @@ def _figures(grads: Any, moved: Any, nll: np.ndarray, kl: np.ndarray) -> dict[st
 
 
 def draw_rows(key: jax.Array, n: int, of: int) -> jax.Array:
-    """Which examples a round sees."""
+    """Which examples a step sees."""
     return jax.random.choice(key, of, (n,), replace=False)
 
 
@@ -163,15 +163,15 @@ def draw(curves: Mapping[str, np.ndarray]) -> bytes:
     for (way, all_seeds), colour in zip(curves.items(), colours, strict=True):
         width = max(1, all_seeds.shape[1] // 50)
         blocks = all_seeds[:, : all_seeds.shape[1] // width * width].reshape(len(all_seeds), -1, width).mean(-1)
-        rounds = (np.arange(blocks.shape[1]) + 0.5) * width
-        panel.plot(rounds, blocks.mean(0), color=colour)
-        panel.fill_between(rounds, blocks.min(0), blocks.max(0), color=colour, alpha=0.2, linewidth=0)
-        ends.append((float(blocks.mean(0)[-1]), way, colour, float(rounds[-1])))
-    low, high = panel.get_ylim()[0], 1.5 * max(value for value, *_ in ends)  # the fall of the first rounds is steep
+        steps = (np.arange(blocks.shape[1]) + 0.5) * width
+        panel.plot(steps, blocks.mean(0), color=colour)
+        panel.fill_between(steps, blocks.min(0), blocks.max(0), color=colour, alpha=0.2, linewidth=0)
+        ends.append((float(blocks.mean(0)[-1]), way, colour, float(steps[-1])))
+    low, high = panel.get_ylim()[0], 1.5 * max(value for value, *_ in ends)  # the fall of the first steps is steep
     panel.set_ylim(low, high)
     at = -np.inf
     for value, way, colour, x in sorted(ends):
         at = max(value, at + 0.13 * (high - low))
         plots.label(panel, 1.02 * x, at, way.replace(", ", ",\n"), colour, fontsize=12)
-    panel.set(xlabel="rounds of training", ylabel="reconstruction error, nats per image")
+    panel.set(xlabel="steps of training", ylabel="reconstruction error, nats per image")
     return plots.png(picture)

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments import plots
 from experiments.evidence import Claim, Picture, Verdict
-from jaxgen.objectives import GAUSSIAN, PATHWISE, SCORE, DiagGaussian, Estimator
+from jaxgen.objectives import GAUSSIAN, PATHWISE, SCORE, DiagGaussian, Estimator, expectation
 
 MEAN, STD, SHIFT = 0.7, 1.3, -0.4
 ERRORS, NEAR = 5.0, 0.05  # standard errors that a mean may lie off; share that a variance may
@@ -146,7 +146,7 @@ def gradients(
     """noise [N, K, 1, D] -> gradients of the mean over K samples in the first mean and log_std, f32[N] each."""
 
     def loss(theta, noise):
-        return jnp.mean(estimator.cost(GAUSSIAN, theta, noise, lambda z, theta: cost(z)))
+        return jnp.mean(expectation(cost, theta, noise, estimator=estimator))
 
     @jax.jit
     def first(noise):

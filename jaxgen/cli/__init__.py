@@ -28,7 +28,7 @@ COMMANDS = {
     "sample": Command(runs.sample, "draw new examples from a trained run"),
     "export": Command(runs.export, "write the parameters of a run as named arrays"),
     "prepare": Command(prepare.prepare, "prepare an official data set from downloaded files"),
-    "recipes": Command(commands.recipes, "list the recipes and their own weights"),
+    "recipes": Command(commands.recipes, "list the recipes and their options"),
 }
 
 
@@ -136,11 +136,14 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
     if isinstance(problem, KeyboardInterrupt):
         return INTERRUPTED, "interrupted."
     from jaxgen.core import BadRequest
+    from jaxgen.system.hosts import Lost
     from jaxgen.training.checkpoint import CheckpointCorrupt
     from jaxgen.training.loop import Diverged
 
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
+    if isinstance(problem, Lost):
+        return FAILED, str(problem)
     if (full := _machine(problem, words)) is not None:
         return FAILED, f"{full} The last checkpoint is kept: resume from it; where there is none yet, start again."
     if isinstance(problem, OSError) and problem.errno in _BARRED:

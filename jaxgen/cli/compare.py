@@ -20,19 +20,20 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--seconds-per-model", number(), "S", "training time of one model and seed", "8")
     option(parser, "--seeds", whole(1), "N", "trainings of each model", "5")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
-    option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the rounds recorded there")
+    option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
     options = given(parser.parse_args(argv))
     earlier = options.pop("repeat", None)
     if earlier is not None and options.keys() - {"out"}:
         parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
+    from jaxgen.cli.process import settle_memory
     from jaxgen.comparison import session
 
     if earlier is not None:
-        comparison = session.repeat(earlier, out=options.get("out"))
+        comparison = session.repeat(earlier, out=options.get("out"), on_data=settle_memory)
     else:
         if "seconds_per_model" in options:
             options["seconds"] = options.pop("seconds_per_model")
-        comparison = session.compare(**options)
+        comparison = session.compare(**options, on_data=settle_memory)
     print(comparison.out / "report.html")
 
 

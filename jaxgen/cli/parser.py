@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-LARGEST = 2**31 - 1  # rounds and sizes are int32 on the device, and seeds are held to the same
+LARGEST = 2**31 - 1  # steps and sizes are int32 on the device, and seeds are held to the same
 DATA = (
     "digits, ring8, grid25, cancer, a set that `jaxgen prepare` or TFDS has prepared (fashion_mnist, cifar10 ...), "
     "an .npz or .npy file, or a folder of images (sub-folders are labels) or idx files"
@@ -166,6 +166,11 @@ def option(parser: Parser, flag: str, type: Callable[[str], Any], metavar: str, 
     """Adds a flag of one value. `default` is what its help says where it is not given; the parser itself sets None."""
     shown = f"{text} (default: {default})" if default else text
     parser.add_argument(flag, type=type, metavar=metavar, help=shown.replace("%", "%%"))
+
+
+def switch(parser: Parser, flag: str, text: str) -> None:
+    """Adds a flag without a value, which is True if it is given; the parser itself sets None."""
+    parser.add_argument(flag, action="store_const", const=True, help=text)
 
 
 SEED = whole(0)

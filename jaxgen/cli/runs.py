@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from jaxgen.cli.parser import SEED, Parser, file_of, option, whole
 
 if TYPE_CHECKING:
+    from jaxgen.core import Model
+    from jaxgen.data import Data
     from jaxgen.tasks import Metric
+
+BOUND_SAMPLES = 64  # of the posterior, for each example of the test split
 
 
 def evaluate(argv: Sequence[str]) -> None:
@@ -29,26 +33,55 @@ def evaluate(argv: Sequence[str]) -> None:
     from jaxgen.tasks import synthesise
     from jaxgen.training import checkpoint
     from jaxgen.training.loop import Diverged
+    from jaxgen.training.program import run_keys
 
     data, settings = restore.load_data(out)
     if reason := synthesise.servable(data):
         raise BadRequest(f"{reason} Use more data.")
-    model = restore.load(out)
+    model, config = restore.load(out), settings["config"]
+    if model.draw is None or model.sample is None:
+        raise BadRequest(f"the model of {out} draws no samples to measure: it has {', '.join(model.maps)}.")
+    condition, key = restore.condition_for(config, data), run_keys(config["seed"]).evaluation
     features, count = feature_space(data), synthesise.sample_count(data)
-    measured = synthesise.measure(features, data, samples.draw(model, count, seed=settings["config"]["seed"]))
+    measured = synthesise.measure(features, data, samples.draw(model, count, key, data, condition))
     real = synthesise.ceiling(features, data)
     figures = {
         name: {"value": _known(measured.get(name)), "ceiling": _known(real.get(name)), **_described(about)}
         for name, about in synthesise.metrics(data).items()
     }
-    round, _ = checkpoint.read_meta(out / "checkpoints")
+    step, _ = checkpoint.read_meta(out / "checkpoints")
     reason = None if measured else "the samples are not all finite, so nothing was measured"
-    head = {"data": data.name, "round": round, "samples": count, "features": features.name, "failed": reason}
-    files.write_json(out / "evaluation.json", {**head, "figures": figures})
+    head = {"data": data.name, "step": step, "samples": count, "features": features.name, "failed": reason}
+    likelihood = {} if reason or model.log_weight is None else _likelihood(out, model, data, condition, key)
+    files.write_json(out / "evaluation.json", {**head, "figures": figures, "likelihood": likelihood})
     if reason:
-        raise Diverged(f"at round {round} {reason}: train again with a lower --learning-rate.")
-    print(f"{count} samples at round {round} against the test split of {data.name}\nfeatures: {features.name}\n")
+        raise Diverged(f"at step {step} {reason}: train again with a lower --learning-rate.")
+    print(f"{count} samples at step {step} against the test split of {data.name}\nfeatures: {features.name}\n")
     print(_table(figures))
+    for name, (mean, low, high) in likelihood.items():
+        print(f"{name}: {mean:.4g} ({low:.4g} to {high:.4g}), {BOUND_SAMPLES} posterior samples for each test example")
+
+
+def _likelihood(out: Path, model: "Model", data: "Data", condition: Any, key: Any) -> dict[str, Any]:
+    """Bounds on the likelihood of the test split: (mean, low, high) by name, 95 % intervals over its examples."""
+    import numpy as np
+
+    from jaxgen.core import as_float
+    from jaxgen.metrics import likelihood
+    from jaxgen.runs import recorder
+
+    x = as_float(data.test.x)
+    given = None if condition is None else condition.of(x, data.test.label)
+    found = likelihood.bounds(key, model, x, given, samples=BOUND_SAMPLES)
+    figures = {
+        "test negative ELBO, nats": likelihood.interval(-found.elbo),
+        "test importance bound on -log p(x), nats": likelihood.interval(-found.importance),
+    }
+    history = recorder.read(out / "metrics.jsonl")
+    if history and "vae/bits_per_dim" in history[-1]:  # elsewhere the likelihood is no probability of pixels
+        bits = -found.importance / np.prod(data.shape) / np.log(2)
+        figures["test importance bound, bits per dimension"] = likelihood.interval(bits)
+    return figures
 
 
 def sample(argv: Sequence[str]) -> None:
@@ -62,16 +95,15 @@ def sample(argv: Sequence[str]) -> None:
     parser.add_argument("run", metavar="DIR", help="folder of a run")
     option(parser, "--out", file_of(".png", ".npz"), "FILE", "to write; one that exists is replaced")
     option(parser, "--n", whole(1), "N", "how many", "64")
+    option(parser, "--label", str, "L", "class to draw, of a run with --condition label", "all in turn")
     option(parser, "--seed", SEED, "I", "another seed draws other examples", "0")
     args = parser.parse_args(argv)
     if args.out is None:
         parser.error("give --out FILE, a .png or .npz")
-    out, file, n, seed = Path(args.run), Path(args.out), args.n or 64, args.seed or 0
     from jaxgen.runs import samples
 
-    write = samples.write_picture if file.suffix.lower() == ".png" else samples.write_array
-    write(out, file, n=n, seed=seed)
-    print(file)
+    samples.write_samples(args.run, args.out, n=args.n or 64, seed=args.seed or 0, label=args.label)
+    print(args.out)
 
 
 def export(argv: Sequence[str]) -> None:
@@ -79,7 +111,7 @@ def export(argv: Sequence[str]) -> None:
     parser = Parser(
         "jaxgen export",
         "Write the parameters of a trained run as named arrays, such as\n"
-        "critic/params/Dense_0/kernel: their moving average, which samples are made from.",
+        "critic/head/kernel: their moving average, if one is kept, as for samples.",
         "jaxgen export runs/a weights.npz",
     )
     parser.add_argument("run", metavar="DIR", help="folder of a run")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxgen.comparison.contender import Contender, Rounds, Steps, evaluated, with_trained
+from jaxgen.comparison.contender import Contender, Lengths, Steps, evaluated, with_trained
 from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
 from jaxgen.core import player
 from jaxgen.data import Data
@@ -20,7 +20,7 @@ ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afte
 FEWEST_PASSES = 10
 
 
-def calibrate(contender: Contender, seconds: float, tasks: Sequence[Task]) -> Rounds:
+def calibrate(contender: Contender, seconds: float, tasks: Sequence[Task]) -> Lengths:
     """Turns a seed's training seconds into steps, by timing a few dispatches of each program.
 
     The trainings divide the time by their shares.
@@ -32,14 +32,14 @@ def calibrate(contender: Contender, seconds: float, tasks: Sequence[Task]) -> Ro
     else:
         encoder = ENCODER_SHARE
         inverting = _seconds_per_step(contender.inverter, contender.program.init(run_keys(0).init))
-    rounds = {}
+    lengths = {}
     for name, share in shares.items():
         time_of_it = seconds * share / sum(shares.values())
-        rounds[name] = Steps(
+        lengths[name] = Steps(
             _whole(time_of_it * (1 - encoder) / each, contender),
             _whole(time_of_it * encoder / inverting, contender) if encoder else 0,
         )
-    return rounds
+    return lengths
 
 
 def _seconds_per_step(program: Program, trained: State | None) -> float:
@@ -47,7 +47,7 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
     state = program.init(keys.init)
     if trained is not None:
         state = with_trained(program, state, trained)
-    times = [chunk.seconds / chunk.rounds for chunk in train(program, state, keys, rounds=5 * program.chunk)]
+    times = [chunk.seconds / chunk.steps for chunk in train(program, state, keys, steps=5 * program.chunk)]
     return statistics.median(times[1:])
 
 
@@ -84,13 +84,13 @@ def passes(contender: Contender, steps: int, examples: int) -> float:
 
     Counted is what the player with the most turns in a step is shown. With fewer than 10 no verdict counts as settled.
     """
-    turns = max(Counter(player(name) for turn in contender.recipe.turns for name in turn).values())
+    turns = max(Counter(player(name) for turn in contender.plan.turns for name in turn).values())
     return steps * turns * contender.program.shape[1] / examples
 
 
 def hurried(
     contenders: Mapping[str, Contender],
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     data: Data,
     training: Training,
     seeds: Sequence[int],
@@ -105,7 +105,7 @@ def hurried(
     return [
         name
         for name, contender in contenders.items()
-        if passes(contender, rounds[name][training.name].model, examples) < FEWEST_PASSES
+        if passes(contender, lengths[name][training.name].model, examples) < FEWEST_PASSES
     ]
 
 
@@ -119,20 +119,20 @@ def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
     return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
 
 
-def flat(rounds: Rounds) -> dict[str, int]:
+def flat(lengths: Lengths) -> dict[str, int]:
     """All lengths in one dict, as report.json holds them: "main", "encoder", "detect", "detect_encoder", ...
 
     >>> flat({"main": Steps(8, 4)})
     {'main': 8, 'encoder': 4, 'detect': 0, 'detect_encoder': 0}
     """
-    lengths: dict[str, int] = {}
+    by_key: dict[str, int] = {}
     for training in trainings(TASKS):
-        steps = rounds.get(training.name, Steps())
-        lengths |= {training.name: steps.model, _encoder_of(training): steps.encoder}
-    return lengths
+        steps = lengths.get(training.name, Steps())
+        by_key |= {training.name: steps.model, _encoder_of(training): steps.encoder}
+    return by_key
 
 
-def unflat(lengths: Mapping[str, int]) -> Rounds:
+def unflat(lengths: Mapping[str, int]) -> Lengths:
     """What `flat` was made of.
 
     Raises:

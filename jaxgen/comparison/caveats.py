@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.budget import FEWEST_PASSES, alike, hurried, mean_seconds
-from jaxgen.comparison.contender import Contender, Rounds
+from jaxgen.comparison.contender import Contender, Lengths
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
@@ -23,7 +23,7 @@ def limits(
     settings: Settings,
     data: Data,
     contenders: Mapping[str, Contender],
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     outcomes: Mapping[str, Mapping[int, Outcome]],
     tasks: Sequence[Task],
     floor: Mapping[str, float],
@@ -34,7 +34,7 @@ def limits(
       settings: of the comparison.
       data: what was trained on.
       contenders: by name.
-      rounds: by name.
+      lengths: by name.
       outcomes: by name and seed.
       tasks: those that were measured.
       floor: figures of real data, by metric.
@@ -43,7 +43,7 @@ def limits(
     return [
         *_empty(data),
         *_unreal(floor),
-        *_hurry(contenders, rounds, data, tasks, seeds),
+        *_hurry(contenders, lengths, data, tasks, seeds),
         *_times(settings.seconds_per_model, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
         *_encoders(contenders),
@@ -76,7 +76,7 @@ def _unreal(floor: Mapping[str, float]) -> list[str]:
 
 def _hurry(
     contenders: Mapping[str, Contender],
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     data: Data,
     tasks: Sequence[Task],
     seeds: Sequence[int],
@@ -84,7 +84,7 @@ def _hurry(
     unsettled = {}  # by model; where the main training is too short, nothing else need be said
     for training in sorted(trainings(tasks), key=lambda training: training == MAIN):
         settings = listing([task.setting for task in tasks if task.training == training])
-        for name in hurried(contenders, rounds, data, training, seeds):
+        for name in hurried(contenders, lengths, data, training, seeds):
             who = f"{name}, trained {training.words}," if training.words else name
             unsettled[name] = ("anything" if training == MAIN else settings, who)
     return [

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from jaxgen.comparison.contender import Rounds
+from jaxgen.comparison.contender import Lengths
 from jaxgen.comparison.outcome import trainings
 from jaxgen.data import Data
 from jaxgen.report import headline
@@ -34,13 +34,13 @@ def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
             print(f"  {called(answer['setting'], kind)}: {choice}. {answer['because']}")
 
 
-def count(rounds: Rounds) -> str:
+def count(lengths: Lengths) -> str:
     """The steps of one model in words, without those that are none."""
     parts = [
-        f"{rounds[training.name].model:,} {training.words or 'rounds a seed'}"
+        f"{lengths[training.name].model:,} {training.words or 'steps a seed'}"
         for training in trainings(TASKS)
-        if training.name in rounds and rounds[training.name].model
+        if training.name in lengths and lengths[training.name].model
     ]
-    if encoders := sum(steps.encoder for steps in rounds.values()):
+    if encoders := sum(steps.encoder for steps in lengths.values()):
         parts.append(f"{encoders:,} of encoders")
     return ", ".join(parts)

@@ -8,32 +8,37 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import optax
 
 from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, trainings
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.games import invert
-from jaxgen.nets import DENSE_LIMIT, networks
-from jaxgen.recipes import Recipe
+from jaxgen.nets import convolves
+from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.tasks import MAIN, Reference, Task, Training
 from jaxgen.training.loop import Diverged, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import Keys, Plan, Program, compile_loop, run_keys
-from jaxgen.training.step import State, evaluation_params
+from jaxgen.training.sources import arrays, positions
+from jaxgen.training.step import Ema, State, ema_rate, evaluation_params
 
 
 class Contender(NamedTuple):
     """A recipe compiled for the data; programs and models serve all seeds."""
 
-    recipe: Recipe
+    plan: Plan
     program: Program
-    model: Any  # (params, carry) -> Model
+    model: Any  # (params, state) -> Model
     inverter: Program | None  # trains the missing encoder
-    inverse: Any  # its (params, carry) -> Model
+    inverse: Any  # its (params, state) -> Model
     parameters: dict[str, int]  # by player
     compile_s: float
+
+    @property
+    def side(self) -> str:
+        """The side that it speaks for: "vae", "gan" or "hybrid"."""
+        return side(self.plan)
 
 
 class Steps(NamedTuple):
@@ -43,7 +48,7 @@ class Steps(NamedTuple):
     encoder: int = 0  # of the one that is trained afterwards
 
 
-Rounds = Mapping[str, Steps]  # by the name of the training
+Lengths = Mapping[str, Steps]  # by the name of the training
 
 
 def compiled(recipe: Recipe, data: Data) -> Contender:
@@ -52,23 +57,29 @@ def compiled(recipe: Recipe, data: Data) -> Contender:
     Raises:
       BadRequest: what no network takes.
     """
-    plan, batch = recipe.plan(data.shape), min(recipe.batch_size, len(data.train.x))
-    chunk = 25 if np.prod(data.shape) <= DENSE_LIMIT else 1
-    program = compile_loop(plan, data.train.x, batch_size=batch, chunk=chunk)
+    spec = Spec(data.shape)
+    plan = build(recipe, spec, {})
+    plan = plan._replace(batch_size=min(plan.batch_size, len(data.train.x)))
+    # On CPU a step of convolutions is long: a chunk of them would be too coarse a unit of time.
+    slow = convolves(data.shape) and jax.default_backend() == "cpu"
+    source, chunk = arrays(data.train.x), 1 if slow else 25
+    program = compile_loop(plan, source, chunk=chunk)
     state = program.init(run_keys(0).init)
-    parameters = {name: sum(a.size for a in jax.tree.leaves(params)) for name, params in state.params.items()}
-    inverter = inverse = None
-    if plan.game.model(state.params, state.memo.carry).encode is None:
-        nets = networks(data.shape, latent_dim=recipe.latent_dim)
-        game = invert(plan.game, nets.encoder(recipe.latent_dim))
-        inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), plan.ema)
-        inverter = compile_loop(inversion, data.train.x, batch_size=batch, chunk=chunk)
+    parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
+    model, inverter, inverse = plan.game.model(state.params, state.context.state), None, None
+    if model.encode is None and model.draw is not None:
+        draw = model.draw
+        (latent_dim,) = jax.eval_shape(lambda: draw(jax.random.key(0), 1)).shape[1:]
+        game = invert(plan.game, spec.encoder(latent_dim))
+        ema = Ema(ema_rate(0.001))
+        inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), ema, batch_size=plan.batch_size)
+        inverter = compile_loop(inversion, source, chunk=chunk)
         inverse = compile_model(game)
     seconds = sum(sum(p.compile_s.values()) for p in (program, inverter) if p)
-    return Contender(recipe, program, compile_model(plan.game), inverter, inverse, parameters, seconds)
+    return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds)
 
 
-def play(contender: Contender, reference: Reference, rounds: Rounds, seed: int, *, tasks: Sequence[Task]) -> Outcome:
+def play(contender: Contender, reference: Reference, lengths: Lengths, seed: int, *, tasks: Sequence[Task]) -> Outcome:
     """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so."""
     outcome, seconds, failed = empty(), 0.0, []
     for training in trainings(tasks):
@@ -77,7 +88,7 @@ def play(contender: Contender, reference: Reference, rounds: Rounds, seed: int, 
             measure(outcome, model, training, reference, seed, tasks, stage)
 
         try:
-            trained = _train(contender, reference.data, training, rounds[training.name], seed, at_stage)
+            trained = _train(contender, reference.data, training, lengths[training.name], seed, at_stage)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
             continue
@@ -108,21 +119,21 @@ def _train(
 
     Stages are read without the encoder that is trained afterwards, so that they compare like with like.
     """
-    subset = None if training.keep is None else training.keep(data, seed)
+    kept = None if training.keep is None else positions(len(data.train.x), subset=training.keep(data, seed))
     keys, failures = training_keys(seed, training.streams[0]), []
     state, seconds, curve = contender.program.init(keys.init), 0.0, []
     at = {steps.model * int(stage) // 100: stage for stage in STAGES}
-    for chunk in train(contender.program, state, keys, rounds=steps.model, subset=subset):
+    for chunk in train(contender.program, state, keys, steps=steps.model, fetch=kept):
         seconds, state = seconds + chunk.seconds, chunk.state
-        curve.append((chunk.round, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
-        if chunk.round in at:
-            measure(contender.model(*evaluated(state)), at[chunk.round])
+        curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
+        if chunk.step in at:
+            measure(contender.model(*evaluated(state)), at[chunk.step])
     model = contender.model(*evaluated(state))
     if contender.inverter is not None:
         keys = training_keys(seed, training.streams[1])
         inverting = with_trained(contender.inverter, contender.inverter.init(keys.init), state)
         try:
-            for chunk in train(contender.inverter, inverting, keys, rounds=steps.encoder, subset=subset):
+            for chunk in train(contender.inverter, inverting, keys, steps=steps.encoder, fetch=kept):
                 seconds, inverting = seconds + chunk.seconds, chunk.state
             model = contender.inverse(*evaluated(inverting))
         except Diverged as error:  # the GAN itself is whole
@@ -132,23 +143,23 @@ def _train(
 
 
 def training_keys(seed: int, stream: int) -> Keys:
-    """Keys of one stream of a seed; no key of one is a key, or the key of a round, of another."""
+    """Keys of one stream of a seed; no key of one is a key, or the key of a step, of another."""
     base = jax.random.fold_in(jax.random.key(seed), len(Keys._fields) + stream)
     return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
 
 
 def evaluated(state: State) -> tuple[Any, Any]:
     """Copies of what a model is made of: the next dispatch takes the state's own buffers back."""
-    return jax.tree.map(jax.numpy.copy, (evaluation_params(state), state.memo.carry))
+    return jax.tree.map(jax.numpy.copy, (evaluation_params(state), state.context.state))
 
 
 def with_trained(inverter: Program, fresh: State, trained: State) -> State:
     """The state in which the encoder of a trained GAN begins."""
-    carry = {"trained": evaluated(trained)}
-    return inverter.place(fresh._replace(memo=fresh.memo._replace(carry=carry)))
+    state = {**fresh.context.state, "trained": evaluated(trained)}
+    return inverter.place(fresh._replace(context=fresh.context._replace(state=state)))
 
 
 def _thin(curve: list, most: int = 120) -> dict[str, Any]:
     keep = curve[:: max(1, len(curve) // most)]
     losses = {name: [losses[name] for *_, losses in keep] for name in keep[0][2]} if keep else {}
-    return {"round": [r for r, *_ in keep], "seconds": [round(s, 3) for _, s, _ in keep], "losses": losses}
+    return {"step": [n for n, *_ in keep], "seconds": [round(s, 3) for _, s, _ in keep], "losses": losses}

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxgen.comparison.budget import alike, flat, hurried, mean_seconds
 from jaxgen.comparison.caveats import limits
-from jaxgen.comparison.contender import Contender, Rounds
+from jaxgen.comparison.contender import Contender, Lengths
 from jaxgen.comparison.exhibits import exhibits
 from jaxgen.comparison.outcome import STAGES, Outcome
 from jaxgen.comparison.settings import Settings
@@ -25,7 +25,7 @@ def assemble(
     settings: Settings,
     reference: Reference,
     contenders: Mapping[str, Contender],
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     outcomes: Mapping[str, Mapping[int, Outcome]],
     by_baselines: Mapping[int, Any],
     unserved: Mapping[str, str],
@@ -36,7 +36,7 @@ def assemble(
       settings: of the comparison.
       reference: the data, and the space in which samples were compared.
       contenders: by name, in the order asked for.
-      rounds: by name.
+      lengths: by name.
       outcomes: by name and seed.
       by_baselines: figures of the baselines by seed, for the same seeds.
       unserved: name of a task -> why the data cannot serve it.
@@ -58,7 +58,7 @@ def assemble(
     contests = {}
     for task in tasks:
         metric, up = _headline(task, data)
-        short = hurried(contenders, rounds, data, task.training, seeds)
+        short = hurried(contenders, lengths, data, task.training, seeds)
         stages = {name: _stages(by_seed, task.name) for name, by_seed in outcomes.items()}
         growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up) and not alike(data)]
         for name, at in stages.items():
@@ -78,8 +78,8 @@ def assemble(
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
         "advice": advise(contests, unserved, data.kind, data.name),
         "budget": budget,
-        "protocol": _protocol(settings, reference, contenders, rounds, outcomes),
-        "notes": limits(settings, data, contenders, rounds, outcomes, tasks, real),
+        "protocol": _protocol(settings, reference, contenders, lengths, outcomes),
+        "notes": limits(settings, data, contenders, lengths, outcomes, tasks, real),
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, exhibits(data, outcomes, tasks, values)
@@ -95,7 +95,7 @@ def _contest(
         metric=titled(task, name),
         higher_is_better=up,
         models={model: baselines.pop(model, {}) for model in contenders},
-        sides={model: contender.recipe.side for model, contender in contenders.items()},
+        sides={model: contender.side for model, contender in contenders.items()},
         baselines=baselines,
         seeds=seeds,
         others={
@@ -176,20 +176,20 @@ def _protocol(
     settings: Settings,
     reference: Reference,
     contenders: Mapping[str, Contender],
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     outcomes: Mapping[str, Mapping[int, Outcome]],
 ) -> dict[str, Any]:
     return {
         "seconds_per_model": settings.seconds_per_model,
         "seconds_measured": {name: round(mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
-        "rounds": {name: flat(of_model) for name, of_model in rounds.items()},
+        "steps": {name: flat(of_model) for name, of_model in lengths.items()},
         "seeds": settings.seeds,
         "batch_size": {name: contender.program.shape[1] for name, contender in contenders.items()},
         "parameters": {name: contender.parameters for name, contender in contenders.items()},
         "feature_space": reference.features.name,
         "device": device_name(),
         "versions": versions(),
-        "sides": {name: contender.recipe.side for name, contender in contenders.items()},
+        "sides": {name: contender.side for name, contender in contenders.items()},
         "command": _command(settings),
     }
 

@@ -41,7 +41,7 @@ def exhibits(
         },
         metrics=metrics,
         tasks={task.name: {"title": task.title, "about": task.about, "setting": task.setting} for task in tasks},
-        rounds=lengths_in_words(),
+        steps=lengths_in_words(),
     )
 
 

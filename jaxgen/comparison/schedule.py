@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.comparison.console import say
-from jaxgen.comparison.contender import Contender, Rounds, play
+from jaxgen.comparison.contender import Contender, Lengths, play
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
@@ -15,7 +15,7 @@ def play_all(
     seeds: Sequence[int],
     contenders: Mapping[str, Contender],
     reference: Reference,
-    rounds: Mapping[str, Rounds],
+    lengths: Mapping[str, Lengths],
     tasks: Sequence[Task],
     by_baselines: dict[int, Any],
     signals: list[int],
@@ -28,7 +28,7 @@ def play_all(
       seeds: in the order in which they are played; all models play one before the next begins.
       contenders: by name.
       reference: what models are measured against.
-      rounds: by name.
+      lengths: by name.
       tasks: those that are measured.
       by_baselines: seed -> figures of the baselines; those of seeds that are missing are added.
       signals: becomes [the signal that ended a training, ...]. The caller collects those of the time before and after
@@ -48,7 +48,7 @@ def play_all(
 
     def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
         bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(contenders[name], reference, rounds[name], seed, tasks=tasks)
+        outcome = play(contenders[name], reference, lengths[name], seed, tasks=tasks)
         outcomes[name][seed] = outcome
         bar.advance(task)
         if not sys.stderr.isatty():

@@ -1,6 +1,6 @@
 """`jaxgen compare`: trains the VAE and the GAN side for the same time, measures both, and answers.
 
-Time is turned into rounds once, before the first seed; from there on everything is a function of (data, seeds, rounds),
+Time is turned into steps once, before the first seed; from there on everything is a function of (data, seeds, steps),
 so that `repeat` gives the same figures on the same machine.
 """
 
@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from jaxgen import data as sources
 from jaxgen.comparison.budget import calibrate, evaluation_seconds, hurried, passes, unflat
 from jaxgen.comparison.console import count, print_answer, say, say_data
-from jaxgen.comparison.contender import Contender, Rounds, compiled
+from jaxgen.comparison.contender import Contender, Lengths, compiled
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.outcome import baselines, trainings
 from jaxgen.comparison.result import Comparison
@@ -28,8 +28,7 @@ from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.metrics.features import feature_space
-from jaxgen.nets import DENSE_LIMIT, keep_freed_memory
-from jaxgen.recipes import Recipe
+from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.report import write_report
 from jaxgen.report.numbers import duration, some
 from jaxgen.runs.inputs import divided, source_of
@@ -47,6 +46,7 @@ def compare(
     seeds: int = 5,
     seed: int = 0,
     out: str | os.PathLike | None = None,
+    on_data: Callable[[Data], object] | None = None,
 ) -> Comparison:
     """Trains models for the same time, measures them on every task that the data serve, and answers: VAE or GAN?
 
@@ -61,6 +61,7 @@ def compare(
       seeds: how often each model is trained.
       seed: the first of them.
       out: a new or empty folder; by default the next free `runs/compare-N`.
+      on_data: called with the data once they are loaded, before anything is compiled.
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
@@ -77,11 +78,16 @@ def compare(
         seeds=seeds,
         seed=seed,
     )
-    return _run(settings, divided(data), recipes, folder, None, began)
+    loaded = divided(data)
+    if on_data is not None:
+        on_data(loaded)
+    return _run(settings, loaded, recipes, folder, None, began)
 
 
-def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Comparison:
-    """Runs the comparison in `folder` again with the rounds recorded there, into a new folder, and says what differs.
+def repeat(
+    folder: str | os.PathLike, *, out: str | None = None, on_data: Callable[[Data], object] | None = None
+) -> Comparison:
+    """Runs the comparison in `folder` again with the steps recorded there, into a new folder, and says what differs.
 
     Raises:
       BadRequest: no comparison there, one that only Python can repeat, or its data have changed.
@@ -92,7 +98,7 @@ def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Comparison:
         old = json.loads(path.read_text(encoding="utf-8"))
         names = old["settings"]["models"]
         settings = Settings(**{**old["settings"], "models": names and tuple(names), "out": out})
-        recorded = {name: unflat(lengths) for name, lengths in old["protocol"]["rounds"].items()}
+        recorded = {name: unflat(lengths) for name, lengths in old["protocol"]["steps"].items()}
         digest, models = old["data"]["digest"], old["models"]
     except BadRequest:
         raise  # its message names what is wrong with the settings
@@ -104,6 +110,8 @@ def repeat(folder: str | os.PathLike, *, out: str | None = None) -> Comparison:
     fresh, data = _fresh(out), sources.load(settings.data)
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+    if on_data is not None:
+        on_data(data)
     repeated = _run(settings, data, recipes_of(settings.models), fresh, recorded, began)
     again = json.loads((repeated.out / "report.json").read_text(encoding="utf-8"))["models"]
     same = again == models
@@ -116,33 +124,31 @@ def _run(
     data: Data,
     recipes: Mapping[str, Recipe],
     out: Path,
-    recorded: Mapping[str, Rounds] | None,
+    recorded: Mapping[str, Lengths] | None,
     began: float,
 ) -> Comparison:
-    if math.prod(data.shape) > DENSE_LIMIT:  # the networks convolve
-        keep_freed_memory()
     tasks, unserved = _served(data)
-    for recipe in recipes.values():
-        recipe.plan(data.shape)  # refuses a shape that no network takes, before anything else is said
+    # Built first: a shape that no network takes is refused before anything is printed.
+    sides = {side(build(recipe, Spec(data.shape), {})) for recipe in recipes.values()}
     say_data(data, unserved)
-    for reason in foreseen(settings.seeds, {recipe.side for recipe in recipes.values()}):
+    for reason in foreseen(settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
     contenders = {name: compiled(recipe, data) for name, recipe in recipes.items()}
     reference = Reference(data, feature_space(data))
-    rounds, measuring = _settle_rounds(settings, contenders, reference, tasks, recorded)
+    lengths, measuring = _settle_lengths(settings, contenders, reference, tasks, recorded)
     start = time.perf_counter()
     by_baselines = {settings.seed: baselines(reference, settings.seed, tasks)}
     measuring += time.perf_counter() - start
     _say_duration(settings, len(contenders), time.perf_counter() - began, measuring)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     with stoppable() as signals, _claimed(out, settings.out is None) as out:
-        outcomes = play_all(seeds, contenders, reference, rounds, tasks, by_baselines, signals)
+        outcomes = play_all(seeds, contenders, reference, lengths, tasks, by_baselines, signals)
         outcomes, by_baselines = whole(outcomes, by_baselines)
         done = len(by_baselines)
         if signals and not done:
             raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
         measured = dataclasses.replace(settings, seeds=done)
-        report, extras = assemble(measured, reference, contenders, rounds, outcomes, by_baselines, unserved)
+        report, extras = assemble(measured, reference, contenders, lengths, outcomes, by_baselines, unserved)
         if done < settings.seeds:
             report["notes"].insert(0, f"Stopped by a signal after {done} of {settings.seeds} seeds.")
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
@@ -165,24 +171,24 @@ def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:
     return tuple(task for task in TASKS if task.name not in unserved), unserved
 
 
-def _settle_rounds(
+def _settle_lengths(
     settings: Settings,
     contenders: Mapping[str, Contender],
     reference: Reference,
     tasks: Sequence[Task],
-    recorded: Mapping[str, Rounds] | None,
-) -> tuple[dict[str, Rounds], float]:
-    """The rounds of every training, and the seconds that measuring one seed of all models takes."""
-    rounds, measuring, data = {}, 0.0, reference.data
+    recorded: Mapping[str, Lengths] | None,
+) -> tuple[dict[str, Lengths], float]:
+    """The steps of every training, and the seconds that measuring one seed of all models takes."""
+    lengths, measuring, data = {}, 0.0, reference.data
     seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, contender in contenders.items():
-        rounds[name] = recorded[name] if recorded else calibrate(contender, settings.seconds_per_model, tasks)
+        lengths[name] = recorded[name] if recorded else calibrate(contender, settings.seconds_per_model, tasks)
         measuring += evaluation_seconds(contender, reference, tasks)
-        through = passes(contender, rounds[name][MAIN.name].model, len(data.train.x))
-        say(f"{name}: {count(rounds[name])}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
-        if any(hurried({name: contender}, rounds, data, training, seeds) for training in trainings(tasks)):
+        through = passes(contender, lengths[name][MAIN.name].model, len(data.train.x))
+        say(f"{name}: {count(lengths[name])}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
+        if any(hurried({name: contender}, lengths, data, training, seeds) for training in trainings(tasks)):
             say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
-    return rounds, measuring
+    return lengths, measuring
 
 
 def _say_duration(settings: Settings, models: int, spent: float, measuring: float) -> None:

@@ -46,7 +46,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
     Raises:
       BadRequest: none at all, an unknown recipe, one named twice, what is no recipe.
 
-    >>> list(recipes_of(("vae", "r3gan"))), recipes_of({"mine": "iwae"})["mine"].name
+    >>> list(recipes_of(("vae", "r3gan"))), recipes_of({"mine": "iwae"})["mine"].__name__
     (['vae', 'r3gan'], 'iwae')
     """
     if isinstance(models, str) or not isinstance(models, Sequence | Mapping):
@@ -62,7 +62,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
     recipes = {}
     for name, recipe in models.items():
         recipe = find(recipe) if isinstance(recipe, str) else recipe
-        if not isinstance(recipe, Recipe):
+        if not callable(recipe):
             raise BadRequest(f"models: {name!r} is a {type(recipe).__name__}: pass a recipe, or the name of one.")
         if not isinstance(name, str) or not name or name.startswith(BASELINE):
             raise BadRequest(f"models: {name!r} cannot be the name of a model: take a word of your own.")

@@ -1,5 +1,6 @@
 """Arrays in .npz and .npy files: which of them are the examples, which the labels, and which split is which."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,8 +10,10 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data import arrays
 from jaxgen.data.data import PARTS, Examples
+from jaxgen.data.streams import mapped
 
 IMAGES = ("x", "images", "data", "X")
+BLOCK = 1024  # images looked at at a time where they do not fit in memory
 LABELS = ("y", "labels", "label", "target", "Y")
 
 
@@ -23,7 +26,7 @@ class Content(NamedTuple):
     official: np.ndarray | None = None  # as in `Examples`
 
 
-def read(path: str) -> tuple[str, Examples]:
+def read(path: str, *, room: float = math.inf) -> tuple[str, Examples]:
     """The kind ("image" or "table") and the examples of an array file.
 
     An `.npz` holds the examples under `x`, `images`, `data` or `X` (or as its only other array) and may hold labels
@@ -33,6 +36,8 @@ def read(path: str) -> tuple[str, Examples]:
     integers up to 1 are taken as fractions of 255 and rounded. Labels `[N]` or `[N, 1]` are whole numbers or strings,
     also as UTF-8 bytes; the classes are their sorted values.
 
+    Images in an `.npy` that would take more than `room` bytes in memory are read from the disk as they are asked for.
+
     Raises:
       BadRequest: another ending, a damaged file, Python objects, unknown keys, another rank or range, channels before
         pixels, NaN or infinite values, labels of another length or kind, splits that differ in shape or kind.
@@ -40,8 +45,29 @@ def read(path: str) -> tuple[str, Examples]:
     ending = os.path.splitext(path)[1].lower()
     if ending not in (".npz", ".npy"):
         raise BadRequest(f"{path} is no data: pass an .npz or .npy file, or a folder of images.")
+    if ending == ".npy" and (mapping := _mapped(path, room)) is not None:
+        return "image", mapping
     x, label, notes, official = _open(path, ending == ".npz")
     return arrays.examples(path, x, label, notes=notes, official=official)
+
+
+def _mapped(path: str, room: float) -> Examples | None:
+    """The images of a file that do not fit in memory; None: they do, or `read` has something to say of them."""
+    try:
+        x = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if not isinstance(x, np.ndarray) or x.ndim not in (3, 4) or x.dtype.kind not in "biuf" or x.size <= room:
+        return None
+    x, low, high = arrays.with_channels(path, x), np.inf, -np.inf
+    for i in range(0, len(x), BLOCK):
+        block = np.asarray(x[i : i + BLOCK])
+        arrays.check_finite(f"{path}, from example {i} on", block)
+        low, high = min(low, block.min()), max(high, block.max())
+        if x.dtype == np.uint8 and high > 1:
+            break  # they are pixels of eight bits, whatever follows
+    convert, notes = arrays.as_pixels(path, x.dtype, low, high)
+    return Examples(len(x), mapped(x, convert), None, (), tuple(notes), None, x.shape[1:])
 
 
 def _open(path: str, zipped: bool) -> Content:

@@ -1,6 +1,7 @@
 """What arrays mean as data: which shapes and values are images, tables and labels; in files and in Python alike."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,27 @@ def pixels(name: str, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
     Raises:
       BadRequest: neither 0 to 1 nor 0 to 255; as `with_channels`.
     """
-    x, low, high = with_channels(name, x), x.min(), x.max()
-    if low < 0 or high > 255 or (x.dtype.kind == "f" and 1 < high < 2):
+    x = with_channels(name, x)
+    convert, notes = as_pixels(name, x.dtype, x.min(), x.max())
+    return convert(x), notes
+
+
+def as_pixels(name: str, dtype: Any, low: Any, high: Any) -> tuple[Callable[[np.ndarray], np.ndarray], list[str]]:
+    """What makes uint8 pixels of numbers of `dtype` from `low` to `high`, and notes of what that does.
+
+    Raises:
+      BadRequest: neither 0 to 1 nor 0 to 255.
+    """
+    if low < 0 or high > 255 or (dtype.kind == "f" and 1 < high < 2):
         raise BadRequest(
             f"{name}: pixels run from {low:.6g} to {high:.6g}; 0 to 1 or 0 to 255 are allowed: rescale or clip."
         )
     if high <= 1:
-        return np.rint(x * np.float64(255)).astype(np.uint8), [f"pixels 0..1 ({x.dtype}) taken times 255, rounded."]
-    if x.dtype == np.uint8:
-        return x, []
-    return np.rint(x).astype(np.uint8), [f"pixels 0..255 ({x.dtype}) rounded to whole numbers."]
+        notes = [f"pixels 0..1 ({dtype}) taken times 255, rounded."]
+        return lambda x: np.rint(x * np.float64(255)).astype(np.uint8), notes
+    if dtype == np.uint8:
+        return lambda x: x, []
+    return lambda x: np.rint(x).astype(np.uint8), [f"pixels 0..255 ({dtype}) rounded to whole numbers."]
 
 
 def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:

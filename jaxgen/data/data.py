@@ -12,7 +12,7 @@ PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what s
 class Split(NamedTuple):
     """Examples of one split."""
 
-    x: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D]
+    x: Any  # uint8 [N, H, W, C], or float32 [N, D]; a `jaxgen.data.streams.Stored` if they do not fit in memory
     label: Any  # int32 [N], position in `Data.classes`; None where there are no labels
 
 
@@ -59,6 +59,7 @@ class Examples(NamedTuple):
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     official: np.ndarray | None = None  # int8 [total]: the source's own split, 0, 1, 2 as in NAMES; None: it has none
+    shape: tuple[int, ...] | None = None  # of one image, uint8, if `read` reads from the disk; None: all is in memory
 
 
 def subset(split: Split, keep: np.ndarray) -> Split:

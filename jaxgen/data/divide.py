@@ -1,11 +1,14 @@
 """Examples are divided once, by class, into what is trained on, chosen by and reported; the result has a digest."""
 
 import hashlib
+import math
 
 import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data.data import NAMES, Data, Examples, Split
+from jaxgen.data.streams import Stored
+from jaxgen.data.streams import digest as stored_digest
 
 LARGEST = 1e18  # in a table; the squares of more leave float32
 FEWEST = 20  # examples; below that no split says anything
@@ -51,14 +54,18 @@ def divide(
     return train, valid, test
 
 
-def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
+def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float = math.inf) -> Data:
     """Examples as `Data`: divided, tables standardised by the training split, duplicates counted.
+
+    Images that are on the disk and take more than `room` bytes stay there (`jaxgen.data.streams.Stored`); duplicates
+    are then not counted.
 
     Raises:
       BadRequest: as `divide`; a table with a number beyond 1e18, or a column that float64 cannot standardise.
     """
     parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
-    x = examples.read(np.concatenate(parts))
+    stored = examples.shape is not None and examples.total * math.prod(examples.shape) > room
+    x = None if stored else examples.read(np.concatenate(parts))
     notes, scale = list(examples.notes), None
     kept = [] if examples.official is None else [NAMES[i] for i in (1, 2) if (examples.official == i).any()]
     if kept:
@@ -69,13 +76,18 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int) -> Data:
         if small:
             notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
         notes += _lacking(examples, parts)
+    labels = [None if examples.label is None else examples.label[part] for part in parts]
+    if x is None:
+        stay = [Stored(examples.read, part, examples.shape or (), np.uint8) for part in parts]
+        train, valid, test = map(Split, stay, labels)
+        digest_of = stored_digest((train, valid, test))
+        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes))
     if kind == "table":
         x, scale, more = _standardise(x, len(parts[0]))
         notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
     stops = np.cumsum([len(part) for part in parts])[:-1]
-    labels = [None if examples.label is None else examples.label[part] for part in parts]
     train, valid, test = map(Split, np.split(x, stops), labels)
     return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes)))
 

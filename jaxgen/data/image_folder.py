@@ -8,6 +8,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data.data import PARTS, Examples
 from jaxgen.data.decode import common_shape, decode, read_header
+from jaxgen.data.streams import reader
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
 
@@ -22,8 +23,8 @@ def read(path: str) -> Examples:
     refused. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in any case, the first frame of each; hidden and
     other files are skipped and counted.
 
-    `images.common_shape` and `images.decode` bring them to one shape. Headers are read first, pixels one image at a
-    time into the uint8 result.
+    `images.common_shape` and `images.decode` bring them to one shape. Headers are read first, pixels when they are
+    asked for, by several threads.
 
     Raises:
       BadRequest: no images, images at both levels, splits beside other folders or without train, or an image that
@@ -41,14 +42,8 @@ def read(path: str) -> Examples:
     notes.append(note)
     if classes:
         notes.append(f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level.")
-
-    def pixels(order):
-        x = np.empty((len(order), *shape), np.uint8)
-        for i, at in enumerate(order):
-            x[i] = decode(images[at], images[at], shape)
-        return x
-
-    return Examples(len(images), pixels, label, classes, tuple(notes), official)
+    pixels = reader(lambda at: decode(images[at], images[at], shape), shape)
+    return Examples(len(images), pixels, label, classes, tuple(notes), official, shape)
 
 
 def _find(path: str) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """Where data comes from: a known name, or a path. Nothing here touches a network."""
 
 import difflib
+import math
 import os
 from collections.abc import Callable, Iterable
 
@@ -14,13 +15,14 @@ from jaxgen.data.embedded import EMBEDDED
 from jaxgen.data.tfds import catalogue, records
 
 
-def load(source: str, *, seed: int = 0) -> Data:
+def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
     """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images or of idx files.
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
     name wins over a file or folder of the same name: `./digits` is the folder. `array_files.read`, `image_folder.read`,
     `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and
-    `grid25`; a test split that the source names is kept.
+    `grid25`; a test split that the source names is kept. Images of an `.npy`, of a folder or of TFDS that take more
+    than `room` bytes in memory are left on the disk, to be streamed; all else is loaded.
 
     Raises:
       BadRequest: neither a known name nor an existing path, a set of TFDS that is not prepared, or a path that holds no
@@ -33,7 +35,7 @@ def load(source: str, *, seed: int = 0) -> Data:
     source = os.fspath(source)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadRequest(f"the seed of the data is a whole number from 0 on, not {seed!r}.")
-    if known := _known(source):
+    if known := _known(source, room):
         data = known(seed)
         if os.path.exists(source):
             data = data._replace(notes=(*data.notes, f"the known data set; the path of that name is ./{source}."))
@@ -41,10 +43,12 @@ def load(source: str, *, seed: int = 0) -> Data:
     path = os.path.expanduser(source)
     name = os.path.basename(os.path.abspath(path))
     if source and os.path.isdir(path):
-        return assemble(name, "image", idx.read(path) if idx.find(path) else image_folder.read(path), seed=seed)
+        return assemble(
+            name, "image", idx.read(path) if idx.find(path) else image_folder.read(path), seed=seed, room=room
+        )
     if source and os.path.exists(path):
-        kind, examples = array_files.read(path)
-        return assemble(name, kind, examples, seed=seed)
+        kind, examples = array_files.read(path, room=room)
+        return assemble(name, kind, examples, seed=seed, room=room)
     raise _nothing(source)
 
 
@@ -57,11 +61,11 @@ def names() -> tuple[str, ...]:
     return (*EMBEDDED, *catalogue.names())
 
 
-def _known(source: str) -> Callable[[int], Data] | None:
+def _known(source: str, room: float) -> Callable[[int], Data] | None:
     if source in EMBEDDED:
         return EMBEDDED[source]
     if place := catalogue.find(source):
-        return lambda seed: assemble(source, "image", records.read(place), seed=seed)
+        return lambda seed: assemble(source, "image", records.read(place), seed=seed, room=room)
     return None
 
 

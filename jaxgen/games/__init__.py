@@ -1,22 +1,10 @@
 """Assemblers: parts and networks in, a `Game` out."""
 
+from jaxgen.games.cycle import cycle
 from jaxgen.games.dirac import bilinear, dirac
-from jaxgen.games.gan import gan, invert
+from jaxgen.games.gan import gan
 from jaxgen.games.hybrid import aae
-from jaxgen.games.observation import LEVELS, PIXELS, VECTORS, Observation
-from jaxgen.games.spectral import spectral_norm
+from jaxgen.games.inversion import invert
 from jaxgen.games.vae import vae
 
-__all__ = [
-    "LEVELS",
-    "PIXELS",
-    "VECTORS",
-    "Observation",
-    "aae",
-    "bilinear",
-    "dirac",
-    "gan",
-    "invert",
-    "spectral_norm",
-    "vae",
-]
+__all__ = ["aae", "bilinear", "cycle", "dirac", "gan", "invert", "vae"]

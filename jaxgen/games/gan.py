@@ -1,155 +1,192 @@
 """The game of two: a critic that tells real from fake, a generator that it teaches."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Note, network
-from jaxgen.games.observation import PIXELS, Observation
-from jaxgen.games.vae import check_width, squared_error
-from jaxgen.objectives import GAUSSIAN, NO_AUGMENT, NO_PENALTY, NON_SATURATING, Adversarial, Augment, Penalty
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, draw_each, inputs, rows
+from jaxgen.nets.adapters import network
+from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
+from jaxgen.objectives.penalties import Forward, Penalty
 
 
 def gan(
-    generate: Any,
+    generator: Any,
     critic: Any,
     *,
     latent_dim: int,
-    observation: Observation = PIXELS,
     loss: Adversarial = NON_SATURATING,
-    penalty: Penalty = NO_PENALTY,
-    augment: Augment = NO_AUGMENT,
+    penalty: Penalty | None = None,
+    generator_penalty: Penalty | None = None,
 ) -> Game:
     """Two losses, each minimised in its own player's params: no `stop_gradient` between players.
 
-    critic: mean_B(loss.critic(D(x), D(G(z))) + penalty); generator: mean_B(loss.generator(D(x), D(G(z)))), with
-    G(z) the mean of the observation and z ~ N(0, I). Goodfellow et al. 2014, arXiv 1406.2661, eq. 1.
+    critic: mean loss.critic(D(x), D(G(z))) + mean penalty; generator: mean loss.generator(D(x), D(G(z))) + mean
+    generator_penalty; z ~ N(0, I), the means over all logits and all values of a penalty. Goodfellow et al. 2014,
+    arXiv 1406.2661, eq. 1.
 
     Args:
-      generate: network z [B, D] -> y [B, ...]; the same network decodes in a VAE.
-      critic: network x [B, ...] -> logits [B].
-      latent_dim: D.
-      observation: from y to x; only its mean is used.
+      generator: network (z f32[B, D], condition) -> x itself, such as `mapped(net, jax.nn.sigmoid)` for images in
+        [0, 1]. Without a condition in the batch it is called with z alone, and the critic with x alone.
+      critic: network (x, condition) -> logits of any shape, real and fake alike: [B], [B / m] of packs, [B, h, w] of
+        patches.
+      latent_dim: D. With 0 the generator is a map of the condition, z is f32[B, 0].
       loss: what each player minimises.
-      penalty: added to the critic's loss.
-      augment: what the critic is shown of x and of G(z), in both losses, and where the penalty looks for its slope. The
-        model's score is of x as it is.
+      penalty: of the critic, such as `r1(1.0)`.
+      generator_penalty: of the generator, such as `content(10.0)`.
 
     Returns:
-      A game of the players "critic" and "generator". The info of a critic's turn holds the mean logits and penalty.
-    """
-    generator, judge = network(generate), network(critic)
-
-    def init(key, batch: Batch):
-        k_critic, k_generator = jax.random.split(key)
-        z = jnp.zeros((batch.x.shape[0], latent_dim))
-        return {"critic": judge.init(k_critic, batch.x), "generator": generator.init(k_generator, z)}, {}
-
-    def draw(key, batch: Batch):
-        k_z, k_penalty, k_real, k_fake = jax.random.split(key, 4)
-        return {
-            "z": GAUSSIAN.draw(k_z, (batch.x.shape[0], latent_dim)),
-            "penalty": penalty.draw(k_penalty, batch.x),
-            "real": augment.draw(k_real, batch.x),
-            "fake": augment.draw(k_fake, batch.x),
-        }
-
-    def fake_of(params, z):
-        return observation.mean(generator.apply(params["generator"], z))
-
-    def shown(params, noise, batch, memo):
-        fake = augment.show(fake_of(params, noise["z"]), noise["fake"], memo.round)
-        return augment.show(batch.x, noise["real"], memo.round), fake
-
-    def critic_loss(params, noise, batch: Batch, memo: Memo):
-        def see(x):
-            return judge.apply(params["critic"], x)
-
-        real, fake = shown(params, noise, batch, memo)
-        on_real, on_fake = see(real), see(fake)
-        extra = penalty.value(see, real, fake, noise["penalty"])
-        if extra.shape != batch.x.shape[:1]:
-            raise BadRequest(f"a penalty gives one number per example, [B], not {extra.shape}.")
-        note = {"real_logit": jnp.mean(on_real), "fake_logit": jnp.mean(on_fake), "penalty": jnp.mean(extra)}
-        return jnp.mean(each_alone(loss.critic(on_real, on_fake), batch) + extra), Note(note)
-
-    def generator_loss(params, noise, batch: Batch, memo: Memo):
-        logits = (judge.apply(params["critic"], x) for x in shown(params, noise, batch, memo))
-        return jnp.mean(each_alone(loss.generator(*logits), batch)), Note({})
-
-    def model(params, carry):
-        def sample(z):
-            return fake_of(params, z)
-
-        return Model(
-            draw=lambda key, n: GAUSSIAN.draw(key, (n, latent_dim)),
-            sample=sample,
-            decode=sample,
-            scores={"critic": lambda noise, x: -judge.apply(params["critic"], x)},
-            features={} if judge.hidden is None else {"critic": lambda x: judge.hidden(params["critic"], x)},
-        )
-
-    losses = {"critic": critic_loss, "generator": generator_loss}
-    return Game(init, draw, losses, model, range=observation.range)
-
-
-def each_alone(values: Array, batch: Batch) -> Array:
-    """`values` of an adversarial loss, one for each example.
+      A game of the losses "critic" and "generator". A player with a penalty has the terms "critic:adversarial" and
+      "critic:penalty" as well, whose sum is "critic": pay one of them rarely by a tuple of turns, as in
+      `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight.
+      The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
+      of a network is kept in its own player's turns, the critic's from its call on real examples, that of a penalty
+      under "critic:penalty". The model has the score "critic", -logit averaged over an example, and the features
+      "critic", unless the critic couples examples.
 
     Raises:
-      BadRequest: any other shape, such as all pairs [B, B], whose mean would be taken without a word.
+      BadRequest: for a negative latent_dim, or a loss or penalty of another type; by `init` and the losses, before
+        anything is computed, if shapes do not fit: x of the generator, logits, values of the loss or the penalty.
     """
-    if values.shape != batch.x.shape[:1]:
-        raise BadRequest(f"an adversarial loss gives one number per example, [B], not {values.shape}.")
-    return values
-
-
-def invert(game: Game, encode: Any) -> Game:
-    """Gives a trained GAN its missing encoder: regression of z on G(z), with the generator at rest in the carry.
-
-    loss = mean_B |E(G(z)) - z|^2 / D: the "latent regressor" that Donahue et al. 2017 (arXiv 1605.09782) set beside
-    their bidirectional GAN. It is trained afterwards, so the GAN itself is the same with and without it.
-
-    Args:
-      game: a game whose model has `decode` and draws z itself as noise.
-      encode: network x [B, ...] -> [B, D].
-
-    Returns:
-      A game of the player "encoder". `init` puts fresh params of `game` into the carry: replace the state's
-      `memo.carry["trained"]` by the trained ones. Its model is that of `game`, with `encode`, the score
-      "reconstruction" and the features "encoder" added.
-    """
-    encoder = network(encode)
+    generator, critic = network(generator), network(critic)
+    penalties = {n: p for n, p in (("critic", penalty), ("generator", generator_penalty)) if p is not None}
+    _check_parts(latent_dim, loss, penalties)
 
     def init(key, batch: Batch):
-        k_own, k_game = jax.random.split(key)
-        params, carry = game.init(k_game, batch)
-        return {"encoder": encoder.init(k_own, batch.x)}, {"trained": (params, carry)}
+        if latent_dim == 0 and batch.condition is None:
+            raise BadRequest("latent_dim=0 makes a generator of the condition alone, and the batch has no condition.")
+        k_generator, k_critic = jax.random.split(key)
+        state = {f"{name}:penalty": part.init() for name, part in penalties.items()}
+        z = jnp.zeros((rows(batch), latent_dim))
+        p_generator, state["generator"] = generator.init(k_generator, *inputs(z, batch.condition))
+        p_critic, state["critic"] = critic.init(k_critic, *inputs(*batch))
+        return {"critic": p_critic, "generator": p_generator}, state
 
     def draw(key, batch: Batch):
-        params, carry = jax.eval_shape(game.init, key, batch)
-        return game.model(params, carry).draw(key, batch.x.shape[0])
-
-    def loss(params, noise, batch: Batch, memo: Memo):
-        x = game.model(*memo.carry["trained"]).sample(noise)
-        code = encoder.apply(params["encoder"], x)
-        check_width("encoder", code, noise.shape[-1], "one for each latent")
-        return jnp.mean((code - noise) ** 2), Note({})
-
-    def model(params, carry):
-        trained = game.model(*carry["trained"])
-
-        def encode(x):
-            return encoder.apply(params["encoder"], x)
-
-        features = dict(trained.features)
-        if encoder.hidden is not None:
-            features["encoder"] = lambda x: encoder.hidden(params["encoder"], x)
-        return trained._replace(
-            encode=encode,
-            scores={**trained.scores, "reconstruction": lambda noise, x: squared_error(x, trained.decode(encode(x)))},
-            features=features,
+        z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
+        return draw_each(
+            key,
+            z=(jax.random.normal, z.shape),
+            generator=(generator.draw, *inputs(z, batch.condition)),
+            real=(critic.draw, *inputs(*batch)),
+            fake=(critic.draw, *inputs(*batch)),
+            **{f"{name}:penalty": (part.draw, batch) for name, part in penalties.items()},
         )
 
-    return Game(init, draw, {"encoder": loss}, model)
+    def forward(params, noise, batch: Batch, state) -> tuple[Forward, dict[str, Any]]:
+        def generate(z):
+            given = inputs(z, batch.condition)
+            return generator.apply(params["generator"], state["generator"], noise["generator"], *given)
+
+        def logits(which, x):
+            return critic.apply(params["critic"], state["critic"], noise[which], *inputs(x, batch.condition))
+
+        fake, generator_state = generate(noise["z"])
+        check_generated(fake, batch.x)
+        real_logits, critic_state = logits("real", batch.x)
+        fake_logits = logits("fake", fake)[0]
+        check_logits(real_logits, fake_logits, rows(batch), critic.couples)
+        view = Forward(
+            critic_real=lambda x: logits("real", x)[0],
+            critic_fake=lambda x: logits("fake", x)[0],
+            generate=lambda z: generate(z)[0],
+            z=noise["z"],
+            real=batch.x,
+            fake=fake,
+            real_logits=real_logits,
+            fake_logits=fake_logits,
+        )
+        return view, {"generator": generator_state, "critic": critic_state}
+
+    def loss_of(player: str, adversarial: bool, penalised: bool) -> Callable[..., tuple[Array, Aux]]:
+        def value(params, noise, batch: Batch, context: Context):
+            view, states = forward(params, noise, batch, context.state)
+            terms, info, state = [], {}, {}
+            if adversarial:
+                values = getattr(loss, player)(view.real_logits, view.fake_logits)
+                terms.append(mean_loss(values, view.real_logits))
+                state[player] = states[player]
+                if player == "critic":  # a generator may not need the real logits, and a figure would keep them
+                    info = {"real_logit": jnp.mean(view.real_logits), "fake_logit": jnp.mean(view.fake_logits)}
+            if penalised:
+                name = f"{player}:penalty"
+                values, state[name] = penalties[player].value(view, noise[name], context.state[name], context.step)
+                info["penalty"] = _mean_penalty(values, view)
+                terms.append(info["penalty"])
+            return sum(terms), Aux(info, state)
+
+        return value
+
+    def draw_code(key, n, condition=None):
+        return jax.random.normal(key, (n, latent_dim))
+
+    def model(params, state):
+        def decode(z, condition=None):
+            return generator.apply(params["generator"], state["generator"], None, *inputs(z, condition))[0]
+
+        def score(noise, x, condition=None):
+            logits, _ = critic.apply(params["critic"], state["critic"], None, *inputs(x, condition))
+            return -jnp.mean(logits.reshape(rows(x), -1), -1)
+
+        def features(x, condition=None):
+            return critic.features(params["critic"], state["critic"], None, *inputs(x, condition))[0]
+
+        return Model(
+            draw=draw_code,
+            sample=decode,
+            decode=decode,
+            scores={} if critic.couples else {"critic": score},
+            features={} if critic.couples or critic.features is None else {"critic": features},
+        )
+
+    losses = {name: loss_of(name, True, name in penalties) for name in ("critic", "generator")}
+    for name in penalties:
+        losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
+    return Game(init, draw, losses, model, couples=generator.couples or critic.couples or loss.couples)
+
+
+def check_generated(fake: Any, real: Any) -> None:
+    """Refuses examples of a generator that do not have the structure and the shapes of the data."""
+
+    def shapes(x):
+        return jax.tree.map(lambda a: tuple(a.shape), x)
+
+    if shapes(fake) != shapes(real):
+        raise BadRequest(
+            f"the generator gives x of {shapes(fake)}, and the data are {shapes(real)}: make them the same."
+        )
+
+
+def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None:
+    """Refuses logits that differ in shape, or whose leading axis is not that of the examples or of packs of them."""
+    if real.shape != fake.shape:
+        raise BadRequest(
+            f"the critic gives logits of {real.shape} for real and {fake.shape} for fake: make them the same."
+        )
+    if real.ndim < 1 or real.shape[0] < 1 or examples % real.shape[0] or (real.shape[0] != examples and not couples):
+        raise BadRequest(
+            f"the critic gives logits of {real.shape} for {examples} examples: it must give one or more for each, or "
+            "for each pack if the network couples examples."
+        )
+
+
+def _mean_penalty(values: Array, view: Forward) -> Array:
+    allowed = {(len(view.real_logits),), (rows(view.real),)}
+    if jnp.shape(values) not in allowed:
+        raise BadRequest(
+            f"a penalty gives one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
+            f"not {jnp.shape(values)}."
+        )
+    return jnp.mean(values)
+
+
+def _check_parts(latent_dim: int, loss: Any, penalties: dict[str, Any]) -> None:
+    if not isinstance(latent_dim, int) or latent_dim < 0:
+        raise BadRequest(f"latent_dim must be a whole number of at least 0, not {latent_dim}.")
+    if not isinstance(loss, Adversarial):
+        raise BadRequest(f"loss must be an Adversarial, such as RELATIVISTIC, not {loss}.")
+    for part in penalties.values():
+        if not isinstance(part, Penalty):
+            raise BadRequest(f"a penalty must be a Penalty, such as r1(1.0), not {part}.")

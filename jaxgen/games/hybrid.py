@@ -5,16 +5,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Batch, Game, Memo, Model, Note, network
-from jaxgen.games.gan import each_alone
-from jaxgen.games.observation import PIXELS, Observation
-from jaxgen.games.vae import squared_error
-from jaxgen.objectives import GAUSSIAN, NON_SATURATING, Adversarial
+from jaxgen.core import Aux, BadRequest, Batch, Context, Game, Model, draw_each, inputs, rows
+from jaxgen.games.vae import check_outputs, squared_error
+from jaxgen.nets.adapters import network
+from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial
+from jaxgen.objectives.observation import PIXELS, Observation
 
 
 def aae(
-    encode: Any,
-    decode: Any,
+    encoder: Any,
+    decoder: Any,
     critic: Any,
     *,
     latent_dim: int,
@@ -23,80 +23,131 @@ def aae(
 ) -> Game:
     """Adversarial autoencoder with a deterministic encoder: three networks, two players, three losses.
 
-    "autoencoder": -log p(x | E(x)); "critic": prior draws against codes; "autoencoder:fool": the codes of the encoder
-    pass for prior draws, a second loss of the same player, with an optimiser of its own.
+    "autoencoder": -log p(x | E(x)); "critic": draws of N(0, I) are real, codes E(x) are fake; "autoencoder:fool": the
+    codes pass for draws of N(0, I), a second loss of the same player, with an optimiser of its own. All networks see
+    the condition, if there is one, so codes look like N(0, I) given each condition, and a sample is a decoded draw.
     Makhzani et al. 2015, arXiv 1511.05644, section 2.
 
     Args:
-      encode: network x [B, ...] -> z [B, D].
-      decode: network z [B, D] -> y [B, ...].
-      critic: network z [B, D] -> logits [B].
+      encoder: network (x) or (x, condition) -> z [B, D].
+      decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)].
+      critic: network (z) or (z, condition) -> logits [B].
       latent_dim: D.
-      observation: from y to a distribution over x.
-      loss: the adversarial loss on codes; real are draws of N(0, I).
+      observation: p(x | y).
+      loss: the adversarial loss on codes.
+
+    Returns:
+      A game with params {"autoencoder": {"encoder", "decoder", "observation"}, "critic"} and state by network. The
+      encoder's state is that of the loss "autoencoder".
+
+    Raises:
+      BadRequest: by `init`, a network of another width.
     """
-    encoder, decoder, judge = network(encode), network(decode), network(critic)
+    encoder, decoder, critic = network(encoder), network(decoder), network(critic)
 
     def init(key, batch: Batch):
         k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
-        z = jnp.zeros((batch.x.shape[0], latent_dim))
-        own = {
-            "encoder": encoder.init(k_encoder, batch.x),
-            "decoder": decoder.init(k_decoder, z),
-            "observation": observation.init(batch.x[0].size),
-        }
-        return {"autoencoder": own, "critic": judge.init(k_critic, z)}, {}
+        zs = inputs(jnp.zeros((rows(batch), latent_dim)), batch.condition)
+        own: dict[str, Any] = {"observation": observation.init(batch.x.shape[1:])}
+        state: dict[str, Any] = {}
+        own["encoder"], state["encoder"] = encoder.init(k_encoder, *inputs(*batch))
+        own["decoder"], state["decoder"] = decoder.init(k_decoder, *zs)
+        judged, state["critic"] = critic.init(k_critic, *zs)
+        z, _ = jax.eval_shape(encoder.apply, own["encoder"], state["encoder"], None, *inputs(*batch))
+        if z.shape[1:] != (latent_dim,):
+            raise BadRequest(
+                f"the encoder gives {list(z.shape)}, where [B, {latent_dim}] is wanted: change its last layer."
+            )
+        y, _ = jax.eval_shape(decoder.apply, own["decoder"], state["decoder"], None, *zs)
+        check_outputs(observation, y, batch.x)
+        return {"autoencoder": own, "critic": judged}, state
 
     def draw(key, batch: Batch):
-        return GAUSSIAN.draw(key, (batch.x.shape[0], latent_dim))
+        shape = rows(batch), latent_dim
+        zs = inputs(jax.ShapeDtypeStruct(shape, jnp.float32), batch.condition)
+        return draw_each(
+            key,
+            z=(jax.random.normal, shape),
+            encoder=(encoder.draw, *inputs(*batch)),
+            decoder=(decoder.draw, *zs),
+            real=(critic.draw, *zs),
+            fake=(critic.draw, *zs),
+        )
 
-    def logits(params, noise, batch):
-        codes = encoder.apply(params["autoencoder"]["encoder"], batch.x)
-        return judge.apply(params["critic"], noise), judge.apply(params["critic"], codes)
+    def encode(params, noise, batch: Batch, state):
+        return encoder.apply(params["autoencoder"]["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
 
-    def autoencoder(params, noise, batch: Batch, memo: Memo):
-        own, flat = params["autoencoder"], (batch.x.shape[0], -1)
-        y = decoder.apply(own["decoder"], encoder.apply(own["encoder"], batch.x)).reshape(flat)
-        theta = observation.theta(own["observation"], y)
-        nll = -jnp.mean(observation.family.log_prob(theta, batch.x.reshape(flat)))
-        return nll, Note({"nll_nats": nll})
+    def logits(params, noise, batch: Batch, state):
+        """(on draws of the prior, on codes, state of the critic from its call on the first)."""
+        codes, _ = encode(params, noise, batch, state)
+        on_prior, new = critic.apply(
+            params["critic"], state["critic"], noise["real"], *inputs(noise["z"], batch.condition)
+        )
+        on_codes, _ = critic.apply(params["critic"], state["critic"], noise["fake"], *inputs(codes, batch.condition))
+        return on_prior, on_codes, new
 
-    def critic_loss(params, noise, batch: Batch, memo: Memo):
-        on_prior, on_codes = logits(params, noise, batch)
-        note = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
-        return jnp.mean(each_alone(loss.critic(on_prior, on_codes), batch)), Note(note)
+    def autoencoder_loss(params, noise, batch: Batch, context: Context):
+        own, state = params["autoencoder"], context.state
+        codes, encoder_state = encode(params, noise, batch, state)
+        zs = inputs(codes, batch.condition)
+        y, decoder_state = decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *zs)
+        nll = -jnp.mean(observation.log_prob(own["observation"], y, batch.x))
+        return nll, Aux({"nll_nats": nll}, {"encoder": encoder_state, "decoder": decoder_state})
 
-    def fool(params, noise, batch: Batch, memo: Memo):
-        return jnp.mean(each_alone(loss.generator(*logits(params, noise, batch)), batch)), Note({})
+    def critic_loss(params, noise, batch: Batch, context: Context):
+        on_prior, on_codes, new = logits(params, noise, batch, context.state)
+        info = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
+        return jnp.mean(loss.critic(on_prior, on_codes)), Aux(info, {"critic": new})
 
-    def model(params, carry):
+    def fool_loss(params, noise, batch: Batch, context: Context):
+        on_prior, on_codes, _ = logits(params, noise, batch, context.state)
+        return jnp.mean(loss.generator(on_prior, on_codes)), Aux()
+
+    def model(params, state):
         own = params["autoencoder"]
 
-        def decode_mean(z):
-            return observation.mean(decoder.apply(own["decoder"], z))
+        def outputs(z, condition):
+            return decoder.apply(own["decoder"], state["decoder"], None, *inputs(z, condition))[0]
 
-        def encode_code(x):
-            return encoder.apply(own["encoder"], x)
+        def decode(z, condition=None):
+            return observation.mean(own["observation"], outputs(z, condition))
 
-        def draw_sample(key, n):
+        def codes(x, condition=None):
+            return encoder.apply(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
+
+        def reconstruct(x, condition=None):
+            return decode(codes(x, condition), condition)
+
+        def draw_sample(key, n, condition=None):
             k_z, k_x = jax.random.split(key)
-            width = jax.eval_shape(decode_mean, jnp.zeros((n, latent_dim))).shape
-            return {"z": GAUSSIAN.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
+            z = jax.random.normal(k_z, (n, latent_dim))
+            return {"z": z, "x": observation.draw(k_x, jax.eval_shape(lambda: outputs(z, condition)))}
 
-        def sample(noise):
-            return observation.sample(own["observation"], noise["x"], decoder.apply(own["decoder"], noise["z"]))
+        def sample(noise, condition=None):
+            if observation.sample is None:
+                return decode(noise["z"], condition)
+            return observation.sample(own["observation"], noise["x"], outputs(noise["z"], condition))
+
+        def strangeness(noise, x, condition=None):
+            zs = inputs(codes(x, condition), condition)
+            return -critic.apply(params["critic"], state["critic"], None, *zs)[0]
+
+        def features(x, condition=None):
+            return encoder.features(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
 
         return Model(
             draw=draw_sample,
             sample=sample,
-            decode=decode_mean,
-            encode=encode_code,
+            decode=decode,
+            encode=codes,
             scores={
-                "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_code(x))),
-                "code critic": lambda noise, x: -judge.apply(params["critic"], encode_code(x)),
+                "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
+                "code critic": strangeness,
             },
-            features={} if encoder.hidden is None else {"encoder": lambda x: encoder.hidden(own["encoder"], x)},
+            features={} if encoder.features is None else {"encoder": features},
+            maps={"reconstruct": reconstruct},
         )
 
-    losses = {"autoencoder": autoencoder, "critic": critic_loss, "autoencoder:fool": fool}
-    return Game(init, draw, losses, model, range=observation.range)
+    losses = {"autoencoder": autoencoder_loss, "critic": critic_loss, "autoencoder:fool": fool_loss}
+    couples = encoder.couples or decoder.couples or critic.couples
+    return Game(init, draw, losses, model, couples, observation.range)

@@ -1,231 +1,250 @@
 """The game with one player: variational autoencoders and their kin."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Model, Network, Note, network
-from jaxgen.games.observation import PIXELS, Observation
-from jaxgen.objectives import (
-    GAUSSIAN,
-    IMPORTANCE,
-    MEAN,
-    PATHWISE,
-    Bound,
-    Divergence,
-    Estimator,
-    Family,
-    exact_kl,
+from jaxgen.core import (
+    Array,
+    Aux,
+    BadRequest,
+    Batch,
+    Context,
+    Game,
+    Model,
+    Network,
+    at,
+    draw_each,
+    inputs,
+    merge,
+    nothing,
+    repeat,
+    rows,
+    split,
 )
+from jaxgen.latents.latent import Given, Inference, Latent
+from jaxgen.nets.adapters import network
+from jaxgen.objectives.bounds import Bound, elbo, importance
+from jaxgen.objectives.observation import PIXELS, Observation
 
 
 def vae(
-    encode: Any,
-    decode: Any,
+    encoder: Any,
+    decoder: Any,
+    latent: Latent,
     *,
-    latent_dim: int,
-    posterior: Family = GAUSSIAN,
     observation: Observation = PIXELS,
-    divergence: Divergence | None = None,
-    estimator: Estimator = PATHWISE,
-    bound: Bound = MEAN,
+    bound: Bound | None = None,
     samples: int = 1,
     beta: float | Callable[[Array], Array] = 1.0,
 ) -> Game:
-    """-bound of log p(x) in nats, averaged over the batch; with the default parts the negative ELBO.
+    """-bound of log p(x) in nats, averaged over the batch; by default the negative ELBO.
 
-    q = q(z | encode(x)), z = push(q, noise); bound = reduce_K(log p(x | z) - beta D(q || p)), where an exact divergence
-    stands outside the reduction and a sampled one inside. The prior p is N(0, I), or of the divergence's other family
-    the member whose raw numbers are zero, such as fair coins. Kingma and Welling 2014, arXiv 1312.6114, eqs. 7 and 10;
-    beta: Higgins et al. 2017; importance bound: Burda et al. 2016, arXiv 1509.00519, eq. 8.
+    bound=None: -mean_K log p(x | z_k) + beta KL(q || p), with the KL in closed form if the latent knows it; else the
+    ELBO below. A bound: -bound(log p(x | z_k) + beta (log p(z_k) - log q(z_k | x))). Penalties of the latent are added.
+    Kingma and Welling 2014, arXiv 1312.6114, eqs. 7 and 10; beta: Higgins et al. 2017; importance bound: Burda et al.
+    2016, arXiv 1509.00519, eq. 8.
 
     Args:
-      encode: network x [B, ...] -> [B, size D], the posterior's raw parameters: of a Gaussian the means, then the raw
-        log_stds.
-      decode: network z [B, D] -> y [B, ...], raw parameters of the observation.
-      latent_dim: D.
-      posterior: family of q.
-      observation: from y to a distribution over x.
-      divergence: `exact_kl` (the default), the same under `free_bits`, or `sampled_kl`, of q's family and the prior's.
-      estimator: how the gradient passes the sample.
-      bound: `MEAN` or `IMPORTANCE`.
+      encoder: network (x) or (x, condition) -> h, as the latent takes it: [B, 2 D] for `vector(D)`.
+      decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)] for x [B, ..., C].
+      latent: q(z | h) and p(z), such as `vector(20)`.
+      observation: p(x | y).
+      bound: of log-weights [K, B], such as `elbo`, `importance` or a function of your own.
       samples: K, posterior samples per example.
-      beta: weight of the divergence, or a function of the round (warm-up).
+      beta: weight of the KL, or a function of the step (warm-up).
 
     Returns:
-      A game of the player "vae"; its info holds `nll_nats` and `kl_nats`. Examples in `encode` must not see each other.
+      A game of the player "vae", with params and state by "encoder", "latent", "decoder" and, params only,
+      "observation". Its info, means over samples and batch: `nll_nats`, -log p(x | z); `kl_nats`; `neg_elbo_nats`, the
+      sum of the two, which is the negative ELBO whatever beta, free bits and penalties are; `bits_per_dim`, that sum
+      per number of x, if the observation gives probabilities to levels; and the figures of the latent.
 
     Raises:
-      BadRequest: parts that do not go together, in a sentence.
+      BadRequest: parts that do not go together, in a sentence; by `init`, a network of another width.
     """
-    divergence = exact_kl(posterior, GAUSSIAN) if divergence is None else divergence
-    _check(posterior, divergence, estimator, bound, samples)
-    price = divergence.cost or divergence.value
-    encoder, decoder = network(encode), network(decode)
-    parts = _Parts(encoder, decoder, latent_dim, posterior, observation, divergence)
+    if samples < 1:
+        raise BadRequest(f"samples={samples}: a bound needs at least one posterior sample.")
+    if not callable(beta) and not 0 <= beta < math.inf:
+        raise BadRequest(f"beta={beta}: the weight of the KL is a finite number of at least 0, or a function.")
+    latent.check(bound, samples)
+    parts = _Parts(network(encoder), network(decoder), latent, observation)
 
     def init(key, batch: Batch):
-        k_encoder, k_decoder = jax.random.split(key)
-        z = jnp.zeros((batch.x.shape[0], latent_dim))
-        return {
-            "vae": {
-                "encoder": encoder.init(k_encoder, batch.x),
-                "decoder": decoder.init(k_decoder, z),
-                "observation": observation.init(_flat(batch.x).shape[-1]),
-            }
-        }, {}
+        return _init(parts, key, batch)
 
     def draw(key, batch: Batch):
-        return posterior.draw(key, (samples, batch.x.shape[0], latent_dim))
+        z = _decoder_inputs(init, parts, key, batch, samples) if parts.decoder.draw is not nothing else ()
+        return draw_each(
+            key,
+            encoder=(parts.encoder.draw, *inputs(*batch)),
+            latent=(latent.draw, samples, rows(batch)),
+            decoder=(parts.decoder.draw, *z),
+        )
 
-    def loss(params, noise, batch: Batch, memo: Memo):
-        own = params["vae"]
-        weight = beta(memo.round) if callable(beta) else beta
-        q = _infer(parts, own, batch.x)
-        prior = _prior(parts, posterior.mean(q))
+    def loss(params, noise, batch: Batch, context: Context):
+        own, weight = params["vae"], at(beta, context.step)
+        q, encoder_state = parts.infer(own, context.state, noise, batch)
+        log_x, decoder_state = parts.log_likelihood(own, context.state, noise, q.z, batch)
+        if bound is None and q.kl is not None:
+            divergence = jnp.sum(q.kl, -1)
+            value = q.reduce(elbo, log_x, weight) - weight * (divergence if q.cost is None else jnp.sum(q.cost, -1))
+        else:
+            divergence = q.log_q - q.log_p
+            value = q.reduce(bound or elbo, log_x - weight * divergence, weight)
+        info = _figures(observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
+        state = {"encoder": encoder_state, "latent": q.state, "decoder": decoder_state}
+        return jnp.mean(q.penalty - value), Aux(info, state)
 
-        def cost(z, q):
-            nll = -_log_likelihood(parts, own, z, batch.x)
-            return nll + weight * price(q, prior, z) if divergence.sampled else nll
+    def model(params, state):
+        return _model(parts, params["vae"], state)
 
-        total = estimator.cost(posterior, q, noise, cost)
-        value = bound.value(-total)
-        z = posterior.push(q, noise)
-        nll = jnp.mean(total) - weight * jnp.mean(price(q, prior, z)) if divergence.sampled else jnp.mean(total)
-        if not divergence.sampled:
-            value = value - weight * price(q, prior, None)
-        return -jnp.mean(value), Note({"nll_nats": nll, "kl_nats": jnp.mean(divergence.value(q, prior, z))})
-
-    def model(params, carry):
-        return _model(parts, params["vae"])
-
-    return Game(init, draw, {"vae": loss}, model, couples=divergence.couples, range=observation.range)
+    couples = parts.encoder.couples or parts.decoder.couples or latent.couples
+    return Game(init, draw, {"vae": loss}, model, couples, observation.range)
 
 
 class _Parts(NamedTuple):
     encoder: Network
     decoder: Network
-    latent_dim: int
-    posterior: Family
+    latent: Latent
     observation: Observation
-    divergence: Divergence
+
+    def given(self, own, state, condition: Any) -> Given:
+        def encode(x):
+            return self.encoder.apply(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
+
+        return Given(condition, encode)
+
+    def infer(self, own, state, noise, batch: Batch) -> tuple[Inference, Any]:
+        """(the latent's answer, new state of the encoder); noise of a network that is None evaluates it."""
+        h, new = self.encoder.apply(own["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
+        given = self.given(own, state, batch.condition)
+        return self.latent.infer(own["latent"], state["latent"], noise["latent"], h, given), new
+
+    def log_likelihood(self, own, state, noise, z: Any, batch: Batch) -> tuple[Array, Any]:
+        """(log p(x | z) in nats, [K, B], new state of the decoder), of z with leaves [K, B, ...]."""
+        samples = rows(z)
+        xs = inputs(merge(z), repeat(batch.condition, samples))
+        y, new = self.decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *xs)
+        check_outputs(self.observation, y, batch.x)
+        log_x = self.observation.log_prob(own["observation"], y, repeat(batch.x, samples))
+        return split(log_x, samples), new
+
+    def generate(self, own, state, noise, condition: Any) -> Any:
+        """z of the prior, leaves [n, ...]."""
+        return self.latent.generate(own["latent"], state["latent"], noise, self.given(own, state, condition))
+
+    def decode(self, own, state, z: Any, condition: Any) -> Array:
+        """y."""
+        return self.decoder.apply(own["decoder"], state["decoder"], None, *inputs(z, condition))[0]
 
 
-def _infer(parts: _Parts, own, x: Array) -> Any:
-    """theta of q(z | x)."""
-    raw = parts.encoder.apply(own["encoder"], x)
-    size = parts.posterior.size
-    check_width("encoder", raw, size * parts.latent_dim, f"{size} for each latent")
-    return parts.posterior.theta(raw)
+def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    k_encoder, k_latent, k_prior, k_decoder = jax.random.split(key, 4)
+    own: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
+    state: dict[str, Any] = {}
+    own["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
+    h = parts.given(own, state, batch.condition).encode(batch.x)
+    own["latent"], state["latent"] = parts.latent.init(k_latent, h, batch)
+    z = parts.generate(own, state, parts.latent.draw_prior(k_prior, rows(batch)), batch.condition)
+    own["decoder"], state["decoder"] = parts.decoder.init(k_decoder, *inputs(z, batch.condition))
+    y = jax.eval_shape(parts.decode, own, state, z, batch.condition)
+    check_outputs(parts.observation, y, batch.x)
+    return {"vae": own}, state
 
 
-def _prior(parts: _Parts, like: Array) -> Any:
-    """theta of the standard member of the prior's family, for z of the shape of `like` [B, D]."""
-    family = parts.divergence.prior
-    return family.theta(jnp.zeros((*like.shape[:-1], family.size * parts.latent_dim), like.dtype))
+def _decoder_inputs(init: Callable, parts: _Parts, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
+    """The shapes of what the decoder is called with, for a decoder that draws noise by them."""
+    conditions = repeat(batch.condition, samples)
+
+    def prior_draws(key):
+        params, state = init(key, batch)
+        noise = parts.latent.draw_prior(key, samples * rows(batch))
+        return parts.generate(params["vae"], state, noise, conditions)
+
+    return inputs(jax.eval_shape(prior_draws, key), conditions)
 
 
-def _log_likelihood(parts: _Parts, own, z: Array, x: Array) -> Array:
-    """log p(x | z) in nats: z [K, B, D], x [B, ...] -> [K, B]."""
-    y = _flat(parts.decoder.apply(own["decoder"], z.reshape(-1, parts.latent_dim)))
-    check_width("decoder", y, _flat(x).shape[-1], "one for each number of an example")
-    theta = parts.observation.theta(own["observation"], y.reshape(*z.shape[:-1], -1))
-    return parts.observation.family.log_prob(theta, _flat(x))
+def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[str, Array]:
+    info = {"nll_nats": nll, "kl_nats": kl, "neg_elbo_nats": nll + kl}
+    if observation.levels is not None:
+        info["bits_per_dim"] = (nll + kl) / (math.prod(x.shape[1:]) * math.log(2))
+    return info
 
 
-def _model(parts: _Parts, own) -> Model:
-    encoder, decoder, latent_dim, posterior, observation, divergence = parts
-    hidden, prior = encoder.hidden, divergence.prior
+def _model(parts: _Parts, own, state) -> Model:
+    encoder, observation, latent = parts.encoder, parts.observation, parts.latent
 
-    def decode_mean(z):
-        return observation.mean(decoder.apply(own["decoder"], z))
+    def evaluate(noise):
+        return {"encoder": None, "latent": noise, "decoder": None}
 
-    def encode_mean(x):
-        return posterior.mean(_infer(parts, own, x))
+    def decode(z, condition=None):
+        return observation.mean(own["observation"], parts.decode(own, state, z, condition))
 
-    def draw_sample(key, n):
+    def encode(x, condition=None):
+        h = parts.given(own, state, condition).encode(x)
+        return latent.encode(own["latent"], state["latent"], h)
+
+    def reconstruct(x, condition=None):
+        return decode(encode(x, condition), condition)
+
+    def draw(key, n, condition=None):
         k_z, k_x = jax.random.split(key)
-        width = jax.eval_shape(decoder.apply, own["decoder"], jnp.zeros((n, latent_dim))).shape
-        return {"z": prior.draw(k_z, (n, latent_dim)), "x": observation.draw(k_x, width)}
+        noise = latent.draw_prior(k_z, n)
+        y = jax.eval_shape(lambda: parts.decode(own, state, parts.generate(own, state, noise, condition), condition))
+        return {"z": noise, "x": observation.draw(k_x, y)}
 
-    def sample(noise):
-        y = decoder.apply(own["decoder"], prior.push(_prior(parts, noise["z"]), noise["z"]))
-        return observation.sample(own["observation"], noise["x"], y)
+    def sample(noise, condition=None):
+        z = parts.generate(own, state, noise["z"], condition)
+        if observation.sample is None:
+            return decode(z, condition)
+        return observation.sample(own["observation"], noise["x"], parts.decode(own, state, z, condition))
 
-    def log_weight(noise, x):
-        q = _infer(parts, own, x)
-        z = posterior.push(q, noise)
-        log_prior = prior.log_prob(_prior(parts, posterior.mean(q)), z)
-        return _log_likelihood(parts, own, z, x) + log_prior - posterior.log_prob(q, z)
+    def log_weight(noise, x, condition=None):
+        batch = Batch(x, condition)
+        q, _ = parts.infer(own, state, evaluate(noise), batch)
+        log_x, _ = parts.log_likelihood(own, state, evaluate(noise), q.z, batch)
+        return log_x + q.log_p - q.log_q
 
-    def distance(noise, x):
-        q = _infer(parts, own, x)
-        value = divergence.value(q, _prior(parts, posterior.mean(q)), posterior.push(q, noise))
-        return jnp.mean(value, 0) if divergence.sampled else value
+    def divergence(noise, x, condition=None):
+        q, _ = parts.infer(own, state, evaluate(noise), Batch(x, condition))
+        return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
+
+    def features(x, condition=None):
+        return encoder.features(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
 
     return Model(
-        draw=draw_sample,
+        draw=draw,
         sample=sample,
-        decode=decode_mean,
-        encode=encode_mean,
-        draw_posterior=lambda key, K, x: posterior.draw(key, (K, x.shape[0], latent_dim)),
+        decode=decode,
+        encode=encode,
+        draw_posterior=lambda key, K, x, condition=None: latent.draw(key, K, rows(x)),
         log_weight=log_weight,
         scores={
-            "elbo": lambda noise, x: -MEAN.value(log_weight(noise, x)),
-            "importance bound": lambda noise, x: -IMPORTANCE.value(log_weight(noise, x)),
-            "reconstruction": lambda noise, x: squared_error(x, decode_mean(encode_mean(x))),
-            "divergence": distance,
+            "elbo": lambda noise, x, condition=None: -elbo(log_weight(noise, x, condition)),
+            "importance bound": lambda noise, x, condition=None: -importance(log_weight(noise, x, condition)),
+            "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
+            "divergence": divergence,
         },
-        features={} if hidden is None else {"encoder": lambda x: hidden(own["encoder"], x)},
+        features={} if encoder.features is None else {"encoder": features},
+        maps={"reconstruct": reconstruct},
     )
 
 
 def squared_error(x: Array, y: Array) -> Array:
     """|x - y|^2 summed over all but the first axis: [B, ...], [B, ...] -> [B]."""
-    return jnp.sum(_flat(x - y) ** 2, -1)
+    return jnp.sum(((x - y) ** 2).reshape(x.shape[0], -1), -1)
 
 
-def _flat(x: Array) -> Array:
-    return x.reshape(x.shape[0], -1)
-
-
-def check_width(network: str, y: Array, width: int, why: str) -> None:
-    """Refuses a network's answer that is not [B, width]."""
-    if y.shape[1:] != (width,):
+def check_outputs(observation: Observation, y: Any, x: Array) -> None:
+    """Refuses a decoder whose y is not [N, ..., outputs(C)] for x [B, ..., C]."""
+    channels = x.shape[-1]
+    wanted = (*x.shape[1:-1], observation.outputs(channels))
+    if y.shape[1:] != wanted:
         raise BadRequest(
-            f"the {network} gives {list(y.shape)}, where [B, {width}] is wanted, {why}: change its last layer."
-        )
-
-
-def _check(posterior: Family, divergence: Divergence, estimator: Estimator, bound: Bound, samples: int) -> None:
-    if samples < 1:
-        raise BadRequest(f"samples={samples}: a bound needs at least one posterior sample.")
-    if estimator.needs_pathwise and not posterior.pathwise:
-        raise BadRequest(
-            "this estimator differentiates the posterior's push, but this family's push has no gradient: "
-            "use posterior=GAUSSIAN, or an estimator that does not need it."
-        )
-    if divergence.posterior != posterior:
-        raise BadRequest(
-            "the divergence is that of another family than the posterior: name the posterior in it, as in "
-            "sampled_kl(posterior, prior)."
-        )
-    if posterior.pathwise != divergence.prior.pathwise:
-        raise BadRequest(
-            "the posterior or the prior is discrete and the other is not, so neither has a density where the other "
-            "lives: use sampled_kl(posterior, prior) of two discrete families, or of two that are not."
-        )
-    if samples < estimator.samples:
-        raise BadRequest(f"samples={samples}: this estimator needs at least {estimator.samples} posterior samples.")
-    if estimator.linear_only and not bound.linear:
-        raise BadRequest(
-            "this estimator is unbiased under a mean over samples only, but the importance bound takes a logarithm: "
-            "use bound=MEAN or estimator=PATHWISE."
-        )
-    if not bound.linear and not divergence.sampled:
-        raise BadRequest(
-            "bound=IMPORTANCE needs the divergence inside the log-mean-exp, but exact_kl is added outside it: "
-            "use divergence=sampled_kl(posterior, prior)."
+            f"the decoder gives {list(y.shape)}, where [B, {', '.join(map(str, wanted))}] is wanted, "
+            f"{wanted[-1]} for the {channels} of x on its last axis: change its last layer."
         )

@@ -1,98 +1,154 @@
 """Networks: Linen modules that hold no randomness and no state, so every one applies without `rngs`.
 
 `networks(shape, ...)` is the front door. The parts compose: an `Encoder` or a `Critic` is a linear layer on a trunk
-(`MLP` or `Pyramid`), and any module of the same shapes may stand in their place.
+(`MLP` or `Pyramid`), and any module of the same shapes may stand in their place. `network(module)` takes those of other
+libraries.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
 
 from jaxgen.core import BadRequest
+from jaxgen.nets.adapters import network, pure
+from jaxgen.nets.augmentation import Pipe, ada, augmented, diffaugment, instance_noise
+from jaxgen.nets.conditions import Condition, check_condition
 from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
+from jaxgen.nets.local import PatchCritic, Translator, patch_critic, translator
 from jaxgen.nets.vectors import MLP, Generator
-from jaxgen.system.allocator import keep_freed_memory
+from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
 
 __all__ = [
-    "DENSE_LIMIT",
     "LAX",
     "MATMUL",
     "MLP",
+    "Condition",
     "Convolutions",
     "Critic",
     "Encoder",
     "Generator",
     "ImageGenerator",
     "Networks",
+    "Pipe",
     "Pyramid",
+    "ada",
+    "augmented",
+    "cast",
     "convolutions",
-    "keep_freed_memory",
+    "diffaugment",
+    "instance_noise",
+    "mapped",
+    "minibatch_std",
+    "network",
     "networks",
+    "packed",
+    "pure",
+    "remat",
+    "spectral",
+    "PatchCritic",
+    "Pyramid",
+    "Translator",
+    "convolutions",
+    "convolves",
+    "network",
+    "networks",
+    "patch_critic",
+    "pure",
+    "translator",
 ]
 
 SMALLEST, LARGEST = 8, 64
-DENSE_LIMIT = 1024
+CONVOLVED = 16
 
 
 class Networks(NamedTuple):
-    """One network of each kind for data of one shape."""
+    """One network of each kind for data of one shape. Each takes (x) or (z), or with a condition (x, condition)."""
 
     encoder: Callable[[int], nn.Module]  # out -> (x[B, *shape] -> f32[B, out])
+    decoder: Callable[[int], nn.Module]  # outputs -> (z[B, D] -> f32[B, *shape[:-1], outputs], unconstrained)
     generator: nn.Module  # z[B, D] -> f32[B, *shape], unconstrained
     critic: nn.Module  # x[B, *shape] -> f32[B]
     latent_critic: nn.Module  # z[B, D] -> f32[B]
 
 
+def convolves(shape: tuple[int, ...]) -> bool:
+    """Whether the networks for examples of this shape convolve: images of 16 pixels a side and more.
+
+    >>> convolves((28, 28, 1)), convolves((8, 8, 1)), convolves((784,))
+    (True, False, False)
+    """
+    return len(shape) == 3 and min(shape[:2]) >= CONVOLVED
+
+
 def networks(
-    shape: tuple[int, ...], *, latent_dim: int, width: int | None = None, convolve: Convolutions | None = None
+    shape: tuple[int, ...],
+    *,
+    width: int | None = None,
+    condition: Condition = None,
+    convolve: Convolutions | None = None,
 ) -> Networks:
     """Networks for vectors `(N,)` or images `(H, W, C)`.
 
-    Vectors, and images of at most 1024 numbers: dense, two hidden layers of `width`, three for the critics, and four
-    for the generator of vectors: modes that lie apart want a steep map, and depth makes it. Larger images: 4x4
+    Vectors, and images of fewer than 16 pixels a side: dense, two hidden layers of `width`, three for the critics, and
+    four for the generator of vectors: modes that lie apart want a steep map, and depth makes it. Larger images: 4x4
     convolutions of stride 2 down to about 4x4, starting with `width // 8` channels and doubling, and the mirror image
     of that for the generator; sides that do not halve are padded inside and cropped on the way out.
 
+    With a condition every network takes it as a second input. In dense networks it stands beside the first input, a
+    label as 32 numbers that are learned. In convolutional ones labels and vectors modulate every layer, by a scale and
+    a shift of each channel, and stand beside z: without the latter a VAE learns labels slowly. Images stand beside the
+    channels, brought to their size. A generator of images adds the logits of a condition that is an image of as many
+    channels: it learns the difference.
+
     Args:
       shape: of one example.
-      latent_dim: of z. The modules take it from the z that they are initialised with.
-      width: of the hidden layers; 64 for vectors and 256 for images where None.
+      width: of the hidden layers; 64 for vectors and 256 for images if None.
+      condition: a number of classes, for labels i32[B]; the shape (N,) or (h, w, C) of what each example is given, with
+        images in [0, 1]; or None.
       convolve: how to convolve; `None` is `convolutions()`, decided when a module is traced.
 
     Raises:
-      BadRequest: a shape that is neither; a side outside 8 to 64; a size that is not positive.
+      BadRequest: a shape that is neither; a side outside 8 to 64; a width below 1; a condition that is none of these.
+        When a module is traced: a condition that it was not built for.
 
     >>> import jax, jax.numpy as jnp
-    >>> nets = networks((28, 28, 3), latent_dim=16)
-    >>> image, params = jax.eval_shape(nets.generator.init_with_output, jax.random.key(0), jnp.zeros((5, 16)))
+    >>> nets = networks((28, 28, 3), condition=10)
+    >>> z, labels = jnp.zeros((5, 16)), jnp.arange(5)
+    >>> image, params = jax.eval_shape(nets.generator.init_with_output, jax.random.key(0), z, labels)
     >>> image.shape
     (5, 28, 28, 3)
     """
     width = (64 if len(shape) == 1 else 256) if width is None else width
-    _check(shape, latent_dim, width)
-    pair, triple = (width,) * 2, (width,) * 3
-    latent_critic = Critic(MLP(triple))
-    if len(shape) == 1 or math.prod(shape) <= DENSE_LIMIT:
-        return Networks(
-            encoder=lambda out: Encoder(out, MLP(pair)),
-            generator=Generator(shape, MLP((width,) * 4 if len(shape) == 1 else pair)),
-            critic=Critic(MLP(triple)),
-            latent_critic=latent_critic,
-        )
+    _check(shape, width)
+    check_condition(condition)
+    triple = MLP((width,) * 3, condition=condition)
     base = max(1, width // 8)
+
+    def trunk(depth: int) -> nn.Module:
+        if convolves(shape):
+            return Pyramid(base, convolve, condition)
+        return MLP((width,) * depth, condition=condition)
+
+    def decoder(outputs: int) -> nn.Module:
+        if outputs < 1:
+            raise BadRequest(f"a decoder has at least 1 output on its last axis, not {outputs}.")
+        if convolves(shape):
+            return ImageGenerator((*shape[:-1], outputs), base, convolve, condition)
+        return Generator((*shape[:-1], outputs), MLP((width,) * (4 if len(shape) == 1 else 2), condition=condition))
+
     return Networks(
-        encoder=lambda out: Encoder(out, Pyramid(base, convolve)),
-        generator=ImageGenerator(shape, base, convolve),
-        critic=Critic(Pyramid(base, convolve)),
-        latent_critic=latent_critic,
+        encoder=lambda out: Encoder(out, trunk(2)),
+        decoder=decoder,
+        generator=decoder(shape[-1]),
+        critic=Critic(trunk(3)),
+        latent_critic=Critic(triple),
     )
 
 
-def _check(shape: tuple[int, ...], latent_dim: int, width: int) -> None:
+def _check(shape: tuple[int, ...], width: int) -> None:
     if len(shape) not in (1, 3) or min(shape) < 1:
         raise BadRequest(f"networks take vectors (N,) or images (H, W, C), not {shape}: reshape the data.")
     if len(shape) == 3 and not (SMALLEST <= min(shape[:2]) and max(shape[:2]) <= LARGEST):
@@ -100,6 +156,5 @@ def _check(shape: tuple[int, ...], latent_dim: int, width: int) -> None:
             f"images of {shape[0]}x{shape[1]} are outside {SMALLEST} to {LARGEST} pixels a side: resize them first, "
             f"for instance to 32x32."
         )
-    for name, value in (("latent_dim", latent_dim), ("width", width)):
-        if value < 1:
-            raise BadRequest(f"{name} must be at least 1, not {value}.")
+    if width < 1:
+        raise BadRequest(f"width must be at least 1, not {width}.")

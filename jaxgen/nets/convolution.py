@@ -1,7 +1,8 @@
 """The front door of convolution, and the one switch between its two forms.
 
-Every convolution here has a 4x4 kernel, stride 2 and padding 1, on NHWC images, with kernels stored `[O, 4, 4, C]`:
-`down` halves an image, and `up`, its adjoint, doubles one.
+The images are NHWC. `down` halves an image and `up` doubles one, with 4x4 kernels, stride 2 and padding 1; `same` keeps
+its size, with 3x3 kernels and padding 1. Kernels are stored as Linen stores them, `[4, 4, in, out]`: `down` is
+`nn.Conv(out, (4, 4), 2, 1)`, `up` is `nn.ConvTranspose(out, (4, 4), (2, 2))`, and `same` is `nn.Conv(out, (3, 3))`.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from jaxgen.nets import matmul, winograd
 
 
 class Convolutions(NamedTuple):
-    """A form of convolution. Sides of x must be even: `BadRequest` otherwise."""
+    """A form of convolution. `down` wants even sides: `BadRequest` otherwise."""
 
-    down: Callable[[Array, Array], Array]  # x[B, H, W, C], k[O, 4, 4, C] -> [B, H/2, W/2, O]
-    up: Callable[[Array, Array], Array]  # y[B, h, w, O], k[O, 4, 4, C] -> [B, 2h, 2w, C]
+    down: Callable[[Array, Array], Array]  # x[B, H, W, C], k[4, 4, C, O] -> [B, H/2, W/2, O]
+    up: Callable[[Array, Array], Array]  # y[B, h, w, C], k[4, 4, C, O] -> [B, 2h, 2w, O]
+    same: Callable[[Array, Array], Array]  # x[B, H, W, C], k[3, 3, C, O] -> [B, H, W, O]
 
 
 def _even(x: Array) -> None:
@@ -43,25 +45,32 @@ def _matmul_up(y: Array, k: Array) -> Array:
     return _form(h, w, k.shape[-1]).up(y, k)
 
 
+def _lax_same(x: Array, k: Array) -> Array:
+    return _lax(x, k, 1, 1, 1)
+
+
+def _lax(x: Array, k: Array, stride: int, padding: int, dilation: int) -> Array:
+    pads, layout = ((padding, padding),) * 2, ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, k, (stride, stride), pads, (dilation, dilation), dimension_numbers=layout)
+
+
 def _lax_down(x: Array, k: Array) -> Array:
     _even(x)
-    return lax.conv_general_dilated(x, k, (2, 2), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "OHWI", "NHWC"))
+    return _lax(x, k, 2, 1, 1)
 
 
 def _lax_up(y: Array, k: Array) -> Array:
-    return lax.conv_general_dilated(
-        y, k[:, ::-1, ::-1], (1, 1), ((2, 2), (2, 2)), lhs_dilation=(2, 2), dimension_numbers=("NHWC", "IHWO", "NHWC")
-    )
+    return _lax(y, k, 1, 2, 2)
 
 
-MATMUL = Convolutions(_matmul_down, _matmul_up)
+MATMUL = Convolutions(_matmul_down, _matmul_up, matmul.same)
 """Matrix products and copies only: several times faster than `LAX` on CPU, and free to stand in loops and branches.
 
 Winograd's form where it pays, im2col elsewhere. Reverse mode of any order, `jit`, `vmap` and `scan` are fast. Forward
 mode is not there: `jax.jvp`, `jacfwd` and `hessian` raise a TypeError; pass `LAX` where they are needed.
 """
 
-LAX = Convolutions(_lax_down, _lax_up)
+LAX = Convolutions(_lax_down, _lax_up, _lax_same)
 """XLA's own convolutions: the form for GPU and TPU, and the one with forward mode.
 
 On CPU they are slow, and inside `scan`, `while_loop` or `cond` some 50 times slower still.

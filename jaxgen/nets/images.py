@@ -1,4 +1,4 @@
-"""Convolutional networks for images of 8 to 64 pixels a side: 4x4 kernels, stride 2, no normalisation.
+"""Convolutional networks for images of 16 to 64 pixels a side: 4x4 kernels, stride 2, no normalisation.
 
 A pyramid halves the image until about 4x4 positions are left and doubles the channels each time; the generator is its
 mirror image. Sizes that do not halve so often are padded before the first layer, evenly and with mid-grey, and the
@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.core import Array
+from jaxgen.nets.conditions import Code, Condition, Modulate, Residual, blocks, boxes, check_given, resized
 from jaxgen.nets.convolution import Convolutions, convolutions
 from jaxgen.nets.vectors import centred, leaky
 
@@ -29,37 +30,51 @@ def layout(height: int, width: int) -> tuple[int, int, int]:
     return layers, -(-height // 2**layers), -(-width // 2**layers)
 
 
+def padded(x: Array, height: int, width: int) -> Array:
+    """x [B, H, W, C] with zeros, which are mid-grey, to `height` by `width`; the larger half below and to the right."""
+    rows, columns = height - x.shape[1], width - x.shape[2]
+    return jnp.pad(x, ((0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0)))
+
+
 def _margins(height: int, width: int) -> tuple[int, int]:
     layers, h, w = layout(height, width)
     return (h * 2**layers - height) // 2, (w * 2**layers - width) // 2
 
 
-def _kernel(module: nn.Module, variance: float, out: int, channels: int) -> Array:
+def _kernel(module: nn.Module, variance: float, channels: int, features: int, side: int = 4) -> Array:
+    """[side, side, channels, features]."""
     draw = nn.initializers.normal(math.sqrt(variance))
     # Drawn flat: random numbers in four axes take four times as long to compile.
-    return module.param("kernel", lambda key: draw(key, (out, 16 * channels)).reshape(out, 4, 4, channels))
+    flat, shape = (side * side * channels, features), (side, side, channels, features)
+    return module.param("kernel", lambda key: draw(key, flat).reshape(shape))
 
 
-class _Down(nn.Module):
+class Down(nn.Module):
+    """x[B, 2h, 2w, C] -> [B, h, w, features], a layer that an activation follows."""
+
     features: int
     convolve: Convolutions | None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        """[B, ., ., features]."""
         channels = x.shape[-1]
-        kernel = _kernel(self, 2 / (16 * channels), self.features, channels)
+        kernel = _kernel(self, 2 / (16 * channels), channels, self.features)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         down = (convolutions() if self.convolve is None else self.convolve).down
         return down(x, kernel) + bias.reshape(1, 1, 1, -1)
 
 
-class _Up(nn.Module):
+class Up(nn.Module):
+    """y[B, h, w, C] -> [B, 2h, 2w, features]."""
+
     features: int
     gain: float  # 2 before an activation, 1 for a last layer
     convolve: Convolutions | None
 
     @nn.compact
     def __call__(self, y: Array) -> Array:
+        """[B, ., ., features]."""
         channels = y.shape[-1]
         kernel = _kernel(self, self.gain / (4 * channels), channels, self.features)  # a pixel meets 2x2 of the 16 taps
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
@@ -67,47 +82,86 @@ class _Up(nn.Module):
         return up(y, kernel) + bias.reshape(1, 1, 1, -1)
 
 
+class Same(nn.Module):
+    """x[B, H, W, C] -> [B, H, W, features] by 3x3 windows, a layer that an activation follows."""
+
+    features: int
+    convolve: Convolutions | None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """[B, ., ., features]."""
+        channels = x.shape[-1]
+        kernel = _kernel(self, 2 / (9 * channels), channels, self.features, 3)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        same = (convolutions() if self.convolve is None else self.convolve).same
+        return same(x, kernel) + bias.reshape(1, 1, 1, -1)
+
+
 class Pyramid(nn.Module):
     """A trunk of images x[B, H, W, C] -> f32[B, F], F = h * w * base * 2**(layers - 1) with `layout(H, W)`.
 
+    A label or a vector modulates every layer; an image, brought to the size of x, stands beside x as more channels.
     `convolve` is the switch of `jaxgen.nets.convolution`; `None` asks `convolutions()` when the module is traced.
     """
 
     base: int
     convolve: Convolutions | None = None
+    condition: Condition = None
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """f32[B, F]."""
+        check_given(self.condition, condition)
         _, height, width, _ = x.shape
         layers, h, w = layout(height, width)
-        top, left = _margins(height, width)
-        bottom, right = h * 2**layers - height - top, w * 2**layers - width - left
-        y = jnp.pad(centred(x), ((0, 0), (top, bottom), (left, right), (0, 0)))
+        y, code = centred(x), None
+        if condition is not None and condition.ndim == 4:
+            y = jnp.concatenate([y, centred(resized(condition, height, width))], -1)
+        elif condition is not None:
+            code = Code(self.condition)(condition)
+        y = padded(y, h * 2**layers, w * 2**layers)
         for layer in range(layers):
-            y = leaky(_Down(self.base * 2**layer, self.convolve)(y))
+            y = Down(self.base * 2**layer, self.convolve)(y)
+            y = leaky(y if code is None else Modulate()(y, code))
         return y.reshape(y.shape[0], -1)
 
 
 class ImageGenerator(nn.Module):
     """z[B, D] -> unconstrained f32[B, H, W, C]: a dense layer, then a pyramid upside down, then the crop to `shape`.
 
-    One and the same network is a VAE's decoder and a GAN's generator, as `Generator` is for vectors.
+    One and the same network is a VAE's decoder and a GAN's generator, as `Generator` is for vectors. A label or a
+    vector stands beside z and modulates every layer. An image stands beside the channels of every layer, in twice the
+    layer's resolution, and if it has C channels its logits are added: the network learns the difference. D may be 0
+    then.
     """
 
     shape: tuple[int, ...]
     base: int
     convolve: Convolutions | None = None
+    condition: Condition = None
 
     @nn.compact
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Array, condition: Array | None = None) -> Array:
         """f32[B, *shape]."""
+        check_given(self.condition, condition)
         height, width, channels = self.shape
         layers, h, w = layout(height, width)
         top, left = _margins(height, width)
         deepest = self.base * 2 ** (layers - 1)
-        y = nn.Dense(h * w * deepest, kernel_init=nn.initializers.he_normal())(z).reshape(-1, h, w, deepest)
+        image = condition if condition is not None and condition.ndim == 4 else None
+        code = Code(self.condition)(condition) if condition is not None and image is None else None
+        z = z if code is None else jnp.concatenate([z, code], -1)
+        wide = None if image is None else padded(centred(resized(image, height, width)), h * 2**layers, w * 2**layers)
+
+        def guided(y, layer):
+            """Leaky ReLU of the input of a layer, after or beside what the condition says of it."""
+            y = leaky(y if code is None else Modulate()(y, code))
+            return y if wide is None else jnp.concatenate([y, blocks(boxes(wide, 2**layer), 2)], -1)
+
+        first = nn.initializers.he_normal() if z.shape[-1] else nn.initializers.zeros
+        y = nn.Dense(h * w * deepest, kernel_init=first)(z).reshape(-1, h, w, deepest)
         for layer in reversed(range(1, layers)):
-            y = _Up(self.base * 2 ** (layer - 1), 2.0, self.convolve)(leaky(y))
-        y = _Up(channels, 1.0, self.convolve)(leaky(y))
-        return y[:, top : top + height, left : left + width]
+            y = Up(self.base * 2 ** (layer - 1), 2.0, self.convolve)(guided(y, layer))
+        y = Up(channels, 1.0, self.convolve)(guided(y, 0))[:, top : top + height, left : left + width]
+        return Residual()(y, image)

@@ -1,4 +1,4 @@
-"""4x4 convolutions of stride 2 as one matrix product each: im2col and its adjoint.
+"""4x4 convolutions of stride 2, and 3x3 ones of stride 1, as one matrix product each: im2col and its adjoint.
 
 Whatever is here is closed under reverse mode: copies come as pairs of maps that are each other's adjoint, products as a
 triple that differentiates into itself. So a gradient of any order is made of the same fast operations, and there is
@@ -7,7 +7,7 @@ no forward mode.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,17 +30,30 @@ def adjoints(there: Callable, back: Callable) -> tuple[Callable, Callable]:
     return f, g
 
 
-def _contract(i: int, j: int) -> Any:
-    return jax.custom_vjp(lambda a, b: lax.dot_general(a, b, (((i,), (j,)), ((), ()))))
+class Products(NamedTuple):
+    """The three products of a kernel; the gradients of each are the two others."""
+
+    narrow: Callable[[Array, Array], Array]  # windows p[M, N], kernel -> y[M, O]
+    widen: Callable[[Array, Array], Array]  # y[M, O], kernel -> p[M, N]
+    match: Callable[[Array, Array], Array]  # y[M, O], p[M, N] -> the gradient of the kernel
 
 
-# The three gradients of sum(y * (p @ k.T)), each product in the order that runs fastest on a CPU: never p.T @ y.
-narrow = _contract(1, 1)  # p[M, N], k[O, N] -> y[M, O]
-widen = _contract(1, 0)  # y[M, O], k[O, N] -> p[M, N]
-match = _contract(0, 0)  # y[M, O], p[M, N] -> k[O, N]
-narrow.defvjp(lambda p, k: (narrow(p, k), (p, k)), lambda pk, y: (widen(y, pk[1]), match(y, pk[0])))
-widen.defvjp(lambda y, k: (widen(y, k), (y, k)), lambda yk, p: (narrow(p, yk[1]), match(yk[0], p)))
-match.defvjp(lambda y, p: (match(y, p), (y, p)), lambda yp, k: (narrow(yp[1], k), widen(yp[0], k)))
+def _contract(i: int, j: int) -> Callable[[Array, Array], Array]:
+    return lambda a, b: lax.dot_general(a, b, (((i,), (j,)), ((), ())))
+
+
+def _products(narrow: Callable, widen: Callable, match: Callable) -> Products:
+    narrow, widen, match = map(jax.custom_vjp, (narrow, widen, match))
+    narrow.defvjp(lambda p, k: (narrow(p, k), (p, k)), lambda pk, y: (widen(y, pk[1]), match(y, pk[0])))
+    widen.defvjp(lambda y, k: (widen(y, k), (y, k)), lambda yk, p: (narrow(p, yk[1]), match(yk[0], p)))
+    match.defvjp(lambda y, p: (match(y, p), (y, p)), lambda yp, k: (narrow(yp[1], k), widen(yp[0], k)))
+    return Products(narrow, widen, match)
+
+
+TALL = _products(_contract(1, 0), _contract(1, 1), lambda y, p: _contract(0, 0)(p, y))
+"""For kernels [N, O], as `down` and `same` store them."""
+WIDE = _products(_contract(1, 1), _contract(1, 0), _contract(0, 0))
+"""For kernels [O, N], as `up` makes them of its own by moving runs of numbers. The faster order, by some 5 percent."""
 
 
 def _gather(x: Array, shape: tuple[int, ...]) -> Array:
@@ -69,17 +82,47 @@ def _scatter(windows: Array, shape: tuple[int, ...]) -> Array:
     return x[:, 1:-1, 1:-1]
 
 
+def _around(x: Array, shape: tuple[int, ...]) -> Array:
+    """[B, H, W, C] -> [BHW, 9C]: the pixels around each one, ordered (row, column, channel)."""
+    batch, height, width, channels = shape
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    if channels < FEW_CHANNELS:
+        x = lax.optimization_barrier(x)
+    shifts = [x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    return jnp.concatenate(shifts, -1).reshape(batch * height * width, 9 * channels)
+
+
+def _together(windows: Array, shape: tuple[int, ...]) -> Array:
+    """The adjoint of `_around`."""
+    batch, height, width, channels = shape
+    w = windows.reshape(batch, height, width, 3, 3, channels)
+    x = jnp.zeros((batch, height + 2, width + 2, channels), windows.dtype)
+    for i in range(3):
+        for j in range(3):
+            x += jnp.pad(w[:, :, :, i, j], ((0, 0), (i, 2 - i), (j, 2 - j), (0, 0)))
+    return x[:, 1:-1, 1:-1]
+
+
 gather, scatter = adjoints(_gather, _scatter)
+around, together = adjoints(_around, _together)
+
+
+def same(x: Array, k: Array) -> Array:
+    """x[B, H, W, C], k[3, 3, C, O] -> [B, H, W, O]."""
+    return TALL.narrow(around(x, x.shape), k.reshape(9 * x.shape[-1], -1)).reshape(*x.shape[:-1], -1)
 
 
 def down(x: Array, k: Array) -> Array:
-    """x[B, 2h, 2w, C], k[O, 4, 4, C] -> [B, h, w, O]."""
+    """x[B, 2h, 2w, C], k[4, 4, C, O] -> [B, h, w, O]."""
     batch, height, width, channels = x.shape
     h, w = height // 2, width // 2
-    return narrow(gather(x, (batch, h, w, channels)), k.reshape(k.shape[0], -1)).reshape(batch, h, w, -1)
+    windows = gather(x, (batch, h, w, channels))
+    return TALL.narrow(windows, k.reshape(16 * channels, -1)).reshape(batch, h, w, -1)
 
 
 def up(y: Array, k: Array) -> Array:
-    """y[B, h, w, O], k[O, 4, 4, C] -> [B, 2h, 2w, C]."""
-    batch, h, w, out = y.shape
-    return scatter(widen(y.reshape(-1, out), k.reshape(out, -1)), (batch, h, w, k.shape[-1]))
+    """y[B, h, w, C], k[4, 4, C, O] -> [B, 2h, 2w, O]."""
+    batch, h, w, channels = y.shape
+    turned = k[::-1, ::-1].transpose(2, 0, 1, 3).reshape(channels, -1)  # its `down` is the adjoint of this `up`
+    windows = WIDE.widen(y.reshape(-1, channels), turned)
+    return scatter(windows, (batch, h, w, k.shape[-1]))

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest
+from jaxgen.core import Array, BadRequest, inputs
+from jaxgen.nets.conditions import Code, Condition, Residual, check_given
 
 
 def leaky(x: Array) -> Array:
@@ -33,16 +35,23 @@ def centred(x: Array) -> Array:
 
 
 class MLP(nn.Module):
-    """A trunk x[B, ...] -> f32[B, features[-1]]: dense layers, the activation after each one; images are flattened."""
+    """A trunk x[B, ...] -> f32[B, features[-1]]: dense layers, the activation after each one; images are flattened.
+
+    A `condition` is put beside x as numbers: a label as 32 that are learned, other conditions as they are.
+    """
 
     features: tuple[int, ...]
     activation: Callable[[Array], Array] = leaky
+    condition: Condition = None
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """f32[B, features[-1]]."""
+        check_given(self.condition, condition)
         x = centred(x)
         x = x.reshape(x.shape[0], -1)
+        if condition is not None:
+            x = jnp.concatenate([x, Code(self.condition)(condition)], -1)
         for width in self.features:
             x = self.activation(nn.Dense(width, kernel_init=nn.initializers.he_normal())(x))
         return x
@@ -51,13 +60,15 @@ class MLP(nn.Module):
 class Generator(nn.Module):
     """z[B, D] -> unconstrained f32[B, *shape], linear in the trunk's last layer: logits of images, means of vectors.
 
-    One and the same network is a VAE's decoder and a GAN's generator; what its numbers mean is the family's business.
+    One and the same network is a VAE's decoder and a GAN's generator; the game says what its numbers mean. If shape and
+    condition are images of as many channels, the logits of the condition are added: the network learns the difference.
     """
 
     shape: tuple[int, ...]
     trunk: nn.Module
 
     @nn.compact
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Array, condition: Array | None = None) -> Array:
         """f32[B, *shape]."""
-        return nn.Dense(math.prod(self.shape))(self.trunk(z)).reshape(-1, *self.shape)
+        y = nn.Dense(math.prod(self.shape))(self.trunk(*inputs(z, condition))).reshape(-1, *self.shape)
+        return Residual()(y, condition)

@@ -14,11 +14,13 @@ are adjoints of the same bilinear form, and cost the same.
 Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308.
 """
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jax import lax
 
 from jaxgen.core import Array
-from jaxgen.nets.matmul import adjoints, narrow, widen
+from jaxgen.nets.matmul import TALL, WIDE, adjoints
 
 Nine = tuple[Array, ...]  # one matrix for each product, rows first
 
@@ -87,25 +89,32 @@ split, merge = adjoints(_split, _merge)
 gather, spread = adjoints(_gather, _spread)
 
 
-def _kernels(k: Array) -> Nine:
-    """k[O, 4, 4, C] -> nine [O, 4C]: g0, g0 + g1, g1 over both axes."""
-    out, _, _, channels = k.shape
-    g = k.reshape(out, 2, 2, 2, 2, channels)
-    top, bottom = (_sums(*(g[:, i, :, j].reshape(out, 4 * channels) for j in (0, 1))) for i in (0, 1))
+def _kernels(blocks: Callable[[int, int], Array]) -> Nine:
+    """g0, g0 + g1, g1 over both axes, of `blocks(row, column)`, the 2x2 taps of a block as a matrix."""
+    top, bottom = (_sums(blocks(i, 0), blocks(i, 1)) for i in (0, 1))
     return tuple(d for row in zip(*map(_sums, top, bottom), strict=True) for d in row)
 
 
 def down(x: Array, k: Array) -> Array:
-    """x[B, 2h, 2w, C], k[O, 4, 4, C] -> [B, h, w, O], h and w even."""
+    """x[B, 2h, 2w, C], k[4, 4, C, O] -> [B, h, w, O], h and w even."""
     batch, height, width, channels = x.shape
-    h, w = height // 2, width // 2
+    h, w, out = height // 2, width // 2, k.shape[-1]
+    if batch * h * w < 16 * channels:
+        taps, form = k.reshape(2, 2, 2, 2, channels, out), TALL
+        kernels = _kernels(lambda i, j: taps[i, :, j].reshape(4 * channels, out))
+    else:  # many positions: the products pay for a kernel that is transposed first, because theirs is the faster order
+        taps, form = k.reshape(-1, out).T.reshape(out, 2, 2, 2, 2, channels), WIDE
+        kernels = _kernels(lambda i, j: taps[:, i, :, j].reshape(out, 4 * channels))
     # Nine separate products, because XLA runs independent ones side by side; one batched product is slower.
-    products = tuple(map(narrow, split(x, (batch, h, w, channels)), _kernels(k)))
-    return gather(products, (batch, h, w, k.shape[0]))
+    products = tuple(map(form.narrow, split(x, (batch, h, w, channels)), kernels))
+    return gather(products, (batch, h, w, out))
 
 
 def up(y: Array, k: Array) -> Array:
-    """y[B, h, w, O], k[O, 4, 4, C] -> [B, 2h, 2w, C], h and w even."""
-    batch, h, w, out = y.shape
-    products = tuple(map(widen, spread(y, (batch, h, w, out)), _kernels(k)))
-    return merge(products, (batch, h, w, k.shape[-1]))
+    """y[B, h, w, C], k[4, 4, C, O] -> [B, 2h, 2w, O], h and w even."""
+    batch, h, w, channels = y.shape
+    out = k.shape[-1]
+    taps = k[::-1, ::-1].reshape(2, 2, 2, 2, channels, out)
+    kernels = [d.transpose(2, 0, 1, 3).reshape(channels, 4 * out) for d in _kernels(lambda i, j: taps[i, :, j])]
+    products = tuple(map(WIDE.widen, spread(y, (batch, h, w, channels)), kernels))
+    return merge(products, (batch, h, w, out))

@@ -1,5 +1,10 @@
-"""What the players of a GAN minimise, per example: `critic(real, fake)` and `generator(real, fake)` of logits [B]."""
+"""What the players of a GAN minimise, per logit: `critic(real, fake)` and `generator(real, fake)`.
 
+Logits may have any shape of at least one axis, real and fake alike: [B] of examples, [B / m] of packs, [B, h, w] of
+patches. The result has the shape of the logits, and a game takes its mean.
+"""
+
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,22 +15,44 @@ from jaxgen.core import Array, BadRequest
 
 
 class Adversarial(NamedTuple):
-    """A pair of losses, both minimised, each over its own player; both raise BadRequest where logits are not [B]."""
+    """A pair of losses, each minimised over its own player; both raise BadRequest where the logits differ in shape."""
 
-    critic: Callable[[Array, Array], Array]  # (real logits [B], fake logits [B]) -> [B]
-    generator: Callable[[Array, Array], Array]  # (real logits [B], fake logits [B]) -> [B]
-    labelled: Callable[..., Array] | None = None  # (logits [B], label [B] or a number) -> [B], where labels exist
+    critic: Callable[[Array, Array], Array]  # (real logits, fake logits) -> one number for each logit
+    generator: Callable[[Array, Array], Array]  # (real logits, fake logits) -> one number for each logit
+    labelled: Callable[..., Array] | None = None  # (logits, labels of their shape or a number) -> one for each logit
+    couples: bool = False  # True if a number depends on the logits of other examples, as with a mean over the batch
 
 
-def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.1) -> Adversarial:
+def mean_loss(values: Array, logits: Array) -> Array:
+    """The mean over all entries of an adversarial loss, f32[].
+
+    Raises:
+      BadRequest: if `values` do not have the shape of the logits, such as all pairs [B, B] or a mean [].
+
+    >>> print(mean_loss(jnp.array([1.0, 3.0]), jnp.zeros(2)))
+    2.0
+    """
+    if jnp.shape(values) != jnp.shape(logits):
+        raise BadRequest(
+            f"an adversarial loss gives one number per logit, {jnp.shape(logits)}, not {jnp.shape(values)}: leave the "
+            "mean to the game, and pairs to the loss."
+        )
+    return jnp.mean(values)
+
+
+def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.0) -> Adversarial:
     """`loss` with the critic's targets moved to `real` and `fake`; the generator's loss stays.
 
     critic = labelled(real logits, real) + labelled(fake logits, fake). Against densities p of the data and q of the
-    generator its optimum is D*(x) = (real p + fake q) / (p + q): with fake > 0 the generator is drawn to its own
-    samples where p is small, which is why fake = 0 (one-sided) is what Salimans et al. 2016 advise, arXiv 1606.03498.
+    generator its optimum is D*(x) = (real p + fake q) / (p + q). The default is one-sided, as Salimans et al. 2016
+    advise (arXiv 1606.03498, section 3.4): with fake > 0 the generator is drawn to its own samples where p is small.
 
     Raises:
       BadRequest: for a loss without labels, or unless 0 <= fake < real <= 1.
+
+    >>> half = smooth(NON_SATURATING, real=0.5)
+    >>> print(half.critic(jnp.zeros(1), jnp.zeros(1)) / jnp.log(2))  # two times log 2: a logit of 0 is right for both
+    [2.]
     """
     labelled = loss.labelled
     if labelled is None:
@@ -37,22 +64,51 @@ def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.1) -> Advers
         _check(real_logits, fake_logits)
         return labelled(real_logits, real) + labelled(fake_logits, fake)
 
-    return Adversarial(critic, loss.generator, labelled)
+    return loss._replace(critic=critic)
+
+
+def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) -> Adversarial:
+    """Critic ((D(x) - real)^2 + (D(G(z)) - fake)^2) / 2, generator (D(G(z)) - target)^2 / 2, D the logit itself.
+
+    Mao et al. 2017, arXiv 1611.04076, eq. 2, whose a, b and c are `fake`, `real` and `target`. The generator minimises
+    a Pearson chi-squared divergence where real - target = 1 and real - fake = 2, as with fake=-1, real=1, target=0.
+    A label of 0 stands for `fake` and of 1 for `real`, so that `smooth` moves targets by a part of their distance.
+
+    Raises:
+      BadRequest: for a target that is not finite, or if real and fake are the same.
+    """
+    if not all(math.isfinite(value) for value in (fake, real, target)) or fake == real:
+        raise BadRequest(f"least_squares() needs finite targets, real != fake, not {fake=}, {real=}, {target=}.")
+
+    def half_square(logits, label):
+        _check_label(logits, label)
+        return 0.5 * (logits - (fake + (real - fake) * label)) ** 2
+
+    def critic(real_logits, fake_logits):
+        _check(real_logits, fake_logits)
+        return 0.5 * (real_logits - real) ** 2 + 0.5 * (fake_logits - fake) ** 2
+
+    def generator(real_logits, fake_logits):
+        _check(real_logits, fake_logits)
+        return 0.5 * (fake_logits - target) ** 2
+
+    return Adversarial(critic, generator, half_square)
 
 
 def _check(real: Array, fake: Array) -> None:
     # [B, 1] against [B] would broadcast to [B, B] and train on it without a word.
-    if jnp.ndim(real) != 1 or jnp.shape(real) != jnp.shape(fake):
+    if jnp.ndim(real) < 1 or jnp.shape(real) != jnp.shape(fake):
         raise BadRequest(
-            f"logits must be [B], as many real as fake, not {jnp.shape(real)} and {jnp.shape(fake)}: "
-            "let the critic return one number per example, for instance logits[:, 0]."
+            f"logits of real and fake must have one shape, such as [B] or [B, h, w], not {jnp.shape(real)} and "
+            f"{jnp.shape(fake)}: let the critic give the same logits for both."
         )
 
 
 def _check_label(logits: Array, label: Array | float) -> None:
-    if jnp.ndim(logits) != 1 or jnp.shape(label) not in ((), jnp.shape(logits)):
+    if jnp.ndim(logits) < 1 or jnp.shape(label) not in ((), jnp.shape(logits)):
         raise BadRequest(
-            f"logits must be [B] and labels [B] or one number, not {jnp.shape(logits)} and {jnp.shape(label)}."
+            f"labels must be one number or have the shape of the logits, such as [B], not {jnp.shape(logits)} and "
+            f"{jnp.shape(label)}: give a label for each logit."
         )
 
 
@@ -74,21 +130,6 @@ def _saturating(real: Array, fake: Array) -> Array:
 def _non_saturating(real: Array, fake: Array) -> Array:
     _check(real, fake)
     return jax.nn.softplus(-fake)
-
-
-def _half_square(logits: Array, label: Array | float) -> Array:
-    _check_label(logits, label)
-    return 0.5 * (logits - label) ** 2
-
-
-def _least_squares_critic(real: Array, fake: Array) -> Array:
-    _check(real, fake)
-    return _half_square(real, 1.0) + _half_square(fake, 0.0)
-
-
-def _least_squares_generator(real: Array, fake: Array) -> Array:
-    _check(real, fake)
-    return _half_square(fake, 1.0)
 
 
 def _hinge_critic(real: Array, fake: Array) -> Array:
@@ -125,10 +166,10 @@ Its gradient vanishes where the critic is sure of a fake. Goodfellow et al. 2014
 NON_SATURATING = Adversarial(_classifier, _non_saturating, _cross_entropy)
 """The same critic; the generator minimises -log D(G(z)). Goodfellow et al. 2014, arXiv 1406.2661."""
 
-LEAST_SQUARES = Adversarial(_least_squares_critic, _least_squares_generator, _half_square)
+LEAST_SQUARES = least_squares()
 """Critic ((D(x) - 1)^2 + D(G(z))^2) / 2, generator (D(G(z)) - 1)^2 / 2, with D the logit itself.
 
-Mao et al. 2017, arXiv 1611.04076, with their targets 0, 1 and 1.
+Mao et al. 2017, arXiv 1611.04076, with the targets 0, 1 and 1 that they train with.
 """
 
 HINGE = Adversarial(_hinge_critic, _wasserstein_generator)

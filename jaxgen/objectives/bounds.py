@@ -1,28 +1,47 @@
-"""From K log-weights per example to one bound on log p(x)."""
+"""Lower bounds on log p(x), as functions of log-weights log p(x, z_k) - log q(z_k | x): f32[K, B] -> f32[B] nats.
+
+Any such function is a bound to the rest of this package, a user's own as well. Renyi's bound of order 1/2
+(Li and Turner 2016, arXiv 1602.02311) is `lambda log_w: 2 * importance(log_w / 2)`.
+"""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
 
-
-class Bound(NamedTuple):
-    """A lower bound on log p(x), in expectation."""
-
-    value: Callable[[Array], Array]  # log_w [K, B] = log p(x, z) - log q(z|x) -> [B] nats, to be maximised
-    linear: bool  # True where terms outside the bound may be added as well as inside
+Bound = Callable[[Array], Array]
 
 
-def _mean(log_w: Array) -> Array:
+def elbo(log_w: Array) -> Array:
+    """The evidence lower bound, averaged over samples: 1/K sum_k log w_k, f32[B] nats.
+
+    Kingma and Welling 2014, arXiv 1312.6114.
+
+    Raises:
+      BadRequest: if `log_w` is not [K, B].
+
+    >>> elbo(jnp.log(jnp.array([[1.0], [4.0]]))) == jnp.log(2.0)
+    Array([ True], dtype=bool)
+    """
     _check(log_w)
     return jnp.mean(log_w, axis=0)
 
 
-def _importance(log_w: Array) -> Array:
+def importance(log_w: Array) -> Array:
+    """The bound of importance-weighted autoencoders: log 1/K sum_k w_k, f32[B] nats.
+
+    It lies between the ELBO and log p(x). If the weights have a finite variance, the gap closes like 1/K. Its gradient
+    weighs sample k by w_k / sum_j w_j, the best sample most. Burda et al. 2016, arXiv 1509.00519, eq. 8.
+
+    Raises:
+      BadRequest: if `log_w` is not [K, B].
+
+    >>> importance(jnp.log(jnp.array([[1.0], [3.0]]))) - jnp.log(2.0)
+    Array([0.], dtype=float32)
+    """
     _check(log_w)
     return jax.nn.logsumexp(log_w, axis=0) - math.log(log_w.shape[0])
 
@@ -30,17 +49,3 @@ def _importance(log_w: Array) -> Array:
 def _check(log_w: Array) -> None:
     if jnp.ndim(log_w) != 2 or not log_w.shape[0]:
         raise BadRequest(f"a bound takes log-weights [K, B] with K of at least 1, not of shape {jnp.shape(log_w)}.")
-
-
-MEAN = Bound(_mean, linear=True)
-"""The ELBO, averaged over samples: 1/K sum_k log w_k. Raises BadRequest where log_w is not [K, B].
-
-Kingma & Welling 2013, arXiv 1312.6114.
-"""
-
-IMPORTANCE = Bound(_importance, linear=False)
-"""IWAE: log 1/K sum_k w_k. Its gradient weighs sample k by w_k / sum w: the best sample most.
-
-Between the ELBO and log p(x), and closing like 1/K. Raises BadRequest where log_w is not [K, B]. Burda et al. 2015,
-arXiv 1509.00519.
-"""

@@ -12,14 +12,34 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.system.threefry import straight
 
 _STEPS = 255  # from the lowest of 256 pixel levels to the highest
 _LOG_STD = 7.0  # std within e^-7 .. e^7: the KL of two such Gaussians and all its gradients stay far inside float32
 
 
+class Support(NamedTuple):
+    """Where the numbers of a family lie: all from `low` to `high`, or `low`, `low + step`, ... if there is a step."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    step: float | None = None  # None: a continuous family, which has a density; else probabilities
+
+    def within(self, other: "Support") -> bool:
+        """True if a distribution on these numbers has a Kullback-Leibler divergence from one on the `other`.
+
+        >>> Support(0.0).within(Support()), Support(0.0, 1.0, 1.0).within(Support())
+        (True, False)
+        """
+        return self.step == other.step and other.low <= self.low and self.high <= other.high
+
+    def __str__(self) -> str:
+        """In words, for messages."""
+        kind = "all numbers" if self.step is None else f"the numbers {self.step:.3g} apart"
+        return f"{kind} from {self.low:g} to {self.high:g}"
+
+
 class Family(NamedTuple):
-    """A parametric family; theta is whatever its functions agree on."""
+    """A parametric family of independent numbers; theta is whatever its functions agree on."""
 
     draw: Callable[..., Array]  # (key, shape) -> noise
     push: Callable[..., Array]  # (theta, noise) -> z
@@ -27,7 +47,8 @@ class Family(NamedTuple):
     mean: Callable[[Any], Array]  # theta -> the expected z
     theta: Callable[[Array], Any]  # a network's raw numbers [..., size * D] -> theta, bounded where it has to be
     size: int  # raw numbers for each number of z
-    pathwise: bool  # True where `push` is differentiable in theta
+    pathwise: bool  # True if the gradient of `push` in theta is that of the sample; says nothing about the support
+    support: Support = Support()
 
 
 class DiagGaussian(NamedTuple):
@@ -58,25 +79,31 @@ def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
     zero; near 0 it is that of log_std itself.
 
     Raises:
-      BadRequest: where the shapes do not match from the right.
+      BadRequest: if the shapes do not match from the right.
 
     >>> diag_gaussian(jnp.zeros(2), jnp.array([0.0, 1e4])).log_std
     Array([0., 7.], dtype=float32)
     """
-    _aligned(mean, raw_log_std)
-    return DiagGaussian(mean, _bounded(raw_log_std))
+    aligned(mean, raw_log_std)
+    return DiagGaussian(mean, bounded(raw_log_std))
 
 
-def _bounded(raw: Array) -> Array:
+def bounded(raw: Array) -> Array:
+    """7 tanh(raw / 7): the log-scale that a network's raw number stands for."""
     return _LOG_STD * jnp.tanh(raw / _LOG_STD)
 
 
 def standard(like: Array) -> DiagGaussian:
-    """N(0, I) of the shape and type of `like`: the prior."""
+    """N(0, I) of the shape and type of `like`."""
     return DiagGaussian(jnp.zeros_like(like), jnp.zeros_like(like))
 
 
-def _aligned(*arrays: Array) -> list[Array]:
+def aligned(*arrays: Array) -> list[Array]:
+    """The arrays with axes of length 1 put in front, so that all have the same number of axes.
+
+    Raises:
+      BadRequest: if the shapes do not match from the right; nothing else broadcasts.
+    """
     longest = max((jnp.shape(a) for a in arrays), key=len)
     for a in arrays:
         if jnp.shape(a) != longest[len(longest) - jnp.ndim(a) :]:
@@ -95,7 +122,7 @@ def _in_rows(function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], 
     """
 
     def on_rows(theta, point):
-        _aligned(*theta, point)
+        aligned(*theta, point)
         extra = max(jnp.ndim(point) - max(map(jnp.ndim, theta)), 0)
         lead, own = jnp.shape(point)[:extra], jnp.shape(point)[extra:]
         if extra < 2 or not own:
@@ -107,18 +134,18 @@ def _in_rows(function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], 
 
 
 def _gaussian_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.normal(straight(key), shape)
+    return jax.random.normal(key, shape)
 
 
 @_in_rows
 def _shifted_push(theta: DiagGaussian | DiagLaplace, noise: Array) -> Array:
-    mean, log_scale, noise = _aligned(*theta, noise)
+    mean, log_scale, noise = aligned(*theta, noise)
     return mean + jnp.exp(log_scale) * noise
 
 
 @_in_rows
 def _gaussian_log_prob(theta: DiagGaussian, z: Array) -> Array:
-    mean, log_std, z = _aligned(*theta, z)
+    mean, log_std, z = aligned(*theta, z)
     # exp(-log_std), not a division by exp(log_std): a std that underflows must not become 0 / 0 at z = mean.
     return jnp.sum(-0.5 * ((z - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi), axis=-1)
 
@@ -132,31 +159,31 @@ def _gaussian_theta(raw: Array) -> DiagGaussian:
 
 
 def _laplace_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.laplace(straight(key), shape)
+    return jax.random.laplace(key, shape)
 
 
 @_in_rows
 def _laplace_log_prob(theta: DiagLaplace, z: Array) -> Array:
-    mean, log_scale, z = _aligned(*theta, z)
+    mean, log_scale, z = aligned(*theta, z)
     return jnp.sum(-jnp.abs(z - mean) * jnp.exp(-log_scale) - log_scale - math.log(2), axis=-1)
 
 
 def _laplace_theta(raw: Array) -> DiagLaplace:
     mean, log_scale = jnp.split(raw, 2, axis=-1)
-    return DiagLaplace(mean, _bounded(log_scale))
+    return DiagLaplace(mean, bounded(log_scale))
 
 
 def _bernoulli_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.uniform(straight(key), shape)
+    return jax.random.uniform(key, shape)
 
 
 def _bernoulli_push(logits: Array, noise: Array) -> Array:
-    logits, noise = _aligned(logits, noise)
+    logits, noise = aligned(logits, noise)
     return (noise < jax.nn.sigmoid(logits)).astype(noise.dtype)
 
 
 def _bernoulli_log_prob(logits: Array, x: Array) -> Array:
-    logits, x = _aligned(logits, x)
+    logits, x = aligned(logits, x)
     # x l - softplus(l) on the side where nothing large cancels. One branch at l = 0, so higher derivatives hold there.
     positive = logits > 0
     tail = jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
@@ -168,16 +195,16 @@ def _levels(x: Array) -> Array:
 
 
 def _logistic_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.logistic(straight(key), shape)
+    return jax.random.logistic(key, shape)
 
 
 def _logistic_push(theta: DiagLogistic, noise: Array) -> Array:
-    location, log_scale, noise = _aligned(*theta, noise)
+    location, log_scale, noise = aligned(*theta, noise)
     return _levels(location + jnp.exp(log_scale) * noise) / _STEPS
 
 
 def _logistic_log_prob(theta: DiagLogistic, x: Array) -> Array:
-    location, log_scale, x = _aligned(*theta, x)
+    location, log_scale, x = aligned(*theta, x)
     level = _levels(x)
     width = jnp.exp(-log_scale) / _STEPS  # of a level, in scales
     middle = (level - _STEPS * location) * width
@@ -190,14 +217,14 @@ def _logistic_log_prob(theta: DiagLogistic, x: Array) -> Array:
 
 
 def _logistic_mean(theta: DiagLogistic) -> Array:
-    location, log_scale = (a[..., None] for a in _aligned(*theta))
+    location, log_scale = (a[..., None] for a in aligned(*theta))
     ends = jnp.reshape((jnp.arange(_STEPS) + 0.5) / _STEPS, (1,) * (location.ndim - 1) + (_STEPS,))
     return jnp.mean(jax.nn.sigmoid((location - ends) * jnp.exp(-log_scale)), axis=-1)
 
 
 def _logistic_theta(raw: Array) -> DiagLogistic:
     location, raw_scale = jnp.split(raw, 2, axis=-1)
-    return DiagLogistic(location, _bounded(raw_scale) - math.log(_STEPS))
+    return DiagLogistic(location, bounded(raw_scale) - math.log(_STEPS))
 
 
 GAUSSIAN = Family(_gaussian_draw, _shifted_push, _gaussian_log_prob, _own_mean, _gaussian_theta, size=2, pathwise=True)
@@ -215,16 +242,30 @@ log p(z) = sum_d [-|z - mean| / b - log(2 b)], b = exp(log_scale). A path of its
 """
 
 BERNOULLI = Family(
-    _bernoulli_draw, _bernoulli_push, _bernoulli_log_prob, jax.nn.sigmoid, lambda raw: raw, size=1, pathwise=False
+    _bernoulli_draw,
+    _bernoulli_push,
+    _bernoulli_log_prob,
+    jax.nn.sigmoid,
+    lambda raw: raw,
+    size=1,
+    pathwise=False,
+    support=Support(0.0, 1.0, step=1.0),
 )
-"""Independent Bernoulli numbers, theta the logits l: z = 1 where u < sigmoid(l), with u ~ U[0, 1).
+"""Independent Bernoulli numbers, theta the logits l: z = 1 if u < sigmoid(l), with u ~ U[0, 1).
 
 log p(x) = sum_d [x l - softplus(l)], also for x inside [0, 1], where it is the usual cross-entropy and no density.
 Stable to |l| = 3e38 in float32. Kingma & Welling 2013, arXiv 1312.6114.
 """
 
 DISCRETISED_LOGISTIC = Family(
-    _logistic_draw, _logistic_push, _logistic_log_prob, _logistic_mean, _logistic_theta, size=2, pathwise=False
+    _logistic_draw,
+    _logistic_push,
+    _logistic_log_prob,
+    _logistic_mean,
+    _logistic_theta,
+    size=2,
+    pathwise=False,
+    support=Support(0.0, 1.0, step=1 / _STEPS),
 )
 """Pixel levels k = 0 .. 255 at x = k / 255, theta a `DiagLogistic` (m, log s): a logistic number, rounded and clipped.
 

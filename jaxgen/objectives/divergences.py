@@ -1,109 +1,98 @@
-"""How far a posterior lies from its prior, exact or at a sample; nats per example."""
+"""How far one distribution lies from another in closed form, KL(q || p) = E_q [log q(z) - log p(z)], in nats.
+
+If no closed form is known, log q(z) - log p(z) at samples z of q has that mean.
+"""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.objectives.distributions import GAUSSIAN, LAPLACE, DiagGaussian, DiagLaplace, Family, _aligned
+from jaxgen.objectives.distributions import (
+    BERNOULLI,
+    GAUSSIAN,
+    LAPLACE,
+    DiagGaussian,
+    DiagLaplace,
+    Family,
+    aligned,
+)
 
 
-class Divergence(NamedTuple):
-    """A divergence of theta q from theta p."""
+def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
+    """The function (theta q, theta p) -> KL(q || p) in nats, f32[B], summed over the last axis.
 
-    value: Callable[..., Array]  # (q, p, z) -> [B] where exact (z is not read), [K, B] where sampled
-    posterior: Family  # of q
-    prior: Family  # of p
-    sampled: bool  # True where the value belongs to the sample z, as an importance bound needs it
-    cost: Callable[..., Array] | None = None  # what a loss pays instead, shaped alike; None: the value
-    couples: bool = False  # True where the cost of an example depends on the others of its batch
-
-
-def exact_kl(posterior: Family, prior: Family) -> Divergence:
-    """KL(q || p) in closed form, [B] nats.
-
-    Gaussians: sum_d [(s_q^2 / s_p^2 - 1 + (m_q - m_p)^2 / s_p^2) / 2 - log s_q + log s_p]. Kingma & Welling 2013,
-    appendix B, arXiv 1312.6114. A Laplace q against a Gaussian p, from E|z - m| = b and Var z = 2 b^2:
-    sum_d [(2 b^2 + (m_q - m_p)^2) / (2 s_p^2) - log b + log s_p - 1 - log 2 + log(2 pi) / 2].
+    Known are Gaussian, Laplace and Bernoulli from their own kind, and Laplace from Gaussian; see `closed_form`.
 
     Raises:
-      BadRequest: where no closed form is known for the two families.
+      BadRequest: if no closed form is known for the two families.
 
-    >>> from jaxgen.objectives import standard
+    >>> from jaxgen.objectives import GAUSSIAN, DiagGaussian, standard
     >>> q = DiagGaussian(jnp.ones((1, 2)), jnp.zeros((1, 2)))
-    >>> exact_kl(GAUSSIAN, GAUSSIAN).value(q, standard(q.mean), None)
+    >>> kl(GAUSSIAN, GAUSSIAN)(q, standard(q.mean))
     Array([1.], dtype=float32)
     """
-    closed = _CLOSED.get((posterior, prior))
+    closed = closed_form(posterior, prior)
     if closed is None:
-        raise BadRequest("no closed form of this KL is known: use sampled_kl(posterior, prior).")
-
-    def value(q, p, z):
-        return closed(q, p)
-
-    return Divergence(value, posterior, prior, sampled=False)
+        raise BadRequest("no closed form of this KL is known here: take log q(z) - log p(z) at samples z of q.")
+    return lambda q, p: jnp.sum(closed(q, p), axis=-1)
 
 
-def sampled_kl(posterior: Family, prior: Family) -> Divergence:
-    """log q(z) - log p(z) at samples z ~ q: [K, B] nats whose mean is KL(q || p).
+def closed_form(posterior: Family, prior: Family) -> Callable[[Any, Any], Array] | None:
+    """The function (theta q, theta p) -> KL(q || p) number by number, f32[B, D] nats; None if none is known.
 
-    The one to use under an importance bound, which weighs every sample by p(x, z) / q(z|x).
+    It is found by the densities of the two families, so a family whose `theta`, `draw` or `push` was replaced keeps its
+    own. With mean m, std s and scale b of q and n, t and c of p, d = |m - n|, and sigmoid s(.) of logits k and l:
+      Gaussian from Gaussian: (s^2 / t^2 - 1 + d^2 / t^2) / 2 - log(s / t). Kingma and Welling 2014, arXiv 1312.6114,
+        appendix B, for the standard p.
+      Laplace from Gaussian: (2 b^2 + d^2) / (2 t^2) - log(b / t) - 1 + log(pi / 2) / 2, by E|z - m| = b, Var z = 2 b^2.
+      Laplace from Laplace: d / c + (b / c) exp(-d / b) - 1 - log(b / c), by E|z - n| = d + b exp(-d / b).
+      Bernoulli from Bernoulli: s(k) (k - l) - log(1 + e^k) + log(1 + e^l).
     """
-
-    def value(q, p, z):
-        return posterior.log_prob(q, z) - prior.log_prob(p, z)
-
-    return Divergence(value, posterior, prior, sampled=True)
-
-
-def free_bits(divergence: Divergence, nats: float) -> Divergence:
-    """`divergence` of which each latent has `nats` for free: a loss pays sum_d max(nats, mean_B KL_d).
-
-    The mean over the batch stands inside the maximum, so examples see each other: a latent may be dear for one example
-    if it is cheap for the rest, and below `nats` on average no example has a gradient in it. The cost is [B], KL_d of
-    the example where the mean is above `nats`, else `nats`; its mean over the batch is that sum. `value` stays the
-    divergence itself. Kingma et al. 2016, arXiv 1606.04934, section on free bits, with one group for each latent.
-
-    Raises:
-      BadRequest: for a sampled divergence, or unless nats is a finite number of at least 0.
-
-    >>> from jaxgen.objectives import standard
-    >>> q = DiagGaussian(jnp.array([[2.0, 0.0], [0.0, 0.2]]), jnp.zeros((2, 2)))  # KLs 2, 0; 0, .02: means 1, .01
-    >>> part = free_bits(exact_kl(GAUSSIAN, GAUSSIAN), 0.25)
-    >>> part.cost(q, standard(q.mean), None)
-    Array([2.25, 0.25], dtype=float32)
-    """
-    if divergence.sampled:
-        raise BadRequest("free bits need the divergence of each latent by itself: use exact_kl(posterior, prior).")
-    if not 0 <= nats < math.inf:
-        raise BadRequest(f"nats={nats}: free bits are a finite number of at least 0.")
-
-    def cost(q, p, z):
-        # Latents are independent, so each is an event of its own, and the sum over the last axis is of one term.
-        each = divergence.value(*jax.tree.map(lambda a: a[..., None], (q, p)), None)
-        return jnp.sum(jnp.where(jnp.mean(each, axis=0, keepdims=True) > nats, each, nats), axis=-1)
-
-    return divergence._replace(cost=cost, couples=True)
+    return _CLOSED.get((posterior.log_prob, prior.log_prob))
 
 
 def _gaussians(q: DiagGaussian, p: DiagGaussian) -> Array:
-    q_mean, q_log_std, p_mean, p_log_std = _aligned(*q, *p)
+    q_mean, q_log_std, p_mean, p_log_std = aligned(*q, *p)
     apart = q_log_std - p_log_std
     # expm1 keeps more digits of a small KL than s_q^2 / s_p^2 - 1 would.
-    return jnp.sum(0.5 * (jnp.expm1(2 * apart) + ((q_mean - p_mean) * jnp.exp(-p_log_std)) ** 2) - apart, axis=-1)
+    return 0.5 * (jnp.expm1(2 * apart) + ((q_mean - p_mean) * jnp.exp(-p_log_std)) ** 2) - apart
 
 
 def _laplace_from_gaussian(q: DiagLaplace, p: DiagGaussian) -> Array:
-    q_mean, q_log_scale, p_mean, p_log_std = _aligned(*q, *p)
+    q_mean, q_log_scale, p_mean, p_log_std = aligned(*q, *p)
     apart = q_log_scale - p_log_std
     shift = (q_mean - p_mean) * jnp.exp(-p_log_std)
-    return jnp.sum(jnp.exp(2 * apart) + 0.5 * shift**2 - apart + (0.5 * math.log(math.pi / 2) - 1), axis=-1)
+    return jnp.exp(2 * apart) + 0.5 * shift**2 - apart + (0.5 * math.log(math.pi / 2) - 1)
 
 
-_CLOSED: dict[tuple[Family, Family], Callable[..., Array]] = {
-    (GAUSSIAN, GAUSSIAN): _gaussians,
-    (LAPLACE, GAUSSIAN): _laplace_from_gaussian,
+def _laplaces(q: DiagLaplace, p: DiagLaplace) -> Array:
+    q_mean, q_log_scale, p_mean, p_log_scale = aligned(*q, *p)
+    apart = q_log_scale - p_log_scale
+    shift = jnp.abs(q_mean - p_mean)
+    # b / c exp(-d / b) - 1 = b / c (exp(-d / b) - 1) + (b / c - 1): two expm1, which keep the digits of a small KL.
+    tail = jnp.exp(apart) * jnp.expm1(-shift * jnp.exp(-q_log_scale))
+    return shift * jnp.exp(-p_log_scale) + tail + jnp.expm1(apart) - apart
+
+
+def _bernoullis(q: Array, p: Array) -> Array:
+    q, p = aligned(q, p)
+    # The KL stays the same if both coins exchange their sides. Done so that q is at most a half: then sigmoid(q) is
+    # small where the logits are large, and nothing large cancels.
+    a, b = jnp.where(q > 0, -q, q), jnp.where(q > 0, -p, p)
+    mass, apart = jax.nn.sigmoid(a), b - a
+    near = apart < 1
+    # log (1 + e^b) / (1 + e^a) = log1p(sigmoid(a) (e^(b - a) - 1)), which keeps the digits of a small KL.
+    close = jnp.log1p(mass * jnp.expm1(jnp.where(near, apart, 0.0)))
+    return jnp.where(near, close, jax.nn.softplus(b) - jax.nn.softplus(a)) - mass * apart
+
+
+_CLOSED: dict[tuple[Callable[..., Array], Callable[..., Array]], Callable[[Any, Any], Array]] = {
+    (GAUSSIAN.log_prob, GAUSSIAN.log_prob): _gaussians,
+    (LAPLACE.log_prob, GAUSSIAN.log_prob): _laplace_from_gaussian,
+    (LAPLACE.log_prob, LAPLACE.log_prob): _laplaces,
+    (BERNOULLI.log_prob, BERNOULLI.log_prob): _bernoullis,
 }

@@ -1,4 +1,10 @@
-"""How the gradient of an expectation over z ~ q_theta reaches theta. The value never depends on the estimator."""
+"""How the gradient of a bound reaches the distribution that its samples come from. The value never depends on it.
+
+An estimator draws samples and hands back `reduce(bound, log_w)`, which is bound(log_w) with a gradient of its own. It
+reads the derivatives of the bound, L_k = dL / d log w_k, whatever the bound is. So every estimator meets every bound:
+the score function is RLOO under the ELBO and VIMCO under the importance bound, and the doubly reparametrised gradient
+is sticking the landing under the ELBO.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,60 +13,190 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
-from jaxgen.objectives.distributions import Family
+from jaxgen.objectives.bounds import Bound, elbo
+from jaxgen.objectives.distributions import GAUSSIAN, Family
+
+_stop = jax.lax.stop_gradient
+
+
+class Law(NamedTuple):
+    """A distribution over z as an estimator needs it; theta is any pytree."""
+
+    sample: Callable[..., tuple[Array, Array]]  # (theta, noise) -> (z [K, B, D], log q(z) [K, B] nats)
+    log_prob: Callable[..., Array]  # (theta, z) -> log q(z) [K, B] nats
+    pathwise: bool = True  # True if z is a differentiable function of theta
+
+
+class Draws(NamedTuple):
+    """Samples, and the way from their log-weights to a bound."""
+
+    z: Array  # f32[K, B, D]
+    log_q: Array  # f32[K, B] nats, to be used in the log-weights
+    reduce: Callable[..., Array]  # (bound, log_w [K, B], beta=1.0) -> f32[B]; to be called once for every Draws
 
 
 class Estimator(NamedTuple):
-    """A gradient estimator, as a way to evaluate a cost at a sample."""
+    """A gradient estimator. The log-weights hold -beta log q(z); `beta` is told to `reduce` if it is not 1."""
 
-    cost: Callable[..., Array]  # (family, theta, noise, cost_of) -> cost_of(z, theta) [K, B], with its own gradient
-    needs_pathwise: bool  # True where the family's `push` must be differentiable
-    linear_only: bool  # True where it is wrong under a bound that is not linear in the samples
-    samples: int = 1  # the fewest it works with
-
-
-def _pathwise(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
-    if not family.pathwise:
-        raise BadRequest("PATHWISE needs a family whose push is differentiable, such as GAUSSIAN; this one is not.")
-    return cost_of(family.push(theta, noise), theta)
+    sample: Callable[..., Draws]  # (law, theta, noise) -> Draws
+    differentiates: bool  # True if it needs a law whose samples are differentiable in theta
+    closed_form: bool  # True if it stays unbiased when a KL in closed form replaces log q - log p
+    samples: int = 1  # the fewest samples per example
 
 
-def _cut(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
-    return cost_of(jax.lax.stop_gradient(family.push(theta, noise)), theta)
+def plain(bound: Bound, log_w: Array, beta: Any = 1.0) -> Array:
+    """bound(log_w), differentiated as it stands."""
+    return bound(log_w)
 
 
-def _score(family: Family, theta: Any, noise: Any, cost_of: Callable[..., Array]) -> Array:
-    z = jax.lax.stop_gradient(family.push(theta, noise))
-    cost = cost_of(z, theta)
-    if jnp.ndim(cost) != 2 or len(cost) < SCORE.samples:
-        raise BadRequest(
-            f"SCORE takes its baseline from the other samples: costs [K, B] with K >= 2, not {cost.shape}."
-        )
-    others = (jnp.sum(cost, 0, keepdims=True) - cost) / (len(cost) - 1)
-    log_prob = family.log_prob(theta, z)
-    if log_prob.shape != cost.shape:
-        raise BadRequest(f"SCORE weighs log q(z), {log_prob.shape}, by costs of the same shape, not {cost.shape}.")
-    # Worth exactly nothing, and differentiable: only the gradient is changed.
-    return cost + jax.lax.stop_gradient(cost - others) * (log_prob - jax.lax.stop_gradient(log_prob))
+def _pathwise(law: Law, theta: Any, noise: Any) -> Draws:
+    return Draws(*law.sample(theta, noise), plain)
 
 
-PATHWISE = Estimator(_pathwise, needs_pathwise=True, linear_only=False)
-"""The reparametrisation trick: z = push(theta, noise), differentiated through. Unbiased.
+def _cut(law: Law, theta: Any, noise: Any) -> Draws:
+    z = _stop(law.sample(theta, noise)[0])
+    return Draws(z, law.log_prob(theta, z), plain)
 
-`cost(family, theta, noise, cost_of)` is `cost_of(z, theta)`; the second argument of `cost_of` is where analytic terms
-in theta, such as log q(z), are evaluated. Raises BadRequest for a family without a differentiable `push`.
-Kingma & Welling 2013, arXiv 1312.6114.
+
+def _score(law: Law, theta: Any, noise: Any) -> Draws:
+    z, log_q, _ = _cut(law, theta, noise)
+
+    def reduce(bound: Bound, log_w: Array, beta: Any = 1.0) -> Array:
+        if log_w.shape != log_q.shape or len(log_w) < 2:
+            raise BadRequest(
+                f"SCORE takes its baseline from the other samples and weighs each log q(z) {list(log_q.shape)}: it "
+                f"needs log-weights of that shape with K >= 2 rows, not {list(log_w.shape)}."
+            )
+        # Worth exactly nothing, and differentiable: only the gradient is changed.
+        return bound(log_w) + jnp.sum(_stop(_advantage(bound, log_w)) * (log_q - _stop(log_q)), 0)
+
+    return Draws(z, log_q, reduce)
+
+
+def _advantage(bound: Bound, log_w: Array) -> Array:
+    """What every sample adds to the bound: L - L with log w_k replaced by the mean of the others; f32[K, B]."""
+    others = (jnp.sum(log_w, 0, keepdims=True) - log_w) / (len(log_w) - 1)
+    if bound is elbo:  # linear, so the difference is known without K bounds of K samples each
+        return (log_w - others) / len(log_w)
+    without = jax.vmap(lambda k: bound(log_w.at[k].set(others[k])))(jnp.arange(len(log_w)))
+    return bound(log_w)[None] - without
+
+
+def _dreg(law: Law, theta: Any, noise: Any) -> Draws:
+    z = law.sample(theta, noise)[0]
+    z, gate = _gated(z, jnp.zeros(z.shape[:2]))
+    log_q = law.log_prob(_stop(theta), z)
+
+    def reduce(bound: Bound, log_w: Array, beta: Any = 1.0) -> Array:
+        w = _stop(log_w)
+        each = jnp.broadcast_to(jnp.eye(len(w))[..., None], (len(w), *w.shape))  # [K, K, B], sample k's direction
+
+        def slope(w):
+            return jax.grad(lambda w: jnp.sum(bound(w)))(w)
+
+        first = slope(w)
+        second = jax.vmap(lambda v: jnp.sum(jax.jvp(slope, (w,), (v,))[1] * v, 0))(each)
+        # A slope of zero comes with a cotangent of zero, which no factor changes.
+        return _send(bound(log_w), gate, -beta * second / jnp.where(first == 0, 1.0, first))
+
+    return Draws(z, log_q, reduce)
+
+
+# The factor of z_k is known only after the bound, which is a function of z. It is sent backward along an output that
+# nothing reads: its cotangent is the factor, and in the backward pass it is there before the cotangent of z is used.
+@jax.custom_vjp
+def _gated(z: Array, gate: Array) -> tuple[Array, Array]:
+    """(z, gate) as they are; backward, the cotangent of z is multiplied by 1 + that of the gate."""
+    return z, gate
+
+
+@jax.custom_vjp
+def _send(value: Array, gate: Array, factor: Array) -> Array:
+    """`value` as it is; backward, the cotangent of the gate is `factor`."""
+    return value
+
+
+_gated.defvjp(lambda z, gate: ((z, gate), None), lambda _, g: (g[0] * (1 + g[1][..., None]), jnp.zeros_like(g[1])))
+_send.defvjp(lambda value, gate, factor: (value, factor), lambda factor, g: (g, factor, jnp.zeros_like(factor)))
+
+
+PATHWISE = Estimator(_pathwise, differentiates=True, closed_form=True)
+"""The reparametrisation trick: z is a function of theta and noise, and is differentiated as one. Unbiased.
+
+Kingma and Welling 2014, arXiv 1312.6114, section 2.4.
 """
 
-CUT = Estimator(_cut, needs_pathwise=False, linear_only=False)
-"""Sampling without a gradient path: z is a constant. Biased on purpose, to show what the trick is for.
+CUT = Estimator(_cut, differentiates=False, closed_form=True)
+"""z is a constant: biased on purpose, to show what the trick is for.
 
-theta learns from the analytic terms of `cost_of(z, theta)` only; what reaches it through z is exactly zero.
+theta learns from what is said of it at a fixed z only, as by log q(z); what reaches it through z is exactly zero.
 """
 
-SCORE = Estimator(_score, needs_pathwise=False, linear_only=True, samples=2)
-"""The score function with a leave-one-out baseline; any family, also a discrete one. Unbiased under a mean of samples.
+SCORE = Estimator(_score, differentiates=False, closed_form=True, samples=2)
+"""The score function with a leave-one-out baseline, for discrete families too. Unbiased; K >= 2 samples.
 
-Sample k adds (c_k - mean_{j != k} c_j) * grad log q(z_k) to the gradient of the analytic terms. K >= 2 samples, else
-BadRequest. Williams 1992 (REINFORCE); the baseline: Mnih and Rezende 2016, arXiv 1602.06725.
+Sample k adds (L - L_-k) grad log q(z_k), with L_-k the bound when log w_k is replaced by the mean of the others. Under
+the ELBO that is the score function with the mean of the other samples as baseline (Salimans and Knowles 2014, arXiv
+1401.1022; Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!"), under the importance bound VIMCO with
+the geometric mean (Mnih and Rezende 2016, arXiv 1602.06725). Its `reduce` raises BadRequest for a single sample.
 """
+
+DREG = Estimator(_dreg, differentiates=True, closed_form=False)
+"""The doubly reparametrised gradient: log q at stopped parameters, and the gradient of z_k times 1 - beta L_kk / L_k.
+
+L_kk is the second derivative of the bound in log w_k. Unbiased under every bound, and of lower variance than PATHWISE
+near the true posterior. Under the importance bound the factor is w_k / sum_j w_j (Tucker et al. 2019, arXiv
+1810.04152), under the ELBO it is 1, which is sticking the landing (Roeder et al. 2017, arXiv 1703.09194). The factor
+with beta is that of a KL weighted by beta in the log-weights. It cannot be differentiated in forward mode.
+"""
+
+NOT_DIFFERENTIABLE = (
+    "this estimator differentiates the sample, but a sample of this posterior has no gradient: use estimator=SCORE, or "
+    "a posterior such as GAUSSIAN."
+)
+
+
+def law_of(family: Family) -> Law:
+    """A family as the law of z."""
+
+    def sample(theta, noise):
+        z = family.push(theta, noise)
+        return z, family.log_prob(theta, z)
+
+    return Law(sample, family.log_prob, family.pathwise)
+
+
+def expectation(
+    cost: Callable[[Array], Array],
+    theta: Any,
+    noise: Array,
+    *,
+    family: Family = GAUSSIAN,
+    estimator: Estimator = PATHWISE,
+) -> Array:
+    """E cost(z) under z ~ family(theta) by samples, f32[B], with the estimator's gradient in theta.
+
+    The cost may hold theta itself, as log q(z) does: what it says of theta at a fixed z is differentiated as it stands.
+
+    Args:
+      cost: z [K, B, D] -> f32[K, B].
+      theta: parameters of the family, [B, ...].
+      noise: `family.draw(key, (K, B, D))`.
+      family: of z.
+      estimator: PATHWISE, CUT or SCORE. DREG is PATHWISE here.
+
+    Raises:
+      BadRequest: if the estimator differentiates a sample that is not differentiable, or has too few samples.
+
+    >>> from jaxgen.objectives import SCORE, DiagGaussian
+    >>> theta = DiagGaussian(jnp.zeros((1, 1)), jnp.zeros((1, 1)))
+    >>> noise = GAUSSIAN.draw(jax.random.key(0), (100_000, 1, 1))
+    >>> slope = jax.grad(lambda t: expectation(lambda z: z[..., 0], t, noise, estimator=SCORE).sum())(theta)
+    >>> slope.mean.round(1)  # of E z in the mean
+    Array([[1.]], dtype=float32)
+    """
+    law = law_of(family)
+    if estimator.differentiates and not law.pathwise:
+        raise BadRequest(NOT_DIFFERENTIABLE)
+    draws = estimator.sample(law, theta, noise)
+    return -draws.reduce(elbo, -cost(draws.z))

@@ -1,7 +1,8 @@
-"""What a critic pays for steepness in its input, per example.
+"""Terms of a player's loss beside the adversarial one: what a critic pays for steepness, a generator for a miss.
 
-The norm runs over all axes but the first. The slope of example b is read from the gradient of the sum of the logits,
-which is right because critics here do not couple the examples of a batch.
+A penalty reads the whole pass of a turn. The critics that it is handed are whole, augmentation, dropout and packing
+included, at the noise of the turn, and they are differentiated at the raw examples: a slope behind an augmentation
+would be that of another function. A penalty gives one number for each leading entry of the logits, example or pack.
 """
 
 import math
@@ -12,97 +13,205 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest
-from jaxgen.system.threefry import straight
+from jaxgen.core import Array, BadRequest, Batch, at, draw_each, nothing, rows
 
-See = Callable[[Array], Array]  # x [B, ...] -> logits [B]
+Schedule = float | Array | Callable[[Array], Any]
+"""A number, or a function of the step that gives one."""
+
+
+class Forward(NamedTuple):
+    """One pass of a GAN at held noise. Examples are leaves [B, ...]; logits have any shape that starts with P."""
+
+    critic_real: Callable[[Any], Array]  # x -> logits, with the noise that the real examples have
+    critic_fake: Callable[[Any], Array]  # x -> logits, with the noise that the fakes have
+    generate: Callable[[Array], Any]  # z -> x
+    z: Array  # f32[B, D]
+    real: Any
+    fake: Any  # generate(z)
+    real_logits: Array  # critic_real(real)
+    fake_logits: Array  # critic_fake(fake)
 
 
 class Penalty(NamedTuple):
-    """A term of the critic's loss."""
+    """A term of a player's loss, of which a game takes the mean."""
 
-    draw: Callable[..., Any]  # (key, x [B, ...]) -> noise
-    value: Callable[..., Array]  # (see, real [B, ...], fake [B, ...], noise) -> [B]; `see` maps x to logits [B]
+    value: Callable[..., tuple[Array, Any]]  # (Forward, noise, state, step) -> (f32[P], state)
+    draw: Callable[..., Any] = nothing  # (key, batch) -> noise
+    init: Callable[[], Any] = nothing  # () -> state
 
 
-def r1(gamma: float | Array) -> Penalty:
+def r1(gamma: Schedule) -> Penalty:
     """gamma/2 |grad D(x)|^2 at the real examples. Draws nothing; zero where the critic is flat.
 
-    Mescheder et al. 2018, arXiv 1801.04406.
+    grad D is the gradient of the sum of an entry's logits, such as of the patches of one image. Mescheder et al. 2018,
+    arXiv 1801.04406, eq. 9. As a lazy term that is paid every n-th turn it wants n times the gamma.
+
+    Args:
+      gamma: a number, or a function of the step.
 
     Raises:
-      BadRequest: for a negative or non-finite gamma; by `value`, where the logits are not [B].
+      BadRequest: for a gamma that is negative or not finite.
     """
     _check_weight("gamma", gamma)
 
-    def value(see, real, fake, noise):
-        return gamma / 2 * _squared_slope(see, real)
+    def value(forward, noise, state, step):
+        return at(gamma, step) / 2 * squared_slope(forward.critic_real, forward.real), state
 
-    return Penalty(_draw_nothing, value)
+    return Penalty(value)
 
 
-def r2(gamma: float | Array) -> Penalty:
+def r2(gamma: Schedule) -> Penalty:
     """gamma/2 |grad D(x)|^2 at the fake examples. Draws nothing; zero where the critic is flat.
 
-    Mescheder et al. 2018, arXiv 1801.04406. R3GAN (arXiv 2501.05441) uses it beside R1; its eq. 12 prints
-    the norm without the square, which its eq. 15 implies.
+    Mescheder et al. 2018, arXiv 1801.04406. R3GAN (arXiv 2501.05441) uses it beside R1; its eq. 12 prints the norm
+    without the square, which its eq. 15 implies.
+
+    Args:
+      gamma: a number, or a function of the step.
 
     Raises:
-      BadRequest: for a negative or non-finite gamma; by `value`, where the logits are not [B].
+      BadRequest: for a gamma that is negative or not finite.
     """
     _check_weight("gamma", gamma)
 
-    def value(see, real, fake, noise):
-        return gamma / 2 * _squared_slope(see, fake)
+    def value(forward, noise, state, step):
+        return at(gamma, step) / 2 * squared_slope(forward.critic_fake, forward.fake), state
 
-    return Penalty(_draw_nothing, value)
+    return Penalty(value)
 
 
-def gradient_penalty(weight: float | Array, *, target: float | Array = 1.0) -> Penalty:
-    """WGAN-GP: weight (|grad D(x)| - target)^2 at x = u real + (1 - u) fake, one u ~ U[0, 1) per example.
+def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Penalty:
+    """WGAN-GP: weight (|grad D(x)| - target)^2 at x = u real + (1 - u) fake, one u ~ U[0, 1) per example or pack.
 
     Where the critic is flat the value is weight target^2 and the gradient is zero. Gulrajani et al. 2017,
-    arXiv 1704.00028.
+    arXiv 1704.00028, eq. 3.
+
+    Args:
+      weight: a number, or a function of the step.
+      target: the length that a slope should have; a number, or a function of the step.
 
     Raises:
-      BadRequest: for a negative or non-finite weight or target; by `value`, where real and fake differ in shape or the
-        logits are not [B].
+      BadRequest: for a weight or target that is negative or not finite; by `value`, where real and fake differ in
+        shape.
     """
     _check_weight("weight", weight)
     _check_weight("target", target)
 
-    def draw(key, x):
-        return jax.random.uniform(straight(key), x.shape[:1])
+    def value(forward, noise, state, step):
+        examples, packs = rows(forward.real), len(forward.real_logits)
+        u = noise if packs == examples else jnp.repeat(noise[:packs], examples // packs)  # a pack is one point
 
-    def value(see, real, fake, noise):
-        if real.shape != fake.shape:
-            raise BadRequest(f"real and fake examples are mixed one to one, but are {real.shape} and {fake.shape}.")
-        u = noise.reshape(noise.shape + (1,) * (real.ndim - 1))
-        return weight * (_root(_squared_slope(see, u * real + (1 - u) * fake)) - target) ** 2
+        def mix(real, fake):
+            if real.shape != fake.shape:
+                raise BadRequest(f"real and fake examples are mixed one to one, but are {real.shape} and {fake.shape}.")
+            part = u.reshape(-1, *[1] * (real.ndim - 1))
+            return part * real + (1 - part) * fake
 
-    return Penalty(draw, value)
+        square = squared_slope(forward.critic_real, jax.tree.map(mix, forward.real, forward.fake))
+        return at(weight, step) * (_root(square) - at(target, step)) ** 2, state
+
+    def draw(key, batch: Batch):
+        return jax.random.uniform(key, (rows(batch),))
+
+    return Penalty(value, draw)
+
+
+def content(weight: Schedule = 1.0) -> Penalty:
+    """weight |G(z, c) - x|, the mean over the numbers of an example: for a condition c that says what x is.
+
+    A penalty of the generator, as in super-resolution or pix2pix (Isola et al. 2017, arXiv 1611.07004, eq. 3).
+
+    Args:
+      weight: a number, or a function of the step.
+
+    Raises:
+      BadRequest: for a weight that is negative or not finite; by `value`, where real and fake differ in shape.
+    """
+    _check_weight("weight", weight)
+
+    def value(forward, noise, state, step):
+        def miss(real, fake):
+            if real.shape != fake.shape:
+                raise BadRequest(f"content() compares one to one, but examples are {real.shape} and {fake.shape}.")
+            return jnp.sum(jnp.abs(fake - real).reshape(len(real), -1), -1)
+
+        misses = jax.tree.leaves(jax.tree.map(miss, forward.real, forward.fake))
+        numbers_each = sum(leaf[0].size for leaf in jax.tree.leaves(forward.real))
+        return at(weight, step) * sum(misses) / numbers_each, state
+
+    return Penalty(value)
+
+
+def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
+    """StyleGAN2's regulariser of the generator: weight (|J^T y| - a)^2, with J = dG(z)/dz and y ~ N(0, I) / sqrt(H W).
+
+    a is the state: the moving average of |J^T y|, this batch's mean included with the share `decay`. It is a constant
+    for the gradient. Karras et al. 2020, arXiv 1912.04958, eq. 4, at the z that is given in place of their w; y is
+    divided by the root of the number of positions as in their code, so that the weight is one for all resolutions.
+
+    Args:
+      weight: a number, or a function of the step.
+      decay: in (0, 1].
+
+    Raises:
+      BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where z is empty.
+    """
+    _check_weight("weight", weight)
+    if not 0 < decay <= 1:
+        raise BadRequest(f"decay must be in (0, 1], not {decay}.")
+
+    def draw(key, batch: Batch):
+        leaves, tree = jax.tree.flatten(batch.x)
+        keys = jax.random.split(key, len(leaves))
+        return jax.tree.unflatten(tree, [jax.random.normal(k, a.shape) for k, a in zip(keys, leaves, strict=True)])
+
+    def value(forward, noise, average, step):
+        if forward.z.shape[-1] == 0:
+            raise BadRequest("path_length() is a slope in z, and this generator has latent_dim=0: leave it out.")
+        _, pull = jax.vjp(forward.generate, forward.z)
+        (slope,) = pull(jax.tree.map(lambda y: y / math.sqrt(math.prod(y.shape[1:-1])), noise))
+        lengths = _root(jnp.sum(slope**2, -1))
+        average = average + decay * (jax.lax.stop_gradient(jnp.mean(lengths)) - average)
+        return at(weight, step) * (lengths - average) ** 2, average
+
+    return Penalty(value, draw, lambda: jnp.zeros(()))
 
 
 def add(*penalties: Penalty) -> Penalty:
-    """The sum of penalties, each with noise of its own: `add(r1(1.0), r2(1.0))` is R3GAN's."""
+    """The sum of penalties, each with noise and state of its own: `add(r1(1.0), r2(1.0))` is R3GAN's.
 
-    def draw(key, x):
-        return tuple(p.draw(jax.random.fold_in(key, i), x) for i, p in enumerate(penalties))
+    Raises:
+      BadRequest: for no penalty; by `value`, where their values differ in shape.
+    """
+    if not penalties:
+        raise BadRequest("add() sums at least one penalty: for none leave the argument out.")
+    draws = any(p.draw is not nothing for p in penalties)
 
-    def value(see, real, fake, noise):
-        return sum((p.value(see, real, fake, n) for p, n in zip(penalties, noise, strict=True)), _nothing(real))
+    def draw(key, batch: Batch):
+        return draw_each(key, **{str(i): (p.draw, batch) for i, p in enumerate(penalties)})
 
-    return Penalty(draw, value)
+    def value(forward, noise, state, step):
+        parts = [p.value(forward, noise[str(i)] if draws else (), state[i], step) for i, p in enumerate(penalties)]
+        shapes = [jnp.shape(part) for part, _ in parts]
+        if len(set(shapes)) > 1:
+            raise BadRequest(f"penalties that are added have one number for each entry of the logits, not {shapes}.")
+        return sum(part for part, _ in parts), tuple(new for _, new in parts)
+
+    return Penalty(value, draw if draws else nothing, lambda: tuple(p.init() for p in penalties))
 
 
-def _squared_slope(see: See, x: Array) -> Array:
-    def total(x):
-        logits = see(x)
-        if logits.shape != x.shape[:1]:
-            raise BadRequest(f"a critic gives one logit per example, [B], not {logits.shape} for x of {x.shape}.")
-        return logits.sum()
+def squared_slope(critic: Callable[[Any], Array], x: Any) -> Array:
+    """|grad D(x)|^2 over all axes of an example or pack, f32[P]: the gradient of the sum of the logits, cut into P.
 
-    return jnp.sum(jax.grad(total)(x) ** 2, axis=tuple(range(1, x.ndim)))
+    Where examples do not see each other, the part of an entry is the gradient of its own logits.
+
+    >>> squared_slope(lambda x: x @ jnp.array([3.0, 4.0]), jnp.ones((2, 2))).tolist()
+    [25.0, 25.0]
+    """
+    logits, pull = jax.vjp(critic, x)
+    (slope,) = pull(jnp.ones_like(logits))
+    squares = [jnp.sum(leaf.reshape(len(logits), -1) ** 2, -1) for leaf in jax.tree.leaves(slope)]
+    return jax.tree.reduce(jnp.add, squares)
 
 
 def _root(square: Array) -> Array:
@@ -111,23 +220,9 @@ def _root(square: Array) -> Array:
     return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))
 
 
-def _draw_nothing(key: Array, x: Array) -> tuple:
-    return ()
-
-
-def _nothing(real: Array) -> Array:
-    return jnp.zeros(real.shape[:1], real.dtype)
-
-
 def _check_weight(name: str, value: Any) -> None:
-    # Arrays and functions pass: they may be schedules that no one knows before the step runs.
-    if isinstance(value, numbers.Real) and not 0 <= float(value) < math.inf:
-        raise BadRequest(f"{name} must be a finite number of at least 0, not {value}.")
-
-
-def _no_value(see: See, real: Array, fake: Array, noise: Any) -> Array:
-    return _nothing(real)
-
-
-NO_PENALTY = Penalty(_draw_nothing, _no_value)
-"""Zero for every example."""
+    # A function of the step, or a traced number, is not known before the step runs.
+    if callable(value) or (hasattr(value, "shape") and value.shape == () and not isinstance(value, numbers.Real)):
+        return
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
+        raise BadRequest(f"{name} must be a finite number of at least 0, or a function of the step, not {value}.")

@@ -90,7 +90,7 @@ def lines(
       curves: `{"seed", along: [...], "losses": {name: [...]}}` each; values that are not finite leave a gap.
       name: the loss, with its unit.
       look: of the model.
-      along: "seconds" or "round", the horizontal axis.
+      along: "seconds" or "step", the horizontal axis.
       unit: its label.
       highest: where the horizontal axis ends, to share it among charts; else at the last value.
     """

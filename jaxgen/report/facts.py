@@ -9,7 +9,7 @@ from jaxgen.report import numbers, sentences
 
 PROTOCOL = {
     "seconds_per_model": "Training time, per model and seed",
-    "rounds": "Rounds of training",
+    "steps": "Steps of training",
     "seeds": "Seeds",
     "batch_size": "Batch size",
     "parameters": "Parameters",
@@ -23,7 +23,7 @@ PROTOCOL = {
 def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str, Any]]:
     """What `report["protocol"]` says, in the order of `PROTOCOL`; any other key under its own name.
 
-    `words` says what the kinds of rounds are, as in `Extras.rounds`.
+    `words` says what the kinds of steps are, as in `Extras.steps`.
     """
     keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
     out = []
@@ -32,7 +32,7 @@ def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str
         if name in ("seconds_per_model", "total_seconds"):
             text = numbers.duration(value)
         elif isinstance(value, Mapping):
-            lines = {inner: rounds(it, words) if name == "rounds" else numbers.plain(it) for inner, it in value.items()}
+            lines = {inner: steps(it, words) if name == "steps" else numbers.plain(it) for inner, it in value.items()}
             text = Markup("<br>").join(f"{inner}: {line}" for inner, line in lines.items())
         else:
             text = numbers.plain(value)
@@ -40,10 +40,10 @@ def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str
     return out
 
 
-def rounds(count: Any, words: Mapping[str, str]) -> str:
-    """The rounds of a model, training by training, without those that it does not have.
+def steps(count: Any, words: Mapping[str, str]) -> str:
+    """The steps of a model, training by training, without those that it does not have.
 
-    >>> rounds({"main": 1300, "encoder": 0, "detect": 900}, {"main": "", "detect": "without a class"})
+    >>> steps({"main": 1300, "encoder": 0, "detect": 900}, {"main": "", "detect": "without a class"})
     '1,300; 900 without a class'
     """
     if not isinstance(count, Mapping):

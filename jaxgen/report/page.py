@@ -22,19 +22,19 @@ class Extras(NamedTuple):
     """What the page shows beside the figures of `report.json`; every part may be left empty.
 
     grids: pictures to look at together, samples first.
-    curves: {model: [{"seed": 0, "round": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
+    curves: {model: [{"seed": 0, "step": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
       lists of one length; names of losses carry their unit.
     metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool, "bounds":
       (low, high) or None}}}, in the order of the page.
     tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
-    rounds: {key of the rounds of a model in the protocol: what it counts, as words behind the number}.
+    steps: {key of the steps of a model in the protocol: what it counts, as words behind the number}.
     """
 
     grids: tuple[Grid, ...] = ()
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = {}
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}
     tasks: Mapping[str, Mapping[str, str]] = {}
-    rounds: Mapping[str, str] = {}
+    steps: Mapping[str, str] = {}
 
 
 def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
@@ -69,7 +69,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         budget=budget,
         bare=_without_encoder(report.get("budget", {}), extras),
         unfinished=[row["sentence"] for group in budget for row in group["rows"] if row["improving"]],
-        measured=facts.measured(protocol, extras.rounds),
+        measured=facts.measured(protocol, extras.steps),
         density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
         notes=report.get("notes", ()),
     )
@@ -173,8 +173,8 @@ def _grids(grids: Sequence[Grid], kind: str, looks: Mapping[str, Look]) -> list[
 
 def _training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]) -> list[dict]:
     runs = [run for seeds in curves.values() for run in seeds]
-    timed = bool(runs) and all(len(run.get("seconds", ())) == len(run["round"]) for run in runs)
-    along, unit = ("seconds", "training time (s)") if timed else ("round", "rounds")
+    timed = bool(runs) and all(len(run.get("seconds", ())) == len(run["step"]) for run in runs)
+    along, unit = ("seconds", "training time (s)") if timed else ("step", "steps")
     far = max((run[along][-1] for run in runs if len(run[along])), default=None)
     out = []
     for model, seeds in curves.items():

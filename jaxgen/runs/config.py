@@ -2,73 +2,103 @@
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jaxgen import recipes
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.recipes import Recipe
+from jaxgen.recipes import PRECISIONS, Spec
+from jaxgen.runs import conditions
+from jaxgen.training import devices
 from jaxgen.training.program import Plan
-
-BATCH = 128  # where neither the user nor a recipe says
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """A run that a command line can ask for; None stands for the recipe's own value.
+    """A run that a command line can ask for.
 
     Raises:
-      BadRequest: an unknown recipe or weight, a number that cannot be.
+      BadRequest: an unknown recipe, option, condition or precision, a number that cannot be.
     """
 
     recipe: str
     data: str
     steps: int
     seed: int = 0
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    latent_dim: int | None = None
-    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    batch_size: int | None = None  # None: the recipe's
+    condition: str | None = None  # "label", or "small:SIDE"
+    domains: tuple[str, ...] = ()  # two classes to translate between; by default those that there are, if two
+    precision: str = "float32"
+    micro_batches: int = 1
+    remat: bool = False
+    stream: bool | None = None  # whether examples travel in batches; None: if they do not fit in memory
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the recipe; the rest are its defaults
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""
-        recipes.find(self.recipe).check(self.weights)
+        recipes.check(recipes.find(self.recipe), self.options)
+        check_settings(self.precision, self.condition)
         check_whole("steps", self.steps, least=1)
         check_whole("seed", self.seed, least=0)
         check_whole("batch_size", self.batch_size, least=1)
-        check_whole("latent_dim", self.latent_dim, least=1)
-        rate = self.learning_rate
-        if rate is not None and not (_number(rate) and rate > 0):
-            raise BadRequest(f"learning_rate={rate!r}: it must be a number above 0.")
+        check_whole("micro_batches", self.micro_batches, least=1)
 
 
 class Job(NamedTuple):
     """What a run needs to start."""
 
-    config: dict[str, Any]  # a Config with every value filled in; "recipe" or "data" is None where only Python knows it
+    config: dict[str, Any]  # a Config with every value filled in; "recipe" or "data" is None if only Python knows it
     plan: Plan
     data: Data
 
 
-def recipe_plan(config: Mapping[str, Any], shape: tuple[int, ...]) -> Plan:
-    """The plan of a filled configuration for examples of `shape`."""
-    options = {name: config[name] for name in ("latent_dim", "learning_rate")}
-    return recipes.find(config["recipe"]).plan(shape, **options, **config["weights"])
+def check_settings(precision: str, condition: str | None) -> None:
+    """Refuses a precision or a condition that there is not.
+
+    Raises:
+      BadRequest: says which there are.
+    """
+    if precision not in PRECISIONS:
+        raise BadRequest(f"precision {precision!r}: there are {' and '.join(PRECISIONS)}.")
+    conditions.parse(condition)
 
 
-def filled(config: dict[str, Any], recipe: Recipe | None, data: Data) -> dict[str, Any]:
-    """`config` with the defaults written out: a run does not change when a later version has others."""
-    size = min(BATCH if recipe is None else recipe.batch_size, len(data.train.x))
-    found = {**config, "batch_size": config["batch_size"] or size}
-    if config["recipe"] is not None and recipe is not None:
-        own = {name: config.get(name) or getattr(recipe, name) for name in ("learning_rate", "latent_dim")}
-        found |= {**own, "weights": {**recipe.weights, **config.get("weights", {})}}
-    return found
+def spec_of(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Spec:
+    """What a recipe is told of data with this `summary` (`jaxgen.runs.folder.summary`).
+
+    Raises:
+      BadRequest: a condition or domains that these data do not have.
+    """
+    shape, classes = tuple(summary["shape"]), tuple(summary["classes"])
+    condition = conditions.condition_of(config["condition"], shape, len(classes))
+    form = None if condition is None else condition.form
+    names = tuple(config["domains"]) or (classes if len(classes) == 2 else ())
+    if missing := [name for name in names if name not in classes]:
+        raise BadRequest(f"domain {missing[0]!r} is no class of these data: there are {', '.join(classes) or 'none'}.")
+    return Spec(shape, form, precision=config["precision"], remat=config["remat"], domains=names)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def recipe_plan(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Plan:
+    """The plan of a configuration for data with this `summary`; its recipe is a name or a function."""
+    recipe = config["recipe"]
+    recipe = recipes.find(recipe) if isinstance(recipe, str) else recipe
+    return recipes.build(recipe, spec_of(config, summary), config["options"])
+
+
+def settled(plan: Plan, config: Mapping[str, Any], examples: int) -> tuple[Plan, dict[str, Any]]:
+    """`plan` and `config` with one size of a batch and one number of parts of it.
+
+    The size that nobody asked for is no larger than the data, and one that devices and parts can share. One that was
+    asked for stays as it is, to be refused if it cannot be.
+    """
+    micro = int(config["micro_batches"])
+    size = config["batch_size"]
+    if size is None:
+        size = devices.shared_size(min(plan.batch_size, examples), devices.default_mesh(), micro=micro)
+    plan = plan._replace(batch_size=int(size), micro=micro)
+    return plan, {**config, "batch_size": plan.batch_size}
 
 
 def check_whole(name: str, value: Any, *, least: int) -> None:
@@ -77,5 +107,8 @@ def check_whole(name: str, value: Any, *, least: int) -> None:
     Raises:
       BadRequest: names the option.
     """
-    if value is not None and not (_number(value) and isinstance(value, int) and least <= value < 2**31):
+    if value is None:
+        return
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not (real and value == int(value) and least <= value < 2**31):
         raise BadRequest(f"{name}={value!r}: it must be a whole number of at least {least}, below 2^31.")

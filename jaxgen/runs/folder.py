@@ -1,25 +1,26 @@
 """The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `samples/`; who may use it, and how."""
 
+import contextlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.system import files, lock
+from jaxgen.system import files, hosts, lock
 from jaxgen.system.machine import machine, versions
 from jaxgen.training import checkpoint
 from jaxgen.training.program import Program
 
-FORMAT = 1
+FORMAT = 2
 OURS = {"lock", "config.json", "metrics.jsonl", "samples", "checkpoints"}
 
 
 def summary(data: Data) -> dict[str, Any]:
     """What a run has to know of its data besides the examples."""
-    labels = data.train.label is not None
-    return {"digest": data.digest, "kind": data.kind, "shape": list(data.shape), "labels": labels}
+    classes = list(data.classes) if data.train.label is not None else []
+    return {"digest": data.digest, "kind": data.kind, "shape": list(data.shape), "classes": classes}
 
 
 def describe(config: Mapping[str, Any], data: Data, program: Program) -> dict[str, Any]:
@@ -61,12 +62,30 @@ def _running(out: Path) -> bool:
 def check_new(out: Path) -> None:
     """Refuses a folder that no run can begin in; one that a run left without a checkpoint cannot be resumed either.
 
+    Of several processes the one that writes looks, and all refuse.
+
     Raises:
       BadRequest: says which, and what to do.
     """
-    if reason := unsaved(out):
-        raise BadRequest(reason)
-    lock.check_new(out)
+
+    def check():
+        if reason := unsaved(out):
+            raise BadRequest(reason)
+        lock.check_new(out)
+
+    hosts.settle(check)
+
+
+@contextlib.contextmanager
+def held(out: Path, *, new: bool) -> Iterator[None]:
+    """`jaxgen.system.lock.owned`, of several processes by the one that writes.
+
+    Raises:
+      BadRequest: as that, in all of them.
+    """
+    with contextlib.ExitStack() as stack:
+        hosts.settle(lambda: stack.enter_context(lock.owned(out, new=new)))
+        yield
 
 
 def read_settings(out: Path) -> dict[str, Any]:
@@ -85,8 +104,12 @@ def read_settings(out: Path) -> dict[str, Any]:
     try:
         settings = files.read_json(path.read_bytes())
         parts = [settings[part] for part in ("config", "data", "versions")]
+        if settings["format"] == 1:
+            raise BadRequest(f"{out} is a run of an earlier jaxgen, format 1: load it there, or start it again here.")
         if settings["format"] != FORMAT or not all(isinstance(part, dict) for part in parts):
             raise ValueError(f"it is not of format {FORMAT}")
+    except BadRequest:
+        raise
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadRequest(f"{path} is damaged ({error}): put the original back, or start the run again.") from error
     return settings
@@ -122,7 +145,8 @@ def same_config(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     Raises:
       BadRequest: prints old and new of all that differs.
     """
-    differs = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    names = sorted((now.keys() | then.keys()) - {"steps"})  # which a resume may change
+    differs = [name for name in names if now.get(name) != then.get(name)]
     if differs:
         changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in differs)
         raise BadRequest(f"the checkpoint is of another configuration: {changes}. Put it back, or start a new run.")

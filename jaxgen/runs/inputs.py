@@ -1,20 +1,28 @@
 """What a caller may hand in to be trained, or to be trained on, as a plan and as data."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import optax
 
 from jaxgen import data as sources
 from jaxgen.core import BadRequest, Game, player
-from jaxgen.data import Data, arrays
+from jaxgen.data import Data, arrays, datasets, streams
 from jaxgen.data.divide import assemble
-from jaxgen.recipes import Recipe
+from jaxgen.runs.conditions import Condition
 from jaxgen.training.program import Plan
+from jaxgen.training.sources import Source, unpaired
+from jaxgen.training.sources import arrays as array_source
+from jaxgen.training.sources import stream as stream_source
+
+# The last is a data set with random access, such as a grain.MapDataset.
+Trained = str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray] | Mapping[str, np.ndarray] | Any
 
 
-def plan_of(what: Recipe | Plan | Game, shape: tuple[int, ...]) -> Plan:
-    """The plan that `what` stands for: a game gets Adam(1e-3) per player and a turn per loss.
+def plan_of(what: Any) -> Plan:
+    """The plan that a plan or a game stands for: a game gets Adam(1e-3) for each player and a turn for each loss.
 
     Raises:
       BadRequest: anything else.
@@ -22,16 +30,18 @@ def plan_of(what: Recipe | Plan | Game, shape: tuple[int, ...]) -> Plan:
     if isinstance(what, Plan):
         return what
     if isinstance(what, Game):
-        adam = {player(turn): optax.adam(1e-3) for turn in what.losses}
-        return Plan(what, adam, tuple((turn,) for turn in what.losses))
-    if isinstance(what, Recipe):
-        return what.plan(shape)
+        adam = {player(loss): optax.adam(1e-3) for loss in what.losses}
+        return Plan(what, adam, tuple((loss,) for loss in what.losses))
     raise BadRequest(f"{type(what).__name__} cannot be trained: pass a recipe or its name, a plan or a game.")
 
 
-def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:
-    """The data that `data` stands for: a name, a path, or an array (or examples and labels), all of it for training.
+def data_of(data: Trained, *, stream: bool | None = None) -> Data:
+    """The data that `data` stands for: a name, a path, arrays or a data set of Python, all of them for training.
 
+    `stream` as for `jaxgen.data.streams.room`. A data set is one with random access, such as a `grain.MapDataset`
+    (`jaxgen.data.datasets.of_dataset`); it is always streamed.
+
+    Arrays are x, (x, label), or {name: x} of several sets of examples, whose names become the classes.
     `jaxgen.data.arrays.for_training` says what an array may hold, and what becomes of it.
 
     Raises:
@@ -40,9 +50,46 @@ def data_of(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
     if isinstance(data, Data):
         return data
     if isinstance(data, str | os.PathLike):
-        return sources.load(os.fspath(data))
+        return sources.load(os.fspath(data), room=streams.room(stream))
+    if isinstance(data, Mapping):
+        return _sets(data)
+    if not isinstance(data, list | tuple) and not hasattr(data, "__array__"):
+        return datasets.of_dataset(data)
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     return arrays.for_training(x, label)
+
+
+def _sets(sets: Mapping[str, Any]) -> Data:
+    parts = {name: np.asarray(x) for name, x in sets.items()}
+    shapes = {(x.shape[1:], x.dtype) for x in parts.values()}
+    if len(shapes) != 1:
+        raise BadRequest(f"{{name: x}} takes arrays of one shape and type of example, not {len(shapes)} of them.")
+    label = np.repeat(list(parts), [len(x) for x in parts.values()])
+    return arrays.for_training(np.concatenate(list(parts.values())), label)
+
+
+def is_streamed(data: Data, stream: bool | None) -> bool:
+    """Whether the examples of `data` travel to the devices in batches: as asked, or because all would not fit."""
+    return isinstance(data.train.x, streams.Stored) or data.train.x.nbytes > streams.room(stream)
+
+
+def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: bool = False) -> Source:
+    """The training examples of `data` as `plan` takes them, resident or streamed.
+
+    Raises:
+      BadRequest: domains of a plan that are no classes of the data.
+    """
+    x, label = data.train.x, data.train.label
+    source = stream_source if stream else array_source
+    if not plan.domains:
+        return source(x, label, condition=None if condition is None else condition.of)
+    if label is None or set(plan.domains) - set(data.classes):
+        raise BadRequest(
+            f"this plan translates between {' and '.join(plan.domains)}, and the data have the classes "
+            f"{', '.join(data.classes) or 'none'}."
+        )
+    at = {name: np.flatnonzero(label == data.classes.index(name)) for name in plan.domains}
+    return unpaired(**{name: stream_source(x, subset=at[name]) if stream else array_source(x[at[name]]) for name in at})
 
 
 def divided(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:

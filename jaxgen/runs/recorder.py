@@ -8,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core import Array, Model
-from jaxgen.data import Data
+from jaxgen.core import Model
 from jaxgen.runs.folder import again
-from jaxgen.runs.samples import SHOWN, picture
-from jaxgen.system import files
+from jaxgen.system import files, hosts
 from jaxgen.system.signals import Stopped
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Chunk
@@ -26,12 +24,12 @@ def record(chunk: Chunk) -> dict[str, Any]:
     """A chunk as one flat JSON object: figures by `turn/name`, means over the chunk; null where not finite.
 
     >>> record(Chunk(20, None, {"vae": {"loss": math.nan}}, 10, 0.5))
-    {'round': 20, 'rounds_per_s': 20.0, 'finite': False, 'vae/loss': None}
+    {'step': 20, 'steps_per_s': 20.0, 'finite': False, 'vae/loss': None}
     """
     values = {f"{turn}/{name}": value for turn, info in chunk.info.items() for name, value in info.items()}
     finite = all(map(math.isfinite, values.values()))
     figures = {name: value if math.isfinite(value) else None for name, value in values.items()}
-    return {"round": chunk.round, "rounds_per_s": chunk.rounds / chunk.seconds, "finite": finite, **figures}
+    return {"step": chunk.step, "steps_per_s": chunk.steps / chunk.seconds, "finite": finite, **figures}
 
 
 def append(path: Path, line: dict[str, Any]) -> None:
@@ -45,12 +43,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [line for line in map(_parsed, _whole(path)) if line is not None]
 
 
-def keep_until(path: Path, round: int) -> list[dict[str, Any]]:
-    """Drops what was said after `round`, and says how many damaged lines go with it; returns what stays."""
-    lines = read(path)
-    if damaged := len(_whole(path)) - len(lines):
+def keep_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """Drops the lines after `step`, and prints how many damaged lines go with them; returns what stays."""
+    found = read(path)
+    if not hosts.writes():
+        return [line for line in found if line["step"] <= step]
+    if damaged := len(_whole(path)) - len(found):
         print(f"{path}: damaged lines dropped: {damaged}; the checkpoints are whole.", file=sys.stderr, flush=True)
-    kept = [line for line in lines if line["round"] <= round]
+    kept = [line for line in found if line["step"] <= step]
     files.write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
     return kept
 
@@ -65,32 +65,33 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         record = files.read_json(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and type(record.get("round")) is int else None
+    return record if isinstance(record, dict) and type(record.get("step")) is int else None
 
 
 def writer(
     out: Path,
     caught: list[int],
     checkpoint_seconds: float,
-    data: Data,
-    rounds: int,
+    *,
+    steps: int,
     start: int,
     meta: dict[str, Any],
     model: Callable[[State], Model],
-    key: Array,
+    picture: Callable[[Model], bytes | None],
 ) -> Callable[[State, dict[str, Any]], None]:
     """A function to call after each chunk with the state and its record: metrics, pictures, checkpoints when due.
+
+    Of several processes all call it, and one writes; a signal to any of them stops all.
 
     Args:
       out: the folder.
       caught: holds the number of a signal once there was one.
       checkpoint_seconds: least time between checkpoints; one is also written at the end and on a signal.
-      data: what is trained on.
-      rounds: the last round of the run.
-      start: the round that it begins at.
+      steps: the last step of the run.
+      start: the step that it begins at.
       meta: what each checkpoint remembers.
       model: of a state.
-      key: draws the noise of all sample pictures: the same latents through the run.
+      picture: of a model, as a PNG; None if there is nothing to draw.
 
     Raises (from that function):
       Stopped: a signal was caught, and the state is saved.
@@ -98,28 +99,34 @@ def writer(
     """
     began = saved_at = time.monotonic()
     saved = start
-    drawn, drawing = start * PICTURES // rounds, 0.0
-    like = data.train.x[: SHOWN[data.kind]]
-    digits = len(str(rounds))
+    drawn, drawing = start * PICTURES // steps, 0.0
+    digits = len(str(steps))
 
     def after(state: State, line: dict[str, Any]) -> None:
+        step, stop = line["step"], hosts.agreed(caught[0] if caught else 0)  # a later signal is answered a chunk later
+        if hosts.writes():
+            write(hosts.local(state), line, step, bool(stop))
+        if stop:
+            # None ends before all is written.
+            at = hosts.agreed(saved)
+            raise Stopped(stop, f"step {at} is saved. Go on with: {again(out, meta['config'])}")
+
+    def write(state: State, line: dict[str, Any], step: int, stop: bool) -> None:
         nonlocal saved_at, saved, drawn, drawing
-        round, stop = line["round"], tuple(caught)  # read once: a signal from here on is answered after the next chunk
         append(out / "metrics.jsonl", line)
-        last = round >= rounds or stop or state.streak >= PATIENCE
+        last = step >= steps or stop or state.streak >= PATIENCE
         if last or time.monotonic() - saved_at >= checkpoint_seconds:
             if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
-                checkpoint.save(out / "checkpoints", round, state, meta)
-                saved_at, saved = time.monotonic(), round
+                checkpoint.save(out / "checkpoints", step, state, meta)
+                saved_at, saved = time.monotonic(), step
         if stop:
-            raise Stopped(stop[0], f"round {saved} is saved. Go on with: {again(out, meta['config'])}")
-        now_at = time.monotonic()
-        if round * PICTURES // rounds > drawn and (last or drawing <= SHARE * (now_at - began)):
-            drawn = round * PICTURES // rounds
-            now = model(state)
-            if now.draw is not None and now.sample is not None:
-                x = now.sample(now.draw(key, SHOWN[data.kind]))
-                files.write(out / "samples" / f"{round:0{digits}d}.png", picture(data.kind, x, like))
-            drawing += time.monotonic() - now_at
+            return
+        drawing_from = time.monotonic()
+        if step * PICTURES // steps > drawn and (last or drawing <= SHARE * (drawing_from - began)):
+            drawn = step * PICTURES // steps
+            png = picture(model(state))
+            if png is not None:
+                files.write(out / "samples" / f"{step:0{digits}d}.png", png)
+            drawing += time.monotonic() - drawing_from
 
     return after

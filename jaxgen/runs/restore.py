@@ -2,17 +2,20 @@
 
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxgen import data as sources
-from jaxgen.core import BadRequest, Game, Model
-from jaxgen.data import Data
+from jaxgen.core import BadRequest, Batch, Game, Model
+from jaxgen.data import Data, streams
 from jaxgen.recipes import Recipe
-from jaxgen.runs import folder
-from jaxgen.runs.config import recipe_plan
+from jaxgen.runs import conditions, folder
+from jaxgen.runs.conditions import Condition
+from jaxgen.runs.config import recipe_plan, settled
 from jaxgen.runs.inputs import plan_of
 from jaxgen.system import files
 from jaxgen.training import checkpoint
@@ -21,8 +24,8 @@ from jaxgen.training.program import Plan, abstract_state
 from jaxgen.training.step import State, evaluation_params
 
 
-def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> Model:
-    """The model of the run in `out` at its last checkpoint: of the moving average of the params, where there is one.
+def load(out: str | os.PathLike, *, what: Recipe | Plan | Game | None = None) -> Model:
+    """The model of the run in `out` at its last checkpoint: of the moving average of the params, if one is kept.
 
     Of a table by name or path it speaks in standardised units: with `mean, std = jaxgen.data.load(NAME_OR_PATH).scale`,
     `model.sample(noise) * std + mean` is in those of the data, as `jaxgen sample --out x.npz` is.
@@ -35,8 +38,8 @@ def load(out: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) ->
     return model_of(plan, state)
 
 
-def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Plan | Game | Recipe | None = None) -> None:
-    """Writes the params that `load` would use as named arrays: `critic/params/Dense_0/kernel`, as `.npz`.
+def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Recipe | Plan | Game | None = None) -> None:
+    """Writes the params that `load` would use as named arrays: `critic/head/kernel`, as `.npz`.
 
     Raises:
       BadRequest: as `load`; a file that cannot be written.
@@ -49,7 +52,7 @@ def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Plan | Game
 
 
 def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
-    """The round of the last checkpoint, and what that remembers: {"config", "data"}.
+    """The step of the last checkpoint, and what that remembers: {"config", "data"}.
 
     Raises:
       BadRequest: no run, or `config.json` says otherwise.
@@ -57,47 +60,58 @@ def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
     """
     # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
     settings = folder.read_settings(out)
-    round, meta = checkpoint.read_meta(out / "checkpoints")
+    step, meta = checkpoint.read_meta(out / "checkpoints")
     folder.same_config(settings["config"], meta["config"])
     folder.same_data(f"what {out / 'config.json'} says of the data", settings["data"], meta["data"])
-    return round, meta
+    return step, meta
 
 
-def settled_plan(meta: dict[str, Any], what: Plan | Game | Recipe | None) -> Plan:
-    """What the run of `meta` trains: `what` where given, else its recipe.
+def settled_plan(meta: dict[str, Any], what: Recipe | Plan | Game | None) -> Plan:
+    """What the run of `meta` trains: `what` if it is given, else its recipe.
 
     Raises:
       BadRequest: neither.
     """
-    config, shape = meta["config"], tuple(meta["data"]["shape"])
-    if what is not None:
-        return plan_of(what, shape)
-    if config["recipe"] is None:
+    config = meta["config"]
+    if isinstance(what, Plan | Game):
+        return settled(plan_of(what), config, config["batch_size"])[0]
+    recipe = what if what is not None else config["recipe"]
+    if recipe is None:
         raise BadRequest(
             "this run was started from Python with a plan of its own: use jaxgen.load(DIR, what=...) in Python."
         )
-    return recipe_plan(config, shape)
+    return settled(recipe_plan({**config, "recipe": recipe}, meta["data"]), config, config["batch_size"])[0]
+
+
+def condition_for(config: Mapping[str, Any], data: Data) -> Condition | None:
+    """The condition of a run with this configuration on `data`."""
+    classes = len(data.classes) if data.train.label is not None else 0
+    return conditions.condition_of(config["condition"], data.shape, classes)
 
 
 def abstract(meta: dict[str, Any], plan: Plan) -> State:
-    """Shapes and dtypes of the state of the run of `meta`."""
-    return abstract_state(plan, tuple(meta["data"]["shape"]), meta["data"]["labels"], meta["config"]["batch_size"])
+    """Shapes and dtypes of the state of the run of `meta`; nothing is computed."""
+    data, size = meta["data"], plan.batch_size
+    x: Any = jax.ShapeDtypeStruct((size, *data["shape"]), np.float32)
+    condition = conditions.condition_of(meta["config"]["condition"], tuple(data["shape"]), len(data["classes"]))
+    given = conditions.abstract(condition, x, bool(data["classes"]))
+    return abstract_state(plan, Batch({name: x for name in plan.domains} if plan.domains else x, given))
 
 
 def model_of(plan: Plan, state: State) -> Model:
-    """The model of a state: of the moving average of the params, where there is one."""
-    return compile_model(plan.game)(evaluation_params(state), state.memo.carry)
+    """The model of a state: of the moving average of the params, if one is kept."""
+    return compile_model(plan.game)(evaluation_params(state), state.context.state)
 
 
-def last(out: Path, what: Plan | Game | Recipe | None = None) -> tuple[dict[str, Any], Plan, State]:
+def last(out: Path, what: Recipe | Plan | Game | None = None) -> tuple[dict[str, Any], Plan, State]:
     """What the last checkpoint of the run in `out` remembers ({"config", "data"}), its plan and its state.
 
     Raises:
       BadRequest, CheckpointCorrupt: as `load`.
     """
-    round, meta = read_meta(out)
+    step, meta = read_meta(out)
     plan = settled_plan(meta, what)
-    return meta, plan, checkpoint.restore(out / "checkpoints", abstract(meta, plan), round=round)[0]
+    return meta, plan, checkpoint.restore(out / "checkpoints", abstract(meta, plan), step=step)[0]
 
 
 def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
@@ -110,6 +124,6 @@ def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
     source = settings["config"]["data"]
     if source is None:
         raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
-    data = sources.load(source)
+    data = sources.load(source, room=streams.room(settings["config"]["stream"]))
     folder.same_data(source, data.digest, settings["data"]["digest"])
-    return data, settings
+    return streams.sampled(data), settings

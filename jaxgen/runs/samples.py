@@ -2,25 +2,26 @@
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxgen.core import Model, as_float
+from jaxgen.core import Array, BadRequest, Model, as_float
 from jaxgen.data import Data
-from jaxgen.runs import folder, restore
+from jaxgen.runs import conditions, restore
+from jaxgen.runs.conditions import Condition
 from jaxgen.runs.config import check_whole
-from jaxgen.runs.inputs import data_of
 from jaxgen.system import files, png
-from jaxgen.training.program import run_keys
+from jaxgen.training.program import Keys, run_keys
 
 SHOWN = {"image": 64, "table": 64, "points": 1000}  # examples of a picture, by kind of data
 BLOCK = 512  # samples that are made at a time
 
 
-def picture(kind: str, x: Any, like: Any) -> bytes:
+def picture(kind: str, x: Any, like: Any = None) -> bytes:
     """Examples `x` as a PNG: images side by side, points over those of `like`, rows of a table as a heat-map."""
     x = np.asarray(x)
     if kind == "image":
@@ -37,40 +38,92 @@ def write_data_picture(out: Path, data: Data) -> None:
     files.write(out / "samples" / "data.png", picture(data.kind, x[:0] if data.kind == "points" else x, x))
 
 
-def write_picture(out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0) -> None:
-    """Draws `n` samples of the run in `out` as a PNG: a grid of images, points over the real ones, rows of a table.
+def recurring(data: Data, condition: Condition | None, keys: Keys) -> Callable[[Model], bytes | None]:
+    """A function that draws the same samples of each model that it is handed, for one look at all of a run.
+
+    A model without samples that translates is shown by what it makes of training examples.
+    """
+    like = data.train.x[: SHOWN[data.kind]]
+
+    def png(model: Model) -> bytes | None:
+        if model.draw is not None and model.sample is not None:
+            return picture(data.kind, draw(model, SHOWN[data.kind], keys.evaluation, data, condition), like)
+        if model.maps and condition is None and data.kind == "image":
+            rows = [part for name, map_of in model.maps.items() for part in _translated(name, map_of, data)]
+            return picture("image", np.concatenate(rows)) if rows else None
+        return None
+
+    return png
+
+
+def _translated(name: str, map_of: Callable[..., Any], data: Data) -> list[np.ndarray]:
+    """Eight examples of the domain that a map `a_to_b` starts from, and what it makes of them."""
+    source = next((c for c in data.classes if name.startswith(f"{c}_to_")), None)
+    if source is None or data.train.label is None:
+        return []
+    x = np.asarray(as_float(data.train.x[np.flatnonzero(data.train.label == data.classes.index(source))[:8]]))
+    return [x, np.asarray(map_of(x))]
+
+
+def write_samples(
+    out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0, label: str | None = None
+) -> None:
+    """Draws `n` samples of the run in `out` into a file: a picture for `.png`, an array `x` for `.npz`.
+
+    A picture is a grid of images, points over the real ones, or rows of a table; an array of a table is in the units of
+    its data. A run with labels draws them in turn, or the one that `label` names; one of small images draws for those
+    of the test examples in turn.
 
     Raises:
-      BadRequest: as `load`; a file that cannot be written.
+      BadRequest: as `load`; a file that cannot be written; a label that the run does not know.
     """
     check_whole("n", n, least=1)
     check_whole("seed", seed, least=0)
-    meta, plan, state = restore.last(Path(out))
-    model, kind, source = restore.model_of(plan, state), meta["data"]["kind"], meta["config"]["data"]
-    x = model.sample(model.draw(run_keys(seed).evaluation, n))
-    like = data_of(source).train.x[: SHOWN[kind]] if kind == "points" and source else x
-    files.write_output(Path(file), picture(kind, x, like))
-
-
-def write_array(out: str | os.PathLike, file: str | os.PathLike, *, n: int = 64, seed: int = 0) -> None:
-    """Draws `n` samples of the run in `out` as an array `x` in an `.npz`, a table in the units of its data.
-
-    Raises:
-      BadRequest: as `restore.load`.
-    """
-    out = Path(out)
-    x = draw(restore.load(out), n, seed=seed)
-    if folder.read_settings(out)["data"]["kind"] == "table":
-        mean, std = restore.load_data(out)[0].scale or (0, 1)
+    out, file = Path(out), Path(file)
+    meta, plan, state = restore.last(out)
+    model, kind, key = restore.model_of(plan, state), meta["data"]["kind"], run_keys(seed).evaluation
+    if model.draw is None or model.sample is None:
+        raise BadRequest(f"the model of {out} draws no samples: it has {', '.join(model.maps)}; use jaxgen.load(DIR).")
+    data, condition = None, None
+    if meta["config"]["condition"] is not None or kind != "image":
+        data = restore.load_data(out)[0]
+        condition = restore.condition_for(meta["config"], data)
+    which = _label(label, meta["data"]["classes"], condition)
+    x = draw(model, n, key, data, condition, label=which)
+    if file.suffix.lower() == ".png":
+        like = data.train.x[: SHOWN[kind]] if kind == "points" and data is not None else x
+        files.write_output(file, picture(kind, x, like))
+        return
+    if kind == "table" and data is not None:
+        mean, std = data.scale or (0, 1)
         x = x * std + mean
     content = io.BytesIO()
     np.savez(content, x=x)
-    files.write(Path(file), content.getvalue())
+    files.write_output(file, content.getvalue())
 
 
-def draw(model: Model, n: int, *, seed: int) -> np.ndarray:
+def _label(name: str | None, classes: list[str], condition: Condition | None) -> int | None:
+    if name is None:
+        return None
+    if condition is None or not isinstance(condition.form, int):
+        raise BadRequest(f"label {name!r}: this run was not trained with --condition label; leave --label out.")
+    if name in classes:
+        return classes.index(name)
+    raise BadRequest(f"label {name!r}: there are {', '.join(classes[:20])}{' ...' if len(classes) > 20 else ''}.")
+
+
+def draw(
+    model: Model,
+    n: int,
+    key: Array,
+    data: Data | None = None,
+    condition: Condition | None = None,
+    *,
+    label: int | None = None,
+) -> np.ndarray:
     """`n` samples, made in blocks: the noise of many images is small, and the images are not."""
-    assert model.draw is not None and model.sample is not None
-    noise = model.draw(run_keys(seed).evaluation, n)
-    blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], noise) for i in range(0, n, BLOCK))
-    return np.concatenate([np.asarray(model.sample(block)) for block in blocks])
+    assert model.draw is not None and model.sample is not None and (condition is None or data is not None)
+    given = () if condition is None or data is None else (conditions.given(condition, data, n, label),)
+    noise = model.draw(key, n, *given)
+    blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], (noise, *given)) for i in range(0, n, BLOCK))
+    return np.concatenate([np.asarray(model.sample(*block)) for block in blocks])

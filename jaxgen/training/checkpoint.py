@@ -20,13 +20,13 @@ from jaxgen.core import BadRequest
 from jaxgen.system import files
 from jaxgen.training.faults import plain
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2  # steps; the one before the last is there for someone who has to go back
 LARGEST_RECORD = 64 * 2**20
 
 
 class CheckpointCorrupt(RuntimeError):
-    """A checkpoint is not what was written: one line with its path, round and what was found."""
+    """A checkpoint is not what was written: one line with its path, step and what was found."""
 
 
 class NotFinite(ValueError):
@@ -42,7 +42,7 @@ def named(tree: Any) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     names = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
     if len(names) < len(leaves):
-        raise BadRequest("two leaves have one name: names of players, params and carry entries must not hold '/'.")
+        raise BadRequest("two leaves have one name: names of players, params and state entries must not hold '/'.")
     return names
 
 
@@ -56,27 +56,27 @@ def not_finite(tree: Any) -> str | None:
 
 
 def steps(folder: Path) -> list[int]:
-    """The committed rounds, oldest first."""
+    """The committed steps, oldest first."""
     if not folder.is_dir():
         return []
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isascii() and entry.name.isdigit())
 
 
-def save(folder: Path, round: int, state: Any, meta: dict[str, Any]) -> None:
-    """Commits `state` as `round`, then drops all but the last two. `meta` is strict JSON and comes back on restore.
+def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
+    """Commits `state` as `step`, then drops all but the last two. `meta` is strict JSON and comes back on restore.
 
     Raises:
       NotFinite: a leaf holds NaN or infinity; nothing is written.
-      FileExistsError: the round is there already.
+      FileExistsError: the step is there already.
       OSError: as the file system says; what was committed before is untouched.
     """
     folder = folder.resolve()
     leaves = {name: np.asarray(leaf) for name, leaf in named(state).items()}
     if bad := not_finite(leaves):
-        raise NotFinite(f"round {round} is not saved: {bad} is not finite.")
-    target, beside = folder / str(round), folder / f".{round}.partial"
+        raise NotFinite(f"step {step} is not saved: {bad} is not finite.")
+    target, beside = folder / str(step), folder / f".{step}.partial"
     if target.exists():
-        raise FileExistsError(f"{target} exists: a round is saved once.")
+        raise FileExistsError(f"{target} exists: a step is saved once.")
     folder.mkdir(parents=True, exist_ok=True)
     for left in (*folder.glob(".*.partial"), *folder.glob(".*.removed")):
         shutil.rmtree(left)  # by a process that died; one writer at a time is the caller's promise
@@ -85,7 +85,7 @@ def save(folder: Path, round: int, state: Any, meta: dict[str, Any]) -> None:
         _write_arrays(beside / "state", leaves)
         record = {
             "format": FORMAT,
-            "round": round,
+            "step": step,
             "meta": meta,
             "leaves": {name: [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] for name, leaf in leaves.items()},
             "files": {name: _digest_file(beside / "state" / name) for name in _walk(beside / "state")},
@@ -100,57 +100,66 @@ def save(folder: Path, round: int, state: Any, meta: dict[str, Any]) -> None:
         shutil.rmtree((folder / str(old)).rename(folder / f".{old}.removed"))
 
 
-def read_meta(folder: Path, round: int | None = None) -> tuple[int, dict[str, Any]]:
-    """(round, meta) of a step, the last one where not told; no array is read.
+def read_meta(folder: Path, step: int | None = None) -> tuple[int, dict[str, Any]]:
+    """(step, meta) of a checkpoint, the last one by default; no array is read.
 
     Raises:
       BadRequest: there is no such step.
       CheckpointCorrupt: its record is damaged.
     """
-    round = _choose(folder, round)
-    return round, _read_record(folder.resolve() / str(round), round)["meta"]
+    step = _choose(folder, step)
+    return step, _read_record(folder.resolve() / str(step), step)["meta"]
 
 
-def restore(folder: Path, like: Any, *, round: int | None = None) -> tuple[Any, dict[str, Any]]:
+def rewrite_meta(folder: Path, step: int, meta: dict[str, Any]) -> None:
+    """Replaces what a checkpoint remembers beside its arrays: whole or not at all.
+
+    Raises:
+      BadRequest, CheckpointCorrupt: as `read_meta`.
+    """
+    path = folder.resolve() / str(_choose(folder, step))
+    record = {**_read_record(path, step), "meta": meta}
+    files.write_json(path / "record.json", {**record, "sha256": _seal(record)})
+
+
+def restore(folder: Path, like: Any, *, step: int | None = None) -> tuple[Any, dict[str, Any]]:
     """(state, meta) of a step: exactly the arrays that were saved, or an error. It never goes back to an older step.
 
     Args:
       folder: as for `save`.
       like: a tree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes and dtypes to expect. They are
         compared with the record before anything is allocated, and nothing is cast.
-      round: which step; the last one where None.
+      step: which checkpoint; the last one if None.
 
     Raises:
       BadRequest: there is no such step, or it holds another structure.
       CheckpointCorrupt: it is damaged.
     """
-    round = _choose(folder, round)
-    path = folder.resolve() / str(round)
-    record = _read_record(path, round)
+    step = _choose(folder, step)
+    path = folder.resolve() / str(step)
+    record = _read_record(path, step)
     expected = named(like)
     _compare(path, record["leaves"], expected)
-    _check_files(path, record["files"], round)
+    _check_files(path, record["files"], step)
     try:
         leaves = _read_arrays(path / "state", expected)
     except Exception as error:
-        raise _corrupt(path, round, f"{type(error).__name__} from Orbax") from error
+        raise _corrupt(path, step, f"{type(error).__name__} from Orbax") from error
     for name, (shape, dtype, digest) in record["leaves"].items():
         leaf = leaves[name]
         if [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] != [shape, dtype, digest]:
-            raise _corrupt(path, round, f"{name} is not what was saved")
+            raise _corrupt(path, step, f"{name} is not what was saved")
     tree = jax.tree.unflatten(jax.tree.structure(like), [jnp.array(leaves[name]) for name in expected])
     return tree, record["meta"]
 
 
-def _choose(folder: Path, round: int | None) -> int:
+def _choose(folder: Path, step: int | None) -> int:
     there = steps(folder)
     if not there:
         raise BadRequest(f"there is no checkpoint in {folder}: name the folder of a run, or start it again.")
-    if round is not None and round not in there:
-        raise BadRequest(
-            f"there is no checkpoint of round {round} in {folder}: there are {', '.join(map(str, there))}."
-        )
-    return there[-1] if round is None else round
+    if step is not None and step not in there:
+        raise BadRequest(f"there is no checkpoint of step {step} in {folder}: there are {', '.join(map(str, there))}.")
+    return there[-1] if step is None else step
 
 
 def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -161,22 +170,22 @@ def _compare(path: Path, stored: dict[str, Any], expected: dict[str, Any]) -> No
             raise BadRequest(f"{path} is of another model: {name} is {there} there and {here} here.")
 
 
-def _read_record(path: Path, round: int) -> dict[str, Any]:
+def _read_record(path: Path, step: int) -> dict[str, Any]:
     try:
         _refuse_odd(path, path / "record.json")
         if (path / "record.json").stat().st_size > LARGEST_RECORD:
             raise ValueError("it is too large")
         record = files.read_json((path / "record.json").read_bytes())
-        if record.pop("sha256") != _seal(record) or record["round"] != round:
+        if record.pop("sha256") != _seal(record) or record.get("step", step) != step:
             raise ValueError("it is not what was written")
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise _corrupt(path, round, f"record.json: {error}") from error
+        raise _corrupt(path, step, f"record.json: {error}") from error
     if record["format"] != FORMAT:
         raise BadRequest(f"{path} has format {record['format']}, and this version reads {FORMAT}.")
     return record
 
 
-def _check_files(path: Path, recorded: dict[str, str], round: int) -> None:
+def _check_files(path: Path, recorded: dict[str, str], step: int) -> None:
     try:
         if {entry.name for entry in path.iterdir()} != {"state", "record.json"}:
             raise ValueError("files were added or removed")
@@ -187,7 +196,7 @@ def _check_files(path: Path, recorded: dict[str, str], round: int) -> None:
             if _digest_file(path / "state" / name) != digest:
                 raise ValueError(f"{name} is not what was saved")
     except (OSError, ValueError) as error:
-        raise _corrupt(path, round, str(error)) from error
+        raise _corrupt(path, step, str(error)) from error
 
 
 def _walk(folder: Path, under: str = "") -> list[str]:
@@ -210,20 +219,28 @@ def _refuse_odd(*paths: Path) -> None:
 
 
 def _write_arrays(path: Path, leaves: dict[str, np.ndarray]) -> None:
-    import orbax.checkpoint as ocp  # half a second of import that only a saved run pays
-
     # Orbax refuses arrays without entries; their shape and dtype in the record say all.
     full = {name: leaf for name, leaf in leaves.items() if leaf.size}
     with plain(path):
-        ocp.Checkpointer(ocp.StandardCheckpointHandler()).save(path, full)
+        _checkpointer().save(path, full)
 
 
 def _read_arrays(path: Path, expected: dict[str, Any]) -> dict[str, np.ndarray]:
-    import orbax.checkpoint as ocp
-
     blank = {name: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape) for name, leaf in expected.items()}
     full = {name: leaf for name, leaf in blank.items() if leaf.size}
-    return blank | ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(path, full)
+    return blank | _checkpointer().restore(path, full)
+
+
+def _checkpointer() -> Any:
+    import orbax.checkpoint as ocp  # half a second of import that only a saved run pays
+
+    if jax.process_count() == 1:
+        return ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    # Each process acts alone: one writes, and all read what they need, without waiting for each other.
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(me, {me}, f"process{me}")
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _digest(name: str, leaf: np.ndarray) -> str:
@@ -240,10 +257,10 @@ def _seal(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _corrupt(path: Path, round: int, cause: str) -> CheckpointCorrupt:
-    earlier = [step for step in steps(path.parent) if step < round]
+def _corrupt(path: Path, step: int, cause: str) -> CheckpointCorrupt:
+    earlier = [before for before in steps(path.parent) if before < step]
     remedy = (
-        f"move that folder away to go on from round {earlier[-1]}"
+        f"move that folder away to go on from step {earlier[-1]}"
         if earlier
         else "no earlier one is left: start the run again"
     )

@@ -1,4 +1,4 @@
-"""What a game, its optimisers and its losses must be for a round to use them: one line where JAX's says little."""
+"""What a game, its optimisers and its losses must be: one clear line in place of an error from inside JAX."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Game, Memo, Note, player
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, player, rows
 
-OURS = ("loss", "grad_norm")  # what a step notes of every loss
+OURS = ("loss", "grad_norm")  # the figures that a step itself adds to the info of every loss
 
 
-def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[str, ...]]) -> None:
-    """Refuses turns that cannot be played, and optimisers that are none, that lack or that move nobody."""
+def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[str, ...]], ema: Any) -> None:
+    """Refuses turns that cannot be played, players without an optimiser, and what belongs to no player."""
     if not isinstance(game.losses, Mapping):
         raise BadRequest(f"losses is a {type(game.losses).__name__}: name each, Game(losses={{'vae': loss}}).")
     if not isinstance(optimizers, Mapping) or hasattr(optimizers, "update") and hasattr(optimizers, "init"):
@@ -20,11 +20,11 @@ def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[
     players = dict.fromkeys(map(player, game.losses))
     for slot, tx in optimizers.items():
         if slot not in players and slot not in game.losses:
-            raise BadRequest(f"optimiser {slot!r} moves nobody: the players are {', '.join(players)}.")
+            raise BadRequest(f"optimiser {slot!r} belongs to no player: the players are {', '.join(players)}.")
         if not (hasattr(tx, "init") and hasattr(tx, "update")):
             raise BadRequest(f"optimiser {slot!r} is {tx!r}: pass one of Optax, such as optax.adam(1e-3).")
     if not turns:
-        raise BadRequest("a round needs at least one turn, for instance turns=(('critic',), ('generator',)).")
+        raise BadRequest("a step needs at least one turn, for instance turns=(('critic',), ('generator',)).")
     for turn in turns:
         if not isinstance(turn, tuple):
             name = turn if isinstance(turn, str) and turn in game.losses else next(iter(game.losses))
@@ -36,54 +36,79 @@ def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[
                 raise BadRequest(f"player {player(name)!r} has no optimiser: add optimizers[{player(name)!r}].")
         if len({player(name) for name in turn}) < len(turn):
             raise BadRequest(f"turn {turn} moves one player twice: put its losses into two turns, or into one loss.")
+    for name in () if ema is None or ema.players is None else ema.players:
+        if name not in players:
+            raise BadRequest(f"an average is kept of {name!r}, which is no player: there are {', '.join(players)}.")
 
 
-def checked_start(game: Game, made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `game.init` returned: params of every player that a loss names, float arrays all, and a carry."""
-    if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(part, dict) for part in made)):
-        raise BadRequest("a game's init returns ({player: params}, carry), both dicts; an empty carry is {}.")
-    params, carry = made
+def check_micro(game: Game, micro: Any) -> None:
+    """Refuses parts of a batch that would not add up to the batch."""
+    if not isinstance(micro, int) or isinstance(micro, bool) or micro < 1:
+        raise BadRequest(f"micro={micro!r}: it must be a whole number of at least 1.")
+    if micro > 1 and game.couples:
+        raise BadRequest(
+            "the examples of a batch see each other in this game, so the gradient of parts is not that of the batch: "
+            "use micro=1."
+        )
+
+
+def checked_start(game: Game, start: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `game.init` returned: params of every player that a loss names, all of them float arrays, and a state."""
+    if not (isinstance(start, tuple) and len(start) == 2 and all(isinstance(part, dict) for part in start)):
+        raise BadRequest("a game's init returns ({player: params}, state), both dicts; an empty state is {}.")
+    params, state = start
     for name in dict.fromkeys(map(player, game.losses)):
         if name not in params:
             raise BadRequest(
-                f"init gives params of {', '.join(params) or 'nobody'}, and a loss is for player {name!r}."
+                f"init gives params of {', '.join(params) or 'no player'}, and a loss is for player {name!r}."
             )
     for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
         dtype = getattr(leaf, "dtype", None)
         if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
             raise BadRequest(
                 f"params{jax.tree_util.keystr(path)} is no float array: keep it out of params, for instance with "
-                "equinox.partition(model, equinox.is_inexact_array), or put it into the carry."
+                "equinox.partition(model, equinox.is_inexact_array), or put it into the state."
             )
-    return params, carry
+    return params, state
 
 
-def check_batches(batches: Any, turns: int) -> None:
-    """Refuses what is no batch for each turn."""
+def check_batches(batches: Any, turns: int, micro: int = 1) -> None:
+    """Refuses what is not a batch for each turn, and batches that cannot be split into `micro` equal parts."""
     if not isinstance(batches, Batch):
-        raise BadRequest(f"a round takes jaxgen.Batch(x, label, index), not {type(batches).__name__}.")
-    if batches.x.shape[:1] != (turns,):
-        raise BadRequest(
-            f"a round of {turns} turns takes a batch for each, x [{turns}, B, ...], not {list(batches.x.shape)}: "
-            f"jax.tree.map(lambda a: jnp.stack([a] * {turns}), batch) gives every turn the same."
-        )
+        raise BadRequest(f"a step takes jaxgen.Batch(x, condition), not {type(batches).__name__}.")
+    for path, leaf in jax.tree_util.tree_flatten_with_path(batches)[0]:
+        if leaf.shape[:1] != (turns,):
+            raise BadRequest(
+                f"a step of {turns} turns takes a batch for each, leaves [{turns}, B, ...], and "
+                f"batch{jax.tree_util.keystr(path)} is {list(leaf.shape)}: jax.tree.map(lambda a: "
+                f"jnp.stack([a] * {turns}), batch) gives every turn the same."
+            )
+    size = rows(jax.tree.map(lambda a: a[0], batches))
+    if size % micro:
+        raise BadRequest(f"a batch of {size} examples cannot be split into {micro} equal parts: choose another size.")
 
 
-def checked_loss(name: str, said: Any, memo: Memo) -> tuple[Array, Note]:
-    """What a loss returned, where the rest of a round can use it."""
-    if not (isinstance(said, tuple) and len(said) == 2 and isinstance(said[1], Note)):
-        found = (
-            f"a tuple that ends in {type(said[-1]).__name__}" if isinstance(said, tuple) and said else "a bare value"
-        )
-        raise BadRequest(f"loss {name!r} returns {found}: return (loss, jaxgen.Note(info, carry)).")
-    value, note = said
+def checked_loss(name: str, result: Any, context: Context) -> tuple[Array, Aux]:
+    """What a loss returned, if the rest of a step can use it."""
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Aux)):
+        what = f"a tuple that ends in {type(result[-1]).__name__}" if isinstance(result, tuple) and result else ""
+        raise BadRequest(f"loss {name!r} returns {what or 'a bare value'}: return (loss, jaxgen.Aux(info, state)).")
+    value, aux = result
     if jnp.shape(value) != ():
         raise BadRequest(f"loss {name!r} has shape {list(jnp.shape(value))}, not []: take a mean over the batch.")
-    for key, figure in note.info.items():
+    for key, figure in aux.info.items():
         if key in OURS:
-            raise BadRequest(f"loss {name!r} notes {key!r}, which the step itself does: call it otherwise.")
+            raise BadRequest(f"loss {name!r} gives the info {key!r}, which the step itself adds: rename it.")
         if not jax.tree_util.all_leaves([figure]) or jnp.shape(figure) != ():
-            raise BadRequest(f"loss {name!r} notes {key!r}, which is no single number: take a mean, or leave it out.")
-    if unknown := sorted(set(note.carry) - set(memo.carry)):
-        raise BadRequest(f"loss {name!r} carries {unknown[0]!r}, and the game's init gives none of that name.")
-    return value, note
+            raise BadRequest(f"loss {name!r} gives the info {key!r}, which is no single number: take a mean.")
+    for entry, new in aux.state.items():
+        if entry not in context.state:
+            raise BadRequest(f"loss {name!r} returns the state {entry!r}, and the game's init gives none of that name.")
+        if _form(new) != _form(context.state[entry]):
+            raise BadRequest(f"loss {name!r} returns the state {entry!r} in other shapes or types than init gave it.")
+    return value, aux
+
+
+def _form(tree: Any) -> Any:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]

@@ -1,12 +1,14 @@
 """One axis of devices: the batch is split over it, everything else is on each of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxgen.core import BadRequest
+from jaxgen.core import Array, BadRequest
 
 AXIS = "batch"
 
@@ -17,22 +19,33 @@ def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
 
 
 def default_mesh() -> Mesh | None:
-    """All devices where they are accelerators; None, which is one device, on CPU or where there is only one."""
-    devices = jax.local_devices()
-    return None if len(devices) == 1 or devices[0].platform == "cpu" else make_mesh(devices)
+    """All devices of all processes if they are accelerators or processes are several; None, one device, otherwise."""
+    # By process: the part of a batch that a process makes is then the one that its devices hold.
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    alone = len(devices) == 1 or (devices[0].platform == "cpu" and jax.process_count() == 1)
+    return None if alone else make_mesh(devices)
 
 
-def check_batch(batch_size: int, mesh: Mesh | None) -> None:
-    """Refuses a batch that the devices cannot share equally.
+def check_batch(batch_size: int, mesh: Mesh | None, *, micro: int = 1) -> None:
+    """Refuses a batch that the devices, or the micro-batches on each of them, cannot share equally.
 
     Raises:
       BadRequest: names the nearest sizes that go.
     """
-    if mesh is None or batch_size % mesh.size == 0:
+    unit = micro * (1 if mesh is None else mesh.size)
+    if batch_size % unit == 0:
         return
-    below = batch_size // mesh.size * mesh.size
-    sizes = f"{below} or {below + mesh.size}" if below else f"{mesh.size}"
-    raise BadRequest(f"batch size {batch_size} cannot be split over {mesh.size} devices: use {sizes}.")
+    below = batch_size // unit * unit
+    sizes = f"{below} or {below + unit}" if below else f"{unit}"
+    devices = "" if mesh is None else f" over {mesh.size} devices"
+    parts = "" if micro == 1 else f" into {micro} micro-batches"
+    raise BadRequest(f"batch size {batch_size} cannot be split{parts}{devices}: use {sizes}.")
+
+
+def shared_size(size: int, mesh: Mesh | None, *, micro: int = 1) -> int:
+    """`size` rounded down to what the devices, and the micro-batches on each, can share; at least one example each."""
+    unit = micro * (1 if mesh is None else mesh.size)
+    return max(size // unit, 1) * unit
 
 
 def replicated(mesh: Mesh | None) -> NamedSharding | None:
@@ -43,3 +56,31 @@ def replicated(mesh: Mesh | None) -> NamedSharding | None:
 def split(mesh: Mesh | None, axis: int) -> NamedSharding | None:
     """Axis number `axis` split over the devices."""
     return None if mesh is None else NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
+
+
+def put(tree: Any, mesh: Mesh | None, axis: int | None = None) -> Any:
+    """Arrays of the host on the devices: split along `axis`, of which this process holds its part, or on each."""
+    if mesh is None:
+        return jax.device_put(tree)
+    place = replicated(mesh) if axis is None else split(mesh, axis)
+    return jax.tree.map(lambda a: jax.make_array_from_process_local_data(place, np.asarray(a)), tree)
+
+
+def put_key(key: Array, mesh: Mesh | None) -> Array:
+    """A key, the same in every process, on each device."""
+    if mesh is None or mesh.is_multi_process is False:
+        return key
+    return jax.random.wrap_key_data(put(jax.random.key_data(key), mesh), impl=jax.random.key_impl(key))
+
+
+def put_copies(tree: Any, mesh: Mesh | None) -> Any:
+    """Arrays, the same in every process, copied to each device: nothing else holds these buffers."""
+    if mesh is None:
+        return jax.tree.map(lambda a: jax.device_put(jnp.array(a)), tree)
+    place, mine = NamedSharding(mesh, PartitionSpec()), mesh.local_devices
+
+    def copied(a):
+        parts = [jax.device_put(jnp.array(a), device) for device in mine]
+        return jax.make_array_from_single_device_arrays(np.shape(a), place, parts)
+
+    return jax.tree.map(copied, tree)

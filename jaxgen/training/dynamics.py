@@ -1,8 +1,8 @@
-"""A game as a vector field: the Jacobian and spectrum of a round, and the rate at which a run nears its equilibrium.
+"""A game as a vector field: the Jacobian and spectrum of a step, and the rate at which a run nears its equilibrium.
 
-A round of the shipped step is a map of the params, with noise, batches and memo held fixed. Where it has a fixed point,
-the distance of a run from it goes like |mu|^n, mu the largest eigenvalue of the map's Jacobian there. For simultaneous
-SGD of rate h, mu = 1 + h s with s an eigenvalue of the field, the negative gradients of all players.
+One step is a map of the params, with noise, batches and context held fixed. If it has a fixed point, the distance of a
+run from it goes like |mu|^n, mu the largest eigenvalue of the map's Jacobian there. For simultaneous SGD of rate h,
+mu = 1 + h s with s an eigenvalue of the field, the negative gradients of all players.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from jaxgen.core import Array, BadRequest, Batch
 from jaxgen.training.step import State, Step
 
 LIMIT = 1024  # params of the largest full Jacobian: the time for its eigenvalues grows with their cube
-SLOW = 1e-3  # radians per round: float32 splits a double eigenvalue into a pair of angle sqrt(eps), which is no turning
+SLOW = 1e-3  # radians per step: float32 splits a double eigenvalue into a pair of angle sqrt(eps), which is no turning
 TOGETHER = 64  # columns of a Jacobian computed at once
 
 
 def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
-    """d params' / d params of the round that `step.update(state, key, batches)` would play, f64[N, N].
+    """d params' / d params of the step that `step.update(state, key, batches)` would play, f64[N, N].
 
     Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed. What a loss stops
-    moves with the params when the round is played, so here `stop_gradient` is the identity.
+    moves with the params when the step is played, so here `stop_gradient` is the identity.
 
     Raises:
-      BadRequest: more than 1024 params; an optimiser with memory, or a carry that the round moves, here or close by,
-        since params alone are then not all that moves; a round that is not finite; networks without a forward
+      BadRequest: more than 1024 params; an optimiser with memory, or a state that the step moves, here or close by,
+        since params alone are then not all that moves; a step that is not finite; networks without a forward
         derivative.
     """
     push, point = _linearised(step, state, key, batches)
@@ -81,7 +81,7 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
 
 
 def log_rate(eigenvalues: Any) -> float:
-    """The predicted log rate per round, log max |mu|: negative where a run converges; -inf where all mu are zero.
+    """The predicted log rate per step, log max |mu|: negative where a run converges; -inf where all mu are zero.
 
     Raises:
       BadRequest: no eigenvalues, or one that is not finite.
@@ -93,31 +93,31 @@ def log_rate(eigenvalues: Any) -> float:
     return math.log(largest) if largest > 0 else -math.inf
 
 
-def trajectory(step: Step, state: State, key: Array, batches: Batch, *, rounds: int) -> np.ndarray:
-    """The params before the first and after each of `rounds` rounds on the same batches, f64[rounds + 1, N].
+def trajectory(step: Step, state: State, key: Array, batches: Batch, *, steps: int) -> np.ndarray:
+    """The params before the first and after each of `steps` steps on the same batches, f64[steps + 1, N].
 
-    Columns are in the order of `jacobian`; noise differs by round. `state` is not consumed.
+    Columns are in the order of `jacobian`; noise differs by step. `state` is not consumed.
 
     Raises:
-      BadRequest: fewer than one round; a round that was not finite, and so did not move.
+      BadRequest: fewer than one step; a step that was not finite, and so did not move.
     """
-    if not isinstance(rounds, int | np.integer) or rounds < 1:
-        raise BadRequest(f"rounds={rounds}: a trajectory has at least one round, and whole ones.")
+    if not isinstance(steps, int | np.integer) or steps < 1:
+        raise BadRequest(f"steps={steps}: a trajectory has at least one step, and whole ones.")
 
     def body(state, _):
         state, _ = step.update(state, key, batches)
         return state, ravel_pytree(state.params)[0]
 
-    end, path = jax.jit(lambda state: jax.lax.scan(body, state, length=rounds))(state)
+    end, path = jax.jit(lambda state: jax.lax.scan(body, state, length=steps))(state)
     if lost := int(end.skipped - state.skipped):
-        raise BadRequest(f"{lost} of {rounds} rounds were not finite: start nearer the equilibrium, or play fewer.")
+        raise BadRequest(f"{lost} of {steps} steps were not finite: start nearer the equilibrium, or play fewer.")
     return np.concatenate([ravel_pytree(state.params)[0][None], path]).astype(np.float64)
 
 
 def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
-    """The log rate per round of a run with `distances` f[T] from its equilibrium after rounds that follow each other.
+    """The log rate per step of a run with `distances` f[T] from its equilibrium after steps that follow each other.
 
-    The mean of log(distance) over the later half, less that over the earlier, per round between them. Each half is the
+    The mean of log(distance) over the later half, less that over the earlier, per step between them. Each half is the
     largest whole number of periods 2 pi / |arg mu| of the largest eigenvalue that fits, so that turning averages out.
     Give it the tail of a run: what the other eigenvalues add has to be gone. |arg mu| up to 1e-3 counts as none.
 
@@ -135,7 +135,7 @@ def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
     period = 2 * np.pi / angle if angle > SLOW else 1.0
     half = int(len(distances) / 2 // period * period)
     if half < 1:
-        raise BadRequest(f"{len(distances)} rounds are not two periods of {period:.4g}: play more of them.")
+        raise BadRequest(f"{len(distances)} steps are not two periods of {period:.4g}: play more of them.")
     early, late = np.log(distances[-2 * half :]).reshape(2, half).mean(1)
     return float((late - early) / half)
 
@@ -146,7 +146,7 @@ def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[C
 
     def play(flat):
         after, _ = step.update(state._replace(params=restore(flat)), key, batches)
-        return ravel_pytree(after.params)[0], (after.skipped, after.opts, after.memo.carry)
+        return ravel_pytree(after.params)[0], (after.skipped, after.opts, after.context.state)
 
     program, shapes = jax.make_jaxpr(play, return_shape=True)(point)
     moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
@@ -158,27 +158,27 @@ def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[C
     @jax.jit
     def push(flat, v):
         _, moved, (skipped, *kept) = jax.jvp(played, (flat,), (v,), has_aux=True)
-        return jnp.where(skipped == state.skipped, moved, jnp.nan), kept  # a skipped round would pass for the identity
+        return jnp.where(skipped == state.skipped, moved, jnp.nan), kept  # a skipped step would pass for the identity
 
     _check_alone(push, state, point)
     return lambda v: push(point, v)[0], point
 
 
 def _check_alone(push: Callable, state: State, point: Array) -> None:
-    """Refuse a round in which more than params moves: at an equilibrium all stands still, so it is asked close by."""
+    """Refuse a step in which more than params moves: at an equilibrium all stands still, so it is asked close by."""
     reach = 1e-3 * max(float(jnp.sqrt(jnp.mean(point**2))), 0.1)
     away = jnp.asarray(reach * _start(point.size), point.dtype)
     for flat in (point, point + away, point - away):
         with _forward_mode():
-            _, (opts, carry) = push(flat, away)
+            _, (opts, kept_state) = push(flat, away)
         if _moved(state.opts, opts):
             raise BadRequest(
                 "an optimiser here remembers more than params: build the step with optax.sgd, no momentum."
             )
-        if _moved(state.memo.carry, carry):
+        if _moved(state.context.state, kept_state):
             raise BadRequest(
-                "a round here moves the carry, so the params alone are not the point: there is no spectrum of a game "
-                "that keeps averages or spectral-norm vectors there."
+                "a step here moves the state of the game, so the params alone are not the point: there is no spectrum "
+                "of a game that keeps averages or spectral-norm vectors there."
             )
 
 
@@ -217,7 +217,7 @@ def _forward_mode() -> Iterator[None]:
 
 def _finite(numbers: Array) -> np.ndarray:
     if not np.all(np.isfinite(numbers)):
-        raise BadRequest("the round is not finite at these params, or its derivative is not: choose another point.")
+        raise BadRequest("the step is not finite at these params, or its derivative is not: choose another point.")
     return np.asarray(numbers, np.float64)
 
 

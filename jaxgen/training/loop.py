@@ -1,76 +1,76 @@
-"""Rounds one after the other, a chunk of them per dispatch, until all are played or none is finite any more."""
+"""Steps one after the other, a chunk of them per dispatch, until all are played or none is finite any more."""
 
 import math
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxgen.training.order import indices
 from jaxgen.training.program import Keys, Program
 from jaxgen.training.step import PATIENCE, State
 
 
 class Chunk(NamedTuple):
-    """What the loop says after each dispatch."""
+    """What the loop yields after each dispatch."""
 
-    round: int  # rounds played so far
+    step: int  # steps played so far
     state: State  # taken back by the next dispatch: copy what you keep
-    info: dict[str, dict[str, float]]  # by turn, means over the chunk
-    rounds: int  # how many this dispatch played
+    info: dict[str, dict[str, float]]  # by loss, means over the chunk
+    steps: int  # how many this dispatch played
     seconds: float  # that it took
 
 
 class Diverged(RuntimeError):
-    """Ten rounds in a row were not finite. Exit code 3."""
+    """Ten steps in a row were not finite. Exit code 3."""
 
 
 def default_chunk(shape: tuple[int, ...]) -> int:
-    """Rounds per dispatch: 100 where an example of `shape` holds at most 1024 numbers, else 10."""
+    """Steps per dispatch: 100 if an example of `shape` holds at most 1024 numbers, else 10."""
     return 100 if math.prod(shape) <= 1024 else 10
 
 
 def train(
-    program: Program, state: State, keys: Keys, *, rounds: int, subset: np.ndarray | None = None
+    program: Program, state: State, keys: Keys, *, steps: int, fetch: Callable[..., Any] | None = None
 ) -> Iterator[Chunk]:
-    """Plays on from `state` until `rounds` rounds have been played in all; leave the iteration to stop between chunks.
+    """Plays on from `state` until `steps` steps have been played in all; leave the iteration to stop between chunks.
 
     Args:
       program: from `compile_loop`.
       state: from `program.init` or a checkpoint. It is taken over.
       keys: of the run.
-      rounds: the round to end at.
-      subset: the examples to train on, where not all.
+      steps: the step to end at.
+      fetch: what to see in place of what the program's source fetches, such as
+        `jaxgen.training.sources.positions(n, subset=...)`, which trains on some of the examples.
 
     Raises:
-      Diverged: after a chunk that ends with ten rounds in a row that were not finite. Their state changed nothing but
-        the counts.
+      Diverged: after a chunk that ends with ten steps in a row that were not finite.
     """
-    turns, batch = program.shape
-    at_round = int(state.memo.round)
-
-    def order(start: int, count: int) -> np.ndarray:
-        shape = (count, turns, batch)
-        return indices(keys.data, start * turns * batch, shape, program.examples, subset=subset)
-
-    lengths = _lengths(at_round, rounds, program.chunk)
+    at = int(state.context.step)
+    lengths = _lengths(at, steps, program.chunk)
     for count in set(lengths):
         program.prepare(count)
-    at = order(at_round, lengths[0]) if lengths else None
+    with ThreadPoolExecutor(1) as thread:  # what comes next is fetched while the devices work
+        yield from _played(program, state, keys, at, lengths, fetch, thread)
+
+
+def _played(program, state, keys, at, lengths, fetch, thread) -> Iterator[Chunk]:
+    coming = [thread.submit(program.fetch, keys.data, at, lengths[0], fetch)] if lengths else []
     for i, count in enumerate(lengths):
         began = time.perf_counter()
-        state, infos = program.advance(state, keys.noise, at)
-        at_round += count
-        if i + 1 < len(lengths):  # while the device works
-            at = order(at_round, lengths[i + 1])
+        fetched = coming.pop().result()
+        at += count
+        if i + 1 < len(lengths):
+            coming.append(thread.submit(program.fetch, keys.data, at, lengths[i + 1], fetch))
+        state, infos = program.advance(state, keys.noise, fetched)
         infos, streak = jax.device_get((infos, state.streak))
         seconds = time.perf_counter() - began
         means = jax.tree.map(lambda a: float(np.mean(a, dtype=np.float64)), infos)
-        yield Chunk(at_round, state, means, count, seconds)
+        yield Chunk(at, state, means, count, seconds)
         if streak >= PATIENCE:
-            raise Diverged(f"{int(streak)} rounds in a row were not finite, by round {at_round}.")
+            raise Diverged(f"{int(streak)} steps in a row were not finite, by step {at}.")
 
 
 def _lengths(start: int, end: int, chunk: int) -> list[int]:

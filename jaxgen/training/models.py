@@ -7,33 +7,36 @@ from typing import Any
 import jax
 
 from jaxgen.core import Game, Model
+from jaxgen.system.threefry import straight
 
-_COUNTED = ("draw", "draw_posterior")  # (params, carry, key, n, ...): a number of samples is a shape
+_DRAWS = ("draw", "draw_posterior")  # (params, state, key, n, ...): a number of samples is a shape
 
 
 def compile_model(game: Game) -> Callable[[Any, Any], Model]:
-    """`(params, carry) -> Model` whose functions are compiled once for all params of the same shapes.
+    """`(params, state) -> Model` whose functions are compiled once for all params of the same shapes.
 
-    What the model of `game` lacks stays None, or absent among `scores` and `features`.
+    What the model of `game` lacks stays None, or absent among `scores`, `features` and `maps`.
     """
     compiled: dict[tuple[str, ...], Callable] = {}
 
     def function(field: str, *name: str) -> Callable:
-        def call(params, carry, *args):
-            part = getattr(game.model(params, carry), field)
-            return (part[name[0]] if name else part)(*args)
+        def call(params, state, *args, **options):
+            part = getattr(game.model(params, state), field)
+            if field in _DRAWS:
+                args = (straight(args[0]), *args[1:])
+            return (part[name[0]] if name else part)(*args, **options)
 
         if (field, *name) not in compiled:
-            compiled[field, *name] = jax.jit(call, static_argnums=3 if field in _COUNTED else ())
+            compiled[field, *name] = jax.jit(call, static_argnums=3 if field in _DRAWS else ())
         return compiled[field, *name]
 
-    def bind(params, carry) -> Model:
+    def bind(params, state) -> Model:
         def part(field, value):
             if isinstance(value, Mapping):
-                return {name: partial(function(field, name), params, carry) for name in value}
-            return value if value is None else partial(function(field), params, carry)
+                return {name: partial(function(field, name), params, state) for name in value}
+            return value if value is None else partial(function(field), params, state)
 
-        has = game.model(params, carry)
+        has = game.model(params, state)
         return Model(*(part(field, value) for field, value in zip(Model._fields, has, strict=True)))
 
     return bind

@@ -1,4 +1,4 @@
-"""Which examples turn t of round n sees: a function of the data key and an absolute position, and of nothing else."""
+"""Which examples turn t of step n sees: a function of the data key and an absolute position, and of nothing else."""
 
 import functools
 import math
@@ -14,7 +14,7 @@ def indices(
 ) -> np.ndarray:
     """The examples at `position`, `position + 1`, ... of an endless stream of epochs, as int32 of `shape`.
 
-    Each epoch is a permutation of all examples, drawn from (key, epoch). It may end inside a round or a dispatch; none
+    Each epoch is a permutation of all examples, drawn from (key, epoch). It may end inside a step or a dispatch; none
     is left out. However the stream is cut, the same position holds the same example.
 
     Args:

@@ -1,38 +1,43 @@
-"""A plan compiled ahead of time for data that lives on the device; what compiling takes is timed apart."""
+"""A plan compiled ahead of time for a source of examples; what compiling takes is timed apart."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxgen.core import Array, BadRequest, Batch, Game, as_float
-from jaxgen.objectives import descend
+from jaxgen.core import Array, BadRequest, Batch, Game
+from jaxgen.objectives.rules import descend
 from jaxgen.training import devices
-from jaxgen.training.step import Rate, State, Step, Turn, make_step
+from jaxgen.training.sources import Source, fetched_like
+from jaxgen.training.step import Ema, Rate, State, Step, make_step
+from jaxgen.training.turns import Turn
 
 FORMS = {
-    "scanned": "many rounds per dispatch.",
-    "unrolled": "one round per dispatch, turns unrolled: on CPU, XLA's own convolutions crawl in a loop.",
+    "scanned": "many steps per dispatch.",
+    "unrolled": "one step per dispatch, turns unrolled: on CPU, XLA's own convolutions are slow in a loop.",
 }
 
 
 class Plan(NamedTuple):
-    """What is trained and how: the arguments of `make_step`."""
+    """What is trained and how: the arguments of `make_step`, and what a batch is."""
 
     game: Game
     optimizers: Mapping[str, optax.GradientTransformation]
     turns: Sequence[Turn]
-    ema: Rate | None = None
+    ema: Ema | Rate | None = None
     rule: Callable = descend
+    micro: int = 1
+    batch_size: int = 128
+    domains: tuple[str, ...] = ()  # if `Batch.x` is a dict of unpaired examples, the names of its entries
 
     def step(self, *, unroll: bool = False) -> Step:
         """The step that plays this plan."""
-        return make_step(self.game, self.optimizers, self.turns, rule=self.rule, ema=self.ema, unroll=unroll)
+        options: dict[str, Any] = {"rule": self.rule, "ema": self.ema, "micro": self.micro, "unroll": unroll}
+        return make_step(self.game, self.optimizers, self.turns, **options)
 
 
 class Keys(NamedTuple):
@@ -45,15 +50,16 @@ class Keys(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A plan compiled for the examples it will see. It belongs to no seed: each run brings its own keys."""
+    """A plan compiled for a source. It belongs to no seed: each run brings its own keys."""
 
     init: Callable[[Array], State]  # init key -> state
-    advance: Callable[..., tuple[State, Any]]  # (state, noise key, i32[R, T, B]) -> (state, infos [R]); owns its state
-    prepare: Callable[[int], None]  # compiles `advance` for that many rounds, where that has not been done
+    fetch: Callable[..., Any]  # (data key, step, count, fetch or None) -> what `count` steps see, on the host
+    advance: Callable[..., tuple[State, Any]]  # (state, noise key, fetched) -> (state, infos [R]); owns its state
+    prepare: Callable[[int], None]  # compiles `advance` for that many steps, if that has not been done
     place: Callable[[State], State]  # a restored state, put on the devices
     shape: tuple[int, int]  # T, B
-    examples: int  # how many there are to index
-    chunk: int  # rounds per dispatch
+    size: int | None  # examples an epoch, if the source has epochs
+    chunk: int  # steps per dispatch
     form: str  # a name in FORMS
     compile_s: dict[Any, float]  # seconds of each compilation so far: "init", and by chunk length
 
@@ -68,49 +74,47 @@ def run_keys(seed: int) -> Keys:
 
 
 def choose_form(jaxpr: Any, backend: str) -> str:
-    """The one place where the form of the loop is decided: from the operations of a scanned round."""
+    """The one place where the form of the loop is decided: from the operations of a scanned step."""
     return "unrolled" if backend == "cpu" and "conv_general_dilated" in _primitives(jaxpr) else "scanned"
 
 
-def abstract_state(plan: Plan, shape: tuple[int, ...], label: bool, batch_size: int) -> State:
-    """Shapes and dtypes of the state, for examples of `shape`; nothing is computed."""
-    x = jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32)
-    index = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-    batch: Any = Batch(x, index if label else None, index)  # type: ignore[arg-type]  # shapes stand for arrays
+def abstract_state(plan: Plan, batch: Batch) -> State:
+    """Shapes and dtypes of the state for a batch of `jax.ShapeDtypeStruct`s; nothing is computed."""
     return jax.eval_shape(plan.step().init, run_keys(0).init, batch)
 
 
 def compile_loop(
-    plan: Plan, x: Any, label: Any = None, *, batch_size: int, chunk: int, mesh: Mesh | None = None
+    plan: Plan, source: Source, *, chunk: int, batch_size: int | None = None, mesh: Mesh | None = None
 ) -> Program:
-    """The program that plays `chunk` rounds per dispatch.
+    """The program that plays `chunk` steps per dispatch.
 
     Args:
       plan: what to play.
-      x: all examples, uint8 or float32 [N, ...]. They go to the device as they are; a batch becomes float32 there.
-      label: int32 [N], or None.
-      batch_size: B, over all devices.
-      chunk: rounds per dispatch. It changes no bit of the result.
-      mesh: devices to split the batch over; one device where None.
+      source: what it sees. Its resident arrays go to the devices here, once.
+      chunk: steps per dispatch. It changes no bit of the result.
+      batch_size: B, over all devices of all processes; the plan's if None.
+      mesh: devices to split the batch over; one device if None.
 
     Raises:
-      BadRequest: a batch larger than the data, or one that the devices cannot share; numbers that the game does not
-        take; whatever `make_step` refuses.
+      BadRequest: a batch larger than the data, or one that devices or micro-batches cannot share; numbers that the game
+        does not take; whatever `make_step` refuses.
     """
-    if not 1 <= batch_size <= len(x):
-        raise BadRequest(f"batch size {batch_size}: it must be between 1 and the {len(x)} training examples.")
-    _check_range(plan.game, x)
-    devices.check_batch(batch_size, mesh)
-    everywhere = devices.replicated(mesh)
-    stored = jax.device_put((x, label), everywhere)
+    size = plan.batch_size if batch_size is None else batch_size
+    if size < 1 or (source.size is not None and size > source.size):
+        raise BadRequest(f"batch size {size}: it must be between 1 and the {source.size} training examples.")
+    _check_range(plan.game, source)
+    devices.check_batch(size, mesh, micro=plan.micro)
+    turns = len(plan.turns)
+    resident = devices.put(source.resident, mesh)
     programs, compile_s = {}, {}
     abstract_key = jax.eval_shape(lambda: run_keys(0).init)
-    start = jax.jit(_start(plan, batch_size), out_shardings=everywhere).trace(abstract_key, stored)
+    start = _start(plan, source, mesh).trace(abstract_key, resident, fetched_like(source, (1, size)))
 
     def trace(unroll: bool, count: int):
-        shape = (len(plan.turns), batch_size) if unroll else (count, len(plan.turns), batch_size)
-        at = jax.ShapeDtypeStruct(shape, jnp.int32)
-        return _jitted(_rounds(plan, unroll, mesh), mesh, len(shape)).trace(start.out_info, abstract_key, stored, at)
+        lead = (turns, size) if unroll else (count, turns, size)
+        fetched = fetched_like(source, lead)
+        steps = _steps(plan, source, unroll, mesh)
+        return _jitted(steps, mesh, len(lead)).trace(start.out_info, abstract_key, resident, fetched)
 
     def compile(name: str | int, traced: Callable[[], Any]) -> None:
         began = time.perf_counter()
@@ -127,87 +131,89 @@ def compile_loop(
         if not unroll and count not in programs:
             compile(count, lambda: trace(False, count))
 
-    def advance(state, key, at):
+    def fetch(key, step: int, count: int, other: Callable[..., Any] | None = None):
+        position, place = step * turns * size, (jax.process_index(), jax.process_count())
+        return (other or source.fetch)(key, position, (count, turns, size), *place)
+
+    def init(key):
+        # The first batch in an order of its own: what the state starts from depends on the init key alone.
+        one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
+        return programs["init"](
+            devices.put_key(key, mesh), resident, devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
+        )
+
+    def advance(state, key, fetched):
+        count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, mesh)
         if not unroll:
-            prepare(len(at))
-            return programs[len(at)](state, key, stored, jax.device_put(at, devices.split(mesh, 2)))
+            prepare(count)
+            return programs[count](state, key, resident, devices.put(fetched, mesh, 2))
         infos = []
-        for row in at:
-            state, info = programs[1](state, key, stored, jax.device_put(row, devices.split(mesh, 1)))
+        for i in range(count):
+            one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), mesh, 1)
+            state, info = programs[1](state, key, resident, one)
             infos.append(info)
         return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
 
     def place(state):
         # A copy: a buffer that NumPy still holds must not be donated.
-        return jax.tree.map(lambda a: jax.device_put(jnp.array(a), everywhere), state)
+        return devices.put_copies(state, mesh)
 
-    return Program(
-        init=lambda key: programs["init"](key, stored),
-        advance=advance,
-        prepare=prepare,
-        place=place,
-        shape=(len(plan.turns), batch_size),
-        examples=len(x),
-        chunk=chunk,
-        form=form,
-        compile_s=compile_s,
-    )
+    return Program(init, fetch, advance, prepare, place, (turns, size), source.size, chunk, form, compile_s)
 
 
-def _check_range(game: Game, x: Any) -> None:
-    if game.range is None or x.dtype == np.uint8:
+def _check_range(game: Game, source: Source) -> None:
+    if game.range is None or source.range is None:
         return
-    (low, high), (least, most) = game.range, (float(np.min(x)), float(np.max(x)))
+    (low, high), (least, most) = game.range, source.range
     if not low <= least <= most <= high:
         raise BadRequest(
             f"examples run from {least:.4g} to {most:.4g}, and this game takes {low:g} to {high:g}: scale them, or "
-            "make it with observation=jaxgen.games.VECTORS."
+            "build it with observation=jaxgen.objectives.VECTORS."
         )
 
 
-def _gather(stored, at, mesh: Mesh | None = None) -> Batch:
-    x, label = (None if a is None else jnp.take(a, at, axis=0, mode="clip") for a in stored)
-    batch = Batch(as_float(x), label, at)
-    return batch if mesh is None else jax.lax.with_sharding_constraint(batch, devices.split(mesh, at.ndim - 1))
+def _start(plan: Plan, source: Source, mesh: Mesh | None) -> Any:
+    def start(key, resident, fetched):
+        return plan.step().init(key, jax.tree.map(lambda a: a[0], source.batch(resident, fetched)))
+
+    if mesh is None:
+        return jax.jit(start)
+    everywhere = devices.replicated(mesh)
+    return jax.jit(start, in_shardings=(everywhere, everywhere, devices.split(mesh, 1)), out_shardings=everywhere)
 
 
-def _start(plan: Plan, batch_size: int) -> Callable[..., State]:
-    def start(key, stored):
-        first = _gather(stored, jnp.arange(batch_size, dtype=jnp.int32))
-        return plan.step().init(key, first)
-
-    return start
-
-
-def _rounds(plan: Plan, unroll: bool, mesh: Mesh | None) -> Callable[..., tuple[State, Any]]:
+def _steps(plan: Plan, source: Source, unroll: bool, mesh: Mesh | None) -> Callable[..., tuple[State, Any]]:
     step = plan.step(unroll=unroll)
 
-    def one(state, key, stored, at):
-        return step.update(state, key, _gather(stored, at, mesh))
+    def one(state, key, resident, fetched):
+        batch = source.batch(resident, fetched)
+        if mesh is not None:
+            batch = jax.lax.with_sharding_constraint(batch, devices.split(mesh, 1))
+        return step.update(state, key, batch)
 
-    def many(state, key, stored, at):
-        return jax.lax.scan(lambda state, at: one(state, key, stored, at), state, at)
+    def many(state, key, resident, fetched):
+        return jax.lax.scan(lambda state, part: one(state, key, resident, part), state, fetched)
 
     return one if unroll else many
 
 
-def _jitted(rounds: Callable, mesh: Mesh | None, axes: int) -> Any:
-    """Owns its state; over a mesh the last of the `axes` of the indices, the batch, is split."""
+def _jitted(steps: Callable, mesh: Mesh | None, axes: int) -> Any:
+    """Owns its state; over a mesh the last of the `axes` leading axes of what is fetched, the batch, is split."""
     if mesh is None:
-        return jax.jit(rounds, donate_argnums=0)
+        return jax.jit(steps, donate_argnums=0)
     everywhere = devices.replicated(mesh)
     places = (everywhere, everywhere, everywhere, devices.split(mesh, axes - 1))
-    return jax.jit(rounds, donate_argnums=0, in_shardings=places, out_shardings=everywhere)
+    return jax.jit(steps, donate_argnums=0, in_shardings=places, out_shardings=everywhere)
 
 
 def _primitives(jaxpr: Any) -> set[str]:
-    found = set()
+    names = set()
     for equation in jaxpr.eqns:
-        found.add(equation.primitive.name)
+        names.add(equation.primitive.name)
         for value in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
             if _is_jaxpr(value):
-                found |= _primitives(getattr(value, "jaxpr", value))
-    return found
+                names |= _primitives(getattr(value, "jaxpr", value))
+    return names
 
 
 def _is_jaxpr(value: Any) -> bool:

@@ -7,11 +7,13 @@ import pytest
 from jaxgen.comparison import contender as module
 from jaxgen.comparison.contender import Contender, Steps, play
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
-from jaxgen.core import Memo
+from jaxgen.core import Context
 from jaxgen.data import Data, Split
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
+from jaxgen.training import sources
 from jaxgen.training.loop import Diverged
 from jaxgen.training.program import Program, run_keys
+from jaxgen.training.sources import positions
 from jaxgen.training.step import State
 
 TURNS, BATCH = 2, 8
@@ -33,14 +35,18 @@ def hollow(name, examples, seen):
     def init(key):
         seen.append((name, "init", key, None))
         zero = np.int32(0)
-        return State({"net": np.zeros(1)}, {}, Memo(zero, {}), None, zero, zero)
+        return State({"net": np.zeros(1)}, {}, Context(zero, {}), {}, zero, zero)
 
     def advance(state, key, at):
         seen.append((name, "noise", key, at))
-        memo = state.memo._replace(round=state.memo.round + len(at))
-        return state._replace(memo=memo), {"net": {"loss": np.zeros(len(at))}}
+        context = state.context._replace(step=state.context.step + len(at))
+        return state._replace(context=context), {"net": {"loss": np.zeros(len(at))}}
 
-    return Program(init, advance, lambda count: None, lambda state: state, (TURNS, BATCH), examples, 2, "scanned", {})
+    def fetch(key, step, count, other=None):
+        return (other or positions(examples))(key, step * TURNS * BATCH, (count, TURNS, BATCH), 0, 1)
+
+    size = (TURNS, BATCH)
+    return Program(init, fetch, advance, lambda count: None, lambda state: state, size, examples, 2, "scanned", {})
 
 
 @pytest.fixture
@@ -56,9 +62,7 @@ def seen(data, monkeypatch):
 
         return indices
 
-    from jaxgen.training import loop
-
-    monkeypatch.setattr(loop, "indices", watched(loop.indices))
+    monkeypatch.setattr(sources, "indices", watched(sources.indices))
 
     def measure(outcome, model, training, reference, seed, tasks, stage):
         measured.append((training.name, stage))
@@ -68,8 +72,8 @@ def seen(data, monkeypatch):
     contender = Contender(
         None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0
     )
-    rounds = {"main": Steps(8, 4), "detect": Steps(16, 12)}
-    outcome = play(contender, Reference(data, None), rounds, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
+    lengths = {"main": Steps(8, 4), "detect": Steps(16, 12)}
+    outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == ""
     assert measured == [(name, stage) for name in ("main", "detect") for stage in (*STAGES, None)]
     return found
@@ -141,10 +145,10 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
     def diverging(contender, data, training, steps, seed, measure):
         if training == MAIN:
             raise Diverged("ten in a row.")
-        return module._Trained("model", {"round": []}, 2.0, ["its encoder: lost."])
+        return module._Trained("model", {"step": []}, 2.0, ["its encoder: lost."])
 
     monkeypatch.setattr(module, "_train", diverging)
-    rounds = {"main": Steps(8), "detect": Steps(8)}
-    outcome = play(None, Reference(data, None), rounds, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
+    lengths = {"main": Steps(8), "detect": Steps(8)}
+    outcome = play(None, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "main training: ten in a row.; its encoder: lost."
     assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}

@@ -32,15 +32,15 @@ ALONE = (SYNTHESISE,)
 
 
 def said(
-    *, seconds=(1.0,), tested=100, seeds=5, rounds=100, inverter=None, failed="", chosen=None, tasks=ALONE, real=()
+    *, seconds=(1.0,), tested=100, seeds=5, lengths=100, inverter=None, failed="", chosen=None, tasks=ALONE, real=()
 ):
     """The lines on one model of batches of 20 and 100 training examples."""
     splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
-    contender = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, recipe=RECIPE)
+    contender = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, plan=RECIPE, side=None)
     by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
     settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds, seed=0)
-    counts = {"main": Steps(rounds), "detect": Steps(100)}
+    counts = {"main": Steps(lengths), "detect": Steps(100)}
     return limits(settings, data, {"vae": contender}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
 
 
@@ -49,7 +49,7 @@ T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, ov
 UNSERVED = {SYNTHESISE.name: "too few."}
 
 
-def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
+def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
     """(report, extras) of a GAN that beats a VAE on a table of 100 training examples, in batches of 20."""
     splits = [Split(varied(n) * scale, np.arange(n, dtype=np.int32) % 2) for n in (100, 20, 20)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
@@ -63,10 +63,10 @@ def assembled(rounds=100, inverter=None, unserved=UNSERVED, detect=None, scale=1
     for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
         program, own = SimpleNamespace(shape=(1, 20)), inverter if side == "gan" else None
         contenders[name] = SimpleNamespace(
-            program=program, inverter=own, parameters={}, recipe=SimpleNamespace(side=side, turns=(("one",),))
+            program=program, inverter=own, parameters={}, side=side, plan=SimpleNamespace(turns=(("one",),))
         )
         outcomes[name] = {seed: reached(mean + 0.02 * seed * (side == "gan")) for seed in (0, 1)}
-    counts = dict.fromkeys(contenders, {"main": Steps(rounds), "detect": Steps(detect or rounds)})
+    counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
     settings = Settings(models=("vae", "gan"), seeds=2)
     return assemble(settings, Reference(data, space), contenders, counts, outcomes, {0: {}, 1: {}}, unserved)
@@ -82,7 +82,7 @@ def floored(figures):
     [(50, 25, ()), (49, 25, ("represent",)), (50, 24, ("detect",)), (49, 24, ("represent", "detect"))],
 )
 def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, short):
-    # Kills: a choice on the page whose Limits say that nothing is settled; figures left out with the choice; the rounds
+    # Kills: a choice on the page whose Limits say that nothing is settled; figures left out with the choice; steps
     # or the data of the main training counted for the one without a class, where 50 of 100 examples remain.
     report, _ = assembled(main, detect=detect)
     notes = "".join(report["notes"])
@@ -98,11 +98,11 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
     assert report["models"]["gan"][DETECT.name]["auroc"]["mean"] == pytest.approx(0.81)
 
 
-@pytest.mark.parametrize(("turns", "rounds"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
-def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, rounds):
+@pytest.mark.parametrize(("turns", "lengths"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
+def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, lengths):
     # Kills: one batch a round counted where the critic is shown five; players that move together counted twice.
     monkeypatch.setattr(sys.modules[__name__], "RECIPE", SimpleNamespace(turns=turns))
-    assert said(rounds=rounds) == [] and said(rounds=rounds - 1)
+    assert said(lengths=lengths) == [] and said(lengths=lengths - 1)
 
 
 def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
@@ -154,8 +154,8 @@ def test_the_kind_of_the_data_reaches_the_advice():
 def test_where_all_examples_are_alike_nothing_can_be_learnt():
     # Kills: an answer on constant columns without a word, or that more time may change; one row that differs unseen.
     first = "All training examples are alike: there is nothing to learn"
-    for rounds in (1, 100):
-        report, _ = assembled(rounds, scale=0, half=0.4)
+    for lengths in (1, 100):
+        report, _ = assembled(lengths, scale=0, half=0.4)
         text = str(report)
         assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
         assert not any(word in text for word in ("more seconds", "Too short", "Too few passes", "'lacks': 'time'"))
@@ -198,8 +198,8 @@ def test_times_that_are_not_equal_are_said():
 
 
 def test_too_few_passes_are_said():
-    # Kills: rounds counted as passes; the limit off by one.
-    assert said(rounds=50) == [] and "vae went through the training data fewer than 10 times" in said(rounds=49)[0]
+    # Kills: lengths counted as passes; the limit off by one.
+    assert said(lengths=50) == [] and "vae went through the training data fewer than 10 times" in said(lengths=49)[0]
 
 
 def test_a_small_test_split_is_said():
@@ -221,7 +221,7 @@ def test_wide_intervals_are_said(seeds):
 def test_every_line_begins_with_a_capital():
     # Kills: a line that begins with the name of a recipe.
     chosen = {SYNTHESISE.name: "", DETECT.name: "elbo"}
-    lines = said(tested=9, seeds=2, rounds=1, seconds=(9.0, 9.0), inverter="one", failed="lost.", chosen=chosen)
+    lines = said(tested=9, seeds=2, lengths=1, seconds=(9.0, 9.0), inverter="one", failed="lost.", chosen=chosen)
     lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE.name: "critic"}, tasks=(SYNTHESISE,))
     assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
     assert "Seed 1 of vae failed: lost." in lines
@@ -245,12 +245,12 @@ def test_the_page_has_what_the_rows_say():
     assert extras.tasks == {
         task.name: {"title": task.title, "about": task.about, "setting": task.setting} for task in (DETECT, REPRESENT)
     }
-    assert extras.rounds["main"] == "" and extras.rounds["detect_encoder"] == "of an encoder without a class"
+    assert extras.steps["main"] == "" and extras.steps["detect_encoder"] == "of an encoder without a class"
     assert {metric["name"] for metric in extras.metrics[DETECT.name].values()} == {"AUROC"}
 
 
 def test_lengths_are_read_as_they_were_written():
     # Kills: the encoder of one training under the name of another's.
-    rounds = {"main": Steps(8, 4), "detect": Steps(16, 12)}
-    lengths = {"main": 8, "encoder": 4, "detect": 16, "detect_encoder": 12}
-    assert flat(rounds) == lengths and unflat(lengths) == rounds
+    lengths = {"main": Steps(8, 4), "detect": Steps(16, 12)}
+    by_key = {"main": 8, "encoder": 4, "detect": 16, "detect_encoder": 12}
+    assert flat(lengths) == by_key and unflat(by_key) == lengths

@@ -17,14 +17,14 @@ def played(monkeypatch, play, signals):
     by_baselines = {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
-    rounds = dict.fromkeys(CONTENDERS)
-    return play_all(range(3, 6), CONTENDERS, None, rounds, (), by_baselines, signals), by_baselines
+    lengths = dict.fromkeys(CONTENDERS)
+    return play_all(range(3, 6), CONTENDERS, None, lengths, (), by_baselines, signals), by_baselines
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
     # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
-    def play(contender, reference, rounds, seed, *, tasks):
+    def play(contender, reference, lengths, seed, *, tasks):
         if (contender, seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)
             raise AssertionError("went on")

@@ -83,9 +83,9 @@ def test_headlines_are_read_at_every_stage(report):
 
 
 def test_the_rounds_are_recorded(report):
-    # Kills: rounds that cannot be run again.
-    rounds = {name: unflat(r) for name, r in report["protocol"]["rounds"].items()}
-    assert rounds["vae"]["main"].encoder == 0 and rounds["gan"]["main"].encoder > 0
+    # Kills: lengths that cannot be run again.
+    lengths = {name: unflat(r) for name, r in report["protocol"]["steps"].items()}
+    assert lengths["vae"]["main"].encoder == 0 and lengths["gan"]["main"].encoder > 0
     assert report["protocol"]["seconds_per_model"] == 0.05 and report["protocol"]["sides"] == {
         "vae": "vae",
         "gan": "gan",
@@ -156,7 +156,7 @@ def test_models_that_cannot_be_are_refused(models, word):
 def test_recipes_that_another_process_finds_are_known_by_name():
     # Kills: a recipe of one's own that is repeated as the row of its name.
     assert known(recipes_of(["vae", "gan"])) == ("vae", "gan") == known(recipes_of({"vae": "vae", "gan": find("gan")}))
-    assert known(recipes_of({"vae": find("vae")._replace(batch_size=7)})) is None
+    assert known(recipes_of({"vae": lambda spec: find("vae")(spec, latent_dim=7)})) is None
     assert known(recipes_of({"mine": "vae"})) is None
 
 
@@ -168,7 +168,7 @@ def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
 
 def test_what_is_wrong_with_the_settings_of_a_comparison_is_said(tmp_path):
     # Kills: "missing or damaged" for a report that names a recipe which this version does not have.
-    written = {"settings": {"models": ["vaee", "gan"]}, "protocol": {"rounds": {}}, "data": {}, "models": {}}
+    written = {"settings": {"models": ["vaee", "gan"]}, "protocol": {"steps": {}}, "data": {}, "models": {}}
     (tmp_path / "report.json").write_text(json.dumps(written))
     with pytest.raises(BadRequest, match="did you mean 'vae'"):
         repeat(tmp_path)
@@ -187,9 +187,9 @@ def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
-    monkeypatch.setattr(session, "compiled", lambda recipe, data: recipe.name)
+    monkeypatch.setattr(session, "compiled", lambda recipe, data: recipe.__name__)
     monkeypatch.setattr(session, "feature_space", lambda data: None)
-    monkeypatch.setattr(session, "_settle_rounds", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(session, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(session, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
@@ -203,13 +203,15 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=(600, 5)), np.arange(600) % 2
     compiled, out = [], tmp_path / "out"
-    hollow.setattr(session, "compiled", lambda recipe, data: compiled.append((recipe.name, data.shape, data.classes)))
-    hollow.setattr(session, "_settle_rounds", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
+    hollow.setattr(
+        session, "compiled", lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes))
+    )
+    hollow.setattr(session, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
     assert settings["data"] is settings["models"] is None
-    written = {"settings": {**settings, "out": None}, "protocol": {"rounds": {}}, "data": {"digest": ""}, "models": {}}
+    written = {"settings": {**settings, "out": None}, "protocol": {"steps": {}}, "data": {"digest": ""}, "models": {}}
     (out / "report.json").write_text(json.dumps(written))
     with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
         repeat(out, out=str(tmp_path / "again"))
@@ -239,7 +241,7 @@ def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where)
 
 def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
     # Kills: a report that claims the seeds that were asked for; words of all seeds where some are missing.
-    def play(contender, reference, rounds, seed, *, tasks):
+    def play(contender, reference, lengths, seed, *, tasks):
         if seed == 1:
             os.kill(os.getpid(), signal.SIGINT)
         return Outcome({}, {}, {}, {}, {}, 1.0, "")

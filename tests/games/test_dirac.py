@@ -1,18 +1,18 @@
-"""Games of two numbers: a round away from the equilibrium, against its formulas."""
+"""Games of two numbers: losses, gradients and the eigenvalues of their field, against formulas."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from jaxgen.core import Batch
+from jaxgen.core import Batch, Context
 from jaxgen.games import bilinear, dirac
-from jaxgen.objectives import NON_SATURATING, r1
-from jaxgen.training.step import make_step
+from jaxgen.nets.augmentation import instance_noise
+from jaxgen.objectives import NON_SATURATING, r1, r2
 
-KEY, H, PSI, THETA = jax.random.key(0), 0.2, 0.7, -0.4
+KEY, PSI, THETA = jax.random.key(0), 0.7, -0.4
 SIGMOID = 1 / (1 + np.exp(-PSI * THETA))
+ZEROS = Batch(jnp.zeros((2, 1)))
 GAMES = {  # game, slope in psi, slope in theta, the critic's loss
     "saturating": (dirac(), SIGMOID * THETA, -SIGMOID * PSI, np.log(2) - np.log(1 - SIGMOID)),
     "non-saturating": (
@@ -31,21 +31,84 @@ GAMES = {  # game, slope in psi, slope in theta, the critic's loss
 }
 
 
+def field(game, noise, batch=ZEROS):
+    """(psi, theta) -> (slope of the critic's loss in psi, of the generator's in theta)."""
+    _, state = game.init(KEY, batch)
+
+    def slopes(point):
+        params = {"critic": point[0], "generator": point[1]}
+        grads = [
+            jax.grad(lambda p, loss=game.losses[name]: loss(p, noise, batch, Context(0, state))[0])(params)[name]
+            for name in ("critic", "generator")
+        ]
+        return jnp.stack(grads)
+
+    return slopes
+
+
 @pytest.mark.parametrize("name", GAMES)
-def test_a_round(name):
+def test_losses_and_slopes(name):
     # Kills: real and fake swapped; a penalty forgotten; a generator that depends on z; another start than (1, 1).
     game, in_psi, in_theta, value = GAMES[name]
-    step = make_step(game, dict.fromkeys(("critic", "generator"), optax.sgd(H)), (("critic", "generator"),))
-    state = step.init(KEY, Batch(jnp.zeros((3, 1))))
-    assert jax.tree.map(float, state.params) == {"critic": 1, "generator": 1}
-    state = state._replace(params={"critic": jnp.float32(PSI), "generator": jnp.float32(THETA)})
-    state, info = step.update(state, KEY, Batch(jnp.zeros((1, 3, 1))))
-    np.testing.assert_allclose(state.params["critic"], PSI - H * in_psi, rtol=1e-5)
-    np.testing.assert_allclose(state.params["generator"], THETA - H * in_theta, rtol=1e-5)
-    np.testing.assert_allclose(info["critic"]["loss"], value, rtol=1e-5)
+    params, state = game.init(KEY, ZEROS)
+    assert jax.tree.map(float, params) == {"critic": 1, "generator": 1}
+    noise = game.draw(KEY, ZEROS)
+    slopes = field(game, noise)(jnp.array([PSI, THETA]))
+    np.testing.assert_allclose(slopes, [in_psi, in_theta], rtol=1e-5)
+    params = {"critic": jnp.float32(PSI), "generator": jnp.float32(THETA)}
+    loss, _ = game.losses["critic"](params, noise, ZEROS, Context(0, state))
+    np.testing.assert_allclose(loss, value, rtol=1e-5)
+
+
+def noisy(even):
+    """Instance noise of std 0.7, drawn, or exactly of mean 0 and variance 1: (game, noise, batch)."""
+    game = dirac(augment=instance_noise(0.7))
+    batch = ZEROS if even else Batch(jnp.zeros((20_000, 1)))
+    noise = game.draw(KEY, batch)
+    if even:
+        two = {"pipe": jnp.array([[1.0], [-1.0]]), "net": ()}
+        noise = {**noise, "real": two, "fake": two}
+    return game, noise, batch
+
+
+SPECTRA = {  # game, the eigenvalues of the flow -field at the origin
+    "circles": (dirac(), 0.5j),
+    "non-saturating": (dirac(loss=NON_SATURATING), 0.5j),
+    "r1": (dirac(penalty=r1(0.3)), -0.15 + 0.5j * np.sqrt(1 - 0.3**2)),
+    "r2": (dirac(penalty=r2(0.3)), -0.15 + 0.5j * np.sqrt(1 - 0.3**2)),
+    "r1 that grows": (dirac(penalty=r1(lambda step: 0.3 + step)), -0.15 + 0.5j * np.sqrt(1 - 0.3**2)),
+    "bilinear": (bilinear(), 1j),
+    "bilinear, r1": (bilinear(penalty=r1(0.3)), -0.15 + 1j * np.sqrt(1 - 0.15**2)),
+}
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_eigenvalues_at_the_equilibrium(name):
+    # Kills: gamma for gamma/2; a slope that is stopped between the players. Mescheder et al. 2018, sections 2 and 4.
+    game, upper = SPECTRA[name]
+    jacobian = -jax.jacfwd(field(game, game.draw(KEY, ZEROS)))(jnp.zeros(2))
+    found = sorted(np.linalg.eigvals(np.asarray(jacobian, np.float64)), key=lambda v: v.imag)
+    np.testing.assert_allclose(found, [np.conj(upper), upper], rtol=1e-5, atol=1e-7)
+
+
+def test_instance_noise_acts_like_r1():
+    # Kills: noise on the real or on the fake examples alone; one noise for both; a std for its square. With noise of
+    # +-1 the moments are exact; as it is drawn, the damping is s^2 / 4 times two mean squares of n normal numbers.
+    damped = -jax.jacfwd(field(*noisy(even=True)))(jnp.zeros(2))
+    np.testing.assert_allclose(damped, [[-(0.7**2) / 2, -0.5], [0.5, 0.0]], rtol=1e-5, atol=1e-7)
+    r1_game = dirac(penalty=r1(0.7**2 / 2))
+    same = -jax.jacfwd(field(r1_game, r1_game.draw(KEY, ZEROS)))(jnp.zeros(2))
+    np.testing.assert_allclose(damped, same, rtol=1e-5, atol=1e-7)
+    eigenvalue = -(0.7**2) / 4 + 0.5j * np.sqrt(1 - 0.7**4 / 4)
+    found = np.linalg.eigvals(np.asarray(damped, np.float64))
+    np.testing.assert_allclose(found[np.argmax(found.imag)], eigenvalue, rtol=1e-5)
+    game, noise, batch = noisy(even=False)
+    drawn = -jax.jacfwd(field(game, noise, batch))(jnp.zeros(2))
+    assert abs(-drawn[0, 0] - 0.7**2 / 2) < 5 * 0.7**2 / 4 * np.sqrt(2 * 2 / 20_000)
 
 
 def test_samples_are_the_point():
     # Kills: a sample of another shape, or one that the noise moves.
-    model = dirac().model({"critic": jnp.float32(1), "generator": jnp.float32(0.25)}, {})
+    game = dirac()
+    model = game.model({"critic": jnp.float32(1), "generator": jnp.float32(0.25)}, game.init(KEY, ZEROS)[1])
     np.testing.assert_array_equal(model.sample(model.draw(KEY, 3)), np.full((3, 1), 0.25))

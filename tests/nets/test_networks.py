@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import BadRequest, network
-from jaxgen.nets import LAX, MATMUL, MLP, Encoder, Generator, ImageGenerator, Pyramid, networks
+from jaxgen.core import BadRequest
+from jaxgen.nets import LAX, MATMUL, MLP, Encoder, Generator, ImageGenerator, Pyramid, convolves, network, networks
 from jaxgen.nets.images import layout
 
 SHAPES = [
@@ -27,13 +27,14 @@ SHAPES = [
 LATENT, OUT, WIDTH = 5, 7, 16
 
 
-def kinds(shape, batch=3):
+def kinds(shape, batch=3, condition=None):
     """(module, an input, the shape of the output) of every network of data of this shape."""
-    nets = networks(shape, latent_dim=LATENT, width=WIDTH)
+    nets = networks(shape, width=WIDTH, condition=condition)
     x, z = jnp.full((batch, *shape), 0.25), jnp.ones((batch, LATENT))
     return {
         "encoder": (nets.encoder(OUT), x, (batch, OUT)),
         "generator": (nets.generator, z, (batch, *shape)),
+        "decoder": (nets.decoder(4), z, (batch, *shape[:-1], 4)),
         "critic": (nets.critic, x, (batch,)),
         "latent critic": (nets.latent_critic, z, (batch,)),
     }
@@ -59,8 +60,8 @@ def test_hidden_is_the_layer_below_the_last(shape):
 
         @jax.jit
         def run(key, x, net=net):
-            params = net.init(key, x)
-            return net.hidden(params, x), params["params"]["head"], net.apply(params, x)
+            params, state = net.init(key, x)
+            return net.features(params, state, None, x)[0], params["head"], net.apply(params, state, None, x)[0]
 
         hidden, head, y = run(jax.random.key(0), x)
         assert hidden.ndim == 2
@@ -77,7 +78,7 @@ def test_depth():
 
     z = jnp.zeros((1, LATENT))
     for shape, generator_depth in (((30,), 4), ((8, 8, 1), 2)):
-        nets, x, size = networks(shape, latent_dim=LATENT, width=WIDTH), jnp.zeros((1, *shape)), math.prod(shape)
+        nets, x, size = networks(shape, width=WIDTH), jnp.zeros((1, *shape)), math.prod(shape)
         assert layers(nets.encoder(OUT), x) == [(16, 16), (size, 16)]
         assert layers(nets.generator, z) == [(5, 16)] + [(16, 16)] * (generator_depth - 1)
         assert layers(nets.critic, x) == [(16, 16), (16, 16), (size, 16)]
@@ -87,7 +88,7 @@ def test_depth():
 def test_width_by_default():
     # Kills: one width for points and for pictures.
     for shape, width in (((2,), 64), ((8, 8, 1), 256)):
-        assert networks(shape, latent_dim=LATENT).critic.trunk.features == (width,) * 3
+        assert networks(shape).critic.trunk.features == (width,) * 3
 
 
 def test_the_classic_vae_can_be_built():
@@ -165,7 +166,7 @@ def test_every_pixel_counts():
 @pytest.mark.parametrize("shape", [(64,), (8, 8, 1), (32, 32, 3)], ids=str)
 def test_signals_keep_their_size_at_the_start(shape):
     # Kills: a fan-in that counts all 16 taps in `up` (8 times too small after three layers); He scaling left out.
-    nets = networks(shape, latent_dim=64, width=64)
+    nets = networks(shape, width=64)
     key = jax.random.key(0)
     x = jax.random.normal(key, (16, *shape)) if len(shape) == 1 else jax.random.bernoulli(key, 0.5, (16, *shape)) * 1.0
     z = jax.random.normal(key, (16, 64))
@@ -179,7 +180,7 @@ def test_the_switch_is_an_argument():
     shape = (24, 24, 3)
     programs = {}
     for form in (None, MATMUL, LAX):
-        nets = networks(shape, latent_dim=LATENT, width=WIDTH, convolve=form)
+        nets = networks(shape, width=WIDTH, convolve=form)
         for name, module, a in (
             ("encoder", nets.encoder(OUT), jnp.zeros((1, *shape))),
             ("critic", nets.critic, jnp.zeros((1, *shape))),
@@ -221,12 +222,38 @@ def test_layouts_end_at_about_four():
         (dict(shape=()), "reshape"),
         (dict(shape=(0,)), "reshape"),
         (dict(shape=(32, 32, 0)), "reshape"),
-        (dict(shape=(2,), latent_dim=0), "latent_dim"),
         (dict(shape=(2,), width=0), "width"),
+        (dict(shape=(2,), condition=1), "at least 2"),
+        (dict(shape=(2,), condition=True), "condition=True"),
+        (dict(shape=(2,), condition="label"), "condition='label'"),
+        (dict(shape=(2,), condition=(3, 3)), r"condition=\(3, 3\)"),
+        (dict(shape=(2,), condition=(0,)), r"condition=\(0,\)"),
     ],
 )
 def test_what_no_network_takes_is_refused(asked, match):
     # Kills: a limit that is not checked for small images; limits that are off by one (8 and 64 pass above).
     with pytest.raises(BadRequest, match=match) as said:
-        networks(**{"latent_dim": 2, **asked})
+        networks(**asked)
     assert "\n" not in str(said.value)
+
+
+def test_what_convolves():
+    # Kills: a limit in numbers, by which 28x28 grey pixels were a vector; digits of 8x8 that convolve.
+    for shape, expected in (
+        ((28, 28, 1), True),
+        ((16, 16, 1), True),
+        ((15, 40, 3), False),
+        ((8, 8, 1), False),
+        ((784,), False),
+    ):
+        assert convolves(shape) is expected
+        encoder = networks(shape).encoder(OUT) if len(shape) == 1 or min(shape[:2]) >= 8 else None
+        assert isinstance(encoder.trunk, Pyramid) is expected
+        assert isinstance(networks(shape).generator, ImageGenerator) is expected
+
+
+def test_a_decoder_has_outputs():
+    # Kills: outputs that are counted per image and not per pixel.
+    for asked in (0, -1):
+        with pytest.raises(BadRequest, match="at least 1"):
+            networks((8, 8, 1)).decoder(asked)

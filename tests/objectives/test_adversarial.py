@@ -7,9 +7,20 @@ import pytest
 from scipy.special import expit, logit
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import HINGE, LEAST_SQUARES, NON_SATURATING, RELATIVISTIC, SATURATING, WASSERSTEIN, smooth
+from jaxgen.objectives import (
+    HINGE,
+    LEAST_SQUARES,
+    NON_SATURATING,
+    RELATIVISTIC,
+    SATURATING,
+    WASSERSTEIN,
+    least_squares,
+    smooth,
+)
+from jaxgen.objectives.adversarial import mean_loss
 
 VALUES = [-200, -20, -1.5, 0, 0.3, 20, 200]
+PEARSON = least_squares(fake=-1.0, real=1.0, target=0.0)
 REAL, FAKE = (a.ravel().astype("f") for a in np.meshgrid(VALUES, VALUES))
 
 
@@ -33,8 +44,8 @@ def sigmoid_critic(a, b):
 ROWS = {  # loss, then value, d/d real, d/d fake
     "classifier": (SATURATING.critic, *sigmoid_critic(1, 0)),
     "same classifier": (NON_SATURATING.critic, *sigmoid_critic(1, 0)),
-    "smooth": (smooth(NON_SATURATING).critic, *sigmoid_critic(0.9, 0.1)),
-    "one-sided": (smooth(SATURATING, real=0.8, fake=0.0).critic, *sigmoid_critic(0.8, 0.0)),
+    "smooth": (smooth(NON_SATURATING).critic, *sigmoid_critic(0.9, 0.0)),
+    "two-sided": (smooth(SATURATING, real=0.8, fake=0.1).critic, *sigmoid_critic(0.8, 0.1)),
     "saturating": (SATURATING.generator, lambda r, f: -softplus(f), zero, lambda r, f: -expit(f)),
     "non-saturating": (NON_SATURATING.generator, lambda r, f: softplus(-f), zero, lambda r, f: -expit(-f)),
     "least squares critic": (
@@ -50,6 +61,19 @@ ROWS = {  # loss, then value, d/d real, d/d fake
         lambda r, f: f - 0.2,
     ),
     "least squares generator": (LEAST_SQUARES.generator, lambda r, f: (f - 1) ** 2 / 2, zero, lambda r, f: f - 1),
+    "pearson critic": (
+        PEARSON.critic,
+        lambda r, f: ((r - 1) ** 2 + (f + 1) ** 2) / 2,
+        lambda r, f: r - 1,
+        lambda r, f: f + 1,
+    ),
+    "smooth pearson": (  # a tenth of the way from 1 to -1
+        smooth(PEARSON, real=0.9).critic,
+        lambda r, f: ((r - 0.8) ** 2 + (f + 1) ** 2) / 2,
+        lambda r, f: r - 0.8,
+        lambda r, f: f + 1,
+    ),
+    "pearson generator": (PEARSON.generator, lambda r, f: f**2 / 2, zero, lambda r, f: f),
     "hinge critic": (
         HINGE.critic,
         lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f),
@@ -84,6 +108,25 @@ def test_value_and_gradient(name):
     r, f = REAL.astype("d"), FAKE.astype("d")
     for ours, exact in [(out, value(r, f)), (g_real, d_real(r, f)), (g_fake, d_fake(r, f))]:
         np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-37)
+
+
+def test_the_mean_is_over_all_logits():
+    # Kills: a mean over examples of a sum over patches; all pairs, or a mean, averaged without a word.
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 4)), "f")
+    got, grad = jax.value_and_grad(lambda f: mean_loss(NON_SATURATING.generator(logits, f), f))(2 * logits)
+    f = 2 * np.asarray(logits, np.float64)
+    np.testing.assert_allclose(got, softplus(-f).mean(), rtol=1e-6)
+    np.testing.assert_allclose(grad, -expit(-f) / 24, rtol=1e-5)
+    for values, shape in ((logits[0, 0][:, None] - logits[0, :1], r"\(4, 4\)"), (jnp.zeros(()), r"\(\)")):
+        with pytest.raises(BadRequest, match=rf"one number per logit, \(4,\), not {shape}"):
+            mean_loss(values, logits[0, 0])
+
+
+@pytest.mark.parametrize("targets", [{"real": 0.0}, {"fake": float("nan")}, {"target": float("inf")}])
+def test_least_squares_needs_two_targets(targets):
+    # Kills: targets that make every critic as good as the next one; one that ends a run.
+    with pytest.raises(BadRequest, match="finite targets, real != fake"):
+        least_squares(**targets)
 
 
 def test_the_minimax_game_is_zero_sum_and_worth_minus_log_4():

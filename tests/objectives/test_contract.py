@@ -12,9 +12,11 @@ import parts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from players import passed
 
 from jaxgen import objectives
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, Batch
+from jaxgen.objectives.estimators import law_of
 
 K, B, D = 3, 4, 2
 KEY = jax.random.key(0)
@@ -88,7 +90,15 @@ def test_every_public_part_is_in_the_table():
 def test_every_kind_of_part_has_a_table():
     # Kills: a new kind of part without contract tests.
     kinds = {v for n in objectives.__all__ if inspect.isclass(v := getattr(objectives, n))}
-    assert {kind for kind in kinds if not kind.__name__.startswith("Diag")} == set(parts.TABLES)  # Diag: parameters
+    arguments = {"DiagGaussian", "DiagLaplace", "DiagLogistic", "Field", "Forward", "Support"}  # of parts, not parts
+    assert {kind for kind in kinds if kind.__name__ not in arguments} == set(parts.TABLES)
+
+
+def test_every_bound_is_in_the_table():
+    # Kills: a bound without contract tests.
+    module = importlib.import_module("jaxgen.objectives.bounds")
+    public = {n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")}
+    assert public == set(parts.BOUNDS) and public <= set(objectives.__all__)
 
 
 # --- families
@@ -166,65 +176,80 @@ def test_family_is_finite_anywhere(raw, x):
         assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(out)), name
 
 
-# --- divergences, estimators, bounds
+# --- closed forms, estimators, bounds
 
 
 def gaussian(raw):
     return parts.FAMILIES["GAUSSIAN"].theta(raw)
 
 
-@pytest.mark.parametrize("name", parts.DIVERGENCES)
-def test_divergence_shapes(name):
-    # Kills: a sum over the samples; an exact KL that grows a sample axis.
-    part = parts.DIVERGENCES[name]
-    q, z = f32(B, 2 * D), f32(K, B, D)
-    out = shape(lambda q, p, z: part.value(gaussian(q), gaussian(p), z), q, q, z)
-    assert out == ((K, B) if part.sampled else (B,))
+def closed(name):
+    """The KL of two families as a function of their raw numbers, and how many of them each number has."""
+    posterior, prior = (parts.FAMILIES[family] for family in parts.CLOSED_FORMS[name])
+    kl = objectives.kl(posterior, prior)
+    return lambda q, p: kl(posterior.theta(q), prior.theta(p)), posterior.size, prior.size
 
 
-@pytest.mark.parametrize("name", parts.DIVERGENCES)
-def test_divergence_is_per_example(name):
-    # Kills: a mean over the batch.
-    part = parts.DIVERGENCES[name]
-    args = normal(B, 2 * D), normal(B, 2 * D, seed=1), normal(B, D, seed=2)
-    per_example(lambda q, p, z: part.value(gaussian(q), gaussian(p), z), *args)
+@pytest.mark.parametrize("name", parts.CLOSED_FORMS)
+def test_closed_form_contract(name):
+    # Kills: a mean over the batch, or a sum; exp of an unbounded log_std, where only the sample's was bounded; a
+    # logarithm of a probability that underflows.
+    kl, q_size, p_size = closed(name)
+    assert shape(kl, f32(B, q_size * D), f32(B, p_size * D)) == (B,)
+    per_example(kl, normal(B, q_size * D), normal(B, p_size * D, seed=1))
+    raw = np.stack(grid(q_size + p_size), -1)
+    finite(kl, raw[:, :q_size], raw[:, q_size:])
 
 
-@pytest.mark.parametrize("name", parts.DIVERGENCES)
-def test_divergence_is_finite_at_the_extremes(name):
-    # Kills: exp of an unbounded log_std in the KL, where only the sample's was bounded.
-    part = parts.DIVERGENCES[name]
-
-    def value(mean_q, raw_q, raw_p):
-        q = objectives.diag_gaussian(mean_q, raw_q)
-        return part.value(q, objectives.diag_gaussian(jnp.zeros_like(raw_p), raw_p), q.mean)
-
-    finite(value, *(a[:, None] for a in grid(3)))
-
-
+@pytest.mark.parametrize("bound", parts.BOUNDS)
 @pytest.mark.parametrize("name", parts.ESTIMATORS)
-def test_estimator_contract(name):
-    # Kills: a reduction inside the estimator; a cost that is handed theta and z the wrong way round.
-    def cost(raw, noise):
-        def cost_of(z, theta):
-            return objectives.GAUSSIAN.log_prob(theta, z)
+def test_estimator_contract(name, bound):
+    # Kills: a mean over the batch; examples that reach each other; a factor or an advantage that is infinite where a
+    # weight vanishes.
+    def value(raw, noise):
+        draws = parts.ESTIMATORS[name].sample(law_of(objectives.GAUSSIAN), gaussian(raw), noise)
+        return draws.reduce(parts.BOUNDS[bound], -jnp.sum(draws.z**2, -1) - draws.log_q)
 
-        return parts.ESTIMATORS[name].cost(objectives.GAUSSIAN, gaussian(raw), noise, cost_of)
-
-    assert shape(cost, f32(B, 2 * D), f32(K, B, D)) == (K, B)
-    finite(lambda raw: cost(raw, normal(K, 25, 1)), np.stack(grid(2), axis=-1))
+    assert shape(value, f32(B, 2 * D), f32(K, B, D)) == (B,)
+    finite(lambda raw: value(raw, normal(K, 25, 1)), np.stack(grid(2), axis=-1))
+    slope = jax.jit(jax.grad(lambda raw, noise: jnp.sum(value(raw, noise))))
+    raw, noise = normal(B, 2 * D), normal(K, B, D, seed=1)
+    for b in range(B):
+        one = slope(raw[b : b + 1], noise[:, b : b + 1])
+        np.testing.assert_allclose(one[0], slope(raw, noise)[b], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", parts.BOUNDS)
 def test_bound_contract(name):
     # Kills: a mean over both axes; a logsumexp that overflows; a bound over the batch where log_w has lost its K axis.
-    part = parts.BOUNDS[name]
-    assert shape(part.value, f32(K, B)) == (B,)
-    per_example(part.value, normal(K, B), axis=1)
-    finite(part.value, np.stack(grid(3)))
+    bound = parts.BOUNDS[name]
+    assert shape(bound, f32(K, B)) == (B,)
+    per_example(bound, normal(K, B), axis=1)
+    finite(bound, np.stack(grid(3)))
     for wrong in ((B,), (0, B), (K, B, 1)):
         with pytest.raises(BadRequest, match=r"\[K, B\]"):
-            part.value(np.zeros(wrong, "f"))
+            bound(np.zeros(wrong, "f"))
+
+
+# --- observations
+
+
+@pytest.mark.parametrize("event", [(3,), (2, 2, 3)])
+@pytest.mark.parametrize("name", parts.OBSERVATIONS)
+def test_observation_contract(name, event):
+    # Kills: a mean over the batch, or none over pixels; axes written down for images alone; samples of another shape
+    # than x; noise that one example shares with another; an output far away that is infinite.
+    part = parts.OBSERVATIONS[name]
+    own, outputs = part.init(event), (*event[:-1], part.outputs(event[-1]))
+    y, x = normal(B, *outputs), np.random.default_rng(1).uniform(size=(B, *event)).astype("f")
+    per_example(lambda y, x: part.log_prob(own, y, x), y, x)
+    assert shape(lambda y: part.mean(own, y), y) == (B, *event)
+    noise = part.draw(KEY, f32(B, *outputs))
+    if part.sample is not None:
+        samples = part.sample(own, noise, np.zeros_like(y))
+        assert samples.shape == (B, *event) and len(np.unique(samples.reshape(B, -1), axis=0)) > 1
+    for far in HUGE:
+        finite(lambda own, y: part.log_prob(own, y, x), own, np.full((B, *outputs), far))
 
 
 # --- adversarial losses, penalties
@@ -234,24 +259,26 @@ def test_bound_contract(name):
 @pytest.mark.parametrize("name", parts.ADVERSARIAL)
 def test_adversarial_contract(name, side):
     # Kills: a mean in the loss; log(sigmoid) at large logits; (B, 1) against (B,), which broadcasts to (B, B); a
-    # message that calls the real logits fake.
+    # message that calls the real logits fake; logits of patches refused, or summed.
     loss = getattr(parts.ADVERSARIAL[name], side)
-    assert shape(loss, f32(B), f32(B)) == (B,)
+    for shape_of_logits in ((B,), (B, 1), (B, 2, 3), (1,)):
+        assert shape(loss, f32(*shape_of_logits), f32(*shape_of_logits)) == shape_of_logits
     per_example(loss, normal(B), normal(B, seed=1))
     finite(loss, *grid(2))
-    for real, fake in [((B, 1), (B,)), ((B,), (B, 1)), ((B, 1), (B, 1)), ((B,), (B + 1,)), ((), ())]:
+    for real, fake in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (B + 1,)), ((B, 2), (B, 3)), ((), ())]:
         with pytest.raises(BadRequest, match=re.escape(f"not {real} and {fake}")):
             loss(np.zeros(real, "f"), np.zeros(fake, "f"))
 
 
 @pytest.mark.parametrize("name", [n for n, part in parts.ADVERSARIAL.items() if part.labelled])
 def test_labelled_contract(name):
-    # Kills: labels [B, 1] against logits [B], or [B, 1] both; an infinite cross-entropy at large logits.
+    # Kills: labels [B, 1] against logits [B]; an infinite cross-entropy at large logits.
     labelled = parts.ADVERSARIAL[name].labelled
     assert shape(labelled, f32(B), f32(B)) == shape(lambda x: labelled(x, 0.9), f32(B)) == (B,)
+    assert shape(lambda x: labelled(x, 0.9), f32(B, 2, 3)) == (B, 2, 3)
     for label in (0.0, 0.3, 1.0):
         finite(lambda x, label=label: labelled(x, label), HUGE)
-    for logits, label in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (1,)), ((B, 1), (B, 1)), ((B, 1), ()), ((), ())]:
+    for logits, label in [((B, 1), (B,)), ((B,), (B, 1)), ((B,), (1,)), ((), ())]:
         with pytest.raises(BadRequest, match=re.escape(f"not {logits} and {label}")):
             labelled(np.zeros(logits, "f"), np.zeros(label, "f"))
 
@@ -260,26 +287,40 @@ def bend(x):
     return jnp.sin(x.reshape(len(x), -1)).sum(-1)
 
 
+def paid(part, noise, real, fake, critic=bend):
+    """The values of a penalty in a pass whose generator bends a z of two numbers into x."""
+    z = real.reshape(len(real), -1)[:, :2] if real.ndim > 1 else real[:, None]
+
+    def generate(z):
+        return fake + (jnp.sin(z).sum(-1) * jnp.arange(1.0, len(z) + 1)).reshape(-1, *[1] * (fake.ndim - 1))
+
+    return part.value(passed(critic, real, fake, generate, z), noise, part.init(), 0)[0]
+
+
 @pytest.mark.parametrize("event", [(), (3,), (2, 3, 1)])
 @pytest.mark.parametrize("name", parts.PENALTIES)
-def test_penalty_shapes(name, event):
-    # Kills: a mean over the batch; axes written down for images alone.
+def test_penalty_contract(name, event):
+    # Kills: a mean over the batch; axes written down for images alone; a state that changes its shape.
     part = parts.PENALTIES[name]
+    batch = Batch(f32(B, *event))
 
     def value(real, fake):
-        return part.value(bend, real, fake, part.draw(KEY, real))
+        return paid(part, part.draw(KEY, Batch(real)), real, fake)
 
-    assert shape(value, f32(B, *event), f32(B, *event)) == (B,)
+    assert shape(value, batch.x, batch.x) == (B,)
+    view = passed(bend, jnp.zeros((B, *event)), jnp.ones((B, *event)))
+    state = part.init()
+    new = jax.eval_shape(lambda: part.value(view, part.draw(KEY, Batch(view.real)), state, 0)[1])
+    assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
 
 
-@pytest.mark.parametrize("name", parts.PENALTIES)
+@pytest.mark.parametrize("name", [n for n in parts.PENALTIES if n != "path_length"])  # which has a mean of the batch
 def test_penalty_is_per_example(name):
     # Kills: a mean before the norm; one mixing number for the whole batch.
     part = parts.PENALTIES[name]
     real, fake = normal(B, 2, 3, 1), normal(B, 2, 3, 1, seed=1)
-    noise = part.draw(KEY, real)
-    leaves, tree = jax.tree.flatten(noise)
-    per_example(lambda r, f, *n: part.value(bend, r, f, jax.tree.unflatten(tree, n)), real, fake, *leaves)
+    leaves, tree = jax.tree.flatten(part.draw(KEY, Batch(real)))
+    per_example(lambda r, f, *n: paid(part, jax.tree.unflatten(tree, n), r, f), real, fake, *leaves)
 
 
 @pytest.mark.parametrize("name", parts.PENALTIES)
@@ -287,34 +328,15 @@ def test_penalty_is_finite_at_the_extremes(name):
     # Kills: the gradient of a bare sqrt at zero, which is NaN.
     part = parts.PENALTIES[name]
     real = normal(B, 2, 3, 1)
-    noise = part.draw(KEY, real)
+    noise = part.draw(KEY, Batch(real))
 
     def value(w):
-        return part.value(lambda x: w * bend(w * x), real, -real, noise)
+        view = passed(
+            lambda x: w * bend(w * x), real, -real, lambda z: w * z[:, :1, None, None] - real, real[:, :, 0, 0]
+        )
+        return part.value(view, noise, part.init(), 0)[0]
 
     finite(jax.vmap(value), np.array([0, 1e-20, 1e-8, 1, 1e4], "f"))
-
-
-@pytest.mark.parametrize("name", [n for n in parts.PENALTIES if n != "NO_PENALTY"])
-def test_penalty_refuses_a_critic_with_a_column(name):
-    # Kills: logits [B, 1], whose sum differentiates as if nothing were wrong.
-    part = parts.PENALTIES[name]
-    real = normal(B, 3)
-    with pytest.raises(BadRequest, match=r"\[B\]"):
-        part.value(lambda x: bend(x)[:, None], real, real, part.draw(KEY, real))
-
-
-@pytest.mark.parametrize("event", [(3,), (2, 3, 1)])
-@pytest.mark.parametrize("name", parts.AUGMENTS)
-def test_augment_contract(name, event):
-    # Kills: noise shared between examples; a mean over the batch; axes written down for images alone.
-    part = parts.AUGMENTS[name]
-    x = normal(B, *event)
-    noise = part.draw(KEY, x)
-    leaves, tree = jax.tree.flatten(noise)
-    assert shape(lambda x: part.show(x, part.draw(KEY, x), 0), x) == x.shape
-    per_example(lambda x, *n: jnp.sum(part.show(x, jax.tree.unflatten(tree, n), 0).reshape(len(x), -1), -1), x, *leaves)
-    finite(lambda x: part.show(x, noise, 0), x * 1e30)
 
 
 # --- the checks themselves can fail

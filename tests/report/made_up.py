@@ -115,7 +115,7 @@ def report() -> dict:
         ],
         "protocol": {
             "seconds_per_model": 6.0,
-            "rounds": {"vae": 4512, "r3gan": 1318},
+            "steps": {"vae": 4512, "r3gan": 1318},
             "seeds": [0, 1, 2, 3, 4],
             "batch_size": 128,
             "parameters": {
@@ -188,26 +188,26 @@ def extras() -> Extras:
 def curves(rng) -> dict:
     out: dict[str, list] = {"vae": [], "r3gan": []}
     for seed in range(SEEDS):
-        rounds = np.arange(1, 301) * 15
-        bound = 22 + 330 * np.exp(-rounds / 60) + 6 * np.exp(-rounds / 900) + rng.normal(0, 0.35, 300) + 0.2 * seed
-        kl = 14 - 12 * np.exp(-rounds / 500) + rng.normal(0, 0.2, 300)
-        out["vae"].append(run(seed, rounds, 6.0, {"loss (nats)": bound, "KL (nats)": kl}))
-        rounds = np.arange(1, 201) * 6
-        critic = 1.2 - 0.5 * np.exp(-rounds / 90) + np.cumsum(rng.normal(0, 0.012, 200))
-        other = 1.1 + 0.9 * np.exp(-rounds / 140) + np.cumsum(rng.normal(0, 0.02, 200))
-        slope = np.exp(rng.normal(0, 0.3, 200)) * (30 * np.exp(-rounds / 120) + 0.3)
+        steps = np.arange(1, 301) * 15
+        bound = 22 + 330 * np.exp(-steps / 60) + 6 * np.exp(-steps / 900) + rng.normal(0, 0.35, 300) + 0.2 * seed
+        kl = 14 - 12 * np.exp(-steps / 500) + rng.normal(0, 0.2, 300)
+        out["vae"].append(run(seed, steps, 6.0, {"loss (nats)": bound, "KL (nats)": kl}))
+        steps = np.arange(1, 201) * 6
+        critic = 1.2 - 0.5 * np.exp(-steps / 90) + np.cumsum(rng.normal(0, 0.012, 200))
+        other = 1.1 + 0.9 * np.exp(-steps / 140) + np.cumsum(rng.normal(0, 0.02, 200))
+        slope = np.exp(rng.normal(0, 0.3, 200)) * (30 * np.exp(-steps / 120) + 0.3)
         if seed == 3:
             critic[140:] = np.nan
         losses = {"critic: loss": critic, "generator: loss": other, "generator: gradient norm": slope}
-        out["r3gan"].append(run(seed, rounds, 6.0, losses))
+        out["r3gan"].append(run(seed, steps, 6.0, losses))
     return out
 
 
-def run(seed: int, rounds, seconds: float, losses: dict) -> dict:
-    times = rounds / rounds[-1] * seconds
+def run(seed: int, steps, seconds: float, losses: dict) -> dict:
+    times = steps / steps[-1] * seconds
     return {
         "seed": seed,
-        "round": rounds.tolist(),
+        "step": steps.tolist(),
         "seconds": times.tolist(),
         "losses": {name: values.tolist() for name, values in losses.items()},
     }

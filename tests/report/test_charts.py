@@ -84,7 +84,7 @@ def curve(seed, values):
     n = len(values)
     return {
         "seed": seed,
-        "round": list(range(1, n + 1)),
+        "step": list(range(1, n + 1)),
         "seconds": list(np.arange(1, n + 1) / n),
         "losses": {"a": values},
     }
@@ -92,13 +92,13 @@ def curve(seed, values):
 
 def test_a_line_a_seed_with_gaps():
     # Kills: lines of two seeds joined; a bridge over what is not finite; y turned down.
-    svg = lines([curve(0, [1.0, 2, 3]), curve(7, [3.0, float("nan"), 1])], "a", LOOK, along="round", unit="rounds")
+    svg = lines([curve(0, [1.0, 2, 3]), curve(7, [3.0, float("nan"), 1])], "a", LOOK, along="step", unit="steps")
     first, second = strokes(svg)
     assert first.count("M") == 1 and second.count("M") == 2
     seen = spots(first)
     assert (np.diff(seen[:, 0]) > 0).all() and (np.diff(seen[:, 1]) < 0).all()
     np.testing.assert_allclose(seen[:, 0], 346 * np.array([1, 2, 3]) / 3, atol=0.06)
-    assert "seed 7: ends at 1.00" in svg and ">rounds<" in svg and 'aria-label="a, 2 seeds, against rounds"' in svg
+    assert "seed 7: ends at 1.00" in svg and ">steps<" in svg and 'aria-label="a, 2 seeds, against steps"' in svg
 
 
 def test_thinning_keeps_the_peaks():
@@ -114,20 +114,20 @@ def test_thinning_keeps_the_peaks():
 
 
 def test_a_wild_start_leaves_the_frame_and_nothing_else_does():
-    # Kills: the range of the first rounds for the whole picture; a clipped line that looks like a plateau.
+    # Kills: the range of the first steps for the whole picture; a clipped line that looks like a plateau.
     wild = [500.0, 90.0] + [20 + np.sin(i) for i in range(198)]
-    seen = spots(strokes(lines([curve(0, wild)], "a", LOOK, along="round", unit="rounds"))[0])
+    seen = spots(strokes(lines([curve(0, wild)], "a", LOOK, along="step", unit="steps"))[0])
     assert seen[0, 1] < 0 and (seen[30:, 1] >= 0).all() and (seen[30:, 1] <= 180).all()
     assert np.ptp(seen[30:, 1]) > 100
     tame = [30.0, 25.0] + [20 + 8 * np.sin(i) for i in range(198)]
-    seen = spots(strokes(lines([curve(0, tame)], "a", LOOK, along="round", unit="rounds"))[0])
+    seen = spots(strokes(lines([curve(0, tame)], "a", LOOK, along="step", unit="steps"))[0])
     assert (seen[:, 1] >= 0).all()
 
 
 def test_curves_that_hold_nothing():
     # Kills: a maximum over nothing.
     for values in ([], [float("nan")] * 3, [1.0]):
-        svg = lines([curve(0, values)], "a", LOOK, along="round", unit="rounds")
+        svg = lines([curve(0, values)], "a", LOOK, along="step", unit="steps")
         assert "nan" not in svg.replace("finite", "")
     assert "nan" not in spark([None, None, None], LOOK, "none")
 

@@ -54,7 +54,7 @@ def test_a_table_far_from_unit_scale_is_warned_of(tmp_path):
         with pytest.warns(UserWarning, match=said):
             data_of(x)
     with pytest.warns(UserWarning, match="or save them as .npz") as found:
-        fit("vae", far, rounds=1, batch_size=8)
+        fit("vae", far, steps=1, batch_size=8)
     assert [each.filename for each in found] == [__file__]
     np.save(tmp_path / "far.npy", far)
     for x in (near * 9, near * 0, PIXELS.reshape(40, -1), str(tmp_path / "far.npy")):

@@ -6,8 +6,8 @@ import sys
 from jaxgen.runs import progress
 
 
-def line(round, **figures):
-    return {"round": round, "rounds_per_s": 10.0, "finite": True, **figures}
+def line(step, **figures):
+    return {"step": step, "steps_per_s": 10.0, "finite": True, **figures}
 
 
 def test_plain_lines_every_ten_seconds_and_at_the_end(monkeypatch, capsys):
@@ -15,13 +15,13 @@ def test_plain_lines_every_ten_seconds_and_at_the_end(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with progress.shown(100, quiet=False) as show:
-        for round, at in ((10, 1.0), (20, 10.5), (30, 12.0), (100, 13.0)):
+        for step, at in ((10, 1.0), (20, 10.5), (30, 12.0), (100, 13.0)):
             now[0] = at
-            show(line(round, **{"critic/loss": 1.23456, "generator/loss": None}))
+            show(line(step, **{"critic/loss": 1.23456, "generator/loss": None}))
     said = capsys.readouterr()
     assert said.out == "" and said.err == (
-        "round 20/100  10 rounds/s  8 s left  critic 1.235  generator not finite\n"
-        "round 100/100  10 rounds/s  done  critic 1.235  generator not finite\n"
+        "step 20/100  10 steps/s  8 s left  critic 1.235  generator not finite\n"
+        "step 100/100  10 steps/s  done  critic 1.235  generator not finite\n"
     )
 
 
@@ -44,4 +44,4 @@ def test_bar_on_a_terminal(monkeypatch):
     with progress.shown(100, quiet=False) as show:
         show(line(40, **{"vae/loss": 2.5}))
     said = terminal.getvalue()
-    assert "40/100" in said and "10 rounds/s" in said and "vae 2.5" in said
+    assert "40/100" in said and "10 steps/s" in said and "vae 2.5" in said

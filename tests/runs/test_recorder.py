@@ -11,7 +11,7 @@ from jaxgen.training.loop import Chunk
 
 
 def line(round, **figures):
-    return {"round": round, "rounds_per_s": 10.0, "finite": True, **figures}
+    return {"step": round, "steps_per_s": 10.0, "finite": True, **figures}
 
 
 def test_record_is_strict_json():
@@ -19,8 +19,8 @@ def test_record_is_strict_json():
     chunk = Chunk(30, None, {"critic": {"loss": 1.5, "gap": -math.inf}, "generator": {"loss": 2.0}}, 10, 4.0)
     said = recorder.record(chunk)
     assert files.read_json(json.dumps(said, allow_nan=False).encode()) == {
-        "round": 30,
-        "rounds_per_s": 2.5,
+        "step": 30,
+        "steps_per_s": 2.5,
         "finite": False,
         "critic/loss": 1.5,
         "critic/gap": None,
@@ -33,28 +33,28 @@ def test_metrics_survive_a_kill_at_any_byte(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for round in (10, 20, 30):
         recorder.append(path, line(round, loss=0.5))
-        assert [said["round"] for said in recorder.read(path)][-1] == round
+        assert [said["step"] for said in recorder.read(path)][-1] == round
     content = path.read_bytes()
     first = content.index(b"\n") + 1
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         assert len(recorder.read(path)) == length // first
     path.write_bytes(content[:-3])
-    assert [said["round"] for said in recorder.keep_until(path, 10)] == [10]
+    assert [said["step"] for said in recorder.keep_until(path, 10)] == [10]
     assert path.read_bytes() == content[:first] and sorted(tmp_path.iterdir()) == [path]
     assert recorder.read(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize(
-    "damage", [b"{", b"", b"\xff\xfe", b"3", b"null", b'{"finite": true}', b'{"round": NaN}', b"[" * 9999]
+    "damage", [b"{", b"", b"\xff\xfe", b"3", b"null", b'{"finite": true}', b'{"step": NaN}', b"[" * 9999]
 )
 def test_damaged_lines_are_dropped_and_said(tmp_path, capsys, damage):
     # Kills: a traceback in place of a resumed run; good lines that go with a damaged one; silence.
     path = tmp_path / "metrics.jsonl"
     good = [json.dumps(line(round)).encode() for round in (10, 20)]
     path.write_bytes(b"\n".join([good[0], damage, good[1], b'{"rou']))
-    assert [said["round"] for said in recorder.keep_until(path, 20)] == [10, 20]
+    assert [said["step"] for said in recorder.keep_until(path, 20)] == [10, 20]
     assert path.read_bytes() == b"\n".join([*good, b""])
     said = capsys.readouterr().err
     assert str(path) in said and "damaged lines dropped: 1;" in said and said.count("\n") == 1
-    assert [said["round"] for said in recorder.keep_until(path, 10)] == [10] and capsys.readouterr().err == ""
+    assert [said["step"] for said in recorder.keep_until(path, 10)] == [10] and capsys.readouterr().err == ""

@@ -14,7 +14,7 @@ from toys import linear
 
 import jaxgen
 from jaxgen.cli import main
-from jaxgen.core import BadRequest, Game, Model, Note
+from jaxgen.core import Aux, BadRequest, Game, Model
 from jaxgen.runs import restore, run, samples
 from jaxgen.runs.run import Config, fit, resume
 from jaxgen.system.lock import owned
@@ -22,9 +22,21 @@ from jaxgen.system.signals import Stopped
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
 from jaxgen.training.program import Plan
+from jaxgen.training.step import evaluation_params
 
 X = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-ROUNDS = 200  # two chunks
+STEPS = 200  # two chunks
+
+
+UNTOLD = {
+    "condition": None,
+    "domains": [],
+    "precision": "float32",
+    "micro_batches": 1,
+    "remat": False,
+    "stream": False,
+    "options": {},
+}
 
 
 def plan(**options):
@@ -34,7 +46,7 @@ def plan(**options):
 
 
 def go(out=None, **options):
-    return fit(plan(), X, rounds=ROUNDS, out=out, **{"batch_size": 16, "seed": 3, **options})
+    return fit(plan(), X, steps=STEPS, out=out, **{"batch_size": 16, "seed": 3, **options})
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +67,15 @@ def assert_same_bits(a, b):
 
 
 def figures(history):
-    return [{name: value for name, value in line.items() if name != "rounds_per_s"} for line in history]
+    return [{name: value for name, value in line.items() if name != "steps_per_s"} for line in history]
 
 
-def stop_at(monkeypatch, round, number=signal.SIGTERM):
-    """Sends a signal to this process when that round has been played."""
+def stop_at(monkeypatch, step, number=signal.SIGTERM):
+    """Sends a signal to this process when that step has been played."""
     record = run.recorder.record
 
     def killing(chunk):
-        if chunk.round == round:
+        if chunk.step == step:
             os.kill(os.getpid(), number)
         return record(chunk)
 
@@ -76,9 +88,9 @@ def test_fit_with_and_without_a_folder_is_one_loop(done):
     alone = go()
     assert_same_bits(alone.state, written.state)
     assert figures(alone.history) == figures(written.history)
-    assert [line["round"] for line in alone.history] == [100, 200]
+    assert [line["step"] for line in alone.history] == [100, 200]
     noise = alone.model.draw(jax.random.key(0), 5)
-    average = alone.plan.game.model(alone.state.ema, {})
+    average = alone.plan.game.model(evaluation_params(alone.state), {})
     assert (np.asarray(alone.state.ema["b"]) != np.asarray(alone.state.params["b"])).any()
     np.testing.assert_allclose(alone.model.sample(noise), average.sample(noise), rtol=1e-5)
     other = go(seed=4)
@@ -89,13 +101,13 @@ def test_a_run_and_its_model_print_in_a_line(done, copy):
     # Kills: arrays printed by the thousand line; params of the average or the optimisers counted; what a model lacks.
     game = linear().game
     count = sum(np.size(leaf) for leaf in jax.tree.leaves(game.init(jax.random.key(0), jaxgen.Batch(X))[0]))
-    assert repr(done[1]) == f"Run(a/b on array, rounds=200, params={count})"
+    assert repr(done[1]) == f"Run(a/b on array, steps=200, params={count})"
     resumed = resume(copy, what=plan(), data=X)
     assert repr(resumed) == repr(done[1]) and repr(resumed.model) == "Model(draw, sample)"
-    vae = fit("beta_vae", X, rounds=1, batch_size=8)
-    assert repr(vae).startswith("Run(beta_vae on array, rounds=1, ")
+    vae = fit("beta_vae", X, steps=1, batch_size=8)
+    assert repr(vae).startswith("Run(beta_vae on array, steps=1, ")
     said = repr(vae.model)
-    assert said.startswith("Model(draw, sample, decode, encode, ") and "scores: " in said and len(said) < 150
+    assert said.startswith("Model(draw, sample, decode, encode, ") and "scores: " in said and len(said) < 200
 
 
 def test_what_the_folder_holds(done):
@@ -103,14 +115,14 @@ def test_what_the_folder_holds(done):
     out, _ = done
     assert sorted(os.listdir(out)) == ["checkpoints", "config.json", "lock", "metrics.jsonl", "samples"]
     settings = json.loads((out / "config.json").read_text())
-    assert settings["config"] == {"recipe": None, "data": None, "steps": 200, "seed": 3, "batch_size": 16}
+    assert settings["config"] == {"recipe": None, "data": None, "steps": 200, "seed": 3, "batch_size": 16, **UNTOLD}
     assert settings["chunk"] == 100 and settings["form"] == "scanned" and len(settings["data"]["digest"]) == 64
     assert {"jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgen", "python"} == set(
         settings["versions"]
     )
     assert settings["threads"] >= 1 and settings["device"].startswith("cpu")
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [line["round"] for line in lines] == [100, 200] and lines[0]["a/loss"] < 0
+    assert [line["step"] for line in lines] == [100, 200] and lines[0]["a/loss"] < 0
     assert checkpoint.steps(out / "checkpoints") == [0, 200]
     assert sorted(os.listdir(out / "samples")) == ["100.png", "200.png", "data.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (out / "samples").iterdir())
@@ -124,11 +136,11 @@ def test_signal_stops_with_a_checkpoint_and_resume_changes_no_bit(done, tmp_path
         stop_at(patch, 100)
         with pytest.raises(Stopped) as stopped:
             go(tmp_path / "run")
-    assert stopped.value.signal == signal.SIGTERM and "round 100 is saved" in str(stopped.value)
+    assert stopped.value.signal == signal.SIGTERM and "step 100 is saved" in str(stopped.value)
     assert signal.getsignal(signal.SIGTERM) is before
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
     with open(tmp_path / "run" / "metrics.jsonl", "a") as metrics:  # as a run killed later would have left them
-        metrics.write('{"round": 200, "rounds_per_s": 1.0, "finite": true}\n{"round": 2')
+        metrics.write('{"step": 200, "steps_per_s": 1.0, "finite": true}\n{"step": 2')
     resumed = resume(tmp_path / "run", what=plan(), data=X)
     assert "resumed at 100\n" in capsys.readouterr().err
     assert_same_bits(resumed.state, whole.state)
@@ -145,7 +157,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch, capsys):
         with monkeypatch.context() as patch:
             stop_at(patch, 100)
             with pytest.raises(Stopped) as stopped:
-                fit(plan(), source, rounds=ROUNDS, batch_size=16, out=out)
+                fit(plan(), source, steps=STEPS, batch_size=16, out=out)
         advice = f"jaxgen.resume('{out}', {lacking}) in Python"
         assert str(stopped.value).endswith(f"Go on with: {advice}")
         assert main(["train", "--resume", str(out)]) == 2
@@ -155,7 +167,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch, capsys):
 
 def test_resume_of_a_run_that_is_done(copy, done, capsys, monkeypatch):
     # Kills: a program compiled for nothing.
-    monkeypatch.setattr(run, "_compile", None)
+    monkeypatch.setattr(run, "compiled", None)
     again = resume(copy, what=plan(), data=X)
     assert "resumed at 200" in capsys.readouterr().err
     assert_same_bits(again.state, done[1].state)
@@ -164,15 +176,15 @@ def test_resume_of_a_run_that_is_done(copy, done, capsys, monkeypatch):
 def test_resume_with_a_damaged_line_of_metrics(copy, done, capsys):
     # Kills: a run whose checkpoints are whole, and which cannot be resumed.
     metrics = copy / "metrics.jsonl"
-    metrics.write_text(metrics.read_text().replace('{"round": 100', '{"rou', 1))
+    metrics.write_text(metrics.read_text().replace('{"step": 100', '{"rou', 1))
     again = resume(copy, what=plan(), data=X)
     assert_same_bits(again.state, done[1].state)
-    assert [line["round"] for line in again.history] == [200] and "damaged" in capsys.readouterr().err
+    assert [line["step"] for line in again.history] == [200] and "damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 500), ("seed", 4), ("batch_size", 8), ("data", "digits"), ("recipe", "vae"), ("beta", 2.0)],
+    [("seed", 4), ("batch_size", 8), ("data", "digits"), ("recipe", "vae"), ("beta", 2.0)],
 )
 def test_resume_refuses_another_configuration(copy, field, value, monkeypatch):
     # Kills: a field that is not compared; a comparison after the arrays were read.
@@ -263,7 +275,7 @@ def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
 
     def appended(path, line):
         append(path, line)
-        waiting[:] = [line["round"]]
+        waiting[:] = [line["step"]]
 
     def monotonic():
         if waiting == [200]:
@@ -273,8 +285,8 @@ def test_a_signal_never_ends_a_run_that_is_not_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.recorder, "append", appended)
     monkeypatch.setattr(run.recorder, "time", SimpleNamespace(monotonic=monotonic))
-    with pytest.raises(Stopped, match="round 300 is saved"):
-        fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    with pytest.raises(Stopped, match="step 300 is saved"):
+        fit(plan(), X, steps=500, batch_size=16, out=tmp_path / "run")
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 300]
 
 
@@ -282,17 +294,15 @@ def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
     # Kills: a checkpoint a chunk; none between start and end; a clock that is never set back.
     saved, now = [], [0.0]
     save, record = checkpoint.save, run.recorder.record
-    monkeypatch.setattr(
-        checkpoint, "save", lambda folder, round, *rest: (saved.append(round), save(folder, round, *rest))
-    )
+    monkeypatch.setattr(checkpoint, "save", lambda folder, step, *rest: (saved.append(step), save(folder, step, *rest)))
     monkeypatch.setattr(run.recorder, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def ticking(chunk):
-        now[0] = 0.2 * chunk.round
+        now[0] = 0.2 * chunk.step
         return record(chunk)
 
     monkeypatch.setattr(run.recorder, "record", ticking)
-    fit(plan(), X, rounds=500, batch_size=16, out=tmp_path / "run")
+    fit(plan(), X, steps=500, batch_size=16, out=tmp_path / "run")
     assert saved == [0, 200, 400, 500]  # every 20 s there is a chunk, every 30 s a checkpoint is due
 
 
@@ -313,83 +323,83 @@ def test_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
 
 def explosive(at):
-    """NaN from round `at` on; from the start where that is negative."""
+    """NaN from step `at` on; from the start where that is negative."""
 
-    def loss(params, noise, batch, memo):
-        return jnp.where(memo.round >= at, jnp.nan, jnp.sum((params["p"] - 1) ** 2)), Note({})
+    def loss(params, noise, batch, context):
+        return jnp.where(context.step >= at, jnp.nan, jnp.sum((params["p"] - 1) ** 2)), Aux({})
 
     def init(key, batch):
         return {"p": jnp.zeros(2) if at >= 0 else jnp.full(2, jnp.nan)}, {}
 
-    game = Game(init, lambda key, batch: (), {"p": loss}, lambda params, carry: Model(None, None))
+    game = Game(init, lambda key, batch: (), {"p": loss}, lambda params, state: Model())
     return Plan(game, {"p": optax.adam(0.1)}, (("p",),))
 
 
 def test_divergence_ends_with_the_last_finite_state(tmp_path):
     # Kills: no checkpoint of what was reached; pictures that stop the run; a non-finite state saved.
-    with pytest.raises(Diverged, match="10 rounds in a row"):
-        fit(explosive(107), X, rounds=1000, batch_size=8, out=tmp_path / "run")
+    with pytest.raises(Diverged, match="10 steps in a row"):
+        fit(explosive(107), X, steps=1000, batch_size=8, out=tmp_path / "run")
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 200]
-    healthy = fit(explosive(1000), X, rounds=107, batch_size=8)
+    healthy = fit(explosive(1000), X, steps=107, batch_size=8)
     saved, _ = checkpoint.restore(tmp_path / "run" / "checkpoints", healthy.state)
     assert_same_bits(saved.params, healthy.state.params)
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["finite"] is False and last["p/loss"] is None
-    with pytest.raises(Diverged, match="by round 200"):  # and not "trained", or ten rounds of grace
+    with pytest.raises(Diverged, match="by step 200"):  # and not "trained", or ten steps of grace
         resume(tmp_path / "run", what=explosive(107), data=X)
 
 
 def test_first_state_that_is_not_finite_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="params/p"):
-        fit(explosive(-1), X, rounds=10, batch_size=8, out=tmp_path / "run")
+        fit(explosive(-1), X, steps=10, batch_size=8, out=tmp_path / "run")
     assert os.listdir(tmp_path) == []
 
 
 def test_bare_game_gets_adam_and_its_losses_in_order():
     # Kills: another rate; turns that move together; options that are passed over.
     game = plan().game
-    bare = fit(game, X, rounds=3, batch_size=8)
+    bare = fit(game, X, steps=3, batch_size=8)
     assert bare.plan.turns == (("a",), ("b",)) and set(bare.plan.optimizers) == {"a", "b"}
     adams = {"a": optax.adam(1e-3), "b": optax.adam(1e-3)}
-    told = fit(plan(), X, rounds=3, batch_size=8, turns=(("a",), ("b",)), optimizers=adams)
+    told = fit(plan(), X, steps=3, batch_size=8, turns=(("a",), ("b",)), optimizers=adams)
     assert_same_bits(told.state.params, bare.state.params)
 
 
 def test_a_rule_is_a_part_of_the_plan(monkeypatch):
     # Kills: a rule that is dropped; one that the configuration forgets, so that a resume would play another.
     rule = jaxgen.objectives.extragradient
-    monkeypatch.setattr(run, "_begin", lambda job, out, **_: job)
+    monkeypatch.setattr(run, "begin", lambda job, out, *_: job)
     for what, recipe in (("vae", "vae"), (plan(), None)):
-        assert fit(what, X, rounds=3).config["recipe"] == recipe
-        job = fit(what, X, rounds=3, rule=rule)
+        assert fit(what, X, steps=3).config["recipe"] == recipe
+        job = fit(what, X, steps=3, rule=rule)
         assert job.plan.rule is rule and job.config["recipe"] is None
 
 
 BAD = {
-    "unknown recipe": (lambda out: fit("vea", X, rounds=3, out=out), "did you mean 'vae'"),
-    "unknown data": (lambda out: fit(plan(), "digitz", rounds=3, out=out), "did you mean 'digits'"),
-    "no rounds": (lambda out: fit(plan(), X, rounds=0, out=out), "rounds=0"),
-    "half a round": (lambda out: fit(plan(), X, rounds=1.5, out=out), "rounds=1.5"),
-    "large batch": (lambda out: fit(plan(), X, rounds=3, batch_size=61, out=out), "the 60 training examples"),
-    "no batch": (lambda out: fit(plan(), X, rounds=3, batch_size=0, out=out), "batch_size=0"),
-    "negative seed": (lambda out: fit(plan(), X, rounds=3, seed=-1, out=out), "seed=-1"),
-    "strings": (lambda out: fit(plan(), X.astype(str), rounds=3, out=out), "holds numbers"),
-    "NaN": (lambda out: fit(plan(), X * np.nan, rounds=3, out=out), "120 values are NaN or infinite"),
-    "beyond float32": (lambda out: fit(plan(), X.astype(float) * 1e300, rounds=3, out=out), "as float32"),
-    "a list of none": (lambda out: fit(plan(), X[:0], rounds=3, out=out), "holds numbers"),
-    "a ragged list": (lambda out: fit(plan(), [[1.0], [1.0, 2.0]], rounds=3, out=out), "list is no array"),
-    "labels of fewer": (lambda out: fit(plan(), (X, np.zeros(59)), rounds=3, out=out), "labels have shape"),
-    "three arrays": (lambda out: fit(plan(), (X, X, X[:5]), rounds=3, out=out), "no array"),
-    "channels first": (lambda out: fit(plan(), np.ones((60, 3, 8, 8)), rounds=3, out=out), "N, H, W, C"),
-    "pixels below 0": (lambda out: fit(plan(), np.full((60, 8, 8), -1.0), rounds=3, out=out), "pixels run from -1"),
-    "no turns": (lambda out: fit(plan(), X, rounds=3, turns=(), out=out), "at least one turn"),
-    "turns of names": (lambda out: fit(plan(), X, rounds=3, turns=("a", "b"), out=out), "tuple of losses"),
-    "no optimisers": (lambda out: fit(plan(), X, rounds=3, optimizers={}, out=out), "no optimiser"),
-    "a rule by name": (lambda out: fit(plan(), X, rounds=3, rule="extragradient", out=out), "rule='extragradient'"),
-    "something else": (lambda out: fit(3, X, rounds=3, out=out), "int cannot be trained"),
+    "unknown recipe": (lambda out: fit("vea", X, steps=3, out=out), "did you mean 'vae'"),
+    "unknown data": (lambda out: fit(plan(), "digitz", steps=3, out=out), "did you mean 'digits'"),
+    "no steps": (lambda out: fit(plan(), X, steps=0, out=out), "steps=0"),
+    "half a step": (lambda out: fit(plan(), X, steps=1.5, out=out), "steps=1.5"),
+    "large batch": (lambda out: fit(plan(), X, steps=3, batch_size=61, out=out), "the 60 training examples"),
+    "no batch": (lambda out: fit(plan(), X, steps=3, batch_size=0, out=out), "batch_size=0"),
+    "negative seed": (lambda out: fit(plan(), X, steps=3, seed=-1, out=out), "seed=-1"),
+    "strings": (lambda out: fit(plan(), X.astype(str), steps=3, out=out), "holds numbers"),
+    "NaN": (lambda out: fit(plan(), X * np.nan, steps=3, out=out), "120 values are NaN or infinite"),
+    "beyond float32": (lambda out: fit(plan(), X.astype(float) * 1e300, steps=3, out=out), "as float32"),
+    "a list of none": (lambda out: fit(plan(), X[:0], steps=3, out=out), "holds numbers"),
+    "a ragged list": (lambda out: fit(plan(), [[1.0], [1.0, 2.0]], steps=3, out=out), "list is no array"),
+    "labels of fewer": (lambda out: fit(plan(), (X, np.zeros(59)), steps=3, out=out), "labels have shape"),
+    "three arrays": (lambda out: fit(plan(), (X, X, X[:5]), steps=3, out=out), "no array"),
+    "channels first": (lambda out: fit(plan(), np.ones((60, 3, 8, 8)), steps=3, out=out), "N, H, W, C"),
+    "pixels below 0": (lambda out: fit(plan(), np.full((60, 8, 8), -1.0), steps=3, out=out), "pixels run from -1"),
+    "no turns": (lambda out: fit(plan(), X, steps=3, turns=(), out=out), "at least one turn"),
+    "turns of names": (lambda out: fit(plan(), X, steps=3, turns=("a", "b"), out=out), "tuple of losses"),
+    "no optimisers": (lambda out: fit(plan(), X, steps=3, optimizers={}, out=out), "no optimiser"),
+    "a rule by name": (lambda out: fit(plan(), X, steps=3, rule="extragradient", out=out), "rule='extragradient'"),
+    "something else": (lambda out: fit(3, X, steps=3, out=out), "int cannot be trained"),
     "another player's optimiser": (
-        lambda out: fit(plan(), X, rounds=3, optimizers={"x": 1}, out=out),
-        "moves nobody: the players are a, b",
+        lambda out: fit(plan(), X, steps=3, optimizers={"x": 1}, out=out),
+        "belongs to no player: the players are a, b",
     ),
 }
 
@@ -414,19 +424,22 @@ def test_a_folder_in_use_is_refused(tmp_path):
     ("change", "says"),
     [
         ({"recipe": "wgan_pg"}, "did you mean 'wgan_gp'"),
-        ({"weights": {"gamma": 1.0}}, "no weight 'gamma'"),
-        ({"weights": {"weight": -1.0}}, "weight=-1.0"),
-        ({"weights": {"weight": float("nan")}}, "weight=nan"),
-        ({"weights": {"weight": "3"}}, "weight='3'"),
+        ({"options": {"gamma": 1.0}}, "no option 'gamma'"),
+        ({"options": {"weight": -1.0}}, "weight=-1.0"),
+        ({"options": {"weight": float("nan")}}, "weight=nan"),
+        ({"options": {"weight": "3"}}, "weight='3'"),
         ({"steps": 0}, "steps=0"),
         ({"steps": True}, "steps=True"),
         ({"steps": 2**31}, "below 2\\^31"),
         ({"seed": -1}, "seed=-1"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"latent_dim": 2.5}, "latent_dim=2.5"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0"),
-        ({"learning_rate": float("inf")}, "learning_rate=inf"),
-        ({"learning_rate": "fast"}, "learning_rate='fast'"),
+        ({"options": {"latent_dim": 2.5}}, "latent_dim=2.5"),
+        ({"options": {"learning_rate": float("inf")}}, "learning_rate=inf"),
+        ({"options": {"learning_rate": "fast"}}, "learning_rate='fast'"),
+        ({"condition": "labels"}, "condition 'labels': use label"),
+        ({"condition": "small:0"}, "small:SIDE"),
+        ({"precision": "float16"}, "precision 'float16'"),
+        ({"micro_batches": 0}, "micro_batches=0"),
     ],
 )
 def test_configurations_that_cannot_be(change, says):
@@ -439,10 +452,12 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
     # Kills: defaults that are not written down; a path that holds only from here; a resume that needs Python.
     np.save(tmp_path / "points.npy", X)
     monkeypatch.chdir(tmp_path)
-    config = Config(recipe="beta_vae", data="points.npy", steps=200, batch_size=16, latent_dim=2, weights={"beta": 2})
+    config = Config(
+        recipe="beta_vae", data="points.npy", steps=200, batch_size=16, options={"latent_dim": 2, "beta": 2}
+    )
     with monkeypatch.context() as patch:
         stop_at(patch, 100, signal.SIGINT)
-        with pytest.raises(Stopped, match="SIGINT: round 100 is saved. Go on with: jaxgen train --resume run$"):
+        with pytest.raises(Stopped, match="SIGINT: step 100 is saved. Go on with: jaxgen train --resume run$"):
             run.train(config, "run")
     settings = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
     assert settings == {
@@ -451,13 +466,32 @@ def test_a_recipe_from_start_to_picture(tmp_path, capsys, monkeypatch):
         "steps": 200,
         "seed": 0,
         "batch_size": 16,
-        "learning_rate": 1e-3,
-        "latent_dim": 2,
-        "weights": {"beta": 2},
+        **UNTOLD,
+        "options": {"beta": 2.0, "likelihood": "default", "latent_dim": 2, "learning_rate": 1e-3},
     }
     monkeypatch.chdir("/")
     resumed = resume(tmp_path / "run")
-    assert "round 200/200" in capsys.readouterr().err and resumed.state.memo.round == 200
-    samples.write_picture(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
+    assert "step 200/200" in capsys.readouterr().err and resumed.state.context.step == 200
+    samples.write_samples(tmp_path / "run", tmp_path / "samples.png", n=9, seed=1)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert restore.load(tmp_path / "run").encode(jnp.zeros((3, 2))).shape == (3, 2)
+
+
+def test_a_run_goes_on_beyond_its_end(copy, done, capsys):
+    # Kills: a longer run that is another run; a config that still says the old end; fewer steps than were played.
+    whole = fit(plan(), X, steps=300, batch_size=16, seed=3)
+    longer = resume(copy, what=plan(), data=X, steps=300)
+    assert_same_bits(longer.state, whole.state)
+    assert json.loads((copy / "config.json").read_text())["config"]["steps"] == 300
+    assert checkpoint.steps(copy / "checkpoints")[-1] == 300
+    with pytest.raises(BadRequest, match="has played 300 steps, and --steps 250 is fewer"):
+        resume(copy, what=plan(), data=X, steps=250)
+
+
+def test_records_are_handed_over(tmp_path):
+    # Kills: a callback that is called once, or with something else than the history; one that can change it.
+    lines = []
+    trained = fit(
+        plan(), X, steps=STEPS, batch_size=16, on_record=lambda line: (lines.append(dict(line)), line.clear())
+    )
+    assert lines == trained.history and [line["step"] for line in lines] == [100, 200]

@@ -367,17 +367,17 @@ def test_not_finite(monkeypatch):
 
 def test_our_own_games():
     # Kills: a contract of draw or loss that our games do not meet; a cut estimator taken for a path.
-    from jaxgen.nets import networks
+    from jaxgen.core import Batch, Context
+    from jaxgen.latents import vector
+    from jaxgen.nets import MLP, Encoder, Generator
     from jaxgen.objectives import CUT
 
-    nets = networks((3,), latent_dim=2, width=4)
-    batch = jaxgen.Batch(p.BATCH)
-    game = jaxgen.games.vae(nets.encoder(4), nets.generator, latent_dim=2, estimator=CUT)
-    params, carry = game.init(jax.random.key(0), batch)
-    memo = jaxgen.Memo(jnp.zeros((), jnp.int32), carry)
+    nets, batch = (Encoder(4, MLP((4,))), Generator((3,), MLP((4,)))), Batch(p.BATCH)
+    game = jaxgen.games.vae(*nets, vector(2, estimator=CUT))
+    params, state = game.init(jax.random.key(0), batch)
 
     def loss(params, noise, batch):
-        return game.losses["vae"](params, noise, batch, memo)
+        return game.losses["vae"](params, noise, batch, Context(jnp.zeros((), jnp.int32), state))
 
     report = audit(loss, params, game.draw, batch, draws=64)
     assert {name.split(".")[1] for name in named(report, "cut")} == {"encoder"}, str(report)

@@ -1,6 +1,6 @@
 """A run that a test kills: `killed.py OUT RECIPE ROUNDS [PAUSE]`; resumes where OUT is a run.
 
-With PAUSE, the save of a round from PAUSE on stops halfway, says so in `OUT/paused`, and waits to be killed.
+With PAUSE, the save of a step from PAUSE on stops halfway, says so in `OUT/paused`, and waits to be killed.
 """
 
 import sys
@@ -31,14 +31,14 @@ def pause_inside(out: Path, first: int) -> None:
     checkpoint._write_arrays = halting
 
 
-def main(out: Path, recipe: str, rounds: int) -> None:
+def main(out: Path, recipe: str, steps: int) -> None:
     run.SECONDS = 0.0
     if (out / "config.json").exists():
         run.resume(out, checkpoint_seconds=0)
     elif recipe == "linear":
-        run.fit(linear(ema=0.05), X, rounds=rounds, batch_size=16, out=out)
+        run.fit(linear(ema=0.05), X, steps=steps, batch_size=16, out=out)
     else:
-        run.train(run.Config(recipe=recipe, data="ring8", steps=rounds, batch_size=32), out, checkpoint_seconds=0)
+        run.train(run.Config(recipe=recipe, data="ring8", steps=steps, batch_size=32), out, checkpoint_seconds=0)
 
 
 if __name__ == "__main__":

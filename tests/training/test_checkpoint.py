@@ -20,7 +20,7 @@ from jaxgen.training.program import abstract_state
 @pytest.fixture(scope="module")
 def state():
     plan = gan_plan()
-    batch = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
+    batch = Batch(jnp.ones((4, 2)))
     return plan.step().init(jax.random.key(0), batch)
 
 
@@ -34,7 +34,7 @@ def assert_same_bits(a, b):
 def test_what_is_saved_comes_back(tmp_path, state):
     # Kills: a leaf left out; meta lost; a structure rebuilt in another order.
     save(tmp_path / "c", 3, state, {"a": [1, "ü"]})
-    back, meta = restore(tmp_path / "c", abstract_state(gan_plan(), (2,), False, 4))
+    back, meta = restore(tmp_path / "c", abstract_state(gan_plan(), Batch(jax.ShapeDtypeStruct((4, 2), jnp.float32))))
     assert_same_bits(back, state)
     assert meta == {"a": [1, "ü"]} and checkpoint.read_meta(tmp_path / "c") == (3, meta)
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(back))
@@ -57,8 +57,8 @@ def test_every_dtype_and_shape_comes_back(tmp_path, monkeypatch):
 
 def test_keeps_the_last_two(tmp_path, state):
     # Kills: all kept; steps sorted as text; the newest dropped.
-    for round in (9, 10, 100):
-        save(tmp_path, round, state, {})
+    for step in (9, 10, 100):
+        save(tmp_path, step, state, {})
     assert steps(tmp_path) == [10, 100] and sorted(os.listdir(tmp_path)) == ["10", "100"]
 
 
@@ -79,7 +79,7 @@ def test_older_goes_only_after_the_newer_is_there(tmp_path, state, monkeypatch):
         assert_same_bits(restore(tmp_path, state)[0], state)
 
 
-def test_saves_a_round_once(tmp_path, state):
+def test_saves_a_step_once(tmp_path, state):
     # Kills: a second save that is silently dropped.
     save(tmp_path, 1, state, {"first": True})
     with pytest.raises(FileExistsError, match="saved once"):
@@ -119,8 +119,8 @@ def test_no_checkpoint(tmp_path, state):
     with pytest.raises(BadRequest, match="there is no checkpoint in"):
         restore(tmp_path / "nowhere", state)
     save(tmp_path, 4, state, {})
-    with pytest.raises(BadRequest, match="no checkpoint of round 5 in .*: there are 4"):
-        restore(tmp_path, state, round=5)
+    with pytest.raises(BadRequest, match="no checkpoint of step 5 in .*: there are 4"):
+        restore(tmp_path, state, step=5)
 
 
 def _flip(path):
@@ -160,8 +160,8 @@ def test_damage_to_any_file_is_found(tmp_path, state, damage):
             restore(tmp_path / str(i), state)
         message = str(found.value)
         assert "\n" not in message and f"checkpoint {tmp_path / str(i) / '2'} is damaged" in message
-        assert message.count("damaged") == 1 and message.endswith(": move that folder away to go on from round 1.")
-        assert_same_bits(restore(tmp_path / str(i), state, round=1)[0], state)
+        assert message.count("damaged") == 1 and message.endswith(": move that folder away to go on from step 1.")
+        assert_same_bits(restore(tmp_path / str(i), state, step=1)[0], state)
         shutil.move(tmp_path / str(i) / "2", tmp_path / f"{i} away")
         assert_same_bits(restore(tmp_path / str(i), state)[0], state)
         DAMAGE[damage](tmp_path / str(i) / "1" / "record.json")
@@ -218,7 +218,7 @@ def test_odd_things_are_refused(tmp_path):
 
 
 def test_a_step_renamed_is_not_another_step(tmp_path):
-    # Kills: the round read from the name alone.
+    # Kills: the step read from the name alone.
     save(tmp_path, 1, {"p": jnp.ones(2)}, {})
     (tmp_path / "1").rename(tmp_path / "2")
     with pytest.raises(CheckpointCorrupt, match="not what was written"):
@@ -231,9 +231,9 @@ def test_a_newer_format_says_so(tmp_path):
     path = tmp_path / "1" / "record.json"
     record = json.loads(path.read_text())
     record.pop("sha256")
-    record["format"] = 2
+    record["format"] = 3
     path.write_text(json.dumps({**record, "sha256": checkpoint._seal(record)}))
-    with pytest.raises(BadRequest, match="has format 2, and this version reads 1"):
+    with pytest.raises(BadRequest, match="has format 3, and this version reads 2"):
         restore(tmp_path, {"p": jnp.ones(2)})
 
 

@@ -22,3 +22,5 @@ def test_batch_that_cannot_be_shared(size, says):
         devices.check_batch(size, mesh)
     devices.check_batch(size, None)
     devices.check_batch(8, mesh)
+    with pytest.raises(BadRequest, match="into 2 micro-batches over 4 devices: use 8 or 16"):
+        devices.check_batch(12, mesh, micro=2)

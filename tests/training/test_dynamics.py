@@ -1,4 +1,4 @@
-"""Spectra of rounds and rates of runs: against closed forms in float64, and against reverse mode."""
+"""Spectra of steps and rates of runs: against closed forms in float64, and against reverse mode."""
 
 import flax.linen as nn
 import jax
@@ -8,10 +8,10 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from jaxgen.core import BadRequest, Batch, Game, Note
-from jaxgen.games import VECTORS, bilinear, dirac, gan
-from jaxgen.nets import LAX, MATMUL, MLP, Critic, Generator, networks
-from jaxgen.objectives import WASSERSTEIN, descend, extragradient, instance_noise, r1
+from jaxgen.core import Aux, BadRequest, Batch, Game
+from jaxgen.games import bilinear, dirac, gan
+from jaxgen.nets import LAX, MATMUL, MLP, Critic, Generator, Pyramid, instance_noise, network
+from jaxgen.objectives import descend, extragradient, r1
 from jaxgen.training import dynamics
 from jaxgen.training.dynamics import fitted_log_rate, jacobian, leading, log_rate, spectrum, trajectory
 from jaxgen.training.step import make_step
@@ -55,24 +55,23 @@ def alternating(a, gamma):
     return trace / 2 + np.array([1, -1]) * np.sqrt(trace**2 / 4 - determinant + 0j)
 
 
-ROUNDS = {
+WAYS = {
     "simultaneous": (TOGETHER, descend, simultaneous),
     "alternating": (ALTERNATING, descend, alternating),
     "extragradient": (TOGETHER, extragradient, looking_ahead),
 }
-CASES = [(game, way, 0.0) for game in ("dirac", "bilinear") for way in ROUNDS]
-CASES += [(game, way, 0.3) for game in ("dirac", "bilinear") for way in ROUNDS]
+CASES = [(game, way, 0.0) for game in ("dirac", "bilinear") for way in WAYS]
+CASES += [(game, way, 0.3) for game in ("dirac", "bilinear") for way in WAYS]
 CASES += [("dirac", "simultaneous", 2.0)]  # no rotation: -0.134 and -1.866
 
 
 @pytest.mark.parametrize(("name", "way", "gamma"), CASES)
 def test_simulated_and_predicted_rates(name, way, gamma):
-    # Kills: a spectrum of another round than the one played; movers that see each other's step where they should not,
+    # Kills: a spectrum of another step than the one played; movers that see each other's step where they should not,
     # or do not where they should; the look-ahead left out; a penalty of another weight; a sign.
     a = {"dirac": 0.5, "bilinear": 1.0}[name]
-    penalty = {"penalty": r1(gamma)} if gamma else {}
-    game = dirac(**penalty) if name == "dirac" else dirac(loss=WASSERSTEIN, **penalty) if gamma else bilinear()
-    turns, rule, closed_form = ROUNDS[way]
+    game = {"dirac": dirac, "bilinear": bilinear}[name](penalty=r1(gamma) if gamma else None)
+    turns, rule, closed_form = WAYS[way]
     exact = closed_form(a, gamma)
     predicted = np.log(np.abs(exact).max())
     step = make_step(game, SGD, turns, rule=rule)
@@ -80,7 +79,7 @@ def test_simulated_and_predicted_rates(name, way, gamma):
     found = spectrum(step, place(step, at(0.0)), KEY, zeros(turns))
     np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
     # Small numbers cost float32 nothing around 0, and the rest of the field is of higher order.
-    path = trajectory(step, place(step, at(1e-5)), KEY, zeros(turns), rounds=900)
+    path = trajectory(step, place(step, at(1e-5)), KEY, zeros(turns), steps=900)
     distances = np.linalg.norm(path, axis=1)[100:]
     for eigenvalues in (exact, found):
         assert abs(log_rate(eigenvalues) - predicted) < 1e-6
@@ -91,16 +90,17 @@ def test_simulated_and_predicted_rates(name, way, gamma):
 def test_instance_noise_damps():
     # Kills: noise on the real or on the fake examples alone; one noise for both; a std for its square. With noise
     # of +-1 the moments are exact: psi' = psi - h (theta / 2 + s^2 psi / 2), theta' = theta + h psi / 2.
-    game, two = dirac(augment=instance_noise(0.7)), jnp.array([[1.0], [-1.0]])
+    game, seen = dirac(augment=instance_noise(0.7)), {"pipe": jnp.array([[1.0], [-1.0]]), "net": ()}
     exact = simultaneous(0.5, 0.7**2 / 2)
-    even = game._replace(draw=lambda key, batch: {"z": two, "penalty": (), "real": two, "fake": two})
+    z = jnp.zeros((2, 1))  # idle
+    even = game._replace(draw=lambda key, batch: {"z": z, "generator": (), "real": seen, "fake": seen})
     step, batches = make_step(even, SGD, TOGETHER), Batch(jnp.zeros((1, 2, 1)))
     found = spectrum(step, place(step, at(0.0)), KEY, batches)
     np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
     predicted = np.log(np.abs(exact).max())
     np.testing.assert_allclose(np.exp(predicted), 0.98031, atol=5e-6)
     # Here two sums of size s cancel: below 1e-7 float32 has no field left.
-    path = trajectory(step, place(step, at(1e-2)), KEY, batches, rounds=400)
+    path = trajectory(step, place(step, at(1e-2)), KEY, batches, steps=400)
     simulated = fitted_log_rate(np.linalg.norm(path, axis=1)[50:], exact)
     assert abs(simulated - predicted) <= 0.01 * abs(predicted)
 
@@ -111,7 +111,7 @@ def test_instance_noise_damps():
 
 
 def test_jacobian_away_from_the_equilibrium_turns_repeated():
-    # Kills: a transposed matrix; the Jacobian at the start or at zero; a turn left out of a round that is a loop.
+    # Kills: a transposed matrix; the Jacobian at the start or at zero; a turn left out of a step that is a loop.
     turns = (("critic",), ("critic",), ("generator",))
     step = make_step(bilinear(), {"critic": optax.sgd(0.1), "generator": optax.sgd(0.3)}, turns)
     found = jacobian(step, place(step, at(0.5)), KEY, zeros(turns))
@@ -128,13 +128,13 @@ def test_jacobian_away_from_the_equilibrium_turns_repeated():
 
 
 def test_dense_gan_by_products_and_by_its_full_jacobian():
-    # Kills: noise or batch of another round or turn; products at another point; eigenvalues of smallest modulus, or in
+    # Kills: noise or batch of another step or turn; products at another point; eigenvalues of smallest modulus, or in
     # another order; a state that is consumed. The full matrix here is by reverse mode.
-    game = gan(Generator((2,), MLP((5,), nn.tanh)), Critic(MLP((5,), nn.tanh)), latent_dim=2, observation=VECTORS)
+    game = gan(Generator((2,), MLP((5,), nn.tanh)), Critic(MLP((5,), nn.tanh)), latent_dim=2)
     step = make_step(game, dict.fromkeys(("critic", "generator"), optax.sgd(1.0)), ALTERNATING)
     batches = Batch(jax.random.normal(jax.random.key(2), (2, 8, 2)))
     state = step.init(KEY, Batch(batches.x[0]))
-    state = state._replace(memo=state.memo._replace(round=jnp.int32(3)))
+    state = state._replace(context=state.context._replace(step=jnp.int32(3)))
     point, restore = ravel_pytree(state.params)
 
     def play(flat):
@@ -156,7 +156,7 @@ def test_products_where_all_eigenvalues_are_one_number():
     game = Game(
         lambda key, batch: ({"p": jnp.ones(6)}, {}),
         lambda key, batch: (),
-        {"p": lambda params, noise, batch, memo: (0.5 * jnp.sum(params["p"] ** 2), Note({}))},
+        {"p": lambda params, noise, batch, context: (0.5 * jnp.sum(params["p"] ** 2), Aux({}))},
         None,
     )
     turns = (("p",),)
@@ -171,13 +171,13 @@ def test_products_where_all_eigenvalues_are_one_number():
 def test_convolutions_need_a_forward_derivative():
     # Kills: JAX's own TypeError; a message without what to do; a refusal of convolutions that have one.
     def critic(convolve):
-        nets = networks((33, 33, 1), latent_dim=2, width=8, convolve=convolve)
+        net = network(Critic(Pyramid(1, convolve)))
 
-        def loss(params, noise, batch, memo):
-            return jnp.mean(nets.critic.apply(params["critic"], batch.x) ** 2), Note({})
+        def loss(params, noise, batch, context):
+            return jnp.mean(net.apply(params["critic"], {}, None, batch.x)[0] ** 2), Aux({})
 
         def init(key, batch):
-            return {"critic": nets.critic.init(key, batch.x)}, {}
+            return {"critic": net.init(key, batch.x)[0]}, {}
 
         return make_step(
             Game(init, lambda key, batch: (), {"critic": loss}, None), {"critic": optax.sgd(H)}, (("critic",),)
@@ -200,7 +200,7 @@ def test_convolutions_need_a_forward_derivative():
 @pytest.mark.parametrize("angle", [0.1, 0.37, 2.0, np.pi])
 @pytest.mark.parametrize("phase", [0.0, 1.0, 2.0])
 def test_turning_averages_out_of_the_fit(angle, phase):
-    # Kills: a line through all logarithms; halves that are no whole periods; a rate per period instead of per round.
+    # Kills: a line through all logarithms; halves that are no whole periods; a rate per period instead of per step.
     n = np.arange(500)
     distances = 3 * np.exp(-0.02 * n) * (1 + 0.4 * np.cos(2 * angle * n + phase))
     assert abs(fitted_log_rate(distances, [0.5, 0.98 * np.exp(1j * angle)]) + 0.02) < 1e-5
@@ -215,37 +215,37 @@ def test_rates_without_rotation():
 
 
 def test_a_double_eigenvalue_does_not_turn():
-    # Kills: the pair that float32 makes of it read as a period of 20,000 rounds.
+    # Kills: the pair that float32 makes of it read as a period of 20,000 steps.
     pair = 0.9 * np.exp(np.array([1j, -1j]) * 3e-4)
     np.testing.assert_allclose(fitted_log_rate(0.9 ** np.arange(20), pair), np.log(0.9), rtol=1e-9)
     with pytest.raises(BadRequest, match="not two periods"):
         fitted_log_rate(0.9 ** np.arange(20), 0.9 * np.exp(np.array([2e-3j])))
 
 
-def alone(loss, optimiser=None, carry=None):
-    """A step of one number a, and its state: loss(a, carry) -> (f32[], carry)."""
+def alone(loss, optimiser=None, state=None):
+    """A step of one number a, and its state: loss(a, state) -> (f32[], state)."""
 
-    def told(params, noise, batch, memo):
-        value, carry = loss(params["a"], memo.carry)
-        return value, Note({}, carry)
+    def told(params, noise, batch, context):
+        value, state = loss(params["a"], context.state)
+        return value, Aux({}, state)
 
-    game = Game(lambda key, batch: ({"a": jnp.float32(0.5)}, carry or {}), lambda key, batch: (), {"a": told}, None)
+    game = Game(lambda key, batch: ({"a": jnp.float32(0.5)}, state or {}), lambda key, batch: (), {"a": told}, None)
     step = make_step(game, {"a": optimiser or optax.sgd(0.1)}, (("a",),))
     return step, step.init(KEY, ZEROS)
 
 
 @pytest.mark.parametrize("a", [0.0, 0.5])
-def test_a_carry_that_moves_is_refused(a):
-    # Kills: the spectrum of the params alone where an average in the carry moves with them; a carry that is asked at
+def test_a_state_that_moves_is_refused(a):
+    # Kills: the spectrum of the params alone where an average in the state moves with them; a state that is asked at
     # the equilibrium only, where it stands still: there the params alone have 0.9, and the two together 1.02.
-    def loss(a, carry):
-        average = carry["average"]
+    def loss(a, state):
+        average = state["average"]
         return a**2 / 2 - 1.5 * a * average, {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a)}
 
-    step, here = alone(loss, carry={"average": jnp.float32(0), "count": jnp.int32(0)})
-    with pytest.raises(BadRequest, match="moves the carry"):
+    step, here = alone(loss, state={"average": jnp.float32(0), "count": jnp.int32(0)})
+    with pytest.raises(BadRequest, match="moves the state"):
         spectrum(step, here._replace(params={"a": jnp.float32(a)}), KEY, zeros((("a",),)))
-    fixed, here = alone(lambda a, carry: (a**2 / 2, {}), carry={"fixed": jnp.float32(3)})
+    fixed, here = alone(lambda a, state: (a**2 / 2, {}), state={"fixed": jnp.float32(3)})
     np.testing.assert_allclose(spectrum(fixed, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
 
 
@@ -258,24 +258,24 @@ def looped(a):
 
 
 @pytest.mark.parametrize("factor", [stopped, jax.jit(stopped), looped, lambda a: jax.lax.cond(a > 0, stopped, abs, a)])
-def test_what_a_loss_stops_moves_in_the_round(factor):
-    # Kills: a stopped factor taken for a constant of the round. The gradient of a stop(a) is a: a' = 0.9 a.
-    step, here = alone(lambda a, carry: (a * factor(a), {}))
+def test_what_a_loss_stops_moves_in_the_step(factor):
+    # Kills: a stopped factor taken for a constant of the step. The gradient of a stop(a) is a: a' = 0.9 a.
+    step, here = alone(lambda a, state: (a * factor(a), {}))
     np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), [[0.9]], rtol=1e-6)
 
 
 def test_an_optimiser_that_holds_its_rate_is_none_with_memory():
     # Kills: any number in an optimiser's state taken for memory.
-    step, here = alone(lambda a, carry: (a**2 / 2, {}), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
+    step, here = alone(lambda a, state: (a**2 / 2, {}), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
     np.testing.assert_allclose(spectrum(step, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
 
 
 def test_trajectory_is_the_run():
-    # Kills: a path that begins after the first round; columns in another order; noise that stands still; a state that
+    # Kills: a path that begins after the first step; columns in another order; noise that stands still; a state that
     # is consumed.
     step = make_step(dirac(), SGD, ALTERNATING)
     state = place(step, {"critic": jnp.float32(0.5), "generator": jnp.float32(-0.25)})
-    path = trajectory(step, state, KEY, zeros(ALTERNATING), rounds=3)
+    path = trajectory(step, state, KEY, zeros(ALTERNATING), steps=3)
     assert path.dtype == np.float64 and path.shape == (4, 2)
     np.testing.assert_array_equal(path[0], [0.5, -0.25])
     for row in path[1:]:
@@ -284,11 +284,11 @@ def test_trajectory_is_the_run():
     noisy = Game(
         lambda key, batch: ({"p": jnp.zeros(1)}, {}),
         lambda key, batch: jax.random.normal(key),
-        {"p": lambda params, noise, batch, memo: (noise * params["p"].sum(), Note({}))},
+        {"p": lambda params, noise, batch, context: (noise * params["p"].sum(), Aux({}))},
         None,
     )
     step = make_step(noisy, {"p": optax.sgd(1.0)}, (("p",),))
-    path = trajectory(step, step.init(KEY, ZEROS), KEY, zeros((("p",),)), rounds=2)
+    path = trajectory(step, step.init(KEY, ZEROS), KEY, zeros((("p",),)), steps=2)
     assert abs(path[2] - 2 * path[1]) > 1e-3
 
 
@@ -306,9 +306,9 @@ def test_refuses(monkeypatch):
         "is not finite at these params": lambda: jacobian(step, lost, *here[1:]),
         "k=1 of 2": lambda: leading(step, *here, k=1),
         "k=0.5 of 2": lambda: leading(step, *here, k=0.5),
-        "at least one round": lambda: trajectory(step, *here, rounds=0),
-        "whole ones": lambda: trajectory(step, *here, rounds=2.5),
-        "2 of 2 rounds were not finite": lambda: trajectory(step, lost, *here[1:], rounds=2),
+        "at least one step": lambda: trajectory(step, *here, steps=0),
+        "whole ones": lambda: trajectory(step, *here, steps=2.5),
+        "2 of 2 steps were not finite": lambda: trajectory(step, lost, *here[1:], steps=2),
         "at least one": lambda: log_rate([]),
         "finite numbers": lambda: log_rate([1.0, np.nan]),
         "positive finite": lambda: fitted_log_rate([1.0, 0.0], [1.0]),

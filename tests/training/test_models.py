@@ -17,8 +17,8 @@ def test_is_the_games_own_model():
     # Kills: a function under another's name; params of the first call kept; samples that are no shape.
     game = small_vae()
     bind = compile_model(game)
-    for params, carry in two(game):
-        model, plain, key = bind(params, carry), game.model(params, carry), jax.random.key(3)
+    for params, state in two(game):
+        model, plain, key = bind(params, state), game.model(params, state), jax.random.key(3)
         noise = model.draw(key, 4)
         np.testing.assert_array_equal(noise, plain.draw(key, 4))
         assert model.draw_posterior(key, 3, X).shape == (3, 5, 2)
@@ -41,14 +41,14 @@ def test_other_params_compile_nothing():
     # Kills: params closed over; a function compiled anew for each binding.
     game, traces = small_vae(), []
 
-    def model(params, carry):
+    def model(params, state):
         traces.append(1)
-        return game.model(params, carry)
+        return game.model(params, state)
 
     bind = compile_model(game._replace(model=model))
     counts = []
-    for params, carry in two(game) + two(game):
-        bound = bind(params, carry)
+    for params, state in two(game) + two(game):
+        bound = bind(params, state)
         bound.sample(bound.draw(jax.random.key(0), 4))
         bound.features["first"](X)
         counts.append(len(traces))

@@ -22,8 +22,8 @@ def test_depends_on_key_and_absolute_position_only():
     n, turns, batch = 23, 3, 5
     whole = indices(KEY, 0, (12, turns, batch), n)
     parts = []
-    for start, rounds in ((0, 5), (5, 5), (10, 2)):
-        parts.append(indices(KEY, start * turns * batch, (rounds, turns, batch), n))
+    for start, steps in ((0, 5), (5, 5), (10, 2)):
+        parts.append(indices(KEY, start * turns * batch, (steps, turns, batch), n))
     np.testing.assert_array_equal(whole, np.concatenate(parts))
     # Kills: the key left out.
     assert (whole != indices(jax.random.key(4), 0, whole.shape, n)).any()

@@ -4,13 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen.recipes import RECIPES, find
+from jaxgen.recipes import RECIPES, Spec, defaults, find
 from jaxgen.training.loop import train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import compile_loop, run_keys
+from jaxgen.training.sources import arrays, unpaired
 from jaxgen.training.step import evaluation_params
 
 EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty
+OF_IMAGES = ("gan_ada", "sr_gan", "cyclegan")
 
 
 @pytest.fixture
@@ -23,19 +25,41 @@ def compilations():
     jax.monitoring.clear_event_listeners()
 
 
+def plan_and_source(name, x):
+    """A small plan of a recipe, and subset -> the source that it takes."""
+    options = {"latent_dim": 2, "interval": 2}
+    options = {option: value for option, value in options.items() if option in defaults(find(name))}
+    spec, condition = Spec(x.shape[1:], width=8), None
+    if name == "sr_gan":
+        spec, condition = spec._replace(condition=(4, 4, 1)), lambda x, label: x[::2, ::2]
+    if name == "cyclegan":
+        spec = spec._replace(domains=("a", "b"))
+
+    def source(subset=None):
+        one = arrays(x, condition=condition, subset=subset)
+        return unpaired(a=one, b=one) if spec.domains else one
+
+    return find(name)(spec, **options), source
+
+
 @pytest.mark.parametrize("name", [n if n in EVERY_TIME else pytest.param(n, marks=pytest.mark.slow) for n in RECIPES])
 def test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up(name, compilations):
-    # Kills: a program per run, seed or subset; a round that is not one program; a model compiled for each params.
-    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
-    plan = find(name).plan((2,), width=8, latent_dim=2)
-    program, bind = compile_loop(plan, x, batch_size=8, chunk=2), compile_model(plan.game)
+    # Kills: a program per run, seed or subset; a step that is not one program; a model compiled for each params.
+    shape = (8, 8, 1) if name in OF_IMAGES else (2,)
+    x = np.random.default_rng(0).uniform(size=(40, *shape)).astype(np.float32)
+    plan, source = plan_and_source(name, x)
+    program, bind = compile_loop(plan, source(), batch_size=8, chunk=2), compile_model(plan.game)
+    condition = np.zeros((3, 4, 4, 1), np.float32) if name == "sr_gan" else None
 
     def run(seed, subset=None):
         keys = run_keys(seed)
-        for chunk in train(program, program.init(keys.init), keys, rounds=5, subset=subset):
+        for chunk in train(program, program.init(keys.init), keys, steps=5, fetch=source(subset).fetch):
             state = chunk.state
-        model = bind(evaluation_params(state), state.memo.carry)
-        model.sample(model.draw(keys.evaluation, 3))
+        model = bind(evaluation_params(state), state.context.state)
+        if model.sample is None:
+            model.maps["a_to_b"](x[:3])
+        else:
+            model.sample(model.draw(keys.evaluation, 3, condition=condition), condition=condition)
 
     run(0)
     assert set(program.compile_s) == {"init", 2, 1} and len(compilations) >= 3

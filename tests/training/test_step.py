@@ -8,8 +8,8 @@ import optax
 import pytest
 from toys import dirac, gan_plan, linear
 
-from jaxgen.core import BadRequest, Batch, Game, Note
-from jaxgen.training.step import ema_rate, evaluation_params, make_step
+from jaxgen.core import Aux, BadRequest, Batch, Game
+from jaxgen.training.step import Ema, ema_rate, evaluation_params, make_step
 
 KEY = jax.random.key(1)
 TOGETHER, ALTERNATING = (("critic", "generator"),), (("generator",), ("critic",))
@@ -19,7 +19,7 @@ SGD = {"critic": optax.sgd(0.2), "generator": optax.sgd(0.2)}
 
 def batches(turns, size=8):
     x = jax.random.normal(jax.random.key(9), (len(turns), size, 2))
-    return Batch(x, None, jnp.zeros((len(turns), size), jnp.int32))
+    return Batch(x)
 
 
 def first(batches):
@@ -77,8 +77,8 @@ def test_gradients_noise_and_batches_are_those_of_the_turn():
     step, start, data = compiled(linear)
     state, momentum = start(), np.zeros(2)
     params = jax.tree.map(np.array, state.params)
-    for round in range(2):
-        noise = [jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, round), t), (2,)) for t in range(2)]
+    for n in range(2):
+        noise = [jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, n), t), (2,)) for t in range(2)]
         slope = np.asarray(noise[0] + data.x[0, 0])
         said = {"a": {"loss": slope @ params["a"], "grad_norm": np.hypot(*slope), "noise": noise[0][0]}}
         params["a"] = params["a"] - 0.1 * slope
@@ -90,13 +90,14 @@ def test_gradients_noise_and_batches_are_those_of_the_turn():
         state, info = step.update(state, KEY, data)
         assert {name: set(own) for name, own in info.items()} == {name: set(own) for name, own in said.items()}
         jax.tree.map(lambda ours, exact: np.testing.assert_allclose(ours, exact, rtol=1e-5), info, said)
-    assert state.ema is None and evaluation_params(state) is state.params
+    assert state.ema == {} and evaluation_params(state).keys() == state.params.keys()
+    assert_same_bits(evaluation_params(state), state.params)
     for name in params:
         np.testing.assert_allclose(state.params[name], params[name], rtol=1e-5)
 
 
-def test_noise_differs_at_every_round_and_turn_and_comes_back():
-    # Kills: a key without the round, or without the turn; a key carried and split.
+def test_noise_differs_at_every_step_and_turn_and_comes_back():
+    # Kills: a key without the step, or without the turn; a key carried and split.
     step, start, data = compiled(gan_plan)
 
     def run(key):
@@ -126,10 +127,10 @@ def test_unrolled_and_looped_turns_agree():
 
 
 def test_a_game_is_handed_the_key_and_the_batch():
-    # Kills: an init or a draw that is handed something else; the batch of the whole round for that of the turn.
-    def loss(params, noise, batch, memo):
+    # Kills: an init or a draw that is handed something else; the batch of the whole step for that of the turn.
+    def loss(params, noise, batch, context):
         drawn, x = noise
-        return jnp.sum(params["p"] * x[0]), Note({"drawn": drawn, "x": x[0, 0], "seen": batch.x[0, 0]})
+        return jnp.sum(params["p"] * x[0]), Aux({"drawn": drawn, "x": x[0, 0], "seen": batch.x[0, 0]})
 
     def init(key, batch):
         return {"p": batch.x[0]}, {"number": jax.random.normal(key)}
@@ -139,7 +140,7 @@ def test_a_game_is_handed_the_key_and_the_batch():
     step, data = make_step(game, {"p": optax.sgd(0.1)}, turns), batches(turns)
     state = step.init(KEY, first(data))
     np.testing.assert_array_equal(state.params["p"], data.x[0, 0])
-    np.testing.assert_allclose(state.memo.carry["number"], jax.random.normal(KEY), rtol=1e-6)
+    np.testing.assert_allclose(state.context.state["number"], jax.random.normal(KEY), rtol=1e-6)
     _, info = step.update(state, KEY, data)
     for t, (name,) in enumerate(turns):
         drawn = jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, 0), t))
@@ -157,10 +158,10 @@ def test_form(turns, comes_back, unroll):
     assert ("scan[" in str(program)) == (comes_back and not unroll)
 
 
-def play(game, turns, rounds, *, optimizers=SGD):
+def play(game, turns, steps, *, optimizers=SGD):
     step, nothing = make_step(game, optimizers, turns), Batch(jnp.zeros((len(turns), 1)))
     state = step.init(KEY, first(nothing))
-    for _ in range(rounds):
+    for _ in range(steps):
         state, _ = step.update(state, KEY, nothing)
     return state
 
@@ -178,7 +179,7 @@ def test_dirac_rates(turns):
 
     def radii(gamma):
         state = step.init(KEY, nothing)
-        state = state._replace(memo=state.memo._replace(carry={**state.memo.carry, "gamma": gamma}))
+        state = state._replace(context=state.context._replace(state={**state.context.state, "gamma": gamma}))
 
         def body(state, _):
             state, _ = step.update(state, KEY, nothing)
@@ -192,10 +193,10 @@ def test_dirac_rates(turns):
     np.testing.assert_allclose(rates, RATES[turns], atol=1e-4)
 
 
-def test_carry_moves_with_its_turn_alone():
-    # Kills: a carry that a scan's switch drops; a carry written by every turn.
+def test_state_moves_with_its_turn_alone():
+    # Kills: a state that a scan's switch drops; a state written by every turn.
     state = play(dirac(0.3), LAZY, 10)
-    assert state.memo.carry["moves"] == 10 and state.memo.round == 10
+    assert state.context.state["moves"] == 10 and state.context.step == 10
 
 
 def test_lazy_turn_is_another_loss_of_the_same_player():
@@ -203,7 +204,7 @@ def test_lazy_turn_is_another_loss_of_the_same_player():
     lazy = play(dirac(2.0), (("critic:plain",), ("generator",)), 20)
     free = play(dirac(0.0), (("critic",), ("generator",)), 20)
     assert_same_bits(lazy.params, free.params)
-    assert set(lazy.opts) == {"critic", "generator"} and lazy.memo.carry["moves"] == 0
+    assert set(lazy.opts) == {"critic", "generator"} and lazy.context.state["moves"] == 0
 
 
 def test_turn_with_an_optimiser_of_its_own():
@@ -239,13 +240,13 @@ FAULTS = {
 
 
 def faulty():
-    """A quadratic; in round 7 it has the fault that the carry names, by position in FAULTS."""
+    """A quadratic; in step 7 it has the fault that the state names, by position in FAULTS."""
 
-    def loss(params, noise, batch, memo):
+    def loss(params, noise, batch, context):
         value = jnp.sum((params["p"] - 1) ** 2)
         for i, fault in enumerate(FAULTS.values()):
-            value = fault((memo.round == 7) & (memo.carry["fault"] == i), value, jnp.sum(params["p"]))
-        return value, Note({}, {"seen": memo.carry["seen"] + 1})
+            value = fault((context.step == 7) & (context.state["fault"] == i), value, jnp.sum(params["p"]))
+        return value, Aux({}, {"seen": context.state["seen"] + 1})
 
     def init(key, batch):
         return {"p": jnp.zeros(2)}, {"seen": jnp.int32(0), "fault": jnp.int32(-1)}
@@ -254,37 +255,42 @@ def faulty():
 
 
 @pytest.mark.parametrize("turns", [(("p",),), (("p",), ("p:again",))], ids=["one turn", "two turns"])
-def test_round_that_is_not_finite_changes_nothing_but_the_counts(turns):
-    # Kills: Adam's moments, the average or the carry touched; the first of two turns kept; NaN only in the value let
-    # through; a long streak forgotten within a dispatch.
+def test_turns_that_are_not_finite_change_nothing_but_the_counts(turns):
+    # Kills: Adam's moments or the state touched; NaN only in the value let through; a streak that a finite step does
+    # not end.
     step, data = make_step(faulty(), {"p": optax.adam(0.1)}, turns, ema=0.5), batches(turns)
 
-    def at(rounds, fault=-1):
+    def at(steps, fault=-1):
         state = step.init(KEY, first(data))
-        state.memo.carry["fault"] = jnp.int32(fault)
-        for _ in range(rounds):
+        state.context.state["fault"] = jnp.int32(fault)
+        for _ in range(steps):
             state, _ = step.update(state, KEY, data)
-        state.memo.carry.pop("fault")
+        state.context.state.pop("fault")
         return jax.tree.map(np.asarray, state)
 
     seven, eleven = at(7), at(11)
     for fault in range(len(FAULTS)):
         eight, twelve = at(8, fault), at(12, fault)
-        assert_same_bits((eight.params, eight.opts, eight.memo.carry), (seven.params, seven.opts, seven.memo.carry))
-        assert_same_bits(eight.ema, seven.ema)
-        assert (eight.skipped, eight.streak, eight.memo.round) == (1, 1, 8)
-        assert (twelve.skipped, twelve.streak, twelve.memo.round) == (1, 0, 12)
+        assert_same_bits(
+            (eight.params, eight.opts, eight.context.state), (seven.params, seven.opts, seven.context.state)
+        )
+        half = jax.tree.map(lambda e, p: e + 0.5 * (p - e), seven.ema, seven.params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), eight.ema, half)
+        assert (eight.skipped, eight.streak, eight.context.step) == (1, 1, 8)
+        assert (twelve.skipped, twelve.streak, twelve.context.step) == (1, 0, 12)
         assert_same_bits(twelve.params, eleven.params)
 
 
 def test_a_long_streak_stays():
-    # Kills: a patience of nine or eleven; a streak that goes on without an end, or that a finite round cannot end.
+    # Kills: a patience of nine or eleven; a streak that goes on without an end, or that a finite step cannot end.
     step, data = make_step(faulty(), {"p": optax.sgd(0.1)}, (("p",),)), batches((("p",),))
 
     def after(streak, fault):
         state = step.init(KEY, first(data))
-        carry = {**state.memo.carry, "fault": jnp.int32(fault)}
-        state = state._replace(streak=jnp.int32(streak), memo=state.memo._replace(round=jnp.int32(7), carry=carry))
+        entries = {**state.context.state, "fault": jnp.int32(fault)}
+        state = state._replace(
+            streak=jnp.int32(streak), context=state.context._replace(step=jnp.int32(7), state=entries)
+        )
         return step.update(state, KEY, data)[0].streak
 
     assert [after(streak, -1) for streak in (0, 1, 9, 10)] == [0, 0, 0, 10]
@@ -292,12 +298,12 @@ def test_a_long_streak_stays():
 
 
 def both():
-    """Two players who share a turn. The loss of the one that the carry names is not finite; its gradient is."""
+    """Two players who share a turn. The loss of the one that the state names is not finite; its gradient is."""
 
     def loss_of(name):
-        def loss(params, noise, batch, memo):
+        def loss(params, noise, batch, context):
             value = jnp.sum((params[name]["w"] - 1) ** 2)
-            return value + jnp.where(memo.carry["fault"] == ord(name), jnp.inf, 0.0), Note({})
+            return value + jnp.where(context.state["fault"] == ord(name), jnp.inf, 0.0), Aux({})
 
         return loss
 
@@ -311,18 +317,85 @@ ROUNDS = [(("a", "b"),), (("b", "a"),), (("a",), ("b",)), (("b",), ("a",)), (("a
 
 
 @pytest.mark.parametrize("turns", ROUNDS, ids=str)
-def test_one_move_that_is_not_finite_undoes_the_round(turns):
-    # Kills: a guard of the last mover or turn alone, or one that asks for any; turns kept that came before the bad one;
-    # a mark that is put on an empty leaf.
+def test_a_turn_that_is_not_finite_moves_nobody_and_other_turns_move(turns):
+    # Kills: a guard of the last mover alone, or one that lets a finite player of the turn move; one that undoes the
+    # turns before or stops those after; a step that is counted twice; an empty leaf whose norm is not finite.
     step, data = make_step(both(), {"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, turns), batches(turns)
-    for fault, counts in [("-", True), ("a", False), ("b", False)]:
+    for fault in "-ab":
         state = step.init(KEY, first(data))
-        state.memo.carry["fault"] = jnp.int32(ord(fault))
+        state.context.state["fault"] = jnp.int32(ord(fault))
         state, _ = step.update(state, KEY, data)
         for name in "ab":
-            moves = counts * sum(turn.count(name) for turn in turns)
+            moves = sum(name in turn and fault not in turn for turn in turns)
             np.testing.assert_allclose(state.params[name]["w"], [1 - 0.8**moves] * 2, rtol=1e-6)
-        assert state.skipped == (not counts)
+        assert state.skipped == (fault != "-")
+
+
+def coupled(couples=False):
+    """A loss whose gradient is the mean of x, a state that is the mean of x, one that counts, and noise in the info."""
+
+    def loss(params, noise, batch, context):
+        mean = jnp.mean(batch.x, 0)
+        state = {"mean": mean, "count": context.state["count"] + 1}
+        return jnp.sum(params["p"] * mean), Aux({"noise": noise, "rows": jnp.float32(len(batch.x))}, state)
+
+    def init(key, batch):
+        return {"p": jnp.zeros(2)}, {"mean": jnp.zeros(2), "count": jnp.int32(0)}
+
+    return Game(init, lambda key, batch: jax.random.normal(key), {"p": loss}, None, couples=couples)
+
+
+def test_micro_batches_are_the_batch():
+    # Kills: a sum for the mean; parts that leave examples out; a state that is threaded from part to part, so that it
+    # counts four; one noise for all parts; a count that becomes a fraction.
+    turns = (("p",),)
+    data = batches(turns)
+    whole, parts = (make_step(coupled(), {"p": optax.sgd(1.0)}, turns, micro=micro) for micro in (1, 4))
+    ends = []
+    for step in (whole, parts):
+        state, info = step.update(step.init(KEY, first(data)), KEY, data)
+        ends.append((state.params["p"], state.context.state["mean"], info["p"]["grad_norm"], info["p"]["loss"]))
+        assert state.context.state["count"] == 1 and state.context.state["count"].dtype == jnp.int32
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(ends[1][0], -np.mean(data.x[0], 0), rtol=1e-5)
+    assert info["p"]["rows"] == 2
+    key = jax.random.fold_in(jax.random.fold_in(KEY, 0), 0)
+    noise = [jax.random.normal(jax.random.fold_in(key, i)) for i in range(4)]
+    np.testing.assert_allclose(info["p"]["noise"], np.mean(noise), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("couples", "micro", "says"), [(True, 2, "see each other"), (False, 0, "micro=0"), (False, 3, "8 .* into 3 equal")]
+)
+def test_refuses_micro_batches_that_are_not_the_batch(couples, micro, says):
+    # Kills: each check left out: a minibatch statistic of parts; examples that are dropped without a word.
+    with pytest.raises(BadRequest, match=says):
+        step = make_step(coupled(couples), {"p": optax.sgd(1.0)}, (("p",),), micro=micro)
+        data = batches((("p",),))
+        step.update(step.init(KEY, first(data)), KEY, data)
+
+
+def test_average_of_chosen_players_in_float32():
+    # Kills: an average in the dtype of params, which at rate 1e-3 never moves in bfloat16; one of every player.
+    game = both()
+
+    def init(key, batch):
+        params, state = game.init(key, batch)
+        return jax.tree.map(lambda a: a.astype(jnp.bfloat16), params), state
+
+    turns = (("a", "b"),)
+    sgd = {"a": optax.sgd(1.0), "b": optax.sgd(1.0)}
+    step = make_step(game._replace(init=init), sgd, turns, ema=Ema(1e-3, ("b",)))
+    data = batches(turns)
+    state = step.init(KEY, first(data))
+    state, _ = step.update(state, KEY, data)
+    assert set(state.ema) == {"b"} and state.ema["b"]["w"].dtype == jnp.float32
+    np.testing.assert_allclose(state.ema["b"]["w"], [2e-3, 2e-3], rtol=1e-2)
+    params = evaluation_params(state)
+    assert params["b"]["w"].dtype == jnp.bfloat16 and params["a"]["w"][0] == 2.0 and params["b"]["w"][0] < 0.01
+    with pytest.raises(BadRequest, match="average is kept of 'c'"):
+        make_step(game, sgd, turns, ema=Ema(1e-3, ("c",)))
 
 
 def test_moving_average():
@@ -337,8 +410,8 @@ def test_moving_average():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_rate_of_the_average_may_follow_the_round():
-    # Kills: the schedule read after the round is counted; a schedule that is ignored.
+def test_rate_of_the_average_may_follow_the_step():
+    # Kills: the schedule read after the step is counted; a schedule that is ignored.
     step, start, data = compiled(lambda: linear(ema=lambda n: jnp.where(n == 0, 1.0, 0.25)))
     state, _ = step.update(start(), KEY, data)
     assert_same_bits(state.ema, state.params)
@@ -373,8 +446,8 @@ def test_refuses_turns(turns, says):
         make_step(dirac(), SGD, turns)
 
 
-def test_a_round_compiles_as_many_turns_as_differ():
-    # Kills: a branch for every turn of a round, however often it comes back.
+def test_a_step_compiles_as_many_turns_as_differ():
+    # Kills: a branch for every turn of a step, however often it comes back.
     step, data = make_step(dirac(), {**SGD, "critic:plain": optax.sgd(0.2)}, LAZY), batches(LAZY)
     state = jax.eval_shape(step.init, KEY, first(data))
     branches, rest = [], [jax.make_jaxpr(step.update)(state, KEY, data).jaxpr]
@@ -392,8 +465,10 @@ def test_refuses_batches_that_are_not_one_for_each_turn(turns):
     step, data = make_step(dirac(), {**SGD, "critic:plain": optax.sgd(0.2)}, turns), batches((*turns, *turns))
     state = step.init(KEY, first(data))
     for wrong in (data, first(data)):
-        says = re.escape(f"a round of {len(turns)} turns takes a batch for each, x [{len(turns)}, B, ...]")
-        with pytest.raises(BadRequest, match=f"{says}, not {re.escape(str(list(wrong.x.shape)))}"):
+        says = re.escape(
+            f"a step of {len(turns)} turns takes a batch for each, leaves [{len(turns)}, B, ...], and batch.x"
+        )
+        with pytest.raises(BadRequest, match=f"{says} is {re.escape(str(list(wrong.x.shape)))}"):
             step.update(state, KEY, wrong)
 
 
@@ -404,35 +479,36 @@ def test_refuses_a_player_without_an_optimiser():
 
 def small(init=None, loss=None, losses=None):
     return Game(
-        init or (lambda key, batch: ({"a": jnp.zeros(())}, {})),
+        init or (lambda key, batch: ({"a": jnp.zeros(())}, {"kept": jnp.zeros(2)})),
         lambda key, batch: jnp.zeros(()),
-        losses or {"a": loss or (lambda params, noise, batch, memo: (params["a"], Note({})))},
+        losses or {"a": loss or (lambda params, noise, batch, context: (params["a"], Aux({})))},
         lambda *_: None,
     )
 
 
-BATCH = Batch(jnp.ones((4, 2)), None, jnp.arange(4))
+BATCH = Batch(jnp.ones((4, 2)))
 
 
 @pytest.mark.parametrize(
     "loss, says",
     [
-        (lambda params, noise, batch, memo: params["a"], "a bare value.*jaxgen.Note"),
-        (lambda params, noise, batch, memo: (params["a"], {"x": 1.0}), "a tuple that ends in dict.*jaxgen.Note"),
-        (lambda params, noise, batch, memo: (params["a"] + batch.x[:, 0], Note({})), r"shape \[4\]"),
-        (lambda params, noise, batch, memo: (params["a"], Note({"grad_norm": noise})), "'grad_norm', which the step"),
-        (lambda params, noise, batch, memo: (params["a"], Note({"loss": noise})), "'loss', which the step"),
+        (lambda params, noise, batch, context: params["a"], "a bare value.*jaxgen.Aux"),
+        (lambda params, noise, batch, context: (params["a"], {"x": 1.0}), "a tuple that ends in dict.*jaxgen.Aux"),
+        (lambda params, noise, batch, context: (params["a"] + batch.x[:, 0], Aux({})), r"shape \[4\]"),
+        (lambda params, noise, batch, context: (params["a"], Aux({"grad_norm": noise})), "'grad_norm', which the step"),
+        (lambda params, noise, batch, context: (params["a"], Aux({"loss": noise})), "'loss', which the step"),
         (
-            lambda params, noise, batch, memo: (params["a"], Note({"far": batch.x[:, 0]})),
+            lambda params, noise, batch, context: (params["a"], Aux({"far": batch.x[:, 0]})),
             "'far', which is no single number",
         ),
-        (lambda params, noise, batch, memo: (params["a"], Note({"all": params})), "'all', which is no single number"),
-        (lambda params, noise, batch, memo: (params["a"], Note({}, {"ghost": noise})), "'ghost'"),
+        (lambda params, noise, batch, context: (params["a"], Aux({"all": params})), "'all', which is no single number"),
+        (lambda params, noise, batch, context: (params["a"], Aux({}, {"ghost": noise})), "'ghost'"),
+        (lambda params, noise, batch, context: (params["a"], Aux({}, {"kept": batch.x})), "'kept' in other shapes"),
     ],
 )
-def test_refuses_a_loss_that_a_round_cannot_use(loss, says):
+def test_refuses_a_loss_that_a_step_cannot_use(loss, says):
     # Kills: each check left out: JAX's own words then name neither the loss nor what it should return; a figure named
-    # grad_norm that takes the place of the one which tells a round that is not finite.
+    # grad_norm that takes the place of the one which tells a step that is not finite.
     step = make_step(small(loss=loss), {"a": optax.sgd(0.1)}, (("a",),))
     state = step.init(jax.random.key(0), BATCH)
     with pytest.raises(BadRequest, match=f"loss 'a' .*{says}"):
@@ -442,7 +518,7 @@ def test_refuses_a_loss_that_a_round_cannot_use(loss, says):
 @pytest.mark.parametrize(
     "made, says",
     [
-        ({"a": jnp.zeros(())}, "empty carry is {}"),
+        ({"a": jnp.zeros(())}, "empty state is {}"),
         ((jnp.zeros(()), {}), "both dicts"),
         (({"b": jnp.zeros(())}, {}), "params of b, and a loss is for player 'a'"),
         (({"a": {"w": jnp.zeros(()), "act": jnp.tanh}}, {}), r"params\['a'\]\['act'\] is no float array"),
@@ -450,7 +526,7 @@ def test_refuses_a_loss_that_a_round_cannot_use(loss, says):
         (({"a": "silu"}, {}), r"params\['a'\] is no float array"),
     ],
 )
-def test_refuses_an_init_that_a_round_cannot_use(made, says):
+def test_refuses_an_init_that_a_step_cannot_use(made, says):
     # Kills: each check left out.
     step = make_step(small(init=lambda key, batch: made), {"a": optax.sgd(0.1)}, (("a",),))
     with pytest.raises(BadRequest, match=says):
@@ -460,7 +536,7 @@ def test_refuses_an_init_that_a_round_cannot_use(made, says):
 @pytest.mark.parametrize(
     "optimizers, says",
     [
-        ({"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, "optimiser 'b' moves nobody: the players are a"),
+        ({"a": optax.sgd(0.1), "b": optax.sgd(0.1)}, "optimiser 'b' belongs to no player: the players are a"),
         ({"a": 0.1}, "optimiser 'a' is 0.1"),
         (optax.sgd(0.1), "one for each player"),
     ],

@@ -1,8 +1,12 @@
 """Image sets that TensorFlow Datasets (TFDS) has prepared, read without TensorFlow and without a network."""
 
+import contextlib
 import io
+import math
 import os
+import shutil
 import sys
+import uuid
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,6 +16,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data.data import PARTS, Examples
 from jaxgen.data.decode import Header, common_shape, decode, read_header
+from jaxgen.data.streams import mapped
 from jaxgen.data.tfds.catalogue import listed
 
 KEPT = "jaxgen-1-{}.npy"  # the arrays of a set, beside its records; another number once another rule makes them
@@ -67,7 +72,10 @@ def _examples(folder: str, builder: Any) -> Examples:
     if not used or PARTS[used[0]] != 0:
         raise BadRequest(f"{folder} has no train split: there are {', '.join(counts) or 'none'}.")
     total = sum(counts[split] for split in used)
-    found = _kept(folder, total) or _keep(folder, _arrays(folder, builder, used, total, image, label))
+    found = _kept(folder, total)
+    if found is None:
+        with _beside(folder) as beside:
+            found = _keep(folder, beside, _arrays(folder, beside, builder, used, total, image, label))
     notes = [_shape_note(total, found.x.shape[1:], info.features[image].shape), *found.notes]
     if unused := [split for split in counts if split not in PARTS]:
         notes.append(f"splits not used: {', '.join(unused)}.")
@@ -76,7 +84,7 @@ def _examples(folder: str, builder: Any) -> Examples:
         labels, classes = None, ()
         notes.append("some labels are withheld by the source, so none is used.")
     official = np.repeat(np.array([PARTS[split] for split in used], np.int8), [counts[split] for split in used])
-    return Examples(total, found.x.__getitem__, labels, classes, tuple(notes), official)
+    return Examples(total, mapped(found.x), labels, classes, tuple(notes), official, found.x.shape[1:])
 
 
 def _features(folder: str, features: Any) -> tuple[str, str | None]:
@@ -100,7 +108,20 @@ def _shape_note(total: int, shape: tuple[int, ...], told: tuple[int | None, ...]
     return f"{total} images {same} {width}x{height}, {'grey' if channels == 1 else 'RGB'}.".replace(" ,", ",")
 
 
-def _arrays(folder: str, builder: Any, used: list[str], total: int, image: str, label: str | None) -> Arrays:
+@contextlib.contextmanager
+def _beside(folder: str) -> Iterator[str]:
+    """A name for what is not whole yet, which no other process has; the file is gone at the end."""
+    path = os.path.join(folder, KEPT.format(f"partial-{uuid.uuid4().hex}"))
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):  # it was renamed, or never made
+            os.remove(path)
+
+
+def _arrays(
+    folder: str, beside: str, builder: Any, used: list[str], total: int, image: str, label: str | None
+) -> Arrays:
     """Reads all records once, twice where only their headers tell the common shape."""
     print(f"reading {total} images of {builder.info.full_name}, once", file=sys.stderr, flush=True)
     features = builder.info.features
@@ -115,7 +136,7 @@ def _arrays(folder: str, builder: Any, used: list[str], total: int, image: str, 
     else:
         headers = [Header(width, height, channels == 1)]
     shape, _ = common_shape(headers)
-    x, y = np.empty((total, *shape), np.uint8), np.zeros(total, np.int32)
+    x, y = _blank(beside, (total, *shape)), np.zeros(total, np.int32)
     for i, record in _records(sources):
         x[i] = decode(io.BytesIO(record[image]), f"{folder}: image {i}", shape)
         y[i] = 0 if label is None else record[label]
@@ -132,22 +153,36 @@ def _records(sources: list[Any]) -> Iterator[tuple[int, Any]]:
                 at += 1
 
 
-def _keep(folder: str, arrays: Arrays) -> Arrays:
-    """Writes the arrays beside the records, each whole or not at all."""
-    for what, array in (("labels", arrays.label), ("images", arrays.x)):
-        path = os.path.join(folder, KEPT.format(what))
-        beside = f"{path}.{os.getpid()}"
-        try:
-            with open(beside, "wb") as file:
-                np.save(file, array)
-            os.replace(beside, path)
-        except OSError as error:
-            why = f"the arrays could not be kept in {folder} ({error.strerror}): reading takes as long the next time."
-            return arrays._replace(notes=(why,))
-        finally:
-            if os.path.exists(beside):
-                os.remove(beside)
+def _blank(beside: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array to fill: on the disk if there is space, for not all sets fit into memory."""
+    with contextlib.suppress(OSError):
+        # A mapped array on a disk that is full would kill the process.
+        if shutil.disk_usage(os.path.dirname(beside)).free > 2 * math.prod(shape):
+            return np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
+    return np.empty(shape, np.uint8)
+
+
+def _keep(folder: str, beside: str, arrays: Arrays) -> Arrays:
+    """Puts the arrays beside the records, each whole or not at all."""
+    images, labels = (os.path.join(folder, KEPT.format(what)) for what in ("images", "labels"))
+    try:
+        with _beside(folder) as other:
+            _save(other, labels, arrays.label)
+        if isinstance(arrays.x, np.memmap):
+            arrays.x.flush()
+            os.replace(beside, images)
+        else:
+            _save(beside, images, arrays.x)
+    except OSError as error:
+        why = f"the arrays could not be kept in {folder} ({error.strerror}): reading takes as long the next time."
+        return arrays._replace(notes=(why,))
     return arrays
+
+
+def _save(beside: str, path: str, array: np.ndarray) -> None:
+    with open(beside, "wb") as file:
+        np.save(file, array)
+    os.replace(beside, path)
 
 
 def _kept(folder: str, total: int) -> Arrays | None:

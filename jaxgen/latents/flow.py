@@ -1,0 +1,89 @@
+"""A posterior that a normalising flow bends: a sample and its density come from one pass, and so does the inverse."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, merge, repeat, split
+from jaxgen.latents.dense import Dense
+from jaxgen.latents.vector import Posterior
+from jaxgen.nets.adapters import pure
+from jaxgen.objectives.distributions import GAUSSIAN, Family, Support
+
+
+def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Posterior:
+    """Affine couplings on a base, each of which sees h, the raw numbers of the base.
+
+    Layer by layer one half a of z stays and the other is moved: b exp(s(a, h)) + t(a, h), with s within (-1, 1), so
+    log q(z) is that of the base less the sum of all s. It starts as the base itself. At least 2 latents. Rezende and
+    Mohamed 2015, arXiv 1505.05770, with the layers of Dinh et al. 2017, arXiv 1605.08803. `mean` is where
+    the mean of the base is moved to, which is not the mean of z.
+
+    Args:
+      layers: couplings; the halves take turns.
+      width: of the hidden layers of their networks.
+      base: a continuous family with a differentiable push.
+
+    Raises:
+      BadRequest: for no layer, or another base; when it meets h, for a single latent.
+    """
+    if layers < 1 or width < 1:
+        raise BadRequest(f"layers={layers}, width={width}: a flow has at least 1 of each.")
+    if not base.pathwise or base.support != Support():
+        raise BadRequest("the base of a flow is a family on all real numbers with a differentiable push: GAUSSIAN.")
+
+    def halves(i: int, z: Array) -> tuple[Array, Array]:
+        """(kept, moved) in layer i."""
+        a, b = jnp.split(z, [z.shape[-1] // 2], -1)
+        return (a, b) if i % 2 == 0 else (b, a)
+
+    def whole(i: int, kept: Array, moved: Array) -> Array:
+        return jnp.concatenate((kept, moved) if i % 2 == 0 else (moved, kept), -1)
+
+    def net(moved: Array) -> Any:
+        return pure(Dense(2 * moved.shape[-1], width, zero=True))
+
+    def init(key, h, latent_dim: int):
+        if latent_dim < 2:
+            raise BadRequest("a flow moves one half of the latents by the other: use latent_dim of at least 2.")
+        params = []
+        for i, k in enumerate(jax.random.split(key, layers)):
+            kept, moved = halves(i, jnp.zeros((h.shape[0], latent_dim)))
+            params.append(net(moved)[0](k, kept, h))
+        return params
+
+    def coupling(params, h, kept: Array, moved: Array) -> tuple[Array, Array]:
+        """(shift, log scale), [K, B, half]."""
+        samples = kept.shape[0]
+        out = net(moved)[1](params, merge(kept), repeat(h, samples))
+        shift, raw = jnp.split(split(out, samples), 2, -1)
+        return shift, jnp.tanh(raw)
+
+    def forward(params, h, z):
+        """(z moved by all layers, the sum of their log scales [K, B])."""
+        total: Any = 0.0
+        for i, own in enumerate(params):
+            kept, moved = halves(i, z)
+            shift, log_scale = coupling(own, h, kept, moved)
+            z, total = whole(i, kept, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
+        return z, total
+
+    def sample(params, h, noise):
+        theta = base.theta(h)
+        start = base.push(theta, noise)
+        z, total = forward(params, h, start)
+        return z, base.log_prob(theta, start) - total
+
+    def log_prob(params, h, z):
+        total: Any = 0.0
+        for i, own in reversed(list(enumerate(params))):
+            kept, moved = halves(i, z)
+            shift, log_scale = coupling(own, h, kept, moved)
+            z, total = whole(i, kept, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
+        return base.log_prob(base.theta(h), z) - total
+
+    def mean(params, h):
+        return forward(params, h, base.mean(base.theta(h))[None])[0][0]
+
+    return Posterior(base.size, base.draw, sample, log_prob, mean, init)

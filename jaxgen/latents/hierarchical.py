@@ -1,0 +1,103 @@
+"""Several layers of latents, from the top down, in the posterior and in the prior alike."""
+
+import itertools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, merge, repeat, rows, split
+from jaxgen.latents.dense import Dense
+from jaxgen.latents.latent import Inference, Latent
+from jaxgen.nets.adapters import pure
+from jaxgen.objectives.distributions import GAUSSIAN, DiagGaussian
+from jaxgen.objectives.divergences import kl
+
+
+class TopDown(nn.Module):
+    """One layer (s [B, W], eps [B, d], h) -> (s, theta of q, theta of p, z), Gaussians both.
+
+    The prior p reads s, which holds all latents above; the posterior q reads s and h. Without h it generates: q is p.
+    """
+
+    width: int = 128  # of the hidden layers
+
+    @nn.compact
+    def __call__(self, s: Array, eps: Array, h: Array | None = None) -> tuple[Array, DiagGaussian, DiagGaussian, Array]:
+        """(s below this layer, theta of q, theta of p, z)."""
+        raw = 2 * eps.shape[-1]
+        p = GAUSSIAN.theta(Dense(raw, self.width, name="prior")(s))
+        q = p if h is None else GAUSSIAN.theta(Dense(raw, self.width, name="posterior")(s, h))
+        z = GAUSSIAN.push(q, eps)
+        return s + Dense(s.shape[-1], self.width, name="merge")(s, z), q, p, z
+
+
+def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tuple[Any, ...] | None = None) -> Latent:
+    """Layers p(z_1) p(z_2 | z_1) ..., with q(z_1 | h) q(z_2 | z_1, h) ... in the same order.
+
+    The decoder sees s [B, width], which holds all latents. KL_i, by layer, is exact given the samples above it; log p
+    and log q are the sums over layers. Gradients are those of PATHWISE. Sonderby et al. 2016, arXiv 1602.02282; Vahdat
+    and Kautz 2020, arXiv 2007.03898.
+
+    Args:
+      latent_dims: of z_1 (the top), z_2, ...
+      width: of s, and of the hidden layers of the default.
+      layers: a network like `TopDown` for each layer, without a state; h is what they take. None: `TopDown(width)`,
+        which takes h [B, N].
+
+    Raises:
+      BadRequest: for no layer, a size below 1, or another number of networks; when the encoder is handed in, an h that
+        is not [B, N] for the default layers.
+    """
+    if not latent_dims or min(*latent_dims, width) < 1:
+        raise BadRequest(f"latent_dims={latent_dims}, width={width}: name at least 1 layer, of at least 1 number each.")
+    if layers is not None and len(layers) != len(latent_dims):
+        raise BadRequest(f"{len(layers)} layers for latent_dims={latent_dims}: give one network for each.")
+    inits, applies = zip(*map(pure, layers or (TopDown(width),) * len(latent_dims)), strict=True)
+    exact = kl(GAUSSIAN, GAUSSIAN)
+
+    def descend(params, noise, *h):
+        """s below the last layer, and (theta of q, theta of p, z) of every layer."""
+        s, each = jnp.zeros((rows(noise), width)), []
+        for apply, own, eps in zip(applies, params, noise, strict=True):
+            s, *layer = apply(own, s, eps, *h)
+            each.append(layer)
+        return s, each
+
+    def init(key, h, batch):
+        if layers is None and jnp.ndim(h) != 2:
+            raise BadRequest(
+                f"the encoder gives {list(jnp.shape(h))}, where [B, N] is wanted, any N: end it with a dense layer."
+            )
+        s = jnp.zeros((rows(h), width))
+        keys = jax.random.split(key, len(latent_dims))
+        return [
+            start(k, s, jnp.zeros((rows(h), d)), h) for start, k, d in zip(inits, keys, latent_dims, strict=True)
+        ], ()
+
+    def draw(key, *lead):
+        noise = jax.random.normal(key, (*lead, sum(latent_dims)))
+        return jnp.split(noise, list(itertools.accumulate(latent_dims))[:-1], -1)
+
+    def infer(params, state, noise, h, given):
+        samples = rows(noise)
+        s, each = descend(params, merge(noise), repeat(h, samples))
+        log_p = sum(GAUSSIAN.log_prob(p, z) for _, p, z in each)
+        log_q = sum(GAUSSIAN.log_prob(q, z) for q, _, z in each)
+        by_layer = jnp.stack([exact(q, p) for q, p, _ in each], -1)
+        s, log_p, log_q, by_layer = split((s, log_p, log_q, by_layer), samples)
+        return Inference(s, log_p, log_q, jnp.mean(by_layer, 0))
+
+    def encode(params, state, h):
+        return descend(params, [jnp.zeros((rows(h), d)) for d in latent_dims], h)[0]
+
+    return Latent(
+        init=init,
+        draw=draw,
+        infer=infer,
+        encode=encode,
+        draw_prior=draw,
+        generate=lambda params, state, noise, given: descend(params, noise)[0],
+        closed_form=True,
+    )

@@ -1,0 +1,125 @@
+"""Priors of a latent vector: of a family, of a condition, of learned pseudo-inputs."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, Batch, nothing, rows
+from jaxgen.latents.latent import Given
+from jaxgen.nets.adapters import pure
+from jaxgen.objectives.distributions import GAUSSIAN, Family, Support
+
+
+class Prior(NamedTuple):
+    """p(z | given)."""
+
+    draw: Callable[..., Any]  # (key, shape [n, D]) -> noise
+    sample: Callable[..., Array]  # (params, noise, given) -> z [n, D]
+    log_prob: Callable[..., Array]  # (params, z [K, B, D], given) -> f32[K, B] nats
+    init: Callable[..., Any] = nothing  # (key, D, batch) -> params
+    theta: Callable[..., Any] | None = None  # (params, z like [B, D], given) -> theta if it is a member of `family`
+    family: Family | None = None
+    support: Support = Support()
+
+
+def gaussian_prior(net: Any = None) -> Prior:
+    """N(0, I), or the Gaussian that a network makes of the condition.
+
+    Args:
+      net: condition [B, ...] -> [B, 2 D], the means and then the raw log_stds. Without a state.
+    """
+    return family_prior(GAUSSIAN, net)
+
+
+def family_prior(family: Family, net: Any = None) -> Prior:
+    """The standard member of a family, whose raw numbers are 0, or the member that a network makes of the condition.
+
+    Of GAUSSIAN the standard member is N(0, I), of LAPLACE that of scale 1, of BERNOULLI fair coins.
+
+    Args:
+      family: of z.
+      net: condition [B, ...] -> [B, family.size * D], raw numbers of the family. Without a state.
+
+    Raises:
+      BadRequest: when it meets its examples, if there is no condition for the network, or its answer has another width.
+    """
+    start, apply = pure(net) if net is not None else (nothing, None)
+
+    def raw(params, like: Array, given: Given) -> Array:
+        width = family.size * like.shape[-1]
+        if apply is None:
+            return jnp.zeros((*like.shape[:-1], width))
+        if given.condition is None:
+            raise BadRequest("the network of this prior reads the condition, and there is none: pass one with x.")
+        out = apply(params, given.condition)
+        if out.shape[1:] != (width,):
+            raise BadRequest(
+                f"the network of the prior gives {list(out.shape)}, where [B, {width}] is wanted, {family.size} for "
+                "each latent: change its last layer."
+            )
+        return out
+
+    def theta(params, like: Array, given: Given) -> Any:
+        return family.theta(raw(params, like, given))
+
+    def init(key, latent_dim: int, batch: Batch) -> Any:
+        if apply is not None and batch.condition is None:
+            raise BadRequest("the network of this prior reads the condition, and there is none: pass one with x.")
+        return start(key, batch.condition)
+
+    return Prior(
+        draw=family.draw,
+        sample=lambda params, noise, given: family.push(theta(params, noise, given), noise),
+        log_prob=lambda params, z, given: family.log_prob(theta(params, z[0], given), z),
+        init=init,
+        theta=theta,
+        family=family,
+        support=family.support,
+    )
+
+
+def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
+    """The mean of the posteriors of learned pseudo-inputs u_i: p(z) = 1/C sum_i q(z | encoder(u_i)).
+
+    The pseudo-inputs start at examples with a little noise. There is no closed form of the KL. Tomczak and Welling
+    2018, arXiv 1705.07120.
+
+    Args:
+      components: C.
+      family: that of the posterior.
+
+    Raises:
+      BadRequest: for fewer than 1 component; when it meets its examples, if they have a condition.
+    """
+    if components < 1:
+        raise BadRequest(f"components={components}: a mixture has at least 1 component.")
+
+    def theta(params, given: Given) -> Any:
+        return family.theta(given.encode(params))
+
+    def log_prob(params, z, given):
+        each = jax.vmap(lambda own: family.log_prob(own, z))(theta(params, given))
+        return jax.nn.logsumexp(each, 0) - math.log(components)
+
+    def sample(params, noise, given):
+        chosen = jax.tree.map(lambda a: jnp.take(a, noise["component"], axis=0), theta(params, given))
+        return family.push(chosen, noise["z"])
+
+    def draw(key, shape):
+        k_component, k_z = jax.random.split(key)
+        return {
+            "component": jax.random.randint(k_component, shape[:1], 0, components),
+            "z": family.draw(k_z, shape),
+        }
+
+    def init(key, latent_dim: int, batch: Batch):
+        if batch.condition is not None:
+            raise BadRequest("the pseudo-inputs of vamp(...) have no condition: use gaussian_prior(net) with one.")
+        k_example, k_noise = jax.random.split(key)
+        x = jnp.take(batch.x, jax.random.randint(k_example, (components,), 0, rows(batch.x)), axis=0)
+        return x + 0.01 * jax.random.normal(k_noise, x.shape)
+
+    return Prior(draw, sample, log_prob, init, support=family.support)

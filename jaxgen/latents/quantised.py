@@ -1,0 +1,168 @@
+"""Codes in place of numbers, under a uniform prior: learned codebooks and finite scalars."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.core import Array, BadRequest, nothing, rows
+from jaxgen.latents.latent import Inference, Latent
+
+_stop = jax.lax.stop_gradient
+_IDLE = (
+    1e-6  # the count below which a code that no vector chooses is kept as it is: both of its numbers would underflow
+)
+
+
+class Quantiser(NamedTuple):
+    """From vectors e [B, ..., C] to one of so many codes for each."""
+
+    codes: int
+    apply: Callable[..., tuple[Array, Array, Array, Any]]  # (state, e) -> (z, codes i32[B, ...], penalty [B], state)
+    lookup: Callable[..., Array]  # (state, codes) -> z
+    init: Callable[..., Any] = nothing  # (key, e) -> state
+    channels: int | None = None  # C; None: any
+
+
+def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Quantiser:
+    """The nearest of `codes` vectors, each the moving average of the encoder's vectors that chose it: VQ-VAE.
+
+    z is the code, with the gradient of e (straight through); the penalty of an example is commitment |e - z|^2, summed
+    over its positions and channels, with z held fixed. The state holds moving averages of the number of vectors that
+    chose a code and of their sum, in units in which evenly used codes have the count 1; a code is sum / count.
+    Both are linear in the batch. A code that nothing chooses keeps its place exactly; `codes_used` and
+    `code_perplexity` among the figures count those of the batch. van den Oord et al. 2017, arXiv 1711.00937, with the
+    moving averages of its appendix A.1.
+
+    Args:
+      codes: number of vectors. They start at vectors of the encoder.
+      commitment: weight of the penalty, beta in the paper.
+      decay: of the moving averages, gamma in the paper.
+
+    Raises:
+      BadRequest: for fewer than 1 code, a negative commitment, or a decay outside [0, 1).
+    """
+    if codes < 1 or not 0 <= commitment < math.inf or not 0 <= decay < 1:
+        raise BadRequest(
+            f"codebook({codes}, commitment={commitment}, decay={decay}): it takes at least 1 code, a finite commitment "
+            "of at least 0 and a decay in [0, 1)."
+        )
+
+    def table(state) -> Array:
+        return state["sum"] / state["count"][:, None]
+
+    def init(key, e):
+        k_choice, k_noise = jax.random.split(key)
+        flat = e.reshape(-1, e.shape[-1])
+        some = flat[jax.random.choice(k_choice, len(flat), (codes,), replace=len(flat) < codes)]
+        # Two equal codes would never part, because the first of them is chosen always.
+        apart = 1e-3 * jnp.std(flat) * jax.random.normal(k_noise, some.shape)
+        return {"sum": some + apart, "count": jnp.ones(codes)}
+
+    def apply(state, e):
+        flat, book = _stop(e).reshape(-1, e.shape[-1]), table(state)
+        code = jnp.argmin(jnp.sum(book**2, -1)[None] - 2 * flat @ book.T, -1)  # |e - c|^2 less |e|^2
+        chosen = jax.nn.one_hot(code, codes) * (codes / len(flat))
+        seen = {"sum": chosen.T @ flat, "count": jnp.sum(chosen, 0)}
+        idle = (seen["count"] == 0) & (state["count"] < _IDLE)
+        moved = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state, seen)
+        new = {
+            "sum": jnp.where(idle[:, None], state["sum"], moved["sum"]),
+            "count": jnp.where(idle, state["count"], moved["count"]),
+        }
+        z = book[code].reshape(e.shape)
+        penalty = commitment * jnp.sum(((e - z) ** 2).reshape(rows(e), -1), -1)
+        return e + _stop(z - e), code.reshape(e.shape[:-1]), penalty, new
+
+    return Quantiser(codes, apply, lambda state, code: table(state)[code], init)
+
+
+def scalars(*levels: int) -> Quantiser:
+    """Each channel rounded to one of `levels[c]` values, with the gradient of what was rounded; nothing to learn: FSQ.
+
+    Channel c of e is bounded to b = tanh(e + s) h - o with h = (L - 1) (1 - .001) / 2, o = 1/2 if L is even, else 0,
+    and s = tan(o / h); z is round(b) / floor(L / 2), from -1 to 1, or below 1 if L is even. Mentzer et al. 2024, arXiv
+    2309.15505, appendix A.1.
+
+    Raises:
+      BadRequest: for no channel, or a channel of fewer than 2 levels.
+    """
+    if not levels or min(levels) < 2:
+        raise BadRequest(f"scalars{levels}: name at least one channel, each of at least 2 levels.")
+    each = np.array(levels)
+    half = (each - 1) * (1 - 1e-3) / 2
+    offset = np.where(each % 2 == 0, 0.5, 0.0)
+    shift, width = np.tan(offset / half), each // 2
+    base = np.array([math.prod(levels[:i]) for i in range(len(levels))], np.int32)
+
+    def across(numbers: np.ndarray, e: Array) -> Array:
+        return jnp.asarray(numbers, e.dtype).reshape((1,) * (e.ndim - 1) + (-1,))
+
+    def apply(state, e):
+        bounded = jnp.tanh(e + across(shift, e)) * across(half, e) - across(offset, e)
+        rounded = bounded + _stop(jnp.round(bounded) - bounded)
+        digits = (jnp.round(_stop(rounded)) + across(width, e)).astype(jnp.int32)
+        code = jnp.sum(digits * base.reshape((1,) * (e.ndim - 1) + (-1,)), -1)
+        return rounded / across(width, e), code, jnp.zeros(rows(e)), state
+
+    def lookup(state, code):
+        shape = (1,) * code.ndim + (-1,)
+        digits = code[..., None] // base.reshape(shape) % each.reshape(shape)
+        return (digits - width.reshape(shape)) / width.reshape(shape)
+
+    return Quantiser(math.prod(levels), apply, lookup, channels=len(levels))
+
+
+def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
+    """z [B, *positions, C], the quantised h; q(z | x) is one point and p(z) uniform, so the KL is positions log codes.
+
+    Args:
+      quantiser: `codebook(n)` or `scalars(*levels)`.
+      positions: axes of the grid of codes, such as (7, 7).
+
+    h is [B, *positions, C], or the same flattened, [B, positions * C].
+
+    Raises:
+      BadRequest: for positions below 1; when the encoder is handed in, another shape of h; when the game is built, for
+        samples other than 1, because all samples of a point are the same.
+    """
+    if not positions or min(positions) < 1:
+        raise BadRequest(f"positions={positions}: name the axes of the grid of codes, such as (7, 7).")
+    places = math.prod(positions)
+    nats = places * math.log(quantiser.codes)
+
+    def grid(h: Array) -> Array:
+        e = h.reshape(rows(h), *positions, -1) if h.ndim == 2 and h.shape[1] % places == 0 else h
+        if e.shape[1:-1] != positions or (quantiser.channels or e.shape[-1]) != e.shape[-1]:
+            wanted = ", ".join(map(str, ("B", *positions, quantiser.channels or "C")))
+            raise BadRequest(
+                f"the encoder gives {list(h.shape)}, where [{wanted}] is wanted, or the same flattened: change its "
+                "last layer."
+            )
+        return e
+
+    def infer(params, state, noise, h, given):
+        z, code, penalty, state = quantiser.apply(state, grid(h))
+        zero = jnp.zeros((1, rows(h)))
+        share = jnp.zeros(quantiser.codes).at[code.ravel()].add(1 / code.size)
+        used = jnp.sum((share > 0).astype(jnp.float32))
+        info = {"codes_used": used, "code_perplexity": jnp.exp(jnp.sum(jax.scipy.special.entr(share)))}
+        return Inference(z[None], zero - nats, zero, nats - zero[0][:, None], penalty=penalty, state=state, info=info)
+
+    def check(bound: Any, samples: int) -> None:
+        if samples != 1:
+            raise BadRequest(f"samples={samples}: this posterior is one point, so all samples are the same: use 1.")
+
+    return Latent(
+        init=lambda key, h, batch: ((), quantiser.init(key, grid(h))),
+        draw=nothing,
+        infer=infer,
+        encode=lambda params, state, h: quantiser.apply(state, grid(h))[0],
+        draw_prior=lambda key, n: jax.random.randint(key, (n, *positions), 0, quantiser.codes),
+        generate=lambda params, state, noise, given: quantiser.lookup(state, noise),
+        closed_form=True,
+        check=check,
+    )

@@ -1,0 +1,227 @@
+"""Networks of other libraries as a `Network`: pure functions, with noise and state as arguments.
+
+Linen and Haiku describe a network apart from its params, and stand here. The modules of Flax NNX and of Equinox hold
+theirs; those stand in `jaxgen.nets.objects`. No library is imported that the user has not imported.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.errors
+import flax.linen as nn
+import jax
+
+from jaxgen.core import BadRequest, Network, nothing
+from jaxgen.nets.calls import has_features, is_object, mode, name, parameters
+
+
+def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool = False) -> Network:
+    """What `module` computes as a `Network`, which all games take; a `Network` stays itself.
+
+    What can be handed in:
+
+    - a Linen module. Collections other than "params" are the state, such as "batch_stats". `rngs` names the streams
+      that it draws from in training, such as ("dropout",).
+    - `hk.transform(f)` or `hk.transform_with_state(f)` of Haiku.
+    - a function of one argument called `rngs` that makes a Flax NNX module: `lambda rngs: Net(64, rngs=rngs)`. Params
+      are its `nnx.Param`s, other variables are the state, and its `Rngs` are seeded anew in each call.
+    - a function of one argument called `key` that makes an Equinox module: `lambda key: Net(64, key=key)`. It is called
+      on one example and vmapped over the batch, on the axis "batch". A function that makes `(module, eqx.nn.State)`, as
+      `eqx.nn.make_with_state(Net)` does, has a state.
+    - an NNX or Equinox module itself. It starts from the params that it has, whatever the key: every seed starts from
+      the same ones. Its arrays are copied and never changed.
+
+    If `__call__` takes one of train, training, is_training, deterministic, inference and use_running_average, it is
+    set: to training if there is noise, and to evaluation if the noise is None. NNX and Equinox modules are put into
+    that mode. Statistics move in training only. A method `hidden` with the arguments of `__call__` gives the
+    network's features.
+
+    Args:
+      module: one of the above.
+      rngs: the random streams of a Linen module; the others name theirs.
+      couples: True if the examples of a batch see each other in training, as they do under batch normalisation.
+
+    Returns:
+      A network whose `init` also traces one call in training and one in evaluation, and refuses what would fail there.
+
+    Raises:
+      BadRequest: at once, anything else, such as a class or a plain function; in `init`, a module that cannot be called
+        with the inputs, that draws from a stream that `rngs` does not name, that draws or moves its state in evaluation
+        too, or that changes the shapes of its state.
+
+    >>> import flax.linen as nn, jax.numpy as jnp
+    >>> net = network(nn.Sequential([nn.Dense(8), nn.relu, nn.Dense(1)]))
+    >>> params, state = net.init(jax.random.key(0), jnp.zeros((5, 3)))
+    >>> net.apply(params, state, None, jnp.zeros((5, 3)))[0].shape
+    (5, 1)
+    """
+    if isinstance(rngs, str):
+        raise BadRequest(f"rngs is a tuple of names, not {rngs!r}: pass rngs=({rngs!r},).")
+    if isinstance(module, Network):
+        if rngs:
+            raise BadRequest("rngs names the streams of a Linen module, and this is a Network, which draws its noise.")
+        return module._replace(couples=module.couples or couples)
+    if isinstance(module, nn.Module):
+        return _checked(_linen(module, rngs), module)._replace(couples=couples)
+    if rngs:
+        raise BadRequest(f"rngs names the streams of a Linen module, and {name(module)} is none: leave rngs out.")
+    if getattr(module, "_fields", None) == ("init", "apply") and type(module).__name__.startswith("Transformed"):
+        return _checked(_haiku(module), module)._replace(couples=couples)
+    library = _library(module)
+    if library is None:
+        raise BadRequest(_refusal(module))
+    from jaxgen.nets import objects
+
+    return _checked(getattr(objects, library)(module), module)._replace(couples=couples)
+
+
+def pure(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """(init, apply) of a small network inside a part, without noise and state: `apply(params, *xs) -> y`.
+
+    Raises:
+      BadRequest: as `network` does; in `init`, a network that has noise or state, which the part would lose.
+    """
+    net = network(module)
+
+    def init(key, *xs):
+        params, state = net.init(key, *xs)
+        if jax.tree.leaves(state) or net.draw is not nothing:
+            raise BadRequest(f"{name(module)} has noise or state, and a network of this part can have neither.")
+        return params
+
+    return init, lambda params, *xs: net.apply(params, {}, None, *xs)[0]
+
+
+def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
+    def init(key, *xs):
+        streams = {name: jax.random.fold_in(key, i) for i, name in enumerate(rngs)}
+        variables = dict(module.init({"params": key} | streams, *xs, **mode(module.__call__)(False)))
+        return variables.pop("params", {}), variables
+
+    def call(method, params, state, noise, *xs):
+        train = noise is not None
+        options = mode(getattr(module, method))(train) | ({"rngs": noise} if train and rngs else {})
+        mutable = list(state) if train and state else False
+        try:
+            out = module.apply({"params": params, **state}, *xs, method=method, mutable=mutable, **options)
+        except flax.errors.InvalidRngError as error:
+            raise BadRequest(_stream(module, str(error), train)) from None
+        except flax.errors.ModifyScopeVariableError:
+            raise BadRequest(
+                f"{name(module)} moves its state in evaluation too: give its __call__ an argument train, and move it "
+                f"only if that is True."
+            ) from None
+        return (out[0], dict(out[1])) if mutable else (out, state)
+
+    def draw(key, *xs):
+        return {name: jax.random.fold_in(key, i) for i, name in enumerate(rngs)}
+
+    features = partial(call, "hidden") if has_features(type(module)) else None
+    return Network(init, partial(call, "__call__"), draw if rngs else nothing, features)
+
+
+def _stream(module: Any, error: str, train: bool) -> str:
+    found = re.search(r'PRNG for "(\w+)"', error)
+    stream = repr(found[1] if found else error)
+    if train:
+        return f"{name(module)} draws from the stream {stream}: name it, network(module, rngs=({stream},))."
+    return (
+        f"{name(module)} draws from the stream {stream} in evaluation too: give its __call__ an argument train, and "
+        f"draw only if it is True."
+    )
+
+
+def _haiku(module: Any) -> Network:
+    names = parameters(module.apply, required=False)
+    stateful = type(module).__name__ == "TransformedWithState"
+    takes_rng = names[1 + stateful : 2 + stateful] == ["rng"]  # False after `hk.without_apply_rng`
+    options = mode(module.apply)
+
+    def init(key, *xs):
+        made = module.init(key, *xs, **options(True))  # statistics of batch norm are made by a call in training only
+        return made if stateful else (made, {})
+
+    def apply(params, state, noise, *xs):
+        train = noise is not None
+        before = ((state,) if stateful else ()) + ((noise if train else None,) if takes_rng else ())
+        try:
+            out = module.apply(params, *before, *xs, **options(train))
+        except ValueError as error:
+            if train or "PRNG" not in str(error):
+                raise
+            raise BadRequest(
+                "this Haiku network draws random numbers in evaluation too: give its function an argument is_training, "
+                "and draw only if it is True."
+            ) from None
+        return (out[0], out[1] if train else state) if stateful else (out, state)
+
+    return Network(init, apply, (lambda key, *xs: key) if takes_rng else nothing)
+
+
+def _checked(net: Network, module: Any) -> Network:
+    """`net`, tried out when it is initialised: what fails in training or in evaluation must not wait until then."""
+
+    def init(key, *xs):
+        _check_inputs(module, xs)
+        params, state = net.init(key, *xs)
+        noise = jax.eval_shape(net.draw, key, *xs)
+        _, moved = jax.eval_shape(net.apply, params, state, noise, *xs)
+        if jax.tree.leaves(state) or net.draw is not nothing:
+            jax.eval_shape(lambda params, state, *xs: net.apply(params, state, None, *xs), params, state, *xs)
+        if _outline(moved) != _outline(state):
+            raise BadRequest(f"{name(module)} changes the shapes or dtypes of its state when it is trained: fix them.")
+        return params, state
+
+    return net._replace(init=init)
+
+
+def _outline(tree: Any) -> tuple:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
+
+
+def _check_inputs(module: Any, xs: tuple) -> None:
+    """Only of Linen: the others are functions, or made later."""
+    if isinstance(module, nn.Module):
+        signature = inspect.signature(module.__call__)
+        try:
+            signature.bind(*xs, **mode(module.__call__)(True))
+        except TypeError:
+            given = "(x, condition)" if len(xs) == 2 else f"{len(xs)} inputs"
+            raise BadRequest(
+                f"{name(module)}.__call__{signature} is called with {given}: give it as many arguments as it has "
+                f"inputs, and train by name only."
+            ) from None
+
+
+def _library(module: Any) -> str | None:
+    """Which function of `jaxgen.nets.objects` adapts a module that holds its params, or what makes one."""
+    for library, argument in (("flax.nnx", "rngs"), ("equinox", "key")):
+        if is_object(module, library) or parameters(module) == [argument]:
+            return library.removeprefix("flax.")
+    return None
+
+
+def _refusal(module: Any) -> str:
+    module = module.func if isinstance(module, partial) else module
+    called = name(module)
+    if inspect.isclass(module):
+        objects = {
+            "flax.nnx": f"lambda rngs: {called}(..., rngs=rngs)",
+            "equinox": f"lambda key: {called}(..., key=key)",
+        }
+        for library, factory in objects.items():
+            if library in sys.modules and issubclass(module, sys.modules[library].Module):
+                return f"{called} is a class: pass {factory}."
+        return f"{called} is a class: pass an instance, {called}(...)."
+    if type(module).__name__ == "MultiTransformed":
+        return "hk.multi_transform makes several functions: pass hk.transform(f) of one."
+    if inspect.isroutine(module):
+        return (
+            f"{called} is a function without params: pass a Linen module, hk.transform({called}) or a jaxgen.Network."
+        )
+    return f"{called} is no network: pass a Linen, NNX or Equinox module, hk.transform(f), or a jaxgen.Network."

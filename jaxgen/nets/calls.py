@@ -1,0 +1,50 @@
+"""How a module of any library is called: whether it trains, and what it takes."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+# Arguments of `__call__` that say whether the network is trained, and their values if it is.
+SWITCHES = {
+    "train": True,
+    "training": True,
+    "is_training": True,
+    "deterministic": False,
+    "inference": False,
+    "use_running_average": False,
+}
+
+
+def mode(call: Callable[..., Any]) -> Callable[[bool], dict[str, bool]]:
+    """The keyword arguments that tell `call` whether it trains; those that a field of its module has set are left."""
+    module = getattr(call, "__self__", None)
+    taken = [n for n in parameters(call, required=False) if n in SWITCHES and getattr(module, n, None) is None]
+    return lambda train: {name: SWITCHES[name] is train for name in taken}
+
+
+def has_features(kind: type) -> bool:
+    """Whether a class has a method `hidden`. A field of that name, such as a width, is none."""
+    fields = getattr(kind, "__dataclass_fields__", {})
+    return inspect.isfunction(getattr(kind, "hidden", None)) and "hidden" not in fields
+
+
+def parameters(call: Any, required: bool = True) -> list[str]:
+    """The names of what a function takes; none of a class, of what is not called, or of what has no signature."""
+    if inspect.isclass(call) or not callable(call):
+        return []
+    try:
+        found = inspect.signature(call).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in found if not required or (p.default is p.empty and p.kind not in (2, 4))]
+
+
+def is_object(module: Any, library: str) -> bool:
+    """Whether it is a module of "flax.nnx" or "equinox", asked of the library if somebody has imported it."""
+    return library in sys.modules and isinstance(module, sys.modules[library].Module)
+
+
+def name(module: Any) -> str:
+    """What a message calls it."""
+    return getattr(module, "__name__", None) or type(module).__name__

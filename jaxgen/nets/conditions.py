@@ -1,0 +1,123 @@
+"""What a network is given beside x or z: a label, a vector or an image for each example."""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest
+
+Condition = int | tuple[int, ...] | None
+"""How many classes there are, for labels i32[B]; or the shape of one vector (N,) or image (H, W, C); or nothing."""
+
+EMBEDDING = 32  # numbers that a label is learned as
+EDGE = 0.02  # images are kept so far from 0 and 1 where their logits are taken
+
+
+def check_condition(condition: Condition) -> None:
+    """Refuses what is no `Condition`.
+
+    Raises:
+      BadRequest: fewer than two classes; a shape that is neither a vector's nor an image's.
+    """
+    if isinstance(condition, int) and not isinstance(condition, bool):
+        if condition < 2:
+            raise BadRequest(f"condition={condition} is a number of classes, and must be at least 2.")
+    elif condition is not None:
+        sides = condition if isinstance(condition, tuple) else ()
+        if len(sides) not in (1, 3) or not all(isinstance(side, int) and side > 0 for side in sides):
+            raise BadRequest(f"condition={condition!r}: pass a number of classes, or a shape (N,) or (H, W, C).")
+
+
+def check_given(condition: Condition, given: Array | None) -> None:
+    """Refuses what is not the condition that a network was built for, when it is traced.
+
+    Raises:
+      BadRequest: one that is missing or not asked for, a label that is no whole number, another shape.
+    """
+    if condition is None or given is None:
+        if condition is not None or given is not None:
+            which = "without a condition and is called with one" if condition is None else "for a condition"
+            raise BadRequest(f"this network is built {which}: say networks(shape, condition={_what(given)}).")
+        return
+    labels = isinstance(condition, int)
+    fits = given.shape[1:] == (() if labels else condition)
+    if not fits or jnp.issubdtype(given.dtype, jnp.integer) is not labels:
+        wanted = f"labels i32[B] of {condition} classes" if labels else f"a condition f32[B, {_commas(condition)}]"
+        raise BadRequest(f"this network takes {wanted}, not {given.dtype}[{_commas(given.shape)}].")
+
+
+def _what(given: Array | None) -> str:
+    if given is None:
+        return "None), or hand it in beside x"
+    return "classes" if jnp.issubdtype(given.dtype, jnp.integer) else str(given.shape[1:])
+
+
+def _commas(shape) -> str:
+    return ", ".join(map(str, shape))
+
+
+class Code(nn.Module):
+    """A condition as numbers f32[B, E]: a label is learned as 32, vectors stay, and images are flattened."""
+
+    condition: Condition
+
+    @nn.compact
+    def __call__(self, given: Array) -> Array:
+        """f32[B, E]."""
+        check_given(self.condition, given)
+        if isinstance(self.condition, int):
+            # Of size 1, as the numbers of z are, so that a network cannot overlook it. A product, and no gather, whose
+            # gradient would be a slow scatter on CPU.
+            table = self.param("embedding", nn.initializers.normal(1.0), (self.condition, EMBEDDING))
+            return jax.nn.one_hot(given, self.condition) @ table
+        return 2 * given.reshape(given.shape[0], -1) - 1 if given.ndim == 4 else given
+
+
+class Modulate(nn.Module):
+    """y[B, h, w, C] (1 + scale[B, C]) + shift[B, C], both linear in a code. Perez et al. 2018, arXiv 1709.07871."""
+
+    @nn.compact
+    def __call__(self, y: Array, code: Array) -> Array:
+        """f32[B, h, w, C]."""
+        small = nn.initializers.normal(0.1 / math.sqrt(code.shape[-1]))
+        scale, shift = jnp.split(nn.Dense(2 * y.shape[-1], kernel_init=small)(code)[:, None, None], 2, -1)
+        return y * (1 + scale) + shift
+
+
+class Residual(nn.Module):
+    """Logits y[B, H, W, O], and to them those of an image in [0, 1] of as many channels, times a learned gain.
+    Anything else is left out: y stays as it is, and there is no gain.
+
+    The gain starts at 1: if y is 0, the sigmoid of the sum is the image, so a network learns what to change in it. An
+    image of another kind can be forgotten by a gain of 0.
+    """
+
+    @nn.compact
+    def __call__(self, y: Array, image: Array | None) -> Array:
+        """f32[B, H, W, O]."""
+        if image is None or image.ndim != 4 or y.ndim != 4 or image.shape[-1] != y.shape[-1]:
+            return y
+        gain = self.param("gain", nn.initializers.ones, (y.shape[-1],))
+        image = jnp.clip(resized(image, *y.shape[1:3]), EDGE, 1 - EDGE)
+        return y + gain.reshape(1, 1, 1, -1) * (jnp.log(image) - jnp.log1p(-image))
+
+
+def resized(image: Array, height: int, width: int) -> Array:
+    """[B, h, w, C] -> [B, height, width, C], linear between pixels; a smaller image is of weighted means."""
+    batch, h, w, channels = image.shape
+    return image if (h, w) == (height, width) else jax.image.resize(image, (batch, height, width, channels), "linear")
+
+
+def blocks(image: Array, side: int) -> Array:
+    """[B, side * h, side * w, C] -> [B, h, w, side * side * C]: no number is lost, as it would be in a mean."""
+    batch, height, width, channels = image.shape
+    cut = image.reshape(batch, height // side, side, width // side, side, channels)
+    return cut.swapaxes(2, 3).reshape(batch, height // side, width // side, -1)
+
+
+def boxes(image: Array, side: int) -> Array:
+    """[B, side * h, side * w, C] -> [B, h, w, C], means of squares."""
+    batch, height, width, channels = image.shape
+    return image.reshape(batch, height // side, side, width // side, side, channels).mean((2, 4))

@@ -1,0 +1,143 @@
+"""Modules that hold their own params, of Flax NNX and of Equinox, as networks: see `jaxgen.nets.adapters.network`.
+
+Both are cut in the same way: what is trained, what else changes or is an array, and a static rest. Params and state
+are flat dicts by path, such as {"layers/0/kernel": ...}, and no objects of the library: any checkpoint can hold them.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import BadRequest, Network, nothing
+from jaxgen.nets.calls import has_features, is_object, mode
+
+Parts = tuple[Any, ...]  # trees of one module
+
+
+def _factory(module: Any, library: str) -> Callable[[Any], Any]:
+    """What makes the module; of a module itself, what copies its arrays."""
+    if not is_object(module, library):
+        return module
+    return lambda _: jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, module)
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/").removesuffix("/value"): leaf for path, leaf in leaves
+    }
+
+
+def _filled(tree: Any, flat: dict[str, Any]) -> Any:
+    """`tree` with the leaves of `flat`; JAX sorts the keys of a dict, so they are found by path."""
+    return jax.tree.unflatten(jax.tree.structure(tree), [flat[name] for name in _flat(tree)])
+
+
+def _outline(cut: Callable[[Any], Parts], key: Any, arrays: int) -> Parts:
+    """What `cut(key)` returns, its first `arrays` parts as shapes: nothing is computed."""
+    static: list[Any] = []
+
+    def traced(key):
+        parts = cut(key)
+        static[:] = parts[arrays:]
+        return parts[:arrays]
+
+    return (*jax.eval_shape(traced, key), *static)
+
+
+def nnx(module: Any) -> Network:
+    """An NNX module, or a function `(rngs) -> module`."""
+    from flax import nnx as library
+
+    make = _factory(module, "flax.nnx")
+
+    def cut(key):
+        made = make(library.Rngs(key))
+        if not isinstance(made, library.Module):
+            raise BadRequest(f"the function of `rngs` makes a {type(made).__name__}: let it return an nnx.Module.")
+        return (*library.split(made, library.Param, library.RngState, ...)[1:], library.graphdef(made), type(made))
+
+    shapes, streams, rest, graph, kind = _outline(cut, jax.random.key(0), 3)
+    draws = bool(jax.tree.leaves(streams))
+
+    def init(key, *xs):
+        params, _, state, *_ = cut(key)
+        return _flat(params), _flat(state)
+
+    def seeded(key):
+        leaves, structure = jax.tree.flatten(streams)
+        found = []
+        for i, leaf in enumerate(leaves):
+            if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+                own = jax.random.fold_in(key, i)
+                found.append(jax.random.split(own, leaf.shape) if leaf.shape else own)
+            else:
+                found.append(jnp.zeros(leaf.shape, leaf.dtype))  # how often the stream was drawn from
+        return jax.tree.unflatten(structure, found)
+
+    def call(method, params, state, noise, *xs):
+        train = noise is not None
+        before = seeded(noise if train and draws else jax.random.key(0))
+        made = library.merge(graph, _filled(shapes, params), before, _filled(rest, state), copy=True)
+        (made.train if train else made.eval)()
+        function = getattr(made, method)
+        y = function(*xs, **mode(function)(train))
+        _, _, after, moved = library.split(made, library.Param, library.RngState, ...)
+        if not train and any(a is not b for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True)):
+            raise BadRequest(f"{kind.__name__} draws from its rngs in evaluation too: draw only if it trains.")
+        moved = _flat(moved)
+        return y, {name: moved[name] for name in state} if train else state
+
+    draw = (lambda key, *xs: key) if draws else nothing
+    return Network(init, partial(call, "__call__"), draw, partial(call, "hidden") if has_features(kind) else None)
+
+
+def equinox(module: Any) -> Network:
+    """An Equinox module of one example, or a function `(key) -> module` or `(key) -> (module, eqx.nn.State)`."""
+    import equinox as eqx
+
+    make = _factory(module, "equinox")
+
+    def cut(key):
+        made = make(key)
+        found, memory = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+        if not isinstance(found, eqx.Module) or not callable(found):
+            raise BadRequest(f"the function of `key` makes a {type(found).__name__}: let it return an eqx.Module.")
+        params, others = eqx.partition(found, eqx.is_inexact_array)
+        arrays, static = eqx.partition(others, eqx.is_array)
+        return params, {"module": arrays, "state": memory}, static, type(found)
+
+    shapes, rest, static, kind = _outline(cut, jax.random.key(0), 2)
+    stateful = rest["state"] is not None
+    keyed = "key" in inspect.signature(kind.__call__).parameters
+
+    def init(key, *xs):
+        params, state, *_ = cut(key)
+        return _flat(params), _flat(state)
+
+    def call(method, params, state, noise, *xs):
+        train = noise is not None
+        others = _filled(rest, state)  # an eqx.nn.State serves once, and each call makes its own
+        made = eqx.combine(_filled(shapes, params), others["module"], static)
+        function = getattr(eqx.nn.inference_mode(made, not train), method)
+        options = mode(function)(train)
+
+        def one(memory, key, *xs):
+            last = (memory,) if stateful else ()
+            y = function(*xs, *last, **options, **({"key": key} if keyed else {}))
+            return y if stateful else (y, None)
+
+        keys = noise if train and keyed else None
+        mapped = jax.vmap(one, in_axes=(None, 0, *(0 for _ in xs)), out_axes=(0, None), axis_name="batch")
+        y, memory = mapped(others["state"], keys, *xs)
+        return y, _flat({"module": others["module"], "state": memory}) if train else state
+
+    def draw(key, *xs):
+        return jax.random.split(key, jax.tree.leaves(xs)[0].shape[0])
+
+    features = partial(call, "hidden") if has_features(kind) else None
+    return Network(init, partial(call, "__call__"), draw if keyed else nothing, features)

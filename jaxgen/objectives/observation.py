@@ -1,0 +1,284 @@
+"""p(x | y): likelihoods of data x given the raw output y of a decoder.
+
+A decoder has `outputs(C)` channels on its last axis for data of C channels, and the other axes of the data. Every part
+here takes images [N, H, W, C] and vectors [N, C] alike. With several outputs for each number, those of one number stand
+side by side: y [N, ..., C * size] is read as [N, ..., C, size].
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, nothing
+from jaxgen.objectives.distributions import (
+    BERNOULLI,
+    DISCRETISED_LOGISTIC,
+    GAUSSIAN,
+    DiagGaussian,
+    Family,
+    diag_gaussian,
+)
+
+
+class Observation(NamedTuple):
+    """A likelihood, with the params of its own that it may need."""
+
+    outputs: Callable[[int], int]  # channels of x, on its last axis -> channels of y
+    log_prob: Callable[..., Array]  # (params, y [N, ..., outputs], x [N, ..., C]) -> nats [N]
+    mean: Callable[..., Array]  # (params, y) -> the expected x
+    draw: Callable[..., Any] = nothing  # (key, y) -> noise; reads the shape of y only
+    sample: Callable[..., Array] | None = None  # (params, noise, y) -> x; None: the mean stands for it
+    init: Callable[..., Any] = nothing  # (shape of one example) -> params
+    range: tuple[float, float] | None = None  # where every number of x must lie; None: anywhere
+    levels: int | None = None
+    """L if it gives probabilities to numbers k / (L - 1), k = 0 .. L - 1, and so bits per dimension mean something; 256
+    for 8-bit images. None for densities, and for scores such as the cross-entropy of grey values."""
+
+
+def independent(family: Family) -> Observation:
+    """All parameters of a family from the decoder, `family.size` outputs for each number.
+
+    >>> from jaxgen.objectives import LAPLACE
+    >>> robust = independent(LAPLACE)
+    >>> robust.outputs(3), robust.log_prob((), jnp.zeros((1, 6)), jnp.zeros((1, 3)))  # -3 log 2
+    (6, Array([-2.0794415], dtype=float32))
+    """
+
+    return _by_number(
+        family.size,
+        log_prob=lambda raw, x: family.log_prob(family.theta(raw), x[..., None]),
+        mean=lambda raw: family.mean(family.theta(raw))[..., 0],
+        draw=lambda key, shape: family.draw(key, (*shape, 1)),
+        sample=lambda noise, raw: family.push(family.theta(raw), noise)[..., 0],
+        range=_range(family),
+        levels=_levels(family),
+    )
+
+
+def categorical(levels: int) -> Observation:
+    """Each number is one of `levels` values k / (levels - 1), with a logit each from the decoder; any law of levels.
+
+    With 256 levels, the softmax of van den Oord et al. 2016, arXiv 1601.06759. A number between two values
+    counts as the nearest one.
+
+    Raises:
+      BadRequest: for fewer than 2 levels.
+    """
+    if levels < 2:
+        raise BadRequest(f"levels={levels}: a categorical number takes at least 2 values.")
+
+    def log_prob(logits, x):
+        level = jnp.clip(jnp.round(x * (levels - 1)), 0, levels - 1).astype(jnp.int32)
+        return jnp.take_along_axis(jax.nn.log_softmax(logits), level[..., None], -1)[..., 0]
+
+    return _by_number(
+        levels,
+        log_prob=log_prob,
+        mean=lambda logits: jax.nn.softmax(logits) @ jnp.linspace(0.0, 1.0, levels),
+        draw=lambda key, shape: jax.random.gumbel(key, (*shape, levels)),
+        sample=lambda noise, logits: jnp.argmax(logits + noise, -1).astype(jnp.float32) / (levels - 1),
+        range=(0.0, 1.0),
+        levels=levels,
+    )
+
+
+def mixture(parts: int, family: Family = GAUSSIAN) -> Observation:
+    """Each number has a mixture of `parts` members of a family, weights and parameters from the decoder.
+
+    log p(x) = log sum_i softmax(l)_i p_i(x), with `parts` logits l first and then `family.size` outputs for each part.
+    With IMAGE_LOGISTIC the likelihood of 8-bit pixels of Salimans et al. 2017, arXiv 1701.05517, without
+    its dependence between channels.
+
+    Raises:
+      BadRequest: for fewer than 1 part.
+    """
+    if parts < 1:
+        raise BadRequest(f"parts={parts}: a mixture has at least 1 part.")
+
+    def members(raw: Array) -> tuple[Array, Any]:
+        """log weights [..., parts], and theta of numbers [..., parts, 1]."""
+        rest = raw[..., parts:]
+        return jax.nn.log_softmax(raw[..., :parts]), family.theta(rest.reshape(*rest.shape[:-1], parts, family.size))
+
+    def log_prob(raw, x):
+        log_weight, theta = members(raw)
+        points = jnp.broadcast_to(x[..., None, None], (*log_weight.shape, 1))
+        return jax.nn.logsumexp(log_weight + family.log_prob(theta, points), -1)
+
+    def mean(raw):
+        log_weight, theta = members(raw)
+        return jnp.sum(jnp.exp(log_weight) * family.mean(theta)[..., 0], -1)
+
+    def draw(key, shape):
+        k_part, k_x = jax.random.split(key)
+        return {"part": jax.random.gumbel(k_part, (*shape, parts)), "x": family.draw(k_x, (*shape, parts, 1))}
+
+    def sample(noise, raw):
+        log_weight, theta = members(raw)
+        part = jnp.argmax(log_weight + noise["part"], -1)[..., None]
+        return jnp.take_along_axis(family.push(theta, noise["x"])[..., 0], part, -1)[..., 0]
+
+    size = parts * (1 + family.size)
+    return _by_number(size, log_prob, mean, draw, sample, range=_range(family), levels=_levels(family))
+
+
+def fixed_gaussian(std: float) -> Observation:
+    """Gaussian with mean y and one known std: -log p is |x - y|^2 / (2 std^2) and a constant.
+
+    Raises:
+      BadRequest: unless std is a finite number above 0.
+    """
+    if not 0 < std < math.inf:
+        raise BadRequest(f"std={std}: the std of an observation is a finite number above 0.")
+    return _by_location(GAUSSIAN, lambda own, y: DiagGaussian(y, jnp.full((), math.log(std))))
+
+
+def columns(*parts: tuple[int, Observation]) -> Observation:
+    """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
+
+    Raises:
+      BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.
+
+    >>> table = columns((2, VECTORS), (1, PIXELS), (1, categorical(4)))  # two numbers, a bit, one of four
+    >>> table.outputs(4)
+    7
+    """
+    if not parts or min(count for count, _ in parts) < 1:
+        raise BadRequest("columns(...) takes pairs (count, observation) with counts of at least 1.")
+    counts = [count for count, _ in parts]
+    widths = [part.outputs(count) for count, part in parts]
+
+    def cut(a: Array, sizes: list[int]) -> list[Array]:
+        return jnp.split(a, list(itertools.accumulate(sizes))[:-1], -1)
+
+    def each(function: Callable, *args: Any) -> list[Any]:
+        return [function(part, *arg) for (_, part), *arg in zip(parts, *args, strict=True)]
+
+    def log_prob(own, y, x):
+        if x.shape[-1] != sum(counts):
+            raise BadRequest(f"columns(...) describes {sum(counts)} columns, and x has {x.shape[-1]}.")
+        return sum(each(lambda part, *args: part.log_prob(*args), own, cut(y, widths), cut(x, counts)))
+
+    def draw(key, y):
+        shapes = [jax.ShapeDtypeStruct((*y.shape[:-1], width), y.dtype) for width in widths]
+        return each(lambda part, *args: part.draw(*args), list(jax.random.split(key, len(parts))), shapes)
+
+    def sample(own, noise, y):
+        def one(part, own, noise, y):
+            return part.mean(own, y) if part.sample is None else part.sample(own, noise, y)
+
+        return jnp.concatenate(each(one, own, noise, cut(y, widths)), -1)
+
+    return Observation(
+        outputs=lambda channels: sum(widths),
+        log_prob=log_prob,
+        mean=lambda own, y: jnp.concatenate(each(lambda part, *args: part.mean(*args), own, cut(y, widths)), -1),
+        draw=draw,
+        sample=sample,
+        init=lambda shape: [part.init((*shape[:-1], count)) for count, part in parts],
+    )
+
+
+def _by_number(
+    size: int, log_prob: Callable, mean: Callable, draw: Callable, sample: Callable, **fields: Any
+) -> Observation:
+    """Numbers independent given y; the functions see y as raw [..., C, size], and give or take x [..., C]."""
+
+    def raw(y: Array) -> Array:
+        return y.reshape(*y.shape[:-1], -1, size)
+
+    return Observation(
+        outputs=lambda channels: channels * size,
+        log_prob=lambda own, y, x: jnp.sum(_flat(log_prob(raw(y), x)), -1),
+        mean=lambda own, y: mean(raw(y)),
+        draw=lambda key, y: draw(key, (*y.shape[:-1], y.shape[-1] // size)),
+        sample=lambda own, noise, y: sample(noise, raw(y)),
+        **fields,
+    )
+
+
+def _by_location(family: Family, theta: Callable, init: Callable = nothing) -> Observation:
+    """One output for each number, its location, and theta(params, y [N, n]) of a family that adds a scale."""
+
+    def law(own, y):
+        return theta(own, _flat(y))
+
+    return Observation(
+        outputs=lambda channels: channels,
+        log_prob=lambda own, y, x: family.log_prob(law(own, y), _flat(x)),
+        mean=lambda own, y: family.mean(law(own, y)).reshape(y.shape),
+        draw=lambda key, y: family.draw(key, y.shape),
+        sample=lambda own, noise, y: family.push(law(own, y), _flat(noise)).reshape(y.shape),
+        init=init,
+        range=_range(family),
+        levels=_levels(family),
+    )
+
+
+def _flat(a: Array) -> Array:
+    return a.reshape(a.shape[0], -1)
+
+
+def _range(family: Family) -> tuple[float, float] | None:
+    ends = family.support.low, family.support.high
+    return ends if all(map(math.isfinite, ends)) else None
+
+
+def _levels(family: Family) -> int | None:
+    """256 for pixel levels. Bernoulli numbers take greys as well, whose cross-entropy is no probability."""
+    return 256 if family.support == DISCRETISED_LOGISTIC.support else None
+
+
+PIXELS = Observation(
+    outputs=lambda channels: channels,
+    log_prob=lambda own, y, x: BERNOULLI.log_prob(_flat(y), _flat(x)),
+    mean=lambda own, y: BERNOULLI.mean(y),
+    range=(0.0, 1.0),
+)
+"""Bits, or grey values in [0, 1] with the cross-entropy for a likelihood: Bernoulli with logits y.
+
+For greys it is no probability, so neither are bits per dimension. The mean image stands for a sample: drawn bits are
+not what such data look like. Kingma and Welling 2014, arXiv 1312.6114, appendix C.1.
+"""
+
+IMAGE_LOGISTIC = DISCRETISED_LOGISTIC._replace(
+    theta=lambda raw: _image_theta(*jnp.split(raw, 2, axis=-1)),
+)
+"""DISCRETISED_LOGISTIC as a decoder of images gives it: outputs of 0 stand for a location of 1/2 and a std of .18."""
+
+
+def _image_theta(location: Array, raw_scale: Array) -> Any:
+    start = 3.5  # of log(255 s): a law about as wide as images are
+    return DISCRETISED_LOGISTIC.theta(jnp.concatenate([jax.nn.sigmoid(location), raw_scale + start], -1))
+
+
+LEVELS = _by_location(
+    DISCRETISED_LOGISTIC,
+    lambda own, y: DISCRETISED_LOGISTIC.theta(
+        jnp.concatenate([jax.nn.sigmoid(y), jnp.broadcast_to(jnp.ravel(own), y.shape)], -1)
+    ),
+    init=lambda shape: jnp.full(shape, 3.5),
+)
+"""8-bit pixels k / 255: the discretised logistic of location sigmoid(y) and one learned scale per number of an example.
+
+Kingma et al. 2016, arXiv 1606.04934.
+"""
+
+DECODED_LEVELS = independent(IMAGE_LOGISTIC)
+"""8-bit pixels k / 255: the discretised logistic with location sigmoid(y_1) and scale, of y_2, from the decoder."""
+
+VECTORS = _by_location(GAUSSIAN, lambda own, y: diag_gaussian(y, jnp.ravel(own)), init=jnp.zeros)
+"""Points and tables: Gaussian with mean y and one learned log_std per number of an example, from 0."""
+
+SHARED_GAUSSIAN = _by_location(GAUSSIAN, lambda own, y: diag_gaussian(y, own), init=lambda shape: jnp.zeros(()))
+"""Gaussian with mean y and one learned log_std for all numbers: sigma-VAE, Rybkin et al. 2021, arXiv 2006.13202."""
+
+NUMBERS = independent(GAUSSIAN)
+"""Gaussian with a mean and a log_std of each number from the decoder.
+
+The better a mean fits, the smaller the std that pays, down to e^-7: early gradients are large, so clip them.
+"""

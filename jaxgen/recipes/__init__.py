@@ -1,0 +1,104 @@
+"""One function per paper: `(spec, *, options) -> Plan`. The signature is the command line, the docstring the table.
+
+A recipe trains on points, tables and images: `Spec` chooses the networks and the likelihood for the shape of one
+example, and makes a recipe conditional if the data have a condition.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Mapping
+
+from jaxgen.core import BadRequest
+from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
+from jaxgen.recipes.hybrids import aae, cyclegan
+from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
+from jaxgen.recipes.vaes import LIKELIHOODS, beta_vae, flow_vae, fsq_vae, hvae, iwae, vae, vamp_vae, vq_vae
+from jaxgen.training.program import Plan
+
+__all__ = [
+    "LIKELIHOODS",
+    "PRECISIONS",
+    "RECIPES",
+    "Recipe",
+    "Spec",
+    "build",
+    "check",
+    "defaults",
+    "departures",
+    "example_plan",
+    "find",
+    "name_of",
+    "options",
+    "paper",
+    "side",
+    "summary",
+]
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.__name__: recipe
+    for recipe in (
+        *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
+        *(gan, gan_minimax, lsgan, wgan_gp, hinge_sn, r3gan, gan_ada, pacgan, sr_gan),
+        *(aae, cyclegan),
+    )
+}
+
+
+def find(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+      BadRequest: an unknown name, with the nearest one.
+
+    >>> defaults(find("r3gan"))["gamma"]
+    1.0
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise BadRequest(f"unknown recipe {name!r}: {hint}There are {', '.join(RECIPES)}.")
+
+
+def example_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe for small images, with the least that it needs beside them: nothing, a condition, domains.
+
+    Raises:
+      BadRequest: what the recipe says without any of them, if it takes none.
+    """
+    plain = Spec((8, 8, 1))
+    for spec in (plain, plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))):
+        try:
+            return recipe(spec)
+        except BadRequest:
+            continue
+    return recipe(plain)
+
+
+def summary(recipe: Recipe) -> str:
+    """The first line of its docstring."""
+    return (inspect.getdoc(recipe) or "").partition("\n")[0]
+
+
+def paper(recipe: Recipe) -> str:
+    """The paper that its docstring names."""
+    return _entry(recipe, "Paper")
+
+
+def departures(recipe: Recipe) -> str:
+    """How its defaults depart from the paper, as its docstring says; empty if they do not."""
+    return _entry(recipe, "Departs")
+
+
+def side(plan: Plan) -> str:
+    """Which side of a comparison a plan speaks for: "vae", "gan" or "hybrid", by its players."""
+    players = {name.partition(":")[0] for name in plan.game.losses}
+    return "vae" if players == {"vae"} else "gan" if players == {"critic", "generator"} else "hybrid"
+
+
+def _entry(recipe: Recipe, name: str) -> str:
+    """The text after `name:` in a docstring, up to the next line that is not indented further."""
+    text = inspect.getdoc(recipe) or ""
+    found = re.search(rf"^{name}: (.*(?:\n  .*)*)", text, re.M)
+    return " ".join(found[1].split()) if found else ""

@@ -1,0 +1,121 @@
+"""A job played: compiled, in memory or into its folder, from a state to its end."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.core import BadRequest, Model
+from jaxgen.data import Data, streams
+from jaxgen.runs import folder, progress, recorder, samples
+from jaxgen.runs.config import Job
+from jaxgen.runs.inputs import source_for
+from jaxgen.runs.restore import condition_for
+from jaxgen.system import files, hosts
+from jaxgen.system.signals import stoppable
+from jaxgen.training import checkpoint
+from jaxgen.training.devices import default_mesh
+from jaxgen.training.loop import default_chunk, train
+from jaxgen.training.models import compile_model
+from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
+from jaxgen.training.step import State, evaluation_params
+
+Record = Callable[[dict[str, Any]], object]
+
+
+class Run(NamedTuple):
+    """What training leaves behind."""
+
+    model: Model  # of the moving average of the params, if one is kept
+    state: State
+    history: list[dict[str, Any]]  # the lines of metrics.jsonl: means over each chunk of steps
+    plan: Plan
+    data: Data
+    config: dict[str, Any]  # as in config.json
+
+    def __repr__(self) -> str:
+        """One line: the arrays would be thousands."""
+        what = self.config["recipe"] or "/".join(self.state.params)
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
+        return f"Run({what} on {self.data.name}, steps={self.config['steps']}, params={count})"
+
+
+def begin(
+    job: Job, out: str | os.PathLike | None, quiet: bool, checkpoint_seconds: float, on_record: Record | None
+) -> Run:
+    """A new run: compiled, its folder made if there is one, and played to its end."""
+    quiet = quiet or not hosts.writes()
+    program = compiled(job, job.config["steps"], quiet)
+    if not quiet:
+        for note in job.data.notes:
+            print(f"{job.data.name}: {note}", file=sys.stderr)
+    state = program.init(run_keys(job.config["seed"]).init)
+    if out is None:
+        return proceed(job, program, state, [], quiet, on_record)
+    if bad := checkpoint.not_finite(state):
+        raise BadRequest(f"the first state is not finite: look at the initialisation of {bad}.")
+    out = Path(out)
+    with folder.held(out, new=True), stoppable() as caught:
+        if hosts.writes():
+            files.write_json(out / "config.json", folder.describe(job.config, job.data, program))
+            samples.write_data_picture(out, job.data)
+            checkpoint.save(out / "checkpoints", 0, hosts.local(state), meta_of(job))
+        return proceed(job, program, state, [], quiet, on_record, (out, caught, checkpoint_seconds))
+
+
+def proceed(
+    job: Job,
+    program: Program,
+    state: State,
+    history: list,
+    quiet: bool,
+    on_record: Record | None,
+    written: tuple | None = None,
+) -> Run:
+    """Plays on from `state` to the end, with metrics, pictures and checkpoints if `written` names a folder for them."""
+    steps, keys, bind = job.config["steps"], run_keys(job.config["seed"]), compile_model(job.plan.game)
+
+    def model(state):
+        return bind(evaluation_params(state), state.context.state)
+
+    write = None
+    if written is not None:
+        start, picture = int(state.context.step), samples.recurring(job.data, condition_for(job.config, job.data), keys)
+        write = recorder.writer(*written, steps=steps, start=start, meta=meta_of(job), model=model, picture=picture)
+    skipped = int(state.skipped)
+    with progress.shown(steps, quiet=quiet) as show:
+        for chunk in train(program, state, keys, steps=steps):
+            state = chunk.state
+            history.append(recorder.record(chunk))
+            show(history[-1])
+            if write is not None:
+                write(state, history[-1])
+            if on_record is not None:
+                on_record(dict(history[-1]))
+    if not quiet and (skipped := int(state.skipped) - skipped):
+        print(f"in {skipped} steps a turn was not finite and moved nothing: lower the learning rate.", file=sys.stderr)
+    if written is not None:
+        hosts.agreed(0)  # the last checkpoint is there before any process ends
+    state = hosts.local(state)
+    return Run(model(state), state, history, job.plan, job.data, job.config)
+
+
+def compiled(job: Job, steps: int, quiet: bool) -> Program:
+    """The program of a job, in chunks of at most `steps` steps."""
+    stream = job.config["stream"]
+    source = source_for(job.plan, job.data, condition_for(job.config, job.data), stream=stream)
+    if stream and not quiet:
+        print(streams.explained(job.data), file=sys.stderr)
+    chunk = min(default_chunk(job.data.shape), steps)
+    program = compile_loop(job.plan, source, chunk=chunk, mesh=default_mesh())
+    if program.form == "unrolled" and not quiet:
+        print(FORMS[program.form], file=sys.stderr)
+    return program
+
+
+def meta_of(job: Job) -> dict[str, Any]:
+    """What a checkpoint of a job remembers beside its arrays."""
+    return {"config": job.config, "data": folder.summary(job.data)}

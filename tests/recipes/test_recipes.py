@@ -1,0 +1,244 @@
+"""The recipes: each plays on all kinds of data that it takes, with and without a condition, and refuses the rest."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import recipes
+from jaxgen.core import BadRequest, Batch, Context, player
+from jaxgen.recipes import RECIPES, Spec, build, find
+from jaxgen.training.step import make_step
+
+SHAPES = {"points": (2,), "table": (30,), "image": (8, 8, 1), "colour": (32, 32, 3), "odd": (9, 13, 2)}
+IMAGES_ONLY = {"gan_ada", "sr_gan", "cyclegan"}
+BY_NAME = pytest.mark.parametrize("name", RECIPES)
+
+
+def spec_for(name, shape, condition=None):
+    """A spec of small networks that the recipe takes; None if it does not take such data."""
+    if name in IMAGES_ONLY and len(shape) != 3:
+        return None
+    if name == "sr_gan":
+        return Spec(shape, (shape[0] // 2 or 1, shape[1] // 2 or 1, shape[2]), width=8)
+    if name == "cyclegan":
+        return None if condition else Spec(shape, domains=("a", "b"))
+    if name == "vamp_vae" and condition:
+        return None
+    return Spec(shape, condition, width=8)
+
+
+def batch_for(spec, lead):
+    """Shapes of batches for `spec` with leading axes `lead`."""
+    x = jax.ShapeDtypeStruct((*lead, *spec.shape), jnp.float32)
+    given = None
+    if isinstance(spec.condition, int):
+        given = jax.ShapeDtypeStruct(lead, jnp.int32)
+    elif spec.condition is not None:
+        given = jax.ShapeDtypeStruct((*lead, *spec.condition), jnp.float32)
+    return Batch({name: x for name in spec.domains} if spec.domains else x, given)
+
+
+def form(tree):
+    return jax.tree.map(lambda a: (a.shape, a.dtype), tree)
+
+
+def kinds():
+    """Each kind of data, alone and with labels; the default suite has those that differ most."""
+    often = {("points", None), ("image", None), ("colour", None), ("image", 10)}
+    for kind in SHAPES:
+        for condition in (None, 10):
+            name = f"{kind}-{'label' if condition else 'alone'}"
+            yield pytest.param(kind, condition, id=name, marks=[] if (kind, condition) in often else pytest.mark.slow)
+
+
+@BY_NAME
+@pytest.mark.parametrize(("kind", "condition"), list(kinds()))
+def test_every_recipe_plays_on_every_kind(name, kind, condition):
+    # Kills: networks that do not fit their data or their condition; a model that does not give back what it took; a
+    # state that changes its form, so that a scan could not carry it.
+    spec = spec_for(name, SHAPES[kind], condition)
+    if spec is None:
+        with pytest.raises(BadRequest):
+            find(name)(Spec(SHAPES[kind], condition, domains=("a", "b") if name == "cyclegan" else ()))
+        return
+    plan, size = find(name)(spec), 4
+    step = plan.step()
+    state = jax.eval_shape(step.init, jax.random.key(0), batch_for(spec, (size,)))
+    after, info = jax.eval_shape(step.update, state, jax.random.key(0), batch_for(spec, (len(plan.turns), size)))
+    assert form(after) == form(state)
+    assert set(info) == {loss for turn in plan.turns for loss in turn}
+    given = batch_for(spec, (5,)).condition
+    more = () if given is None else (given,)
+
+    def samples(params, state, *more):
+        model = plan.game.model(params, state)
+        if model.sample is None:
+            return [map_of(jnp.zeros((5, *spec.shape))) for map_of in model.maps.values()]
+        x = model.sample(model.draw(jax.random.key(0), 5, *more), *more)
+        return [x] if model.encode is None else [x, model.decode(model.encode(x, *more), *more)]
+
+    outputs = jax.eval_shape(samples, state.params, state.context.state, *more)
+    assert outputs and all(x.shape == (5, *spec.shape) for x in outputs)
+
+
+LEARNERS = {"vae", "hvae", "vq_vae", "gan", "hinge_sn", "r3gan", "gan_ada", "aae"}  # in the default suite
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in LEARNERS else pytest.mark.slow) for n in RECIPES])
+def test_every_recipe_learns_a_little(name):
+    # Kills: a turn that climbs. Each player's own loss falls on a batch and noise held fixed, its rival at rest.
+    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    plan = find(name)(spec)
+    game = plan.game
+    rng = np.random.default_rng(0)
+    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (32,)))
+    params, state = jax.jit(game.init)(jax.random.key(0), batch)
+    noise = game.draw(jax.random.key(1), batch)
+    context = Context(jnp.int32(0), state)
+
+    def fall(loss, mover):
+        def of(moved):
+            return game.losses[loss]({**params, mover: moved}, noise, batch, context)[0]
+
+        before, grad = jax.value_and_grad(of)(params[mover])
+        size = sum(jnp.sum(g**2) for g in jax.tree.leaves(grad))
+        return of(jax.tree.map(lambda p, g: p - 1e-3 * g / jnp.sqrt(size), params[mover], grad)) - before
+
+    for loss in {loss for turn in plan.turns for loss in turn}:
+        assert jax.jit(fall, static_argnums=(0, 1))(loss, player(loss)) < 0, loss
+
+
+def test_balance_is_what_the_papers_say():
+    # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
+    turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
+    assert turns["wgan_gp"] == turns["hinge_sn"] == ["critic"] * 5 + ["generator"]
+    assert turns["r3gan"] == turns["gan"] == turns["gan_minimax"] == ["critic", "generator"]
+    assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
+    assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
+
+
+def test_generator_is_one_network_for_both_sides():
+    # Kills: a comparison with unequal generators.
+    shapes = []
+    for name, part in (("vae", ("vae", "decoder")), ("r3gan", ("generator",))):
+        plan = find(name)(Spec((8, 8, 1)))
+        params, _ = jax.eval_shape(plan.game.init, jax.random.key(0), Batch(jnp.zeros((2, 8, 8, 1))))
+        for key in part:
+            params = params[key]
+        shapes.append(jax.tree.map(lambda a: a.shape, params))
+    assert shapes[0] == shapes[1]
+
+
+def test_sides():
+    # Kills: a VAE with a critic taken for a GAN.
+    sides = {name: recipes.side(recipes.example_plan(find(name))) for name in ("hvae", "gan_ada", "aae", "cyclegan")}
+    assert sides == {"hvae": "vae", "gan_ada": "gan", "aae": "hybrid", "cyclegan": "gan"}
+
+
+def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = ()):
+    """A recipe of a user, without a paper."""
+    return find("beta_vae")(spec, beta=beta)
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: find("r3gna"), "r3gan"),
+        (lambda: build(find("vae"), Spec((2,)), {"gamma": 1.0}), "no option 'gamma': it takes --likelihood"),
+        (lambda: build(find("r3gan"), Spec((2,)), {"gamma": -1.0}), "gamma=-1.0"),
+        (lambda: build(find("r3gan"), Spec((2,)), {"gamma": float("nan")}), "gamma=nan"),
+        (lambda: build(find("iwae"), Spec((2,)), {"samples": 1.5}), "whole number"),
+        (lambda: build(find("vae"), Spec((2,)), {"latent_dim": 0}), "latent_dim=0"),
+        (lambda: build(find("vae"), Spec((2,)), {"learning_rate": 0.0}), "learning_rate=0.0"),
+        (lambda: build(find("vae"), Spec((2,)), {"likelihood": "gauss"}), "likelihood 'gauss': there are bernoulli"),
+        (lambda: build(find("vae"), Spec((4, 4, 1)), {}), "8 to 64"),
+        (lambda: build(find("vae"), Spec((2,), precision="half"), {}), "precision 'half'"),
+        (lambda: build(find("sr_gan"), Spec((8, 8, 1)), {}), "--condition small:4"),
+        (lambda: build(find("gan"), Spec((2,)), {"ema": 2.0}), "ema=2.0"),
+        (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
+        (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(call, word):
+    # Kills: a check that is missing.
+    with pytest.raises(BadRequest, match=word):
+        call()
+
+
+def test_options_are_the_signature():
+    # Kills: numbers of NumPy and JAX refused, or written down as such; parts offered to a command line.
+    assert list(recipes.options(mine)) == ["beta", "quick"]
+    checked = recipes.check(find("iwae"), {"samples": np.int64(5), "learning_rate": jnp.float32(0.5)})
+    assert checked == {"samples": 5, "learning_rate": 0.5} and type(checked["samples"]) is int
+    assert build(mine, Spec((2,)), {"parts": ("any",)}).game.losses.keys() == {"vae"}
+
+
+@BY_NAME
+def test_docstrings_are_the_table(name):
+    # Kills: a recipe without a paper, or whose summary is no sentence; an option that is explained and not there.
+    recipe = find(name)
+    assert recipes.paper(recipe) and recipes.summary(recipe).endswith(".")
+    text = inspect.getdoc(recipe)
+    explained = {line.split(":")[0].strip() for line in text.partition("Args:\n")[2].splitlines() if ": " in line}
+    assert explained <= set(recipes.options(recipe))
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+OPTIONS = [(name, option) for name, recipe in RECIPES.items() for option in recipes.options(recipe)]
+STRUCTURE = {"codes", "positions", "channels", "layers", "components", "latent_dim", "samples", "pack"}
+OPTIMISER = {"learning_rate", "ema", "interval"}
+LATER = {"target", "images", "free_nats"}  # what they change shows after the first step
+
+
+def once(options):
+    """(recipe, option) pairs; in the default suite each option once."""
+    seen = set()
+    for name, option in options:
+        yield pytest.param(name, option, marks=pytest.mark.slow if option in seen else [])
+        seen.add(option)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), list(once((n, o) for n, o in OPTIONS if o not in STRUCTURE | OPTIMISER | LATER))
+)
+def test_an_option_reaches_the_mathematics(name, option):
+    # Kills: an option that is accepted and dropped.
+    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    rng = np.random.default_rng(0)
+    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (4,)))
+    losses = []
+    for value in ("shared", "fixed") if option == "likelihood" else (2, 7):
+        game = find(name)(spec, **{option: value}).game
+        params, state = jax.jit(game.init)(jax.random.key(0), batch)
+        noise = game.draw(jax.random.key(1), batch)
+        losses.append([float(f(params, noise, batch, Context(0, state))[0]) for f in game.losses.values()])
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize(("name", "option"), list(once((n, o) for n, o in OPTIONS if o in STRUCTURE)))
+def test_an_option_of_structure_reaches_the_networks(name, option):
+    # Kills: an option that is accepted and dropped.
+    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    forms = []
+    for value in (2, 4):
+        game = find(name)(spec, **{option: value}).game
+        args = jax.random.key(0), batch_for(spec, (8,))
+        forms.append([form(jax.eval_shape(part, *args)) for part in (game.init, game.draw)])
+    assert forms[0] != forms[1]
+
+
+def test_precision_and_remat_reach_the_networks():
+    # Kills: a wrapper left out; params that are stored in bfloat16.
+    batch = Batch(jnp.zeros((4, 8, 8, 1)))
+    programs = []
+    for spec in (Spec((8, 8, 1)), Spec((8, 8, 1), precision="bfloat16"), Spec((8, 8, 1), remat=True)):
+        step = make_step(*find("r3gan")(spec)[:3])
+        state = jax.eval_shape(step.init, jax.random.key(0), batch)
+        assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype("float32")}
+        batches = jax.tree.map(lambda a: jnp.stack([a] * 2), batch)
+        programs.append(str(jax.make_jaxpr(step.update)(state, jax.random.key(0), batches)))
+    assert ["bf16" in program for program in programs] == [False, True, False]
+    assert ["checkpoint" in program or "remat" in program for program in programs] == [False, False, True]
