@@ -72,7 +72,8 @@ def test_cyclegan_keeps_labels(digits, classify):
     # Kills: generators that undo each other by exchanging digits.
     x, held = as_float(digits.train.x), as_float(digits.test.x)
     half = len(x) // 2
-    run = jaxgen.fit("cyclegan", {"digits": x[:half], "inverted": 1 - x[half:]}, steps=2000)
+    sets = {"digits": x[:half], "inverted": 1 - x[half:]}
+    run = jaxgen.fit("cyclegan", sets, steps=1200, batch_size=64, options={"learning_rate": 2e-3})
     there, back = run.model.maps["digits_to_inverted"], run.model.maps["inverted_to_digits"]
     error = np.mean((np.asarray(there(held)) - (1 - held)) ** 2)
     kept = [np.mean(classify(y) == digits.test.label) for y in (1 - np.asarray(there(held)), back(1 - held))]
