@@ -12,9 +12,8 @@ from jaxgen.core import Array, BadRequest, nothing, rows
 from jaxgen.latents.latent import Inference, Latent
 
 _stop = jax.lax.stop_gradient
-_IDLE = (
-    1e-6  # the count below which a code that no vector chooses is kept as it is: both of its numbers would underflow
-)
+_IDLE = 1e-6
+"""The count below which a code that no vector chooses is kept as it is, because both of its numbers would underflow."""
 
 
 class Quantiser(NamedTuple):

@@ -38,8 +38,7 @@ def check_given(condition: Condition, given: Array | None) -> None:
     """
     if condition is None or given is None:
         if condition is not None or given is not None:
-            which = "without a condition and is called with one" if condition is None else "for a condition"
-            raise BadRequest(f"this network is built {which}: say networks(shape, condition={_what(given)}).")
+            raise BadRequest(_mismatch(given))
         return
     labels = isinstance(condition, int)
     fits = given.shape[1:] == (() if labels else condition)
@@ -48,10 +47,14 @@ def check_given(condition: Condition, given: Array | None) -> None:
         raise BadRequest(f"this network takes {wanted}, not {given.dtype}[{_commas(given.shape)}].")
 
 
-def _what(given: Array | None) -> str:
+def _mismatch(given: Array | None) -> str:
     if given is None:
-        return "None), or hand it in beside x"
-    return "classes" if jnp.issubdtype(given.dtype, jnp.integer) else str(given.shape[1:])
+        return "this network is built for a condition and is called without one: pass the condition beside its input."
+    form = "NUMBER_OF_CLASSES" if jnp.issubdtype(given.dtype, jnp.integer) else given.shape[1:]
+    return (
+        f"this network is built without a condition and is called with one: build it with networks(shape, "
+        f"condition={form})."
+    )
 
 
 def _commas(shape) -> str:
