@@ -4,7 +4,19 @@ The contract tests run over these tables. A factory stands here as one of its pa
 """
 
 from jaxgen import objectives as o
-from jaxgen.latents import codebook, flow, free_bits, hierarchical, quantised, scalars, vamp, vector
+from jaxgen.latents import (
+    codebook,
+    family_prior,
+    flow,
+    free_bits,
+    gaussian_mixture,
+    gaussian_prior,
+    hierarchical,
+    quantised,
+    scalars,
+    vamp,
+    vector,
+)
 
 FAMILIES = {
     "GAUSSIAN": o.GAUSSIAN,
@@ -49,6 +61,9 @@ OBSERVATIONS = {
 
 LATENTS = {  # and the shape of h, of one example
     "vector": (vector(2), (4,)),
+    "vector, gaussian_mixture": (vector(2, prior=gaussian_mixture(3)), (4,)),
+    "vector, gaussian_prior": (vector(2, prior=gaussian_prior()), (4,)),
+    "vector, family_prior": (vector(2, prior=family_prior(o.LAPLACE)), (4,)),
     "vector, coins": (vector(2, posterior=o.BERNOULLI, estimator=o.SCORE), (2,)),
     "vector, flow, vamp": (vector(2, posterior=flow(layers=1, width=4), prior=vamp(3)), (4,)),
     "free_bits": (free_bits(vector(2), 0.25), (4,)),
@@ -74,6 +89,7 @@ PENALTIES = {
     "gradient_penalty": o.gradient_penalty(10.0),
     "content": o.content(2.0),
     "path_length": o.path_length(2.0),
+    "lecam": o.lecam(2.0),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 

@@ -50,5 +50,6 @@ def test_commands_are_commands(capsys):
 
 
 def test_it_fits():
-    # Kills: a README that grows past what one reads.
-    assert len(TEXT.splitlines()) <= 160
+    # Kills: a README that grows past what one reads. A recipe may add its line to the table.
+    table = TEXT.split("```text\nrecipe ")[1].split("```")[0]
+    assert len(TEXT.splitlines()) - len(table.splitlines()) <= 141

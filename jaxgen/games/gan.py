@@ -144,7 +144,8 @@ def gan(
     losses = {name: loss_of(name, True, name in penalties) for name in ("critic", "generator")}
     for name in penalties:
         losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
-    return Game(init, draw, losses, model, couples=generator.couples or critic.couples or loss.couples)
+    couples = any(part.couples for part in (generator, critic, loss, *penalties.values()))
+    return Game(init, draw, losses, model, couples=couples)
 
 
 def check_generated(fake: Any, real: Any) -> None:

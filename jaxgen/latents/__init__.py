@@ -3,7 +3,7 @@
 from jaxgen.latents.flow import flow
 from jaxgen.latents.hierarchical import TopDown, hierarchical
 from jaxgen.latents.latent import Given, Inference, Latent, free_bits
-from jaxgen.latents.priors import Prior, family_prior, gaussian_prior, vamp
+from jaxgen.latents.priors import Prior, family_prior, gaussian_mixture, gaussian_prior, vamp
 from jaxgen.latents.quantised import Quantiser, codebook, quantised, scalars
 from jaxgen.latents.vector import Posterior, family_posterior, vector
 
@@ -20,6 +20,7 @@ __all__ = [
     "family_prior",
     "flow",
     "free_bits",
+    "gaussian_mixture",
     "gaussian_prior",
     "hierarchical",
     "quantised",

@@ -1,4 +1,4 @@
-"""Priors of a latent vector: of a family, of a condition, of learned pseudo-inputs."""
+"""Priors of a latent vector: of a family, of a condition, of a learned mixture, of learned pseudo-inputs."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxgen.core import Array, BadRequest, Batch, nothing, rows
 from jaxgen.latents.latent import Given
 from jaxgen.nets.adapters import pure
-from jaxgen.objectives.distributions import GAUSSIAN, Family, Support
+from jaxgen.objectives.distributions import GAUSSIAN, Family, Support, diag_gaussian
 
 
 class Prior(NamedTuple):
@@ -79,6 +79,46 @@ def family_prior(family: Family, net: Any = None) -> Prior:
         family=family,
         support=family.support,
     )
+
+
+def gaussian_mixture(components: int) -> Prior:
+    """A learned mixture of C diagonal Gaussians: p(z) = sum_i w_i N(z; m_i, exp(s_i)^2), whatever the condition.
+
+    Params are means [C, D], raw_log_stds [C, D] with s = 7 tanh(raw / 7), and logits [C] with w = softmax(logits). They
+    start at means from N(0, I), stds of 1 and equal weights. A component is drawn by Gumbel noise, as
+    argmax(logits + noise), so that the noise does not depend on params. There is no closed form of the KL.
+
+    Args:
+      components: C.
+
+    Raises:
+      BadRequest: for fewer than 1 component.
+    """
+    if components < 1:
+        raise BadRequest(f"components={components}: a mixture has at least 1 component.")
+
+    def log_prob(params, z, given):
+        theta = diag_gaussian(params["means"], params["raw_log_stds"])
+        each = jax.vmap(lambda log_w, own: log_w + GAUSSIAN.log_prob(own, z))
+        return jax.nn.logsumexp(each(jax.nn.log_softmax(params["logits"]), theta), 0)
+
+    def sample(params, noise, given):
+        component = jnp.argmax(params["logits"][None] + noise["component"], -1)
+        theta = diag_gaussian(params["means"], params["raw_log_stds"])
+        return GAUSSIAN.push(jax.tree.map(lambda a: jnp.take(a, component, axis=0), theta), noise["z"])
+
+    def draw(key, shape):
+        k_component, k_z = jax.random.split(key)
+        return {
+            "component": jax.random.gumbel(k_component, (*shape[:-1], components)),
+            "z": GAUSSIAN.draw(k_z, shape),
+        }
+
+    def init(key, latent_dim: int, batch: Batch):
+        means = jax.random.normal(key, (components, latent_dim))
+        return {"means": means, "raw_log_stds": jnp.zeros_like(means), "logits": jnp.zeros(components)}
+
+    return Prior(draw, sample, log_prob, init)
 
 
 def vamp(components: int, family: Family = GAUSSIAN) -> Prior:

@@ -38,6 +38,7 @@ class Penalty(NamedTuple):
     value: Callable[..., tuple[Array, Any]]  # (Forward, noise, state, step) -> (f32[P], state)
     draw: Callable[..., Any] = nothing  # (key, batch) -> noise
     init: Callable[[], Any] = nothing  # () -> state
+    couples: bool = False  # True if the value of an entry depends on the other entries of the batch
 
 
 def r1(gamma: Schedule) -> Penalty:
@@ -145,9 +146,10 @@ def content(weight: Schedule = 1.0) -> Penalty:
 def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
     """StyleGAN2's regulariser of the generator: weight (|J^T y| - a)^2, with J = dG(z)/dz and y ~ N(0, I) / sqrt(H W).
 
-    a is the state: the moving average of |J^T y|, this batch's mean included with the share `decay`. It is a constant
-    for the gradient. Karras et al. 2020, arXiv 1912.04958, eq. 4, at the z that is given in place of their w; y is
-    divided by the root of the number of positions as in their code, so that the weight is one for all resolutions.
+    a is the state: the moving average of |J^T y|, this batch's mean included with the share `decay`, so that examples
+    see each other. It is a constant for the gradient. Karras et al. 2020, arXiv 1912.04958, eq. 4, at the z that is
+    given in place of their w; y is divided by the root of the number of positions as in their code, so that the weight
+    is one for all resolutions.
 
     Args:
       weight: a number, or a function of the step.
@@ -157,8 +159,7 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
       BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where z is empty.
     """
     _check_weight("weight", weight)
-    if not 0 < decay <= 1:
-        raise BadRequest(f"decay must be in (0, 1], not {decay}.")
+    _check_decay(decay)
 
     def draw(key, batch: Batch):
         leaves, tree = jax.tree.flatten(batch.x)
@@ -174,7 +175,37 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
         average = average + decay * (jax.lax.stop_gradient(jnp.mean(lengths)) - average)
         return at(weight, step) * (lengths - average) ** 2, average
 
-    return Penalty(value, draw, lambda: jnp.zeros(()))
+    return Penalty(value, draw, lambda: jnp.zeros(()), couples=True)
+
+
+def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
+    """weight ((D(x) - a_fake)^2 + (D(G(z)) - a_real)^2), the mean over the logits of an entry. Draws nothing.
+
+    a_real and a_fake are the state: moving averages of the mean real and fake logit, which start at 0. A turn reads
+    those of before it, constants for the gradient, and then moves them by the share `decay`; the paper's .99 is the
+    share that is kept. Tseng et al. 2021, arXiv 2104.03310.
+
+    Args:
+      weight: a number, or a function of the step.
+      decay: in (0, 1].
+
+    Raises:
+      BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where real and
+        fake logits differ in shape.
+    """
+    _check_weight("weight", weight)
+    _check_decay(decay)
+
+    def value(forward, noise, averages, step):
+        real, fake = forward.real_logits, forward.fake_logits
+        if real.shape != fake.shape:
+            raise BadRequest(f"lecam() compares one to one, but logits are {real.shape} and {fake.shape}.")
+        squares = (real - averages["fake"]) ** 2 + (fake - averages["real"]) ** 2
+        means = {"real": jnp.mean(real), "fake": jnp.mean(fake)}
+        new = jax.tree.map(lambda a, mean: a + decay * (mean - a), averages, means)
+        return at(weight, step) * jnp.mean(squares.reshape(len(squares), -1), -1), new
+
+    return Penalty(value, init=lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())})
 
 
 def add(*penalties: Penalty) -> Penalty:
@@ -197,7 +228,8 @@ def add(*penalties: Penalty) -> Penalty:
             raise BadRequest(f"penalties that are added have one number for each entry of the logits, not {shapes}.")
         return sum(part for part, _ in parts), tuple(new for _, new in parts)
 
-    return Penalty(value, draw if draws else nothing, lambda: tuple(p.init() for p in penalties))
+    couples = any(p.couples for p in penalties)
+    return Penalty(value, draw if draws else nothing, lambda: tuple(p.init() for p in penalties), couples)
 
 
 def squared_slope(critic: Callable[[Any], Array], x: Any) -> Array:
@@ -226,3 +258,8 @@ def _check_weight(name: str, value: Any) -> None:
         return
     if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
         raise BadRequest(f"{name} must be a finite number of at least 0, or a function of the step, not {value}.")
+
+
+def _check_decay(decay: float) -> None:
+    if not 0 < decay <= 1:
+        raise BadRequest(f"decay must be in (0, 1], not {decay}.")

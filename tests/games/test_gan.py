@@ -22,6 +22,7 @@ from jaxgen.objectives import (
     Penalty,
     add,
     content,
+    lecam,
     path_length,
     r1,
     r2,
@@ -385,10 +386,11 @@ def test_parts_of_another_kind_are_refused(parts, said):
         gan(GENERATOR, CRITIC, **{"latent_dim": D, **parts})
 
 
-def test_couples_is_that_of_the_networks_or_of_the_loss():
+def test_couples_is_that_of_the_networks_the_loss_or_a_penalty():
     # Kills: a game whose batch may be split although its examples see each other.
     assert gan(GENERATOR._replace(couples=True), CRITIC, latent_dim=D).couples
     assert build(loss=RELATIVISTIC._replace(couples=True)).couples and not build(loss=RELATIVISTIC).couples
+    assert build(generator_penalty=add(r1(1.0), path_length())).couples and not build(penalty=lecam()).couples
 
 
 def test_examples_may_be_trees():

@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from jaxgen.core import BadRequest, Batch
-from jaxgen.latents import Given, family_prior, flow, free_bits, gaussian_prior, vamp, vector
+from jaxgen.latents import Given, family_prior, flow, free_bits, gaussian_mixture, gaussian_prior, vamp, vector
 from jaxgen.latents.dense import Dense
 from jaxgen.objectives import BERNOULLI, CUT, DREG, GAUSSIAN, LAPLACE, SCORE, Support, elbo
 
@@ -166,6 +166,44 @@ def test_vamp_by_scipy():
     other = mean[part] + std[part] * RNG.normal(size=(n, D))
     theirs = special.logsumexp(stats.norm(mean[:, None], std[:, None]).logpdf(other).sum(-1), axis=0) - np.log(3)
     assert abs(ours.mean() - theirs.mean()) < 5 * np.sqrt((ours.var() + theirs.var()) / n)
+
+
+def test_gaussian_mixture_by_scipy():
+    # Kills: weights that are all alike, or not normalised; a mean of logs for the log of a mean; an unbounded log_std;
+    # the least likely component for the most; one component for all draws, or one for each number of a draw.
+    prior = gaussian_mixture(3)
+    mean, raw, logits = RNG.normal(size=(3, D)) * 2, RNG.normal(size=(3, D)) * 2, np.array([0.5, -1.0, 2.0])
+    params = {"means": mean, "raw_log_stds": raw, "logits": logits}
+    params = jax.tree.map(lambda a: jnp.asarray(a, "f"), params)
+    std, weight = np.exp(7 * np.tanh(raw / 7)), special.softmax(logits)
+
+    def density(z):  # [..., D] -> [...]
+        return special.logsumexp(stats.norm(mean, std).logpdf(z[..., None, :]).sum(-1) + np.log(weight), axis=-1)
+
+    z = RNG.normal(size=(K, B, D)).astype("f")
+    np.testing.assert_allclose(prior.log_prob(params, jnp.asarray(z), ALONE), density(z.astype("d")), rtol=1e-4)
+    n = 20_000
+    draws = np.asarray(prior.sample(params, prior.draw(jax.random.key(0), (n, D)), ALONE), "d")
+    for d in range(D):
+        law = lambda x, d=d: stats.norm(mean[:, d], std[:, d]).cdf(x[:, None]) @ weight  # noqa: E731
+        assert stats.kstest(draws[:, d], law).pvalue > 0.01
+    # The same component in all numbers of a draw, as for vamp.
+    ours, part = density(draws), RNG.choice(3, n, p=weight)
+    theirs = density(mean[part] + std[part] * RNG.normal(size=(n, D)))
+    assert abs(ours.mean() - theirs.mean()) < 5 * np.sqrt((ours.var() + theirs.var()) / n)
+
+
+def test_gaussian_mixture_starts_apart_and_is_learned():
+    # Kills: components that start alike and stay so; params that no gradient of the density reaches; no component.
+    prior = gaussian_mixture(3)
+    params = prior.init(jax.random.key(0), D, Batch(H))
+    assert jax.tree.map(jnp.shape, params) == {"means": (3, D), "raw_log_stds": (3, D), "logits": (3,)}
+    assert np.all(np.std(params["means"], axis=0) > 0.05)
+    z = jnp.asarray(RNG.normal(size=(K, B, D)), "f")
+    slopes = jax.grad(lambda params: prior.log_prob(params, z, ALONE).sum())(params)
+    assert all(np.all(leaf != 0) for leaf in jax.tree.leaves(slopes))
+    with pytest.raises(BadRequest, match="at least 1"):
+        gaussian_mixture(0)
 
 
 def test_vamp_starts_at_examples_and_has_no_condition():

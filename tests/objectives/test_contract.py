@@ -314,7 +314,7 @@ def test_penalty_contract(name, event):
     assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
 
 
-@pytest.mark.parametrize("name", [n for n in parts.PENALTIES if n != "path_length"])  # which has a mean of the batch
+@pytest.mark.parametrize("name", [name for name, part in parts.PENALTIES.items() if not part.couples])
 def test_penalty_is_per_example(name):
     # Kills: a mean before the norm; one mixing number for the whole batch.
     part = parts.PENALTIES[name]

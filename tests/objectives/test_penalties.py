@@ -8,7 +8,7 @@ from players import passed
 from scipy import stats
 
 from jaxgen.core import BadRequest, Batch
-from jaxgen.objectives import add, content, gradient_penalty, path_length, r1, r2
+from jaxgen.objectives import add, content, gradient_penalty, lecam, path_length, r1, r2
 
 RNG = np.random.default_rng(4)
 B, EVENT, WIDTH = 3, (2, 3, 1), 4
@@ -37,6 +37,10 @@ def wgan(weight, target):
     return lambda w: weight * (np.sqrt(square(w, mixed)) - target) ** 2
 
 
+def logit(w, x):
+    return np.tanh(x.reshape(len(x), -1).astype("d") @ w) @ V.astype("d")
+
+
 STEP = 3
 ROWS = {  # penalty, its noise, the same in float64; all at step 3
     "r1": (r1(2.5), (), lambda w: 1.25 * square(w, REAL)),
@@ -53,6 +57,8 @@ ROWS = {  # penalty, its noise, the same in float64; all at step 3
     ),
     "gradient_penalty": (gradient_penalty(10.0), U, wgan(10, 1)),
     "gradient_penalty, target 0.3": (gradient_penalty(2.0, target=0.3), U, wgan(2, 0.3)),
+    "lecam": (lecam(2.5), (), lambda w: 2.5 * (logit(w, REAL) ** 2 + logit(w, FAKE) ** 2)),
+    "lecam, a schedule": (lecam(lambda n: n / 2), (), lambda w: 1.5 * (logit(w, REAL) ** 2 + logit(w, FAKE) ** 2)),
     "add": (
         add(r1(1.0), r2(2.0), gradient_penalty(3.0)),
         {"0": (), "1": (), "2": U},
@@ -203,6 +209,29 @@ def test_path_length_by_hand():
     assert part.init().shape == ()
 
 
+def test_lecam_by_hand():
+    # Kills: real against the average of real; averages with this batch in them; averages of the squares, or exchanged;
+    # the share that is kept for the share that comes in; patches that are summed, or paid one by one.
+    real, fake = (RNG.normal(size=(B, 2, 2)).astype("f") for _ in range(2))
+
+    def total(scale, state):
+        view = passed(lambda x: scale * x, jnp.asarray(real), jnp.asarray(fake))
+        out, new = lecam(5.0, decay=0.25).value(view, (), state, 0)
+        return out.sum(), (out, new)
+
+    state = {"real": jnp.float32(0.8), "fake": jnp.float32(-0.3)}
+    grad, (value, new) = jax.grad(total, has_aux=True)(jnp.float32(1.5), state)
+    wide = real.astype("d"), fake.astype("d")
+    above, below = 1.5 * wide[0] + 0.3, 1.5 * wide[1] - 0.8
+    np.testing.assert_allclose(value, 5 * (above**2 + below**2).mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(grad, 10 * (above * wide[0] + below * wide[1]).mean((1, 2)).sum(), rtol=1e-4)
+    np.testing.assert_allclose(new["real"], 0.75 * 0.8 + 0.25 * 1.5 * wide[0].mean(), rtol=1e-5)
+    np.testing.assert_allclose(new["fake"], 0.75 * -0.3 + 0.25 * 1.5 * wide[1].mean(), rtol=1e-5)
+    assert lecam().init() == {"real": 0, "fake": 0}
+    moved = lecam().value(passed(lambda x: x, jnp.ones((B,)), jnp.ones((B,))), (), lecam().init(), 0)[1]
+    np.testing.assert_allclose(moved["real"], 0.01, rtol=1e-6)
+
+
 def test_path_length_draws_an_image_for_each_example():
     # Kills: uniform noise; one image for the batch.
     y = np.asarray(path_length().draw(jax.random.key(0), Batch(jnp.zeros((200, 4, 5, 2)))), np.float64)
@@ -247,16 +276,17 @@ def test_added_penalties_want_a_noise_each():
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1), "1", None, np.ones(2)])
 def test_bad_weights(bad):
     # Kills: a penalty that pays the critic for steepness; one that fails when it is traced.
-    for make in (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length):
+    for make in (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam):
         with pytest.raises(BadRequest, match="finite number"):
             make(bad)
 
 
 @pytest.mark.parametrize("bad", [0.0, -0.1, 1.1, float("nan")])
-def test_path_length_refuses(bad):
+def test_moving_averages_refuse(bad):
     # Kills: an average that stands still; a slope in no latent at all.
-    with pytest.raises(BadRequest, match="decay"):
-        path_length(decay=bad)
+    for make in (path_length, lecam):
+        with pytest.raises(BadRequest, match="decay"):
+            make(decay=bad)
     empty = passed(lambda x: x.sum(-1), jnp.ones((B, 2)), jnp.ones((B, 2)), z=jnp.zeros((B, 0)))
     with pytest.raises(BadRequest, match="latent_dim=0"):
         path_length().value(empty, jnp.ones((B, 2)), jnp.zeros(()), 0)
@@ -268,3 +298,5 @@ def test_real_and_fake_are_compared_one_to_one():
     for penalty, noise in ((gradient_penalty(1.0), jnp.asarray(U)), (content(1.0), ())):
         with pytest.raises(BadRequest, match="one to one"):
             penalty.value(view, noise, (), 0)
+    with pytest.raises(BadRequest, match="one to one"):
+        lecam().value(view, (), lecam().init(), 0)
