@@ -143,10 +143,15 @@ def table(report: Mapping[str, Any]) -> dict[str, Any]:
                 baselines[key] = {"mean": cell["mean"], "low": low, "high": high}
     protocol = report["protocol"]
     training = {
-        side: {"steps": protocol["steps"][name]["main"], "seconds_a_seed": protocol["seconds_measured"][name]}
+        side: {"steps": _steps(protocol["steps"][name]), "seconds_a_seed": protocol["seconds_measured"][name]}
         for side, name in SIDES.items()
     }
     return {"settings": measured, "baselines": baselines, "training": training, "not_measured": missing}
+
+
+def _steps(by_seed: Mapping[str, Mapping[str, int]]) -> int:
+    """Of the main training, averaged over seeds."""
+    return round(sum(steps["main"] for steps in by_seed.values()) / len(by_seed))
 
 
 def _strict(value: float) -> float | None:

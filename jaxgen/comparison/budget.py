@@ -1,5 +1,6 @@
-"""Time as steps: how long each training of a seed is, and whether that was enough to learn from."""
+"""Time: how long each training of a seed is, how many steps that will be, and whether they are enough to learn from."""
 
+import math
 import statistics
 import time
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxgen.comparison.contender import Contender, Lengths, Steps, evaluated, with_trained
+from jaxgen.comparison.contender import Contender, Counts, Seconds, Steps, evaluated, with_trained
 from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
 from jaxgen.core import player
 from jaxgen.data import Data
@@ -20,26 +21,26 @@ ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afte
 FEWEST_PASSES = 10
 
 
-def calibrate(contender: Contender, seconds: float, tasks: Sequence[Task]) -> Lengths:
-    """Turns a seed's training seconds into steps, by timing a few dispatches of each program.
-
-    The trainings divide the time by their shares.
-    """
+def allowed(contender: Contender, seconds: float, tasks: Sequence[Task]) -> dict[str, Seconds]:
+    """The time of each training of a seed, which the trainings divide by their shares."""
     shares = {training.name: training.share for training in trainings(tasks)}
-    each = _seconds_per_step(contender.program, None)
-    if contender.inverter is None:
-        encoder, inverting = 0.0, 1.0
-    else:
-        encoder = ENCODER_SHARE
+    encoder = 0.0 if contender.inverter is None else ENCODER_SHARE
+    each = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
+    return {name: Seconds(time_of_it * (1 - encoder), time_of_it * encoder) for name, time_of_it in each.items()}
+
+
+def expected(contender: Contender, lengths: Mapping[str, Seconds]) -> dict[str, Steps]:
+    """About how many steps these times are, by timing a few dispatches of each program."""
+    each, inverting = _seconds_per_step(contender.program, None), math.inf
+    if contender.inverter is not None:
         inverting = _seconds_per_step(contender.inverter, contender.program.init(run_keys(0).init))
-    lengths = {}
-    for name, share in shares.items():
-        time_of_it = seconds * share / sum(shares.values())
-        lengths[name] = Steps(
-            _whole(time_of_it * (1 - encoder) / each, contender),
-            _whole(time_of_it * encoder / inverting, contender) if encoder else 0,
-        )
-    return lengths
+    return {name: Steps(round(own.model / each), round(own.encoder / inverting)) for name, own in lengths.items()}
+
+
+def fewest(by_seed: Mapping[int, Outcome]) -> dict[str, Steps]:
+    """The steps of each training of a model on the seed that had the fewest of the model."""
+    names = dict.fromkeys(name for outcome in by_seed.values() for name in outcome.steps)
+    return {name: min(o.steps[name] for o in by_seed.values() if name in o.steps) for name in names}
 
 
 def _seconds_per_step(program: Program, trained: State | None) -> float:
@@ -49,12 +50,6 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
         state = with_trained(program, state, trained)
     times = [chunk.seconds / chunk.steps for chunk in train(program, state, keys, steps=5 * program.chunk)]
     return statistics.median(times[1:])
-
-
-def _whole(steps: float, contender: Contender) -> int:
-    """A multiple of four dispatches, so that a quarter of it ends with one."""
-    unit = 4 * contender.program.chunk
-    return max(1, round(steps / unit)) * unit
 
 
 def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> float:
@@ -90,7 +85,7 @@ def passes(contender: Contender, steps: int, examples: int) -> float:
 
 def hurried(
     contenders: Mapping[str, Contender],
-    lengths: Mapping[str, Lengths],
+    lengths: Mapping[str, Counts],
     data: Data,
     training: Training,
     seeds: Sequence[int],
@@ -119,7 +114,7 @@ def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
     return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
 
 
-def flat(lengths: Lengths) -> dict[str, int]:
+def flat(lengths: Counts) -> dict[str, int]:
     """All lengths in one dict, as report.json holds them: "main", "encoder", "detect", "detect_encoder", ...
 
     >>> flat({"main": Steps(8, 4)})
@@ -132,14 +127,16 @@ def flat(lengths: Lengths) -> dict[str, int]:
     return by_key
 
 
-def unflat(lengths: Mapping[str, int]) -> Lengths:
-    """What `flat` was made of.
+def unflat(lengths: Mapping[str, int], stages: Mapping[str, Sequence[int]]) -> dict[str, Steps]:
+    """What `flat` was made of, with the steps of the stages by training.
 
     Raises:
       KeyError: a length is missing.
     """
     return {
-        training.name: Steps(lengths[training.name], lengths[_encoder_of(training)]) for training in trainings(TASKS)
+        name: Steps(lengths[name], lengths[_encoder_of(training)], tuple(stages.get(name, ())))
+        for training in trainings(TASKS)
+        for name in (training.name,)
     }
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.budget import FEWEST_PASSES, alike, hurried, mean_seconds
-from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.contender import Contender, Counts
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
@@ -14,7 +14,7 @@ from jaxgen.tasks import MAIN, Task
 
 FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
 FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
-UNEQUAL = 1.25  # the longest training over the shortest: a planned one comes within a tenth or so of its time
+UNEQUAL = 1.05  # the longest training over the shortest: each ends within half a chunk of steps of its time
 OVERTIME = 1.5  # the longest training over the time that was meant
 LEAST_REAL = 0.1  # precision and coverage of real data as samples; below it features tell nothing
 
@@ -23,7 +23,7 @@ def limits(
     settings: Settings,
     data: Data,
     contenders: Mapping[str, Contender],
-    lengths: Mapping[str, Lengths],
+    lengths: Mapping[str, Counts],
     outcomes: Mapping[str, Mapping[int, Outcome]],
     tasks: Sequence[Task],
     floor: Mapping[str, float],
@@ -76,7 +76,7 @@ def _unreal(floor: Mapping[str, float]) -> list[str]:
 
 def _hurry(
     contenders: Mapping[str, Contender],
-    lengths: Mapping[str, Lengths],
+    lengths: Mapping[str, Counts],
     data: Data,
     tasks: Sequence[Task],
     seeds: Sequence[int],

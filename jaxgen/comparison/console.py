@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from jaxgen.comparison.contender import Lengths
+from jaxgen.comparison.contender import Counts
 from jaxgen.comparison.outcome import trainings
 from jaxgen.data import Data
 from jaxgen.report import headline
@@ -34,7 +34,7 @@ def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
             print(f"  {called(answer['setting'], kind)}: {choice}. {answer['because']}")
 
 
-def count(lengths: Lengths) -> str:
+def count(lengths: Counts) -> str:
     """The steps of one model in words, without those that are none."""
     parts = [
         f"{lengths[training.name].model:,} {training.words or 'steps a seed'}"

@@ -4,7 +4,7 @@ A seed is one or more trainings (`jaxgen.tasks.Training`), and after each of the
 without an encoder of its own (a GAN) trains one on (G(z), z) after each training.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +17,7 @@ from jaxgen.games import invert
 from jaxgen.nets import convolves
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.tasks import MAIN, Reference, Task, Training
-from jaxgen.training.loop import Diverged, train
+from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import Keys, Plan, Program, compile_loop, run_keys
 from jaxgen.training.sources import arrays, positions
@@ -42,13 +42,22 @@ class Contender(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The length of one training of one model, fixed before the first seed starts."""
+    """The steps that one training of one model played, or is to play again."""
 
     model: int = 0
     encoder: int = 0  # of the one that is trained afterwards
+    stages: tuple[int, ...] = ()  # of the model, at which the stages before the last were read
 
 
-Lengths = Mapping[str, Steps]  # by the name of the training
+class Seconds(NamedTuple):
+    """The time of one training of one model: it ends with the chunk of steps whose end is nearest to it."""
+
+    model: float
+    encoder: float = 0.0
+
+
+Lengths = Mapping[str, Steps | Seconds]  # what is to be played, by the name of the training
+Counts = Mapping[str, Steps]  # what was played
 
 
 def compiled(recipe: Recipe, data: Data) -> Contender:
@@ -87,11 +96,14 @@ def play(contender: Contender, reference: Reference, lengths: Lengths, seed: int
         def at_stage(model: Model, stage: str | None, training: Training = training):
             measure(outcome, model, training, reference, seed, tasks, stage)
 
+        played = _Played(lengths[training.name])
         try:
-            trained = _train(contender, reference.data, training, lengths[training.name], seed, at_stage)
+            trained = _train(contender, reference.data, training, played, seed, at_stage)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
             continue
+        finally:
+            outcome.steps[training.name] = played.steps
         seconds += trained.seconds
         failed += trained.failures
         draw_pictures(outcome, trained.model, training, reference, seed)
@@ -107,11 +119,45 @@ class _Trained(NamedTuple):
     failures: list[str]
 
 
+class _Played:
+    """How far a training has come, of what it was given."""
+
+    def __init__(self, length: Steps | Seconds):
+        """`length`: the steps to play again, or the time to play for."""
+        self.length, self.steps, self._due = length, Steps(), list(STAGES[:-1])
+
+    def chunks(self, part: str, program: Program, state: State, keys: Keys, fetch: Any) -> Iterator[Chunk]:
+        """The chunks of `part`, "model" or "encoder"."""
+        end = getattr(self.length, part)
+        timed, spent = isinstance(self.length, Seconds), 0.0
+        for chunk in train(program, state, keys, steps=None if timed else end, fetch=fetch):
+            spent += chunk.seconds
+            self.steps = Steps(**{**self.steps._asdict(), part: chunk.step})
+            yield chunk
+            if timed and spent + chunk.seconds / 2 >= end:
+                return
+
+    def stages(self, seconds: float) -> list[str]:
+        """The stages that the model has reached by now, after `seconds`, and that were not read yet."""
+        reached = []
+        while self._due:
+            length, at = self.length, len(STAGES) - 1 - len(self._due)
+            if isinstance(length, Seconds):
+                late = seconds >= length.model * int(self._due[0]) / 100
+            else:
+                late = at < len(length.stages) and self.steps.model >= length.stages[at]
+            if not late:
+                break
+            reached.append(self._due.pop(0))
+            self.steps = self.steps._replace(stages=(*self.steps.stages, self.steps.model))
+        return reached
+
+
 def _train(
     contender: Contender,
     data: Data,
     training: Training,
-    steps: Steps,
+    played: _Played,
     seed: int,
     measure: Callable[[Model, str | None], None],
 ) -> _Trained:
@@ -122,18 +168,18 @@ def _train(
     kept = None if training.keep is None else positions(len(data.train.x), subset=training.keep(data, seed))
     keys, failures = training_keys(seed, training.streams[0]), []
     state, seconds, curve = contender.program.init(keys.init), 0.0, []
-    at = {steps.model * int(stage) // 100: stage for stage in STAGES}
-    for chunk in train(contender.program, state, keys, steps=steps.model, fetch=kept):
+    for chunk in played.chunks("model", contender.program, state, keys, kept):
         seconds, state = seconds + chunk.seconds, chunk.state
         curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
-        if chunk.step in at:
-            measure(contender.model(*evaluated(state)), at[chunk.step])
+        for stage in played.stages(seconds):
+            measure(contender.model(*evaluated(state)), stage)
     model = contender.model(*evaluated(state))
+    measure(model, STAGES[-1])
     if contender.inverter is not None:
         keys = training_keys(seed, training.streams[1])
         inverting = with_trained(contender.inverter, contender.inverter.init(keys.init), state)
         try:
-            for chunk in train(contender.inverter, inverting, keys, steps=steps.encoder, fetch=kept):
+            for chunk in played.chunks("encoder", contender.inverter, inverting, keys, kept):
                 seconds, inverting = seconds + chunk.seconds, chunk.state
             model = contender.inverse(*evaluated(inverting))
         except Diverged as error:  # the GAN itself is whole

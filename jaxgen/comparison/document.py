@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxgen.comparison.budget import alike, flat, hurried, mean_seconds
 from jaxgen.comparison.caveats import limits
-from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.contender import Contender, Counts
 from jaxgen.comparison.exhibits import exhibits
 from jaxgen.comparison.outcome import STAGES, Outcome
 from jaxgen.comparison.settings import Settings
@@ -25,7 +25,7 @@ def assemble(
     settings: Settings,
     reference: Reference,
     contenders: Mapping[str, Contender],
-    lengths: Mapping[str, Lengths],
+    lengths: Mapping[str, Counts],
     outcomes: Mapping[str, Mapping[int, Outcome]],
     by_baselines: Mapping[int, Any],
     unserved: Mapping[str, str],
@@ -36,7 +36,7 @@ def assemble(
       settings: of the comparison.
       reference: the data, and the space in which samples were compared.
       contenders: by name, in the order asked for.
-      lengths: by name.
+      lengths: by name; of the steps of all seeds the fewest.
       outcomes: by name and seed.
       by_baselines: figures of the baselines by seed, for the same seeds.
       unserved: name of a task -> why the data cannot serve it.
@@ -78,7 +78,7 @@ def assemble(
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
         "advice": advise(contests, unserved, data.kind, data.name),
         "budget": budget,
-        "protocol": _protocol(settings, reference, contenders, lengths, outcomes),
+        "protocol": _protocol(settings, reference, contenders, outcomes),
         "notes": limits(settings, data, contenders, lengths, outcomes, tasks, real),
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
@@ -176,13 +176,13 @@ def _protocol(
     settings: Settings,
     reference: Reference,
     contenders: Mapping[str, Contender],
-    lengths: Mapping[str, Lengths],
     outcomes: Mapping[str, Mapping[int, Outcome]],
 ) -> dict[str, Any]:
     return {
         "seconds_per_model": settings.seconds_per_model,
         "seconds_measured": {name: round(mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
-        "steps": {name: flat(of_model) for name, of_model in lengths.items()},
+        "steps": {name: {str(seed): flat(o.steps) for seed, o in own.items()} for name, own in outcomes.items()},
+        "stages": {name: {str(seed): _read_at(o) for seed, o in own.items()} for name, own in outcomes.items()},
         "seeds": settings.seeds,
         "batch_size": {name: contender.program.shape[1] for name, contender in contenders.items()},
         "parameters": {name: contender.parameters for name, contender in contenders.items()},
@@ -192,6 +192,11 @@ def _protocol(
         "sides": {name: contender.side for name, contender in contenders.items()},
         "command": _command(settings),
     }
+
+
+def _read_at(outcome: Outcome) -> dict[str, list[int]]:
+    """The steps at which the stages before the last were read, by training."""
+    return {name: list(steps.stages) for name, steps in outcome.steps.items()}
 
 
 def _command(settings: Settings) -> str:

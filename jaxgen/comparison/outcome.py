@@ -24,11 +24,12 @@ class Outcome(NamedTuple):
     pictures: dict[str, np.ndarray]  # by title
     seconds: float  # of training
     failed: str  # why, where a training diverged
+    steps: dict[str, Any] = {}  # by training: the `Steps` that it played
 
 
 def empty() -> Outcome:
     """Before anything was trained."""
-    return Outcome({}, {}, {}, {}, {}, 0.0, "")
+    return Outcome({}, {}, {}, {}, {}, 0.0, "", {})
 
 
 def trainings(tasks: Sequence[Task]) -> tuple[Training, ...]:

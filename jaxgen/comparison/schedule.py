@@ -1,7 +1,7 @@
 """All seeds of a comparison: the order in which models are trained, the progress bar, and what a signal leaves."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxgen.comparison.console import say
@@ -15,7 +15,7 @@ def play_all(
     seeds: Sequence[int],
     contenders: Mapping[str, Contender],
     reference: Reference,
-    lengths: Mapping[str, Lengths],
+    lengths: Callable[[str, int], Lengths],
     tasks: Sequence[Task],
     by_baselines: dict[int, Any],
     signals: list[int],
@@ -28,7 +28,7 @@ def play_all(
       seeds: in the order in which they are played; all models play one before the next begins.
       contenders: by name.
       reference: what models are measured against.
-      lengths: by name.
+      lengths: (name, seed) -> what that model plays on that seed.
       tasks: those that are measured.
       by_baselines: seed -> figures of the baselines; those of seeds that are missing are added.
       signals: becomes [the signal that ended a training, ...]. The caller collects those of the time before and after
@@ -48,7 +48,7 @@ def play_all(
 
     def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
         bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(contenders[name], reference, lengths[name], seed, tasks=tasks)
+        outcome = play(contenders[name], reference, lengths(name, seed), seed, tasks=tasks)
         outcomes[name][seed] = outcome
         bar.advance(task)
         if not sys.stderr.isatty():

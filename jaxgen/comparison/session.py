@@ -1,7 +1,7 @@
 """`jaxgen compare`: trains the VAE and the GAN side for the same time, measures both, and answers.
 
-Time is turned into steps once, before the first seed; from there on everything is a function of (data, seeds, steps),
-so that `repeat` gives the same figures on the same machine.
+Each training ends with the chunk of steps that is nearest to the end of its time, and its steps are recorded. All
+figures are a function of (data, seeds, steps), so that `repeat` gives the same ones on the same machine.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen import data as sources
-from jaxgen.comparison.budget import calibrate, evaluation_seconds, hurried, passes, unflat
+from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, hurried, passes, unflat
 from jaxgen.comparison.console import count, print_answer, say, say_data
-from jaxgen.comparison.contender import Contender, Lengths, compiled
+from jaxgen.comparison.contender import Contender, Counts, Lengths, compiled
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.outcome import baselines, trainings
 from jaxgen.comparison.result import Comparison
@@ -98,7 +98,14 @@ def repeat(
         old = json.loads(path.read_text(encoding="utf-8"))
         names = old["settings"]["models"]
         settings = Settings(**{**old["settings"], "models": names and tuple(names), "out": out})
-        recorded = {name: unflat(lengths) for name, lengths in old["protocol"]["steps"].items()}
+        protocol = old["protocol"]
+        if "stages" not in protocol:
+            raise BadRequest(f"{path} is of an earlier jaxgen, which did not record each seed's steps: compare anew.")
+        recorded = {
+            (name, int(seed)): unflat(lengths, protocol["stages"][name][seed])
+            for name, by_seed in protocol["steps"].items()
+            for seed, lengths in by_seed.items()
+        }
         digest, models = old["data"]["digest"], old["models"]
     except BadRequest:
         raise  # its message names what is wrong with the settings
@@ -124,7 +131,7 @@ def _run(
     data: Data,
     recipes: Mapping[str, Recipe],
     out: Path,
-    recorded: Mapping[str, Lengths] | None,
+    recorded: Mapping[tuple[str, int], Counts] | None,
     began: float,
 ) -> Comparison:
     tasks, unserved = _served(data)
@@ -136,19 +143,24 @@ def _run(
     contenders = {name: compiled(recipe, data) for name, recipe in recipes.items()}
     reference = Reference(data, feature_space(data))
     lengths, measuring = _settle_lengths(settings, contenders, reference, tasks, recorded)
+
+    def play_for(name: str, seed: int) -> Lengths:
+        return lengths[name] if recorded is None else recorded[name, seed]
+
     start = time.perf_counter()
     by_baselines = {settings.seed: baselines(reference, settings.seed, tasks)}
     measuring += time.perf_counter() - start
     _say_duration(settings, len(contenders), time.perf_counter() - began, measuring)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     with stoppable() as signals, _claimed(out, settings.out is None) as out:
-        outcomes = play_all(seeds, contenders, reference, lengths, tasks, by_baselines, signals)
+        outcomes = play_all(seeds, contenders, reference, play_for, tasks, by_baselines, signals)
         outcomes, by_baselines = whole(outcomes, by_baselines)
         done = len(by_baselines)
         if signals and not done:
             raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
         measured = dataclasses.replace(settings, seeds=done)
-        report, extras = assemble(measured, reference, contenders, lengths, outcomes, by_baselines, unserved)
+        played = {name: fewest(by_seed) for name, by_seed in outcomes.items()}
+        report, extras = assemble(measured, reference, contenders, played, outcomes, by_baselines, unserved)
         if done < settings.seeds:
             report["notes"].insert(0, f"Stopped by a signal after {done} of {settings.seeds} seeds.")
         report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
@@ -176,17 +188,21 @@ def _settle_lengths(
     contenders: Mapping[str, Contender],
     reference: Reference,
     tasks: Sequence[Task],
-    recorded: Mapping[str, Lengths] | None,
+    recorded: Mapping[tuple[str, int], Counts] | None,
 ) -> tuple[dict[str, Lengths], float]:
-    """The steps of every training, and the seconds that measuring one seed of all models takes."""
-    lengths, measuring, data = {}, 0.0, reference.data
+    """The time of every training, and the seconds that measuring one seed of all models takes."""
+    lengths: dict[str, Lengths] = {}
+    measuring, data = 0.0, reference.data
     seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, contender in contenders.items():
-        lengths[name] = recorded[name] if recorded else calibrate(contender, settings.seconds_per_model, tasks)
+        own = allowed(contender, settings.seconds_per_model, tasks)
+        steps = expected(contender, own) if recorded is None else recorded[name, settings.seed]
+        lengths[name] = own
         measuring += evaluation_seconds(contender, reference, tasks)
-        through = passes(contender, lengths[name][MAIN.name].model, len(data.train.x))
-        say(f"{name}: {count(lengths[name])}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
-        if any(hurried({name: contender}, lengths, data, training, seeds) for training in trainings(tasks)):
+        through = passes(contender, steps[MAIN.name].model, len(data.train.x))
+        about = "about " if recorded is None else ""
+        say(f"{name}: {about}{count(steps)}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
+        if any(hurried({name: contender}, {name: steps}, data, training, seeds) for training in trainings(tasks)):
             say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
     return lengths, measuring
 

@@ -27,7 +27,7 @@ def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str
     """
     keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
     out = []
-    for name in (k for k in keys if k not in ("command", "sides")):
+    for name in (k for k in keys if k not in ("command", "sides", "stages")):
         value = protocol[name]
         if name in ("seconds_per_model", "total_seconds"):
             text = numbers.duration(value)
@@ -41,15 +41,22 @@ def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str
 
 
 def steps(count: Any, words: Mapping[str, str]) -> str:
-    """The steps of a model, training by training, without those that it does not have.
+    """The steps of a model over its seeds, training by training, without those that it does not have.
 
-    >>> steps({"main": 1300, "encoder": 0, "detect": 900}, {"main": "", "detect": "without a class"})
-    '1,300; 900 without a class'
+    >>> by_seed = {"0": {"main": 1300, "encoder": 0, "detect": 900}, "1": {"main": 1250, "encoder": 0, "detect": 900}}
+    >>> steps(by_seed, {"main": "", "detect": "without a class"})
+    '1,250 to 1,300; 900 without a class'
     """
     if not isinstance(count, Mapping):
         return numbers.plain(count)
-    parts = [(n, words.get(part, sentences.spaced(part))) for part, n in count.items() if n]
-    return "; ".join(f"{numbers.plain(n)} {meaning}".rstrip() for n, meaning in parts)
+    by_seed = list(count.values())
+    parts = []
+    for part in dict.fromkeys(name for steps in by_seed for name in steps):
+        each = [steps.get(part, 0) for steps in by_seed]
+        span = " to ".join(dict.fromkeys(map(numbers.plain, (min(each), max(each)))))
+        if max(each):
+            parts.append(f"{span} {words.get(part, sentences.spaced(part))}".rstrip())
+    return "; ".join(parts)
 
 
 def about(data: Mapping) -> str:

@@ -1,5 +1,6 @@
 """Steps one after the other, a chunk of them per dispatch, until all are played or none is finite any more."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def default_chunk(shape: tuple[int, ...]) -> int:
 
 
 def train(
-    program: Program, state: State, keys: Keys, *, steps: int, fetch: Callable[..., Any] | None = None
+    program: Program, state: State, keys: Keys, *, steps: int | None, fetch: Callable[..., Any] | None = None
 ) -> Iterator[Chunk]:
     """Plays on from `state` until `steps` steps have been played in all; leave the iteration to stop between chunks.
 
@@ -41,7 +42,7 @@ def train(
       program: from `compile_loop`.
       state: from `program.init` or a checkpoint. It is taken over.
       keys: of the run.
-      steps: the step to end at.
+      steps: the step to end at; None: whole chunks without an end, until the iteration is left.
       fetch: what to see in place of what the program's source fetches, such as
         `jaxgen.training.sources.positions(n, subset=...)`, which trains on some of the examples.
 
@@ -49,21 +50,26 @@ def train(
       Diverged: after a chunk that ends with ten steps in a row that were not finite.
     """
     at = int(state.context.step)
-    lengths = _lengths(at, steps, program.chunk)
-    for count in set(lengths):
+    lengths = [] if steps is None else _lengths(at, steps, program.chunk)
+    for count in {program.chunk} if steps is None else set(lengths):
         program.prepare(count)
     with ThreadPoolExecutor(1) as thread:  # what comes next is fetched while the devices work
-        yield from _played(program, state, keys, at, lengths, fetch, thread)
+        counts = itertools.repeat(program.chunk) if steps is None else iter(lengths)
+        yield from _played(program, state, keys, at, counts, fetch, thread)
 
 
-def _played(program, state, keys, at, lengths, fetch, thread) -> Iterator[Chunk]:
-    coming = [thread.submit(program.fetch, keys.data, at, lengths[0], fetch)] if lengths else []
-    for i, count in enumerate(lengths):
+def _played(program, state, keys, at, counts: Iterator[int], fetch, thread) -> Iterator[Chunk]:
+    def coming(at: int) -> tuple[int, Any]:
+        """The length of the chunk that begins at step `at`, 0 at the end, and what it will see."""
+        count = next(counts, 0)
+        return count, thread.submit(program.fetch, keys.data, at, count, fetch) if count else None
+
+    count, future = coming(at)
+    while count:
         began = time.perf_counter()
-        fetched = coming.pop().result()
+        fetched = future.result()
         at += count
-        if i + 1 < len(lengths):
-            coming.append(thread.submit(program.fetch, keys.data, at, lengths[i + 1], fetch))
+        following, future = coming(at)
         state, infos = program.advance(state, keys.noise, fetched)
         infos, streak = jax.device_get((infos, state.streak))
         seconds = time.perf_counter() - began
@@ -71,6 +77,7 @@ def _played(program, state, keys, at, lengths, fetch, thread) -> Iterator[Chunk]
         yield Chunk(at, state, means, count, seconds)
         if streak >= PATIENCE:
             raise Diverged(f"{int(streak)} steps in a row were not finite, by step {at}.")
+        count = following
 
 
 def _lengths(start: int, end: int, chunk: int) -> list[int]:

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from jaxgen.comparison import contender as module
-from jaxgen.comparison.contender import Contender, Steps, play
+from jaxgen.comparison.contender import Contender, Seconds, Steps, play
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
 from jaxgen.core import Context
 from jaxgen.data import Data, Split
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
 from jaxgen.training import sources
-from jaxgen.training.loop import Diverged
+from jaxgen.training.loop import Chunk, Diverged
 from jaxgen.training.program import Program, run_keys
 from jaxgen.training.sources import positions
 from jaxgen.training.step import State
@@ -72,9 +72,9 @@ def seen(data, monkeypatch):
     contender = Contender(
         None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0
     )
-    lengths = {"main": Steps(8, 4), "detect": Steps(16, 12)}
+    lengths = {"main": Steps(8, 4, (2, 4)), "detect": Steps(16, 12, (4, 8))}
     outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
-    assert outcome.failed == ""
+    assert outcome.failed == "" and outcome.steps == lengths
     assert measured == [(name, stage) for name in ("main", "detect") for stage in (*STAGES, None)]
     return found
 
@@ -152,3 +152,34 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
     outcome = play(None, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "main training: ten in a row.; its encoder: lost."
     assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}
+
+
+@pytest.mark.parametrize(
+    ("each", "model", "stages", "encoder"),
+    [(0.3, 8, (2, 4), 4), (0.26, 8, (4, 6), 4), (0.24, 10, (4, 6), 4), (2.0, 2, (2, 2), 2)],
+)
+def test_a_training_ends_nearest_to_its_time(monkeypatch, each, model, stages, encoder):
+    # Kills: a training that ends before its time, or a whole chunk after it; stages by steps that nobody knows; a
+    # stage that is not read where one chunk is longer than all of the time; the time of the model for the encoder.
+    def train(program, state, keys, *, steps, fetch):
+        assert steps is None
+        yield from (Chunk(step, "state", {}, 2, each) for step in range(2, 100, 2))
+
+    monkeypatch.setattr(module, "train", train)
+    played, spent, read = module._Played(Seconds(1.1, 0.5)), 0.0, []
+    for chunk in played.chunks("model", None, None, None, None):
+        spent += chunk.seconds
+        read += played.stages(spent)
+    assert read == ["25", "50"] and list(played.chunks("encoder", None, None, None, None))
+    assert played.steps == Steps(model, encoder, stages)
+    assert abs(spent - 1.1) <= max(each / 2, each - 1.1) + 1e-9
+
+
+def test_what_was_played_is_played_again(seen, data, monkeypatch):
+    # Kills: a repetition that looks at the clock; stages that are read elsewhere than they were.
+    played, read = module._Played(Steps(6, 4, (2, 2))), []
+    program = hollow("again", len(data.train.x), [])
+    keys = module.training_keys(SEED, 0)
+    for _ in played.chunks("model", program, program.init(None), keys, None):
+        read.append(played.stages(1e9))
+    assert read == [["25", "50"], [], []] and played.steps == Steps(6, 0, (2, 2))

@@ -83,9 +83,13 @@ def test_headlines_are_read_at_every_stage(report):
 
 
 def test_the_rounds_are_recorded(report):
-    # Kills: lengths that cannot be run again.
-    lengths = {name: unflat(r) for name, r in report["protocol"]["steps"].items()}
-    assert lengths["vae"]["main"].encoder == 0 and lengths["gan"]["main"].encoder > 0
+    # Kills: lengths that cannot be run again; those of one seed for all; stages left out.
+    protocol = report["protocol"]
+    for name, encoders in (("vae", False), ("gan", True)):
+        assert list(protocol["steps"][name]) == ["0", "1"]
+        for seed, by_training in protocol["steps"][name].items():
+            main = unflat(by_training, protocol["stages"][name][seed])["main"]
+            assert (main.encoder > 0) is encoders and len(main.stages) == 2 and 0 < main.stages[0] <= main.model
     assert report["protocol"]["seconds_per_model"] == 0.05 and report["protocol"]["sides"] == {
         "vae": "vae",
         "gan": "gan",
@@ -211,7 +215,8 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
     assert settings["data"] is settings["models"] is None
-    written = {"settings": {**settings, "out": None}, "protocol": {"steps": {}}, "data": {"digest": ""}, "models": {}}
+    written = {"settings": {**settings, "out": None}, "protocol": {"steps": {}, "stages": {}}, "data": {"digest": ""}}
+    written |= {"models": {}}
     (out / "report.json").write_text(json.dumps(written))
     with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
         repeat(out, out=str(tmp_path / "again"))

@@ -394,14 +394,15 @@ def test_what_was_measured_is_told_in_words():
     report = made_up.report()
     parts = {"main": 1300, "encoder": 0, "detect": 900, "detect_encoder": 0}
     report["protocol"] |= {
-        "steps": {"vae": parts, "r3gan": {**parts, "encoder": 50, "detect_encoder": 25}},
+        "steps": {"vae": {"0": parts}, "r3gan": {"0": {**parts, "encoder": 50, "detect_encoder": 25}}},
+        "stages": {"vae": {"0": {"main": [325, 650]}}},
         "seeds": 1,
     }
     words = {"main": "", "encoder": "of an encoder", "detect": "without a class"}
     text = Page(render(report, Extras(steps=words))).text()
     assert "vae: 1,300; 900 without a class" in text
     assert "r3gan: 1,300; 50 of an encoder; 900 without a class; 25 detect encoder" in text
-    assert "1 seed each," in text
+    assert "1 seed each," in text and "325" not in text
     del report["models"]["r3gan"], report["budget"]["r3gan"]
     assert ", 1 seed, 6 s of training" in Page(render(report, Extras())).text()
 
