@@ -50,7 +50,8 @@ OBSERVATIONS = {
 LATENTS = {  # and the shape of h, of one example
     "vector": (vector(2), (4,)),
     "vector, coins": (vector(2, posterior=o.BERNOULLI, estimator=o.SCORE), (2,)),
-    "vector, flow, vamp": (vector(2, posterior=flow(layers=1, width=4), prior=vamp(3)), (4,)),
+    "vector, flow": (vector(2, posterior=flow(layers=1, width=4)), (4,)),
+    "vector, vamp": (vector(2, prior=vamp(3)), (4,)),
     "free_bits": (free_bits(vector(2), 0.25), (4,)),
     "hierarchical": (hierarchical((2, 1), width=4), (5,)),
     "quantised, codebook": (quantised(codebook(4), (2,)), (2, 3)),
