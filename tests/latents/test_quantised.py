@@ -74,8 +74,8 @@ def test_a_code_that_nothing_chooses_keeps_its_place():
 
 @pytest.mark.parametrize("decay", [0.0, 1e-5, 0.5])
 def test_a_code_stays_before_its_count_is_lost(decay):
-    # Kills: 0 / 0 in one step without a memory; a count that is looked at before the step that loses it; a chosen code
-    # that is kept. Halves and nothing are exact, so both places must be those of before.
+    # Kills: 0 / 0 in one step without a memory; a count that is looked at before the step that loses it. Products with
+    # .5 are exact, so there the place is that of before to the last bit.
     latent = quantised(codebook(3, decay=decay), (2,))
     state, flat = STATE, E.reshape(-1, 2)
     for _ in range(40):
@@ -86,6 +86,18 @@ def test_a_code_stays_before_its_count_is_lost(decay):
         np.testing.assert_allclose(
             state["sum"][c] / state["count"][c], flat[NEAREST.ravel() == c].mean(0), rtol=1e-5, atol=1e-7
         )
+
+
+def test_a_rare_code_that_is_chosen_moves():
+    # Kills: a code of a small count that stays although a vector chose it. One of 4,000 vectors adds 3 / 4000 / 1000.
+    latent = quantised(codebook(3, decay=0.999), (2,))
+    state = {"sum": jnp.asarray(BOOK * [[1.0], [1.0], [1e-7]], "f"), "count": jnp.array([1.0, 1.0, 1e-7])}
+    e = np.tile(E[0, 0], (2000, 2, 1))
+    e[7, 1] = -1.2, 2.4
+    state = latent.infer((), state, (), jnp.asarray(e, "f"), ALONE).state
+    weights = 0.999 * 1e-7, 0.001 * 3 / 4000
+    expected = np.average([BOOK[2], e[7, 1]], axis=0, weights=weights)
+    np.testing.assert_allclose(state["sum"][2] / state["count"][2], expected, rtol=1e-4)
 
 
 def test_codebook_learns_the_means_of_its_clusters():
