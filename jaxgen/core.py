@@ -6,6 +6,7 @@ Randomness is data: a key becomes numbers in `draw`, and everything else is a de
 its state as arguments, as a loss does.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ class Network(NamedTuple):
     apply: Callable[..., tuple[Any, Any]]  # (params, state, noise or None, *inputs) -> (y, state)
     draw: Callable[..., Any] = nothing  # (key, *inputs) -> noise; reads the shapes of its inputs only
     features: Callable[..., tuple[Array, Any]] | None = None  # as apply, for the layer below the last: f32[B, F]
-    couples: bool = False  # True if the examples of a batch see each other
+    couples: bool = False  # True if the examples of a batch see each other in training
 
 
 def inputs(x: Any, condition: Any = None) -> tuple[Any, ...]:
@@ -156,6 +157,52 @@ def player(name: str) -> str:
     ('critic', 'generator')
     """
     return name.partition(":")[0]
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """`value` as an int: a whole number of at least `least`, of Python or NumPy; True and False are none.
+
+    Raises:
+      BadRequest: names the argument.
+
+    >>> whole("latent_dim", np.int64(2), 1)
+    2
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or isinstance(value, bool):
+        raise BadRequest(f"{name}={value!r}: it must be a whole number of at least {least}.")
+    return number
+
+
+def wholes(name: str, values: Any, least: int) -> tuple[int, ...]:
+    """A tuple of at least one whole number, each at least `least`.
+
+    Raises:
+      BadRequest: names the argument.
+
+    >>> wholes("positions", [7, 7], 1)
+    (7, 7)
+    """
+    if not isinstance(values, tuple | list) or not values:
+        raise BadRequest(f"{name}={values!r}: it must be a tuple of at least one whole number, such as (7,).")
+    return tuple(whole(f"each of {name}", value, least) for value in values)
+
+
+def check_type(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> None:
+    """Refuses a part of another type.
+
+    Raises:
+      BadRequest: names the argument, the types and what was found; `example` says what to write.
+    """
+    if isinstance(value, kinds):
+        return
+    wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    plain = isinstance(value, str | int | float) or value is None
+    found = repr(value) if plain else getattr(value, "__name__", type(value).__name__)
+    raise BadRequest(f"{name} must be of the type {wanted}, such as {example}, not {found}.")
 
 
 def as_float(x: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, draw_each, rows
-from jaxgen.games.gan import check_generated, check_logits
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, rows
+from jaxgen.games.parts import check_generated, check_logits
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import LEAST_SQUARES, Adversarial, mean_loss
 
@@ -42,9 +42,11 @@ def cycle(
       cycle_a and cycle_b, the mean |G_a(G_b(a)) - a| and its mirror image. The model has the maps "a_to_b", "b_to_a".
 
     Raises:
-      BadRequest: if generators and critics are not of the same two domains, or for a weight that is negative or not
-        finite; by `init`, if the batch has other domains or a condition; by the losses, if shapes do not fit.
+      BadRequest: if generators and critics are not of the same two domains, for a weight that is negative or not
+        finite, or a loss of another type; by `init`, if the batch has other domains or a condition; by the losses, if
+        shapes do not fit.
     """
+    check_type("loss", loss, Adversarial, "LEAST_SQUARES")
     domains = _domains(generators, critics)
     for name, value in (("weight", weight), ("identity", identity)):
         if not 0 <= value < float("inf"):

@@ -1,4 +1,4 @@
-"""The game of two: a critic that tells real from fake, a generator that it teaches."""
+"""Generative adversarial networks: a critic tells real examples from fake ones, and a generator learns from it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, draw_each, inputs, rows
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, inputs, rows, whole
+from jaxgen.games.parts import check_generated, check_logits, evaluation, features_of, strangeness
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
 from jaxgen.objectives.penalties import Forward, Penalty
@@ -42,9 +43,9 @@ def gan(
       "critic:penalty" as well, whose sum is "critic": pay one of them rarely by a tuple of turns, as in
       `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight.
       The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
-      of a network is kept in its own player's turns, the critic's from its call on real examples, that of a penalty
-      under "critic:penalty". The model has the score "critic", -logit averaged over an example, and the features
-      "critic", unless the critic couples examples.
+      of a network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples;
+      a loss "critic:penalty" keeps that of the penalty alone, under its own name. The model has the score "critic",
+      -logit averaged over an example, and the features "critic", unless the critic couples examples.
 
     Raises:
       BadRequest: for a negative latent_dim, or a loss or penalty of another type; by `init` and the losses, before
@@ -52,7 +53,10 @@ def gan(
     """
     generator, critic = network(generator), network(critic)
     penalties = {n: p for n, p in (("critic", penalty), ("generator", generator_penalty)) if p is not None}
-    _check_parts(latent_dim, loss, penalties)
+    latent_dim = whole("latent_dim", latent_dim, 0)
+    check_type("loss", loss, Adversarial, "RELATIVISTIC")
+    for name, part in penalties.items():
+        check_type(f"the penalty of the {name}", part, Penalty, "r1(1.0)")
 
     def init(key, batch: Batch):
         if latent_dim == 0 and batch.condition is None:
@@ -123,22 +127,18 @@ def gan(
         return jax.random.normal(key, (n, latent_dim))
 
     def model(params, state):
-        def decode(z, condition=None):
-            return generator.apply(params["generator"], state["generator"], None, *inputs(z, condition))[0]
+        decode = evaluation(generator, params["generator"], state["generator"])
+        judge = critic, params["critic"], state["critic"]
 
         def score(noise, x, condition=None):
-            logits, _ = critic.apply(params["critic"], state["critic"], None, *inputs(x, condition))
-            return -jnp.mean(logits.reshape(rows(x), -1), -1)
-
-        def features(x, condition=None):
-            return critic.features(params["critic"], state["critic"], None, *inputs(x, condition))[0]
+            return strangeness(evaluation(*judge)(x, condition), rows(x))
 
         return Model(
             draw=draw_code,
             sample=decode,
             decode=decode,
             scores={} if critic.couples else {"critic": score},
-            features={} if critic.couples or critic.features is None else {"critic": features},
+            features={} if critic.couples else features_of("critic", *judge),
         )
 
     losses = {name: loss_of(name, True, name in penalties) for name in ("critic", "generator")}
@@ -146,31 +146,6 @@ def gan(
         losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
     couples = any(part.couples for part in (generator, critic, loss, *penalties.values()))
     return Game(init, draw, losses, model, couples=couples)
-
-
-def check_generated(fake: Any, real: Any) -> None:
-    """Refuses examples of a generator that do not have the structure and the shapes of the data."""
-
-    def shapes(x):
-        return jax.tree.map(lambda a: tuple(a.shape), x)
-
-    if shapes(fake) != shapes(real):
-        raise BadRequest(
-            f"the generator gives x of {shapes(fake)}, and the data are {shapes(real)}: make them the same."
-        )
-
-
-def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None:
-    """Refuses logits that differ in shape, or whose leading axis is not that of the examples or of packs of them."""
-    if real.shape != fake.shape:
-        raise BadRequest(
-            f"the critic gives logits of {real.shape} for real and {fake.shape} for fake: make them the same."
-        )
-    if real.ndim < 1 or real.shape[0] < 1 or examples % real.shape[0] or (real.shape[0] != examples and not couples):
-        raise BadRequest(
-            f"the critic gives logits of {real.shape} for {examples} examples: it must give one or more for each, or "
-            "for each pack if the network couples examples."
-        )
 
 
 def _mean_penalty(values: Array, view: Forward) -> Array:
@@ -181,13 +156,3 @@ def _mean_penalty(values: Array, view: Forward) -> Array:
             f"not {jnp.shape(values)}."
         )
     return jnp.mean(values)
-
-
-def _check_parts(latent_dim: int, loss: Any, penalties: dict[str, Any]) -> None:
-    if not isinstance(latent_dim, int) or latent_dim < 0:
-        raise BadRequest(f"latent_dim must be a whole number of at least 0, not {latent_dim}.")
-    if not isinstance(loss, Adversarial):
-        raise BadRequest(f"loss must be an Adversarial, such as RELATIVISTIC, not {loss}.")
-    for part in penalties.values():
-        if not isinstance(part, Penalty):
-            raise BadRequest(f"a penalty must be a Penalty, such as r1(1.0), not {part}.")

@@ -5,10 +5,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Aux, BadRequest, Batch, Context, Game, Model, draw_each, inputs, rows
-from jaxgen.games.vae import check_outputs, squared_error
+from jaxgen.core import Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, inputs, rows, whole
+from jaxgen.games.parts import (
+    check_array,
+    check_logits,
+    check_outputs,
+    evaluation,
+    features_of,
+    squared_error,
+    strangeness,
+)
 from jaxgen.nets.adapters import network
-from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial
+from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
 from jaxgen.objectives.observation import PIXELS, Observation
 
 
@@ -31,21 +39,27 @@ def aae(
     Args:
       encoder: network (x) or (x, condition) -> z [B, D].
       decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)].
-      critic: network (z) or (z, condition) -> logits [B].
+      critic: network (z) or (z, condition) -> logits [B, ...], or [B / m] of packs if it couples examples.
       latent_dim: D.
       observation: p(x | y).
       loss: the adversarial loss on codes.
 
     Returns:
       A game with params {"autoencoder": {"encoder", "decoder", "observation"}, "critic"} and state by network. The
-      encoder's state is that of the loss "autoencoder".
+      encoder's state is that of the loss "autoencoder". The model has the score "code critic", -logit averaged over an
+      example, unless the critic couples examples.
 
     Raises:
-      BadRequest: by `init`, a network of another width.
+      BadRequest: for a latent_dim below 1, or a loss or observation of another type; by `init`, x that is not one
+        array, or a network of another width; by the losses, logits or values of the loss of another shape.
     """
+    latent_dim = whole("latent_dim", latent_dim, 1)
+    check_type("loss", loss, Adversarial, "NON_SATURATING")
+    check_type("observation", observation, Observation, "VECTORS or independent(GAUSSIAN)")
     encoder, decoder, critic = network(encoder), network(decoder), network(critic)
 
     def init(key, batch: Batch):
+        check_array(batch)
         k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
         zs = inputs(jnp.zeros((rows(batch), latent_dim)), batch.condition)
         own: dict[str, Any] = {"observation": observation.init(batch.x.shape[1:])}
@@ -84,6 +98,7 @@ def aae(
             params["critic"], state["critic"], noise["real"], *inputs(noise["z"], batch.condition)
         )
         on_codes, _ = critic.apply(params["critic"], state["critic"], noise["fake"], *inputs(codes, batch.condition))
+        check_logits(on_prior, on_codes, rows(batch), critic.couples)
         return on_prior, on_codes, new
 
     def autoencoder_loss(params, noise, batch: Batch, context: Context):
@@ -97,23 +112,21 @@ def aae(
     def critic_loss(params, noise, batch: Batch, context: Context):
         on_prior, on_codes, new = logits(params, noise, batch, context.state)
         info = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
-        return jnp.mean(loss.critic(on_prior, on_codes)), Aux(info, {"critic": new})
+        return mean_loss(loss.critic(on_prior, on_codes), on_prior), Aux(info, {"critic": new})
 
     def fool_loss(params, noise, batch: Batch, context: Context):
         on_prior, on_codes, _ = logits(params, noise, batch, context.state)
-        return jnp.mean(loss.generator(on_prior, on_codes)), Aux()
+        return mean_loss(loss.generator(on_prior, on_codes), on_prior), Aux()
 
     def model(params, state):
         own = params["autoencoder"]
 
-        def outputs(z, condition):
-            return decoder.apply(own["decoder"], state["decoder"], None, *inputs(z, condition))[0]
+        codes = evaluation(encoder, own["encoder"], state["encoder"])
+        outputs = evaluation(decoder, own["decoder"], state["decoder"])
+        judge = evaluation(critic, params["critic"], state["critic"])
 
         def decode(z, condition=None):
             return observation.mean(own["observation"], outputs(z, condition))
-
-        def codes(x, condition=None):
-            return encoder.apply(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
 
         def reconstruct(x, condition=None):
             return decode(codes(x, condition), condition)
@@ -128,26 +141,22 @@ def aae(
                 return decode(noise["z"], condition)
             return observation.sample(own["observation"], noise["x"], outputs(noise["z"], condition))
 
-        def strangeness(noise, x, condition=None):
-            zs = inputs(codes(x, condition), condition)
-            return -critic.apply(params["critic"], state["critic"], None, *zs)[0]
+        def reconstruction(noise, x, condition=None):
+            return squared_error(x, reconstruct(x, condition))
 
-        def features(x, condition=None):
-            return encoder.features(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
+        def code_critic(noise, x, condition=None):
+            return strangeness(judge(codes(x, condition), condition), rows(x))
 
         return Model(
             draw=draw_sample,
             sample=sample,
             decode=decode,
             encode=codes,
-            scores={
-                "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
-                "code critic": strangeness,
-            },
-            features={} if encoder.features is None else {"encoder": features},
+            scores={"reconstruction": reconstruction} | ({} if critic.couples else {"code critic": code_critic}),
+            features=features_of("encoder", encoder, own["encoder"], state["encoder"]),
             maps={"reconstruct": reconstruct},
         )
 
     losses = {"autoencoder": autoencoder_loss, "critic": critic_loss, "autoencoder:fool": fool_loss}
-    couples = encoder.couples or decoder.couples or critic.couples
+    couples = encoder.couples or decoder.couples or critic.couples or loss.couples
     return Game(init, draw, losses, model, couples, observation.range)

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 from jaxgen.core import (
     Array,
     Aux,
-    BadRequest,
     Batch,
     Context,
     Game,
     Model,
     Network,
     at,
+    check_type,
     draw_each,
     inputs,
     merge,
@@ -24,11 +24,14 @@ from jaxgen.core import (
     repeat,
     rows,
     split,
+    whole,
 )
+from jaxgen.games.parts import check_array, check_outputs, evaluation, features_of, squared_error
 from jaxgen.latents.latent import Given, Inference, Latent
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.bounds import Bound, elbo, importance
 from jaxgen.objectives.observation import PIXELS, Observation
+from jaxgen.objectives.penalties import check_weight
 
 
 def vae(
@@ -64,12 +67,13 @@ def vae(
       per number of x, if the observation gives probabilities to levels; and the figures of the latent.
 
     Raises:
-      BadRequest: parts that do not go together, in a sentence; by `init`, a network of another width.
+      BadRequest: parts of another type, or that do not go together; by `init`, x that is not one array, or a network
+        of another width.
     """
-    if samples < 1:
-        raise BadRequest(f"samples={samples}: a bound needs at least one posterior sample.")
-    if not callable(beta) and not 0 <= beta < math.inf:
-        raise BadRequest(f"beta={beta}: the weight of the KL is a finite number of at least 0, or a function.")
+    samples = whole("samples", samples, 1)
+    check_weight("beta", beta)
+    check_type("latent", latent, Latent, "vector(20)")
+    check_type("observation", observation, Observation, "VECTORS or independent(GAUSSIAN)")
     latent.check(bound, samples)
     parts = _Parts(network(encoder), network(decoder), latent, observation)
 
@@ -113,10 +117,8 @@ class _Parts(NamedTuple):
     observation: Observation
 
     def given(self, own, state, condition: Any) -> Given:
-        def encode(x):
-            return self.encoder.apply(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
-
-        return Given(condition, encode)
+        encode = evaluation(self.encoder, own["encoder"], state["encoder"])
+        return Given(condition, lambda x: encode(x, condition))
 
     def infer(self, own, state, noise, batch: Batch) -> tuple[Inference, Any]:
         """(the latent's answer, new state of the encoder); noise of a network that is None evaluates it."""
@@ -139,10 +141,11 @@ class _Parts(NamedTuple):
 
     def decode(self, own, state, z: Any, condition: Any) -> Array:
         """y."""
-        return self.decoder.apply(own["decoder"], state["decoder"], None, *inputs(z, condition))[0]
+        return evaluation(self.decoder, own["decoder"], state["decoder"])(z, condition)
 
 
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    check_array(batch)
     k_encoder, k_latent, k_prior, k_decoder = jax.random.split(key, 4)
     own: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
     state: dict[str, Any] = {}
@@ -176,7 +179,7 @@ def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[
 
 
 def _model(parts: _Parts, own, state) -> Model:
-    encoder, observation, latent = parts.encoder, parts.observation, parts.latent
+    observation, latent = parts.observation, parts.latent
 
     def evaluate(noise):
         return {"encoder": None, "latent": noise, "decoder": None}
@@ -213,9 +216,6 @@ def _model(parts: _Parts, own, state) -> Model:
         q, _ = parts.infer(own, state, evaluate(noise), Batch(x, condition))
         return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
 
-    def features(x, condition=None):
-        return encoder.features(own["encoder"], state["encoder"], None, *inputs(x, condition))[0]
-
     return Model(
         draw=draw,
         sample=sample,
@@ -229,22 +229,6 @@ def _model(parts: _Parts, own, state) -> Model:
             "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
             "divergence": divergence,
         },
-        features={} if encoder.features is None else {"encoder": features},
+        features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
         maps={"reconstruct": reconstruct},
     )
-
-
-def squared_error(x: Array, y: Array) -> Array:
-    """|x - y|^2 summed over all but the first axis: [B, ...], [B, ...] -> [B]."""
-    return jnp.sum(((x - y) ** 2).reshape(x.shape[0], -1), -1)
-
-
-def check_outputs(observation: Observation, y: Any, x: Array) -> None:
-    """Refuses a decoder whose y is not [N, ..., outputs(C)] for x [B, ..., C]."""
-    channels = x.shape[-1]
-    wanted = (*x.shape[1:-1], observation.outputs(channels))
-    if y.shape[1:] != wanted:
-        raise BadRequest(
-            f"the decoder gives {list(y.shape)}, where [B, {', '.join(map(str, wanted))}] is wanted, "
-            f"{wanted[-1]} for the {channels} of x on its last axis: change its last layer."
-        )

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, merge, repeat, split
+from jaxgen.core import Array, BadRequest, check_type, merge, repeat, split, whole
 from jaxgen.latents.dense import Dense
 from jaxgen.latents.vector import Posterior
 from jaxgen.nets.adapters import pure
@@ -28,8 +28,8 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
     Raises:
       BadRequest: for no layer, or another base; when it meets h, for a single latent.
     """
-    if layers < 1 or width < 1:
-        raise BadRequest(f"layers={layers}, width={width}: a flow has at least 1 of each.")
+    layers, width = whole("layers", layers, 1), whole("width", width, 1)
+    check_type("base", base, Family, "GAUSSIAN")
     if not base.pathwise or base.support != Support():
         raise BadRequest("the base of a flow is a family on all real numbers with a differentiable push: GAUSSIAN.")
 
@@ -38,7 +38,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         a, b = jnp.split(z, [z.shape[-1] // 2], -1)
         return (a, b) if i % 2 == 0 else (b, a)
 
-    def whole(i: int, kept: Array, moved: Array) -> Array:
+    def rejoined(i: int, kept: Array, moved: Array) -> Array:
         return jnp.concatenate((kept, moved) if i % 2 == 0 else (moved, kept), -1)
 
     def net(moved: Array) -> Any:
@@ -66,7 +66,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         for i, own in enumerate(params):
             kept, moved = halves(i, z)
             shift, log_scale = coupling(own, h, kept, moved)
-            z, total = whole(i, kept, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
+            z, total = rejoined(i, kept, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
         return z, total
 
     def sample(params, h, noise):
@@ -80,7 +80,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         for i, own in reversed(list(enumerate(params))):
             kept, moved = halves(i, z)
             shift, log_scale = coupling(own, h, kept, moved)
-            z, total = whole(i, kept, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
+            z, total = rejoined(i, kept, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
         return base.log_prob(base.theta(h), z) - total
 
     def mean(params, h):

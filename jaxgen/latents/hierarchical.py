@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, merge, repeat, rows, split
+from jaxgen.core import Array, BadRequest, merge, repeat, rows, split, whole, wholes
 from jaxgen.latents.dense import Dense
 from jaxgen.latents.latent import Inference, Latent
 from jaxgen.nets.adapters import pure
@@ -50,8 +50,7 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
       BadRequest: for no layer, a size below 1, or another number of networks; when the encoder is handed in, an h that
         is not [B, N] for the default layers.
     """
-    if not latent_dims or min(*latent_dims, width) < 1:
-        raise BadRequest(f"latent_dims={latent_dims}, width={width}: name at least 1 layer, of at least 1 number each.")
+    latent_dims, width = wholes("latent_dims", latent_dims, 1), whole("width", width, 1)
     if layers is not None and len(layers) != len(latent_dims):
         raise BadRequest(f"{len(layers)} layers for latent_dims={latent_dims}: give one network for each.")
     inits, applies = zip(*map(pure, layers or (TopDown(width),) * len(latent_dims)), strict=True)

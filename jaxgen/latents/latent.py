@@ -17,7 +17,7 @@ class Given(NamedTuple):
     """What a prior may look at."""
 
     condition: Any  # of the examples, leaves [B, ...], or None
-    encode: Callable[[Any], Any]  # x -> h, without noise and without a condition
+    encode: Callable[[Any], Any]  # x -> h, without noise, with the condition if there is one
 
 
 class Inference(NamedTuple):
@@ -53,9 +53,9 @@ class Latent(NamedTuple):
 def free_bits(latent: Latent, nats: float) -> Latent:
     """`latent` with `nats` free for each dimension or layer: a loss pays sum_g max(nats, mean_B KL_g).
 
-    The mean over the batch stands inside the maximum, so examples see each other: a group may cost one example more if
-    it costs the others less, and below `nats` on average no example has a gradient in it. The cost of an example is its
-    KL_g if the mean is above `nats`, else `nats`. The figures `kl_nats` and `neg_elbo_nats` stay those of the KL
+    The mean over the batch stands inside the maximum, so examples see each other: what counts is whether the mean of
+    KL_g is above `nats`, not whether that of one example is. If it is, an example pays its own KL_g; if not, every
+    example pays `nats`, and none has a gradient in KL_g. The figures `kl_nats` and `neg_elbo_nats` stay those of the KL
     itself. Kingma et al. 2016, arXiv 1606.04934, section on free bits.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, nothing, rows
+from jaxgen.core import Array, BadRequest, Batch, check_type, nothing, rows, whole
 from jaxgen.latents.latent import Given
 from jaxgen.nets.adapters import pure
 from jaxgen.objectives.distributions import GAUSSIAN, Family, Support, diag_gaussian
@@ -23,6 +23,7 @@ class Prior(NamedTuple):
     theta: Callable[..., Any] | None = None  # (params, z like [B, D], given) -> theta if it is a member of `family`
     family: Family | None = None
     support: Support = Support()
+    posterior: Family | None = None  # the family that the posterior must be, for a prior that reads h
 
 
 def gaussian_prior(net: Any = None) -> Prior:
@@ -94,8 +95,7 @@ def gaussian_mixture(components: int) -> Prior:
     Raises:
       BadRequest: for fewer than 1 component.
     """
-    if components < 1:
-        raise BadRequest(f"components={components}: a mixture has at least 1 component.")
+    components = whole("components", components, 1)
 
     def log_prob(params, z, given):
         theta = diag_gaussian(params["means"], params["raw_log_stds"])
@@ -129,13 +129,13 @@ def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
 
     Args:
       components: C.
-      family: that of the posterior.
+      family: that of the posterior; `vector` refuses another one.
 
     Raises:
       BadRequest: for fewer than 1 component; when it meets its examples, if they have a condition.
     """
-    if components < 1:
-        raise BadRequest(f"components={components}: a mixture has at least 1 component.")
+    components = whole("components", components, 1)
+    check_type("family", family, Family, "GAUSSIAN")
 
     def theta(params, given: Given) -> Any:
         return family.theta(given.encode(params))
@@ -162,4 +162,4 @@ def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
         x = jnp.take(batch.x, jax.random.randint(k_example, (components,), 0, rows(batch.x)), axis=0)
         return x + 0.01 * jax.random.normal(k_noise, x.shape)
 
-    return Prior(draw, sample, log_prob, init, support=family.support)
+    return Prior(draw, sample, log_prob, init, support=family.support, posterior=family)

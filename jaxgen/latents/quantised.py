@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core import Array, BadRequest, nothing, rows
+from jaxgen.core import Array, BadRequest, check_type, nothing, rows, whole, wholes
 from jaxgen.latents.latent import Inference, Latent
 
 _stop = jax.lax.stop_gradient
-_IDLE = 1e-6
-"""The count below which a code that no vector chooses is kept as it is, because both of its numbers would underflow."""
+_IDLE = 1e-6  # the least count of a code that no vector chooses: with less both of its numbers would underflow
 
 
 class Quantiser(NamedTuple):
@@ -32,22 +31,24 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
     z is the code, with the gradient of e (straight through); the penalty of an example is commitment |e - z|^2, summed
     over its positions and channels, with z held fixed. The state holds moving averages of the number of vectors that
     chose a code and of their sum, in units in which evenly used codes have the count 1; a code is sum / count.
-    Both are linear in the batch. A code that nothing chooses keeps its place exactly; `codes_used` and
-    `code_perplexity` among the figures count those of the batch. van den Oord et al. 2017, arXiv 1711.00937, with the
+    A code that nothing chooses keeps its place, up to rounding: both of its averages shrink alike, and stay as they are
+    where the count would fall below 1e-6. Otherwise both are linear in the batch. `codes_used` and `code_perplexity`
+    among the figures count the codes of the batch. van den Oord et al. 2017, arXiv 1711.00937, with the
     moving averages of its appendix A.1.
 
     Args:
       codes: number of vectors. They start at vectors of the encoder.
       commitment: weight of the penalty, beta in the paper.
-      decay: of the moving averages, gamma in the paper.
+      decay: of the moving averages, gamma in the paper. With 0 a code is the mean of what chose it last.
 
     Raises:
       BadRequest: for fewer than 1 code, a negative commitment, or a decay outside [0, 1).
     """
-    if codes < 1 or not 0 <= commitment < math.inf or not 0 <= decay < 1:
+    codes = whole("codes", codes, 1)
+    if not 0 <= commitment < math.inf or not 0 <= decay < 1:
         raise BadRequest(
-            f"codebook({codes}, commitment={commitment}, decay={decay}): it takes at least 1 code, a finite commitment "
-            "of at least 0 and a decay in [0, 1)."
+            f"commitment={commitment}, decay={decay}: codebook() takes a finite commitment of at least 0 and a decay "
+            "in [0, 1)."
         )
 
     def table(state) -> Array:
@@ -66,8 +67,8 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
         code = jnp.argmin(jnp.sum(book**2, -1)[None] - 2 * flat @ book.T, -1)  # |e - c|^2 less |e|^2
         chosen = jax.nn.one_hot(code, codes) * (codes / len(flat))
         seen = {"sum": chosen.T @ flat, "count": jnp.sum(chosen, 0)}
-        idle = (seen["count"] == 0) & (state["count"] < _IDLE)
         moved = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state, seen)
+        idle = (seen["count"] == 0) & (moved["count"] < _IDLE)
         new = {
             "sum": jnp.where(idle[:, None], state["sum"], moved["sum"]),
             "count": jnp.where(idle, state["count"], moved["count"]),
@@ -89,8 +90,7 @@ def scalars(*levels: int) -> Quantiser:
     Raises:
       BadRequest: for no channel, or a channel of fewer than 2 levels.
     """
-    if not levels or min(levels) < 2:
-        raise BadRequest(f"scalars{levels}: name at least one channel, each of at least 2 levels.")
+    levels = wholes("levels", levels, 2)
     each = np.array(levels)
     half = (each - 1) * (1 - 1e-3) / 2
     offset = np.where(each % 2 == 0, 0.5, 0.0)
@@ -125,11 +125,11 @@ def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
     h is [B, *positions, C], or the same flattened, [B, positions * C].
 
     Raises:
-      BadRequest: for positions below 1; when the encoder is handed in, another shape of h; when the game is built, for
-        samples other than 1, because all samples of a point are the same.
+      BadRequest: for no axis, or one below 1; when the encoder is handed in, another shape of h; when the game is
+        built, for samples other than 1, because all samples of a point are the same.
     """
-    if not positions or min(positions) < 1:
-        raise BadRequest(f"positions={positions}: name the axes of the grid of codes, such as (7, 7).")
+    check_type("quantiser", quantiser, Quantiser, "codebook(64)")
+    positions = wholes("positions", positions, 1)
     places = math.prod(positions)
     nats = places * math.log(quantiser.codes)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, nothing
+from jaxgen.core import Array, BadRequest, Batch, check_type, nothing, whole
 from jaxgen.latents.latent import Given, Inference, Latent
 from jaxgen.latents.priors import Prior, family_prior
 from jaxgen.objectives.bounds import Bound
@@ -57,9 +57,12 @@ def vector(
     jaxgen.core.BadRequest: this estimator differentiates the sample, but a sample of this posterior has no gradient: \
 use estimator=SCORE, or a posterior such as GAUSSIAN.
     """
+    latent_dim = whole("latent_dim", latent_dim, 1)
+    check_type("posterior", posterior, (Posterior, Family), "GAUSSIAN")
+    check_type("estimator", estimator, Estimator, "SCORE")
     q = family_posterior(posterior) if isinstance(posterior, Family) else posterior
     p = _prior(prior, q)
-    _check(latent_dim, q, p, estimator)
+    _check(q, p, estimator)
     kl = _kl(q, p) if estimator.closed_form else None
     law = Law(lambda theta, noise: q.sample(*theta, noise), lambda theta, z: q.log_prob(*theta, z), q.pathwise)
 
@@ -107,12 +110,11 @@ def family_posterior(family: Family) -> Posterior:
 
 
 def _prior(prior: Prior | Family | None, posterior: Posterior) -> Prior:
-    if isinstance(prior, Prior):
-        return prior
     if prior is None:
         discrete = posterior.support.step is not None
         prior = posterior.family if discrete and posterior.family is not None else GAUSSIAN
-    return family_prior(prior)
+    check_type("prior", prior, (Prior, Family), "gaussian_prior(net)")
+    return family_prior(prior) if isinstance(prior, Family) else prior
 
 
 def _kl(q: Posterior, p: Prior) -> Callable[..., Array] | None:
@@ -126,15 +128,18 @@ def _kl(q: Posterior, p: Prior) -> Callable[..., Array] | None:
     return lambda h, params, like, given: closed(family.theta(h), theta(params, like, given))
 
 
-def _check(latent_dim: int, q: Posterior, p: Prior, estimator: Estimator) -> None:
-    if latent_dim < 1:
-        raise BadRequest(f"latent_dim={latent_dim}: a latent has at least 1 number.")
+def _check(q: Posterior, p: Prior, estimator: Estimator) -> None:
     if estimator.differentiates and not q.pathwise:
         raise BadRequest(NOT_DIFFERENTIABLE)
     if not q.support.within(p.support):
         raise BadRequest(
             f"the posterior lies on {q.support} and the prior on {p.support}, so their KL is not finite: use a prior "
             "of the posterior's own family."
+        )
+    if p.posterior not in (None, q.family):
+        raise BadRequest(
+            "vamp(...) is a mean of posteriors of its family, and this posterior is of another: name it in both, as in "
+            "vamp(5, family=LAPLACE); beside a flow use another prior."
         )
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core import Array, BadRequest, Model, rows
+from jaxgen.core import Array, BadRequest, Model, inputs, rows, whole
 
 BLOCK = 4096  # posterior samples that are weighed at a time
 
@@ -25,13 +25,15 @@ def bounds(key: Array, model: Model, x: Any, condition: Any = None, *, samples: 
     arXiv 1509.00519, eqs. 3 and 8. Examples are weighed in blocks, each with a key of its own.
 
     Raises:
-      BadRequest: a model without `log_weight`, such as that of a GAN.
+      BadRequest: a model without `log_weight`, such as that of a GAN; fewer than 1 sample; no example.
     """
     if model.log_weight is None or model.draw_posterior is None:
         raise BadRequest("this model has no bound on log p(x): only those of VAEs have one.")
-    size, parts = max(1, BLOCK // samples), []
+    if rows(x) < 1:
+        raise BadRequest("x has no example: a bound is of at least one.")
+    size, parts = max(1, BLOCK // whole("samples", samples, 1)), []
     for i in range(0, rows(x), size):
-        block = (x[i : i + size],) if condition is None else (x[i : i + size], condition[i : i + size])
+        block = jax.tree.map(lambda a, i=i: a[i : i + size], inputs(x, condition))
         short = size - rows(block)
         # Padded, so that one program serves the last block too.
         padded = jax.tree.map(lambda a, n=short: jnp.concatenate([a, jnp.repeat(a[-1:], n, 0)]), block)

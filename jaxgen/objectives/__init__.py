@@ -19,6 +19,7 @@ from jaxgen.objectives.bounds import (
     elbo,
     importance,
 )
+from jaxgen.objectives.columns import columns
 from jaxgen.objectives.distributions import (
     BERNOULLI,
     DISCRETISED_LOGISTIC,
@@ -54,7 +55,6 @@ from jaxgen.objectives.observation import (
     VECTORS,
     Observation,
     categorical,
-    columns,
     fixed_gaussian,
     independent,
     mixture,

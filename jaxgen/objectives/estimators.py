@@ -144,10 +144,11 @@ the geometric mean (Mnih and Rezende 2016, arXiv 1602.06725). Its `reduce` raise
 DREG = Estimator(_dreg, differentiates=True, closed_form=False)
 """The doubly reparametrised gradient: log q at stopped parameters, and the gradient of z_k times 1 - beta L_kk / L_k.
 
-L_kk is the second derivative of the bound in log w_k. Unbiased under every bound, and of lower variance than PATHWISE
-near the true posterior. Under the importance bound the factor is w_k / sum_j w_j (Tucker et al. 2019, arXiv
-1810.04152), under the ELBO it is 1, which is sticking the landing (Roeder et al. 2017, arXiv 1703.09194). The factor
-with beta is that of a KL weighted by beta in the log-weights. It cannot be differentiated in forward mode.
+L_kk is the second derivative of the bound in log w_k. Of lower variance than PATHWISE near the true posterior; unbiased
+under every bound if the decoder treats samples one by one, which batch statistics in training do not. Under the
+importance bound the factor is w_k / sum_j w_j (Tucker et al. 2019, arXiv 1810.04152), under the ELBO it is 1, which is
+sticking the landing (Roeder et al. 2017, arXiv 1703.09194). The factor with beta is that of a KL weighted by beta in
+the log-weights. It cannot be differentiated in forward mode.
 """
 
 NOT_DIFFERENTIABLE = (

@@ -5,7 +5,6 @@ here takes images [N, H, W, C] and vectors [N, C] alike. With several outputs fo
 side by side: y [N, ..., C * size] is read as [N, ..., C, size].
 """
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, nothing
+from jaxgen.core import Array, BadRequest, nothing, whole
 from jaxgen.objectives.distributions import (
     BERNOULLI,
     DISCRETISED_LOGISTIC,
@@ -68,8 +67,7 @@ def categorical(levels: int) -> Observation:
     Raises:
       BadRequest: for fewer than 2 levels.
     """
-    if levels < 2:
-        raise BadRequest(f"levels={levels}: a categorical number takes at least 2 values.")
+    whole("levels", levels, 2)
 
     def log_prob(logits, x):
         level = jnp.clip(jnp.round(x * (levels - 1)), 0, levels - 1).astype(jnp.int32)
@@ -96,8 +94,7 @@ def mixture(parts: int, family: Family = GAUSSIAN) -> Observation:
     Raises:
       BadRequest: for fewer than 1 part.
     """
-    if parts < 1:
-        raise BadRequest(f"parts={parts}: a mixture has at least 1 part.")
+    whole("parts", parts, 1)
 
     def members(raw: Array) -> tuple[Array, Any]:
         """log weights [..., parts], and theta of numbers [..., parts, 1]."""
@@ -135,52 +132,6 @@ def fixed_gaussian(std: float) -> Observation:
     if not 0 < std < math.inf:
         raise BadRequest(f"std={std}: the std of an observation is a finite number above 0.")
     return _by_location(GAUSSIAN, lambda own, y: DiagGaussian(y, jnp.full((), math.log(std))))
-
-
-def columns(*parts: tuple[int, Observation]) -> Observation:
-    """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
-
-    Raises:
-      BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.
-
-    >>> table = columns((2, VECTORS), (1, PIXELS), (1, categorical(4)))  # two numbers, a bit, one of four
-    >>> table.outputs(4)
-    7
-    """
-    if not parts or min(count for count, _ in parts) < 1:
-        raise BadRequest("columns(...) takes pairs (count, observation) with counts of at least 1.")
-    counts = [count for count, _ in parts]
-    widths = [part.outputs(count) for count, part in parts]
-
-    def cut(a: Array, sizes: list[int]) -> list[Array]:
-        return jnp.split(a, list(itertools.accumulate(sizes))[:-1], -1)
-
-    def each(function: Callable, *args: Any) -> list[Any]:
-        return [function(part, *arg) for (_, part), *arg in zip(parts, *args, strict=True)]
-
-    def log_prob(own, y, x):
-        if x.shape[-1] != sum(counts):
-            raise BadRequest(f"columns(...) describes {sum(counts)} columns, and x has {x.shape[-1]}.")
-        return sum(each(lambda part, *args: part.log_prob(*args), own, cut(y, widths), cut(x, counts)))
-
-    def draw(key, y):
-        shapes = [jax.ShapeDtypeStruct((*y.shape[:-1], width), y.dtype) for width in widths]
-        return each(lambda part, *args: part.draw(*args), list(jax.random.split(key, len(parts))), shapes)
-
-    def sample(own, noise, y):
-        def one(part, own, noise, y):
-            return part.mean(own, y) if part.sample is None else part.sample(own, noise, y)
-
-        return jnp.concatenate(each(one, own, noise, cut(y, widths)), -1)
-
-    return Observation(
-        outputs=lambda channels: sum(widths),
-        log_prob=log_prob,
-        mean=lambda own, y: jnp.concatenate(each(lambda part, *args: part.mean(*args), own, cut(y, widths)), -1),
-        draw=draw,
-        sample=sample,
-        init=lambda shape: [part.init((*shape[:-1], count)) for count, part in parts],
-    )
 
 
 def _by_number(

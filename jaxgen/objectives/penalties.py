@@ -1,4 +1,4 @@
-"""Terms of a player's loss beside the adversarial one: what a critic pays for steepness, a generator for a miss.
+"""Terms of a player's loss beside the adversarial one, such as the slope of a critic or the error of a generator.
 
 A penalty reads the whole pass of a turn. The critics that it is handed are whole, augmentation, dropout and packing
 included, at the noise of the turn, and they are differentiated at the raw examples: a slope behind an augmentation
@@ -53,7 +53,7 @@ def r1(gamma: Schedule) -> Penalty:
     Raises:
       BadRequest: for a gamma that is negative or not finite.
     """
-    _check_weight("gamma", gamma)
+    check_weight("gamma", gamma)
 
     def value(forward, noise, state, step):
         return at(gamma, step) / 2 * squared_slope(forward.critic_real, forward.real), state
@@ -73,7 +73,7 @@ def r2(gamma: Schedule) -> Penalty:
     Raises:
       BadRequest: for a gamma that is negative or not finite.
     """
-    _check_weight("gamma", gamma)
+    check_weight("gamma", gamma)
 
     def value(forward, noise, state, step):
         return at(gamma, step) / 2 * squared_slope(forward.critic_fake, forward.fake), state
@@ -95,8 +95,8 @@ def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Pena
       BadRequest: for a weight or target that is negative or not finite; by `value`, where real and fake differ in
         shape.
     """
-    _check_weight("weight", weight)
-    _check_weight("target", target)
+    check_weight("weight", weight)
+    check_weight("target", target)
 
     def value(forward, noise, state, step):
         examples, packs = rows(forward.real), len(forward.real_logits)
@@ -128,7 +128,7 @@ def content(weight: Schedule = 1.0) -> Penalty:
     Raises:
       BadRequest: for a weight that is negative or not finite; by `value`, where real and fake differ in shape.
     """
-    _check_weight("weight", weight)
+    check_weight("weight", weight)
 
     def value(forward, noise, state, step):
         def miss(real, fake):
@@ -158,7 +158,7 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
     Raises:
       BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where z is empty.
     """
-    _check_weight("weight", weight)
+    check_weight("weight", weight)
     _check_decay(decay)
 
     def draw(key, batch: Batch):
@@ -193,7 +193,7 @@ def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
       BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where real and
         fake logits differ in shape.
     """
-    _check_weight("weight", weight)
+    check_weight("weight", weight)
     _check_decay(decay)
 
     def value(forward, noise, averages, step):
@@ -252,7 +252,8 @@ def _root(square: Array) -> Array:
     return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))
 
 
-def _check_weight(name: str, value: Any) -> None:
+def check_weight(name: str, value: Any) -> None:
+    """Refuses a weight that is no schedule: a finite number of at least 0, or a function of the step."""
     # A function of the step, or a traced number, is not known before the step runs.
     if callable(value) or (hasattr(value, "shape") and value.shape == () and not isinstance(value, numbers.Real)):
         return

@@ -55,7 +55,8 @@ def cyclegan(
 
     Args:
       weight: of the cycle error, the mean absolute one. The paper's 10 stands beside (D - 1)^2, twice the loss here.
-      identity: weight of |G(x) - x| for x of the domain that G makes, relative to `weight`.
+      identity: weight of |G(x) - x| for x of the domain that G makes, as a part of `weight`; the paper's is .5, for
+        paintings.
     """
     if not spec.is_image or spec.condition is not None:
         raise BadRequest("cyclegan translates images (H, W, C) without a condition: leave --condition out.")
@@ -64,6 +65,6 @@ def cyclegan(
     at_least(0, learning_rate=learning_rate)
     generators = {name: mapped(spec.computed(translator(spec.shape)), jax.nn.sigmoid) for name in spec.domains}
     critics = {name: spec.computed(patch_critic(spec.shape)) for name in spec.domains}
-    game = cycle(generators, critics, weight=weight, identity=identity)
+    game = cycle(generators, critics, weight=weight, identity=weight * identity)
     optimizers = adam(learning_rate, (0.5, 0.999), "critic", "generator")
     return Plan(game, optimizers, ALTERNATING, batch_size=16, domains=spec.domains)

@@ -374,9 +374,10 @@ def test_shapes_that_would_broadcast_are_refused():
     ("parts", "said"),
     [
         ({"latent_dim": -1}, "latent_dim"),
-        ({"latent_dim": 2.0}, "latent_dim"),
-        ({"penalty": r1}, "r1"),
-        ({"generator_penalty": 3.0}, "a penalty must be"),
+        ({"latent_dim": 2.0}, "latent_dim=2.0: it must be a whole number of at least 0"),
+        ({"latent_dim": True}, "latent_dim=True"),
+        ({"penalty": r1}, r"the penalty of the critic must be .*r1\(1.0\), not r1"),
+        ({"generator_penalty": 3.0}, "the penalty of the generator must be of the type Penalty.*not 3.0"),
         ({"loss": NON_SATURATING.critic}, "RELATIVISTIC"),
     ],
 )
@@ -384,6 +385,11 @@ def test_parts_of_another_kind_are_refused(parts, said):
     # Kills: a mistake that comes to light when the step is traced.
     with pytest.raises(BadRequest, match=said):
         gan(GENERATOR, CRITIC, **{"latent_dim": D, **parts})
+
+
+def test_sizes_of_numpy_are_whole_numbers():
+    # Kills: a size read from a file or from an array's shape refused.
+    assert jax.eval_shape(gan(GENERATOR, CRITIC, latent_dim=np.int64(D)).draw, KEY, BATCH)["z"].shape == (B, D)
 
 
 def test_couples_is_that_of_the_networks_the_loss_or_a_penalty():

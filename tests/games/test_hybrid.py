@@ -10,7 +10,8 @@ from jaxgen.core import BadRequest, Batch, Context
 from jaxgen.games.hybrid import aae
 from jaxgen.nets import networks
 from jaxgen.nets.adapters import network
-from jaxgen.objectives import PIXELS, VECTORS
+from jaxgen.nets.wrappers import mapped, packed
+from jaxgen.objectives import GAUSSIAN, NON_SATURATING, PIXELS, VECTORS
 
 B, D, SHAPE = 4, 3, (5,)
 NETS = networks(SHAPE, width=8)
@@ -110,8 +111,67 @@ def test_a_network_of_another_width_is_named(encoder, decoder, word):
         jax.eval_shape(game.init, jax.random.key(0), BATCH)
 
 
+def build(critic=NETS.latent_critic, **parts):
+    parts = {"latent_dim": D, "observation": VECTORS, **parts}
+    return aae(NETS.encoder(D), NETS.generator, critic, **parts)
+
+
+def played(game, turn):
+    params, state = game.init(jax.random.key(0), BATCH)
+    noise = game.draw(jax.random.key(1), BATCH)
+    return game.losses[turn](params, noise, BATCH, Context(jnp.asarray(0), state))[0], game.model(params, state)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"latent_dim": 2.0}, "latent_dim=2.0: it must be a whole number of at least 1"),
+        ({"latent_dim": 0}, "latent_dim=0"),
+        ({"loss": "hinge"}, "loss must be of the type Adversarial, such as NON_SATURATING, not 'hinge'"),
+        ({"observation": GAUSSIAN}, r"observation must be .*independent\(GAUSSIAN\), not Family"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(parts, said):
+    # Kills: a mistake that comes to light when the step is traced, as an AttributeError.
+    with pytest.raises(BadRequest, match=said):
+        build(**parts)
+
+
+@pytest.mark.parametrize("turn", ["critic", "autoencoder:fool"])
+def test_logits_and_losses_of_another_shape_are_refused(turn):
+    # Kills: a critic of fewer logits than codes, whose mean looks like any other; a loss of all pairs.
+    halves = mapped(NETS.latent_critic, lambda y: y[: B // 2])
+    with pytest.raises(BadRequest, match=r"gives logits of \(2,\) for 4 examples"):
+        played(build(halves), turn)
+    pairs = NON_SATURATING._replace(**dict.fromkeys(("critic", "generator"), lambda a, b: a[:, None] - b[None]))
+    with pytest.raises(BadRequest, match=r"one number per logit, \(4,\), not \(4, 4\)"):
+        played(build(loss=pairs), turn)
+
+
+def test_the_score_is_one_number_for_each_example():
+    # Kills: scores [B, 1] of logits [B, 1]; the first logit, or the sum, for the mean.
+    critic = nn.Dense(2)
+    value, model = played(build(critic), "critic")
+    params = network(critic).init(jax.random.split(jax.random.key(0), 3)[2], jnp.zeros((B, D)))[0]
+    logits = network(critic).apply(params, {}, None, model.encode(BATCH.x))[0]
+    assert value.shape == ()
+    np.testing.assert_allclose(model.scores["code critic"](None, BATCH.x), -np.mean(logits, -1), rtol=1e-5)
+
+
+def test_packs():
+    # Kills: a critic of packs refused; a score of two numbers for four examples.
+    value, model = played(build(packed(nn.Sequential([nn.Dense(1), lambda y: y[:, 0]]), 2)), "critic")
+    assert value.shape == () and set(model.scores) == {"reconstruction"}
+
+
+def test_examples_are_one_array():
+    # Kills: an AttributeError about the shape of a dict.
+    with pytest.raises(BadRequest, match="takes x as one array, not as dict"):
+        build().init(jax.random.key(0), Batch({"a": BATCH.x}))
+
+
 def test_couples():
-    # Kills: micro-batches of a critic whose examples see each other.
+    # Kills: micro-batches of a critic whose examples see each other, or of a loss that takes their mean.
     coupled = network(NETS.latent_critic)._replace(couples=True)
-    assert aae(NETS.encoder(D), NETS.generator, coupled, latent_dim=D).couples
-    assert not aae(NETS.encoder(D), NETS.generator, NETS.latent_critic, latent_dim=D).couples
+    assert build(coupled).couples and build(loss=NON_SATURATING._replace(couples=True)).couples
+    assert not build().couples

@@ -7,8 +7,10 @@ import pytest
 from players import Critic, Generator, counter
 
 from jaxgen.core import BadRequest, Batch, Context, Game, Model
-from jaxgen.games import gan, invert
+from jaxgen.games import gan, invert, vae
+from jaxgen.latents import vector
 from jaxgen.nets.adapters import network
+from jaxgen.objectives import VECTORS
 
 B, D, SHAPE = 4, 3, (5,)
 KEY = jax.random.key(0)
@@ -90,3 +92,24 @@ def test_refuses():
         own = Game(lambda key, batch: ({}, {}), None, {}, lambda params, state, model=model: model)
         with pytest.raises(BadRequest, match=said):
             invert(own, ENCODER).draw(KEY, LABELLED)
+    # A VAE's noise is more than its code, and its model reads the shapes of what the decoder gives.
+    autoencoder = vae(Critic((2 * D,)), Generator(SHAPE), vector(D), observation=VECTORS)
+    with pytest.raises(BadRequest, match="z itself, one array"):
+        invert(autoencoder, ENCODER).draw(KEY, LABELLED)
+
+
+def test_the_trained_generator_is_put_into_the_state():
+    # Kills: an encoder of the fresh generator beside which it is trained; a state that is left out; one of another game
+    # let in.
+    game = gan(counter(GENERATOR), Critic(), latent_dim=D)
+    params, state = game.init(jax.random.key(9), LABELLED)
+    trained = params, {**state, "generator": {"calls": jnp.full((), 3.0), "mean": jnp.ones(())}}
+    inverse = invert(game, ENCODER, trained)
+    _, own = jax.jit(inverse.init)(KEY, LABELLED)
+    jax.tree.map(np.testing.assert_array_equal, own["trained"], trained)
+    _, fresh = invert(game, ENCODER).init(KEY, LABELLED)
+    leaves = (jax.tree.leaves(tree["trained"][0]) for tree in (fresh, own))
+    assert any(np.any(np.asarray(a) != np.asarray(b)) for a, b in zip(*leaves, strict=True))
+    for other in ((params, {}), (params["generator"], state), (jax.tree.map(lambda a: a[None], params), state)):
+        with pytest.raises(BadRequest, match="trained=... does not fit this game"):
+            invert(game, ENCODER, other).init(KEY, LABELLED)

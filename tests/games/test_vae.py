@@ -207,7 +207,11 @@ def test_samples_of_vectors_hold_the_observation_noise():
 @pytest.mark.parametrize(
     ("parts", "word"),
     [
-        ({"samples": 0}, "at least one"),
+        ({"samples": 0}, "samples=0: it must be a whole number of at least 1"),
+        ({"samples": 2.0}, "samples=2.0: it must be a whole number"),
+        ({"latent": 2}, r"latent must be of the type Latent, such as vector\(20\), not 2"),
+        ({"observation": GAUSSIAN}, r"observation must be .*VECTORS or independent\(GAUSSIAN\), not Family"),
+        ({"beta": "a"}, "beta must be a finite number of at least 0, or a function of the step, not a"),
         ({"estimator": SCORE}, "at least 2"),
         ({"latent": free_bits(vector(D), 0.1), "bound": importance}, "bound=None"),
         ({"latent": quantised(codebook(4), (2,)), "samples": 2}, "one point"),
@@ -356,6 +360,13 @@ def test_a_network_of_another_width_is_named(name, encoder, decoder):
     game = vae(encoder, decoder, vector(2), observation=VECTORS)
     with pytest.raises(BadRequest, match=f"the {name} gives"):
         jax.eval_shape(game.init, jax.random.key(0), batch_of((3,)))
+
+
+def test_examples_are_one_array():
+    # Kills: an AttributeError about the shape of a dict.
+    game, _ = build((5,))
+    with pytest.raises(BadRequest, match="takes x as one array, not as dict"):
+        jax.eval_shape(game.init, jax.random.key(0), Batch({"a": jnp.zeros((B, 5))}))
 
 
 def test_outputs_of_the_decoder():

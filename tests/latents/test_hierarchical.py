@@ -123,8 +123,10 @@ def test_code_is_the_posterior_at_rest():
 @pytest.mark.parametrize(
     ("build", "word"),
     [
-        (lambda: hierarchical(()), "at least 1 layer"),
-        (lambda: hierarchical((2, 0)), "at least 1 layer"),
+        (lambda: hierarchical(()), r"latent_dims=\(\): it must be a tuple of at least one whole number"),
+        (lambda: hierarchical(3), r"latent_dims=3: it must be a tuple.*\(7,\)"),
+        (lambda: hierarchical((2, 0)), "each of latent_dims=0"),
+        (lambda: hierarchical((2,), width=2.5), "width=2.5: it must be a whole number"),
         (lambda: hierarchical((2, 2), layers=(TopDown(),)), "1 layers for"),
         (
             lambda: hierarchical((2,)).init(jax.random.key(0), jnp.zeros((B, 2, 2)), None),

@@ -39,11 +39,19 @@ def inferred(latent, h=H, given=ALONE, batch=None, samples=K):
         ({"posterior": BERNOULLI, "prior": GAUSSIAN, "estimator": SCORE}, "numbers 1 apart.*prior on all numbers"),
         ({"prior": BERNOULLI}, "posterior lies on all numbers"),
         ({"posterior": GAUSSIAN, "prior": GAUSSIAN._replace(support=Support(0.0))}, "from 0 to inf"),
-        ({"latent_dim": 0}, "at least 1 number"),
+        ({"latent_dim": 0}, "latent_dim=0: it must be a whole number of at least 1"),
+        ({"latent_dim": 2.5}, "latent_dim=2.5: it must be a whole number"),
+        ({"posterior": "gaussian"}, "posterior must be of the type Posterior or Family.*not 'gaussian'"),
+        ({"estimator": "score"}, "estimator must be of the type Estimator, such as SCORE, not 'score'"),
+        ({"prior": Dense(2 * D, 8)}, r"prior must be .*such as gaussian_prior\(net\), not Dense"),
+        ({"posterior": LAPLACE, "prior": vamp(5)}, r"vamp\(5, family=LAPLACE\)"),
+        ({"posterior": GAUSSIAN, "prior": vamp(5, family=LAPLACE)}, "this posterior is of another"),
+        ({"posterior": flow(), "prior": vamp(5)}, "beside a flow use another prior"),
     ],
 )
 def test_parts_that_do_not_go_together(parts, word):
-    # Kills: a check that runs at step 900, or never.
+    # Kills: a check that runs at step 900, or never; pseudo-inputs whose h is read as another family's, so that the
+    # prior is not the mean of the posteriors.
     with pytest.raises(BadRequest, match=word):
         vector(**{"latent_dim": D, **parts})
 
@@ -52,6 +60,7 @@ def test_legal_neighbours_of_the_illegal_ones():
     # Kills: a check that refuses too much: a continuous family without a path called discrete, a positive posterior.
     vector(D, posterior=GAUSSIAN._replace(pathwise=False), estimator=SCORE)
     vector(D, posterior=GAUSSIAN._replace(support=Support(0.0)))
+    vector(np.int64(D), posterior=LAPLACE, prior=vamp(np.int32(5), family=LAPLACE))
     for estimator in (SCORE, CUT):
         vector(D, posterior=BERNOULLI, estimator=estimator)
     for bound in (None, elbo):
@@ -213,8 +222,11 @@ def test_vamp_starts_at_examples_and_has_no_condition():
     assert u.shape == (50, 8) and abs(np.asarray(u)[:, None] - np.asarray(x)).max(-1).min(-1).max() < 0.1
     with pytest.raises(BadRequest, match="no condition"):
         vamp(3).init(jax.random.key(0), D, Batch(x, jnp.zeros(B, int)))
-    with pytest.raises(BadRequest, match="at least 1"):
-        vamp(0)
+    for components in (0, 2.5, True):
+        with pytest.raises(BadRequest, match=f"components={components}: it must be a whole number of at least 1"):
+            vamp(components)
+    with pytest.raises(BadRequest, match="family must be of the type Family, such as GAUSSIAN, not 'laplace'"):
+        vamp(3, "laplace")
 
 
 @pytest.mark.parametrize("latent_dim, base", [(2, GAUSSIAN), (3, GAUSSIAN), (3, LAPLACE)])
@@ -250,6 +262,8 @@ def test_flow_starts_as_its_base_and_has_a_middle():
     np.testing.assert_allclose(posterior.mean(params, H), middle, rtol=1e-5)
     for build in (
         lambda: flow(layers=0),
+        lambda: flow(width=2.5),
+        lambda: flow(base="gaussian"),
         lambda: flow(base=BERNOULLI),
         lambda: posterior.init(jax.random.key(0), H, 1),
     ):

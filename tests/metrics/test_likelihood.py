@@ -53,6 +53,29 @@ def test_interval():
     np.testing.assert_allclose([mean, low, high], [3, 3 - half, 3 + half])
 
 
-def test_a_model_without_a_bound_is_refused():
-    with pytest.raises(BadRequest, match="no bound"):
-        likelihood.bounds(jax.random.key(0), Model(), X)
+def test_conditions_are_trees():
+    # Kills: a slice of a dict; a condition of other examples in a later block. log p(x | c) is that of x + c_a - c_b.
+    whole = model(0.5, 0.5**0.5)
+    given = Model(
+        draw_posterior=whole.draw_posterior,
+        log_weight=lambda noise, x, condition: whole.log_weight(noise, x + condition["a"] - condition["b"][0]),
+    )
+    a, b = (np.random.default_rng(0).normal(size=(2, *X.shape))).astype("f")
+    found = likelihood.bounds(jax.random.key(0), given, X, {"a": a, "b": (b,)}, samples=32)
+    exact = stats.norm.logpdf((X.astype("d") + a - b)[:, 0], scale=2**0.5)
+    np.testing.assert_allclose(found.elbo, exact, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "samples", "said"),
+    [
+        (Model(), X, 64, "no bound"),
+        (model(0.5, 1.0), X, 0, "samples=0: it must be a whole number of at least 1"),
+        (model(0.5, 1.0), X, 2.5, "samples=2.5"),
+        (model(0.5, 1.0), X[:0], 64, "x has no example"),
+    ],
+)
+def test_refusals(model, x, samples, said):
+    # Kills: a division by no samples; the maximum of nothing; a GAN that is asked for its likelihood.
+    with pytest.raises(BadRequest, match=said):
+        likelihood.bounds(jax.random.key(0), model, x, samples=samples)

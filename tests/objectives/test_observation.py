@@ -20,7 +20,6 @@ from jaxgen.objectives import (
     SHARED_GAUSSIAN,
     VECTORS,
     categorical,
-    columns,
     fixed_gaussian,
     independent,
     mixture,
@@ -170,7 +169,7 @@ def test_range_and_levels():
         **dict.fromkeys(("vectors", "shared", "fixed", "numbers", "laplace", "mixture"), anywhere),
     }
     assert independent(BERNOULLI).levels is None and independent(BERNOULLI).range == pixels
-    assert independent(DISCRETISED_LOGISTIC).levels == 256 and columns((1, LEVELS)).levels is None
+    assert independent(DISCRETISED_LOGISTIC).levels == 256
 
 
 def test_starts():
@@ -182,40 +181,14 @@ def test_starts():
     np.testing.assert_allclose(LEVELS.init(SHAPE), np.full(SHAPE, 3.5))
 
 
-def test_columns():
-    # Kills: columns or outputs that are cut at another place; own params handed to the neighbour; noise that is shared.
-    table = columns((2, VECTORS), (1, PIXELS), (1, categorical(4)), (1, NUMBERS))
-    own = table.init((5,))
-    own[0] = jnp.array([0.3, -0.2])
-    assert table.outputs(5) == 2 + 1 + 4 + 2
-    y = RNG.normal(size=(6, 9)).astype("f")
-    x = np.c_[RNG.normal(size=(6, 2)), RNG.integers(0, 2, 6), RNG.integers(0, 4, 6) / 3, RNG.normal(size=6)].astype("f")
-    wide, point = y.astype("d"), x.astype("d")
-    expected = stats.norm(wide[:, :2], np.exp(bounded(np.array([0.3, -0.2])))).logpdf(point[:, :2]).sum(-1)
-    expected += point[:, 2] * wide[:, 2] - np.logaddexp(0, wide[:, 2])
-    expected += log_softmax(wide[:, 3:7], -1)[np.arange(6), np.round(point[:, 3] * 3).astype(int)]
-    expected += stats.norm(wide[:, 7], np.exp(bounded(wide[:, 8]))).logpdf(point[:, 4])
-    np.testing.assert_allclose(table.log_prob(own, jnp.asarray(y), jnp.asarray(x)), expected, rtol=1e-5)
-    mean = np.c_[wide[:, :2], expit(wide[:, 2]), softmax(wide[:, 3:7], -1) @ np.arange(4) / 3, wide[:, 7]]
-    np.testing.assert_allclose(table.mean(own, jnp.asarray(y)), mean, rtol=1e-5, atol=1e-6)
-    noise = table.draw(jax.random.key(0), jnp.asarray(y))
-    samples = np.asarray(table.sample(own, noise, jnp.asarray(y)), "d")
-    np.testing.assert_allclose(samples[:, 2], mean[:, 2], rtol=1e-5)  # of PIXELS the mean stands for a sample
-    np.testing.assert_allclose(samples[:, 3] * 3, np.round(samples[:, 3] * 3), atol=1e-5)
-    assert np.all(samples[:, [0, 1, 4]] != mean[:, [0, 1, 4]])
-    with pytest.raises(BadRequest, match="describes 5 columns, and x has 4"):
-        table.log_prob(own, jnp.asarray(y), jnp.asarray(x[:, :4]))
-
-
 @pytest.mark.parametrize(
     ("build", "word"),
     [
         (lambda: categorical(1), "at least 2"),
-        (lambda: mixture(0), "at least 1 part"),
+        (lambda: mixture(0), "parts=0: it must be a whole number of at least 1"),
+        (lambda: categorical(2.5), "levels=2.5: it must be a whole number"),
         (lambda: fixed_gaussian(0.0), "above 0"),
         (lambda: fixed_gaussian(float("nan")), "above 0"),
-        (lambda: columns(), "pairs"),
-        (lambda: columns((0, PIXELS)), "at least 1"),
     ],
 )
 def test_refusals(build, word):

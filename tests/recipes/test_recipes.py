@@ -138,6 +138,23 @@ def test_sides():
     assert sides == {"hvae": "vae", "gan_ada": "gan", "aae": "hybrid", "cyclegan": "gan"}
 
 
+def test_identity_of_cyclegan_is_a_part_of_its_weight():
+    # Kills: an identity beside the cycle that does not grow with it. It adds weight identity |G_a(a) - a|, summed over
+    # the domains, to the loss of the same params.
+    a, b = jax.random.uniform(jax.random.key(1), (2, 4, 8, 8, 1))
+    batch = Batch({"a": a, "b": b})
+
+    def played(**options):
+        game = find("cyclegan")(Spec((8, 8, 1), domains=("a", "b")), **options).game
+        params, state = game.init(jax.random.key(0), batch)
+        noise = game.draw(jax.random.key(0), batch)
+        return game.losses["generator"](params, noise, batch, Context(0, state))[0], game.model(params, state).maps
+
+    without, maps = played(weight=8.0)
+    miss = sum(np.abs(np.asarray(maps[name](x)) - x).mean() for name, x in (("b_to_a", a), ("a_to_b", b)))
+    np.testing.assert_allclose(played(weight=8.0, identity=0.5)[0] - without, 0.5 * 8 * miss, rtol=1e-4)
+
+
 def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = ()):
     """A recipe of a user, without a paper."""
     return find("beta_vae")(spec, beta=beta)

@@ -1,0 +1,80 @@
+"""What several games share: how a model calls its networks, and what is refused before anything is computed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, Batch, Network, inputs
+from jaxgen.objectives.observation import Observation
+
+
+def evaluation(net: Network, params: Any, state: Any) -> Callable[..., Any]:
+    """The network as a function (x, condition) -> y, without noise."""
+    return lambda x, condition=None: net.apply(params, state, None, *inputs(x, condition))[0]
+
+
+def features_of(name: str, net: Network, params: Any, state: Any) -> dict[str, Callable[..., Array]]:
+    """`Model.features` of one network: {name: (x, condition) -> f32[B, F]}, or {} if it has none."""
+    layer = net.features
+    if layer is None:
+        return {}
+    return {name: lambda x, condition=None: layer(params, state, None, *inputs(x, condition))[0]}
+
+
+def strangeness(logits: Array, examples: int) -> Array:
+    """-logit averaged over an example, f32[B], of logits [B, ...]: `Model.scores` of a critic."""
+    return -jnp.mean(logits.reshape(examples, -1), -1)
+
+
+def squared_error(x: Any, y: Any) -> Array:
+    """|x - y|^2 summed over all but the first axis and over leaves: [B, ...], [B, ...] -> [B].
+
+    >>> squared_error({"a": jnp.zeros((2, 3)), "b": jnp.zeros(2)}, {"a": jnp.ones((2, 3)), "b": 2 * jnp.ones(2)})
+    Array([7., 7.], dtype=float32)
+    """
+    squares = jax.tree.map(lambda a, b: jnp.sum(((a - b) ** 2).reshape(len(a), -1), -1), x, y)
+    return jax.tree.reduce(jnp.add, squares)
+
+
+def check_array(batch: Batch) -> None:
+    """Refuses examples that are not one array."""
+    if not hasattr(batch.x, "shape"):
+        raise BadRequest(f"this game takes x as one array, not as {type(batch.x).__name__}: concatenate it first.")
+
+
+def check_outputs(observation: Observation, y: Any, x: Array) -> None:
+    """Refuses a decoder whose y is not [N, ..., outputs(C)] for x [B, ..., C]."""
+    channels = x.shape[-1]
+    wanted = (*x.shape[1:-1], observation.outputs(channels))
+    if y.shape[1:] != wanted:
+        raise BadRequest(
+            f"the decoder gives {list(y.shape)}, where [B, {', '.join(map(str, wanted))}] is wanted, "
+            f"{wanted[-1]} for the {channels} of x on its last axis: change its last layer."
+        )
+
+
+def check_generated(fake: Any, real: Any) -> None:
+    """Refuses examples of a generator that do not have the structure and the shapes of the data."""
+
+    def shapes(x):
+        return jax.tree.map(lambda a: tuple(a.shape), x)
+
+    if shapes(fake) != shapes(real):
+        raise BadRequest(
+            f"the generator gives x of {shapes(fake)}, and the data are {shapes(real)}: make them the same."
+        )
+
+
+def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None:
+    """Refuses logits that differ in shape, or whose leading axis is not that of the examples or of packs of them."""
+    if real.shape != fake.shape:
+        raise BadRequest(
+            f"the critic gives logits of {real.shape} for real and {fake.shape} for fake: make them the same."
+        )
+    if real.ndim < 1 or real.shape[0] < 1 or examples % real.shape[0] or (real.shape[0] != examples and not couples):
+        raise BadRequest(
+            f"the critic gives logits of {real.shape} for {examples} examples: it must give one or more for each, or "
+            "for each pack if the network couples examples."
+        )

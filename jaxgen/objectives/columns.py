@@ -1,0 +1,67 @@
+"""Tables whose columns are of different kinds: a likelihood for each."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, whole
+from jaxgen.objectives.observation import Observation
+
+
+def columns(*parts: tuple[int, Observation]) -> Observation:
+    """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
+
+    Its `range` is the smallest that holds those of all parts, and None beside a part that takes all numbers: then bring
+    the other columns into their own ranges yourself.
+
+    Raises:
+      BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.
+
+    >>> from jaxgen.objectives import BERNOULLI, VECTORS, categorical, independent
+    >>> table = columns((2, VECTORS), (1, independent(BERNOULLI)), (1, categorical(4)))  # two numbers, a bit, one of 4
+    >>> table.outputs(4)
+    7
+    """
+    if not parts:
+        raise BadRequest("columns(...) takes at least one pair (count, observation).")
+    counts = [whole("count", count, 1) for count, _ in parts]
+    widths = [part.outputs(count) for count, part in parts]
+
+    def cut(a: Array, sizes: list[int]) -> list[Array]:
+        return jnp.split(a, list(itertools.accumulate(sizes))[:-1], -1)
+
+    def each(function: Callable, *args: Any) -> list[Any]:
+        return [function(part, *arg) for (_, part), *arg in zip(parts, *args, strict=True)]
+
+    def log_prob(own, y, x):
+        if x.shape[-1] != sum(counts):
+            raise BadRequest(f"columns(...) describes {sum(counts)} columns, and x has {x.shape[-1]}.")
+        return sum(each(lambda part, *args: part.log_prob(*args), own, cut(y, widths), cut(x, counts)))
+
+    def draw(key, y):
+        shapes = [jax.ShapeDtypeStruct((*y.shape[:-1], width), y.dtype) for width in widths]
+        return each(lambda part, *args: part.draw(*args), list(jax.random.split(key, len(parts))), shapes)
+
+    def sample(own, noise, y):
+        def one(part, own, noise, y):
+            return part.mean(own, y) if part.sample is None else part.sample(own, noise, y)
+
+        return jnp.concatenate(each(one, own, noise, cut(y, widths)), -1)
+
+    return Observation(
+        outputs=lambda channels: sum(widths),
+        log_prob=log_prob,
+        mean=lambda own, y: jnp.concatenate(each(lambda part, *args: part.mean(*args), own, cut(y, widths)), -1),
+        draw=draw,
+        sample=sample,
+        init=lambda shape: [part.init((*shape[:-1], count)) for count, part in parts],
+        range=_hull([part.range for _, part in parts]),
+    )
+
+
+def _hull(ranges: list) -> tuple[float, float] | None:
+    ends = [ends for ends in ranges if ends is not None]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if len(ends) == len(ranges) else None
