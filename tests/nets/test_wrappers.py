@@ -212,7 +212,7 @@ def spy(net: Network) -> tuple[Network, list]:
 def test_every_kernel_is_divided_by_its_largest_singular_value():
     # Kills: the Frobenius norm; a convolution as another matrix; a layer left out; biases or a table of labels divided;
     # an iteration that starts anew in each call; features of the bare kernels; an evaluation that moves the state.
-    inner, seen = spy(network(Convolutional()))
+    inner, seen = spy(network(Convolutional(), couples=True))
     net, label = spectral(inner), jnp.arange(B)
     params, state = net.init(KEY, IMAGES, label)
     params = jax.tree.map(lambda a: a + 0.1, params)
@@ -232,7 +232,7 @@ def test_every_kernel_is_divided_by_its_largest_singular_value():
     np.testing.assert_array_equal(seen[0]["Embed_0"]["embedding"], params["Embed_0"]["embedding"])
     for layer in ("Conv_0", "Dense_0", "BatchNorm_0"):
         np.testing.assert_array_equal(seen[0][layer]["bias"], params[layer]["bias"])
-    whole = spectral(network(Convolutional()), exclude=())
+    whole = spectral(network(Convolutional(), couples=True), exclude=())
     assert "Embed_0/embedding" in whole.init(KEY, IMAGES, label)[1]["u"]
 
 
