@@ -66,6 +66,11 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = N
     >>> net.apply(params, state, None, jnp.zeros((5, 3)))[0].shape
     (5, 1)
     """
+    return _adapted(module, rngs, couples, tuples=False)
+
+
+def _adapted(module: Any, rngs: tuple[str, ...], couples: bool | None, tuples: bool) -> Network:
+    """`tuples` is whether it may return several arrays."""
     if isinstance(rngs, str):
         raise BadRequest(f"rngs is a tuple of names, not {rngs!r}: pass rngs=({rngs!r},).")
     if isinstance(module, Network):
@@ -73,26 +78,28 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = N
             raise BadRequest("rngs names the streams of a Linen module, and this is a Network, which draws its noise.")
         return module._replace(couples=module.couples or bool(couples))
     if isinstance(module, nn.Module):
-        return checked(_linen(module, rngs), module, couples)
+        return checked(_linen(module, rngs), module, couples, tuples)
     if rngs:
         raise BadRequest(f"rngs names the streams of a Linen module, and {name(module)} is none: leave rngs out.")
     if getattr(module, "_fields", None) == ("init", "apply") and type(module).__name__.startswith("Transformed"):
-        return checked(_haiku(module), module, couples)
+        return checked(_haiku(module), module, couples, tuples)
     library = _library(module)
     if library is None:
         raise BadRequest(_refusal(module))
     from jaxgen.nets import objects
 
-    return checked(getattr(objects, library)(module), module, couples)
+    return checked(getattr(objects, library)(module), module, couples, tuples)
 
 
 def pure(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """(init, apply) of a small network inside a part, without noise and state: `apply(params, *xs) -> y`.
 
+    Unlike that of a `network`, y may be a tuple of arrays.
+
     Raises:
       BadRequest: as `network` does; in `init`, a network that has noise or state, which the part would lose.
     """
-    net = network(module, couples=False)  # with state it is refused below, whatever the state is for
+    net = _adapted(module, (), couples=False, tuples=True)  # with state it is refused below, whatever it is for
 
     def init(key, *xs):
         params, state = net.init(key, *xs)

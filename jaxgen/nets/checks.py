@@ -10,8 +10,10 @@ from jaxgen.core import BadRequest, Network, nothing
 from jaxgen.nets.calls import mode, name
 
 
-def checked(net: Network, module: Any, couples: bool | None) -> Network:
+def checked(net: Network, module: Any, couples: bool | None, tuples: bool) -> Network:
     """`net` of `module`, whose `init` traces a call in training and one in evaluation. `couples` None: as `net` says.
+
+    `tuples` is whether it may return one.
 
     Raises:
       BadRequest: in `init`, as `jaxgen.nets.network` says.
@@ -20,7 +22,7 @@ def checked(net: Network, module: Any, couples: bool | None) -> Network:
     def init(key, *xs):
         _check_inputs(module, xs)
         try:
-            params, state = _tried(net, module, key, *xs)
+            params, state = _tried(net, module, tuples, key, *xs)
         except BadRequest:
             raise
         except (TypeError, ValueError) as error:
@@ -37,7 +39,7 @@ def checked(net: Network, module: Any, couples: bool | None) -> Network:
     return net._replace(init=init, couples=net.couples if couples is None else couples)
 
 
-def _tried(net: Network, module: Any, key: Any, *xs: Any) -> tuple[Any, Any]:
+def _tried(net: Network, module: Any, tuples: bool, key: Any, *xs: Any) -> tuple[Any, Any]:
     """(params, state), after a call in training and one in evaluation."""
     params, state = net.init(key, *xs)
     noise = jax.eval_shape(net.draw, key, *xs)
@@ -46,7 +48,7 @@ def _tried(net: Network, module: Any, key: Any, *xs: Any) -> tuple[Any, Any]:
         jax.eval_shape(lambda params, state, *xs: net.apply(params, state, None, *xs), params, state, *xs)
     if _outline(moved) != _outline(state):
         raise BadRequest(f"{name(module)} changes the shapes or dtypes of its state when it is trained: fix them.")
-    if type(y) in (tuple, list):
+    if type(y) in (tuple, list) and not tuples:
         raise BadRequest(
             f"{name(module)} returns a {type(y).__name__} of {len(y)}: let it return one array, or a dict of arrays."
         )

@@ -402,9 +402,11 @@ def test_a_network_stays_itself():
 
 
 def test_pure_networks_have_no_noise_and_no_state():
-    # Kills: batch statistics of a prior's network that nobody keeps.
+    # Kills: batch statistics of a prior's network that nobody keeps; several outputs that a part cannot have.
     init, apply = pure(Wide())
     assert apply(init(KEY, X), X).shape == (8, 8)
+    init, apply = pure(Pair())
+    assert len(apply(init(KEY, X), X)) == 2
     for module in (WithFeatures(), hk.transform(lambda x: hk.Linear(1)(x))):
         with pytest.raises(BadRequest, match="noise or state"):
             pure(module)[0](KEY, X)
