@@ -2,8 +2,9 @@
 
 A VAE is the game with one player, a GAN has two, an adversarial autoencoder two players and three networks.
 Randomness is data: a key becomes numbers in `draw`, and everything else is a deterministic function of
-(params, noise, batch, context). What changes while a game is played is an argument too: a network takes its noise and
-its state as arguments, as a loss does.
+(params, noise, batch, context). Of adapted modules, such as one of Linen with dropout, noise is the key that the module
+draws from itself. What changes while a game is played is an argument too: a network takes its noise and its state as
+arguments, as a loss does.
 """
 
 import operator

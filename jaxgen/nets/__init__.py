@@ -13,7 +13,8 @@ import flax.linen as nn
 from jaxgen.core import BadRequest
 from jaxgen.nets.adapters import network, pure
 from jaxgen.nets.augmentation import Pipe, ada, augmented, diffaugment, instance_noise
-from jaxgen.nets.conditions import Condition, check_condition
+from jaxgen.nets.calls import whole
+from jaxgen.nets.conditions import ADDED, Condition, check_condition
 from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
@@ -63,7 +64,8 @@ class Networks(NamedTuple):
     """One network of each kind for data of one shape. Each takes (x) or (z), or with a condition (x, condition)."""
 
     encoder: Callable[[int], nn.Module]  # out -> (x[B, *shape] -> f32[B, out])
-    decoder: Callable[[int], nn.Module]  # outputs -> (z[B, D] -> f32[B, *shape[:-1], outputs], unconstrained)
+    decoder: Callable[..., nn.Module]
+    """(outputs, residual="logits") -> (z[B, D] -> f32[B, *shape[:-1], outputs], unconstrained)"""
     generator: nn.Module  # z[B, D] -> f32[B, *shape], unconstrained
     critic: nn.Module  # x[B, *shape] -> f32[B]
     latent_critic: nn.Module  # z[B, D] -> f32[B]
@@ -88,15 +90,19 @@ def networks(
     """Networks for vectors `(N,)` or images `(H, W, C)`.
 
     Vectors, and images of fewer than 16 pixels a side: dense, two hidden layers of `width`, three for the critics, and
-    four for the generator of vectors: modes that lie apart want a steep map, and depth makes it. Larger images: 4x4
-    convolutions of stride 2 down to about 4x4, starting with `width // 8` channels and doubling, and the mirror image
-    of that for the generator; sides that do not halve are padded inside and cropped on the way out.
+    four for the generator of vectors, because a map from noise to separate modes is steep, and a deeper network learns
+    it more easily. Larger images: 4x4 convolutions of stride 2 down to about 4x4, starting with `width // 8` channels
+    and doubling, and the mirror image of that for the generator; sides that do not halve are padded inside and cropped
+    on the way out.
 
     With a condition every network takes it as a second input. In dense networks it stands beside the first input, a
     label as 32 numbers that are learned. In convolutional ones labels and vectors modulate every layer, by a scale and
     a shift of each channel, and stand beside z: without the latter a VAE learns labels slowly. Images stand beside the
-    channels, brought to their size. A generator of images adds the logits of a condition that is an image of as many
-    channels: it learns the difference.
+    channels, brought to their size. A generator or decoder of images adds a condition that is an image of as many
+    channels as it has outputs, so that it learns the difference: the logits of the condition, because the sigmoid of
+    the output is the image. Where the output is the mean itself, as under a Gaussian likelihood, it takes
+    `decoder(outputs, residual="values")`; None adds nothing. A label outside of 0 ... classes - 1 stands for 32 zeros:
+    values cannot be refused in compiled functions.
 
     Args:
       shape: of one example.
@@ -106,8 +112,8 @@ def networks(
       convolve: how to convolve; `None` is `convolutions()`, decided when a module is traced.
 
     Raises:
-      BadRequest: a shape that is neither; a side outside 8 to 64; a width below 1; a condition that is none of these.
-        When a module is traced: a condition that it was not built for.
+      BadRequest: a shape that is neither; a side outside 8 to 64; a width that is no whole number of at least 1; a
+        condition that is none of these. When a module is traced: a condition that it was not built for.
 
     >>> import jax, jax.numpy as jnp
     >>> nets = networks((28, 28, 3), condition=10)
@@ -116,9 +122,8 @@ def networks(
     >>> image.shape
     (5, 28, 28, 3)
     """
-    width = (64 if len(shape) == 1 else 256) if width is None else width
-    _check(shape, width)
-    check_condition(condition)
+    shape, width = _sizes(shape, (64 if len(shape) == 1 else 256) if width is None else width)
+    condition = check_condition(condition)
     triple = MLP((width,) * 3, condition=condition)
     base = max(1, width // 8)
 
@@ -127,12 +132,16 @@ def networks(
             return Pyramid(base, convolve, condition)
         return MLP((width,) * depth, condition=condition)
 
-    def decoder(outputs: int) -> nn.Module:
-        if outputs < 1:
+    def decoder(outputs: int, residual: str | None = "logits") -> nn.Module:
+        size = whole(outputs) or 0
+        if size < 1:
             raise BadRequest(f"a decoder has at least 1 output on its last axis, not {outputs}.")
+        if residual not in ADDED:
+            raise BadRequest(f"residual={residual!r}: a decoder adds the 'logits' or 'values' of a condition, or None.")
         if convolves(shape):
-            return ImageGenerator((*shape[:-1], outputs), base, convolve, condition)
-        return Generator((*shape[:-1], outputs), MLP((width,) * (4 if len(shape) == 1 else 2), condition=condition))
+            return ImageGenerator((*shape[:-1], size), base, convolve, condition, residual)
+        trunk = MLP((width,) * (4 if len(shape) == 1 else 2), condition=condition)
+        return Generator((*shape[:-1], size), trunk, residual)
 
     return Networks(
         encoder=lambda out: Encoder(out, trunk(2)),
@@ -143,13 +152,16 @@ def networks(
     )
 
 
-def _check(shape: tuple[int, ...], width: int) -> None:
-    if len(shape) not in (1, 3) or min(shape) < 1:
+def _sizes(shape: tuple[int, ...], width: int) -> tuple[tuple[int, ...], int]:
+    """Both in plain ints."""
+    sides, size = tuple(whole(side) or 0 for side in shape), whole(width) or 0
+    if len(sides) not in (1, 3) or min(sides) < 1:
         raise BadRequest(f"networks take vectors (N,) or images (H, W, C), not {shape}: reshape the data.")
     if len(shape) == 3 and not (SMALLEST <= min(shape[:2]) and max(shape[:2]) <= LARGEST):
         raise BadRequest(
             f"images of {shape[0]}x{shape[1]} are outside {SMALLEST} to {LARGEST} pixels a side: resize them first, "
             f"for instance to 32x32."
         )
-    if width < 1:
-        raise BadRequest(f"width must be at least 1, not {width}.")
+    if size < 1:
+        raise BadRequest(f"width must be a whole number of at least 1, not {width}.")
+    return sides, size

@@ -17,9 +17,10 @@ import jax
 
 from jaxgen.core import BadRequest, Network, nothing
 from jaxgen.nets.calls import has_features, is_object, mode, name, parameters
+from jaxgen.nets.checks import checked
 
 
-def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool = False) -> Network:
+def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = None) -> Network:
     """What `module` computes as a `Network`, which all games take; a `Network` stays itself.
 
     What can be handed in:
@@ -40,18 +41,24 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool = False) -
     that mode. Statistics move in training only. A method `hidden` with the arguments of `__call__` gives the
     network's features.
 
+    These libraries draw where they compute. So the noise of such a network is no array of numbers but the key, or the
+    keys, that the module draws from itself, in `apply`, and the numbers of its dropout can be repeated but not seen.
+
     Args:
       module: one of the above.
       rngs: the random streams of a Linen module; the others name theirs.
-      couples: True if the examples of a batch see each other in training, as they do under batch normalisation.
+      couples: whether the examples of a batch see each other in training, as they do under batch normalisation, so that
+        a step cannot split the batch. If it is not said: yes if an NNX or Equinox module has a `BatchNorm` of its
+        library. Of Linen and Haiku that is seen in `init` only, which then asks for `couples`: False is right if the
+        statistics are never moved.
 
     Returns:
       A network whose `init` also traces one call in training and one in evaluation, and refuses what would fail there.
 
     Raises:
       BadRequest: at once, anything else, such as a class or a plain function; in `init`, a module that cannot be called
-        with the inputs, that draws from a stream that `rngs` does not name, that draws or moves its state in evaluation
-        too, or that changes the shapes of its state.
+        with the inputs or returns a tuple, that draws from a stream that `rngs` does not name, that draws or moves its
+        state in evaluation too, that changes the shapes of its state, or that has batch norm and no `couples`.
 
     >>> import flax.linen as nn, jax.numpy as jnp
     >>> net = network(nn.Sequential([nn.Dense(8), nn.relu, nn.Dense(1)]))
@@ -59,33 +66,40 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool = False) -
     >>> net.apply(params, state, None, jnp.zeros((5, 3)))[0].shape
     (5, 1)
     """
+    return _adapted(module, rngs, couples, tuples=False)
+
+
+def _adapted(module: Any, rngs: tuple[str, ...], couples: bool | None, tuples: bool) -> Network:
+    """`tuples` is whether it may return several arrays."""
     if isinstance(rngs, str):
         raise BadRequest(f"rngs is a tuple of names, not {rngs!r}: pass rngs=({rngs!r},).")
     if isinstance(module, Network):
         if rngs:
             raise BadRequest("rngs names the streams of a Linen module, and this is a Network, which draws its noise.")
-        return module._replace(couples=module.couples or couples)
+        return module._replace(couples=module.couples or bool(couples))
     if isinstance(module, nn.Module):
-        return _checked(_linen(module, rngs), module)._replace(couples=couples)
+        return checked(_linen(module, rngs), module, couples, tuples)
     if rngs:
         raise BadRequest(f"rngs names the streams of a Linen module, and {name(module)} is none: leave rngs out.")
     if getattr(module, "_fields", None) == ("init", "apply") and type(module).__name__.startswith("Transformed"):
-        return _checked(_haiku(module), module)._replace(couples=couples)
+        return checked(_haiku(module), module, couples, tuples)
     library = _library(module)
     if library is None:
         raise BadRequest(_refusal(module))
     from jaxgen.nets import objects
 
-    return _checked(getattr(objects, library)(module), module)._replace(couples=couples)
+    return checked(getattr(objects, library)(module), module, couples, tuples)
 
 
 def pure(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """(init, apply) of a small network inside a part, without noise and state: `apply(params, *xs) -> y`.
 
+    Unlike that of a `network`, y may be a tuple of arrays.
+
     Raises:
       BadRequest: as `network` does; in `init`, a network that has noise or state, which the part would lose.
     """
-    net = network(module)
+    net = _adapted(module, (), couples=False, tuples=True)  # with state it is refused below, whatever it is for
 
     def init(key, *xs):
         params, state = net.init(key, *xs)
@@ -160,42 +174,6 @@ def _haiku(module: Any) -> Network:
         return (out[0], out[1] if train else state) if stateful else (out, state)
 
     return Network(init, apply, (lambda key, *xs: key) if takes_rng else nothing)
-
-
-def _checked(net: Network, module: Any) -> Network:
-    """`net`, tried out when it is initialised: what fails in training or in evaluation must not wait until then."""
-
-    def init(key, *xs):
-        _check_inputs(module, xs)
-        params, state = net.init(key, *xs)
-        noise = jax.eval_shape(net.draw, key, *xs)
-        _, moved = jax.eval_shape(net.apply, params, state, noise, *xs)
-        if jax.tree.leaves(state) or net.draw is not nothing:
-            jax.eval_shape(lambda params, state, *xs: net.apply(params, state, None, *xs), params, state, *xs)
-        if _outline(moved) != _outline(state):
-            raise BadRequest(f"{name(module)} changes the shapes or dtypes of its state when it is trained: fix them.")
-        return params, state
-
-    return net._replace(init=init)
-
-
-def _outline(tree: Any) -> tuple:
-    leaves, structure = jax.tree.flatten(tree)
-    return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
-
-
-def _check_inputs(module: Any, xs: tuple) -> None:
-    """Only of Linen: the others are functions, or made later."""
-    if isinstance(module, nn.Module):
-        signature = inspect.signature(module.__call__)
-        try:
-            signature.bind(*xs, **mode(module.__call__)(True))
-        except TypeError:
-            given = "(x, condition)" if len(xs) == 2 else f"{len(xs)} inputs"
-            raise BadRequest(
-                f"{name(module)}.__call__{signature} is called with {given}: give it as many arguments as it has "
-                f"inputs, and train by name only."
-            ) from None
 
 
 def _library(module: Any) -> str | None:

@@ -54,6 +54,8 @@ def ada(critic: Any, pipe: Pipe, *, target: float = 0.6, images: float = 500_000
     above `target` (the critic knows the real examples too well) and down if it is below, within [0, 1]. So it can go
     from 0 to 1 in `images` examples. Karras et al. 2020, arXiv 2006.06676, section 3; they clamp p at 0 only, and what
     p > 1 does there is no more than p = 1. In M micro-batches each part counts its own examples: give `images` / M.
+    With packs `ada` goes outside, `ada(packed(critic, m), pipe)`: inside, it would count packs, and p move m times too
+    slowly.
 
     Args:
       critic: network (x, ...) -> logits, of which zero is undecided.
@@ -112,7 +114,7 @@ def _augmented(critic: Any, pipe: Pipe, start: dict[str, float], moved: Callable
 
 
 def instance_noise(std: float) -> Pipe:
-    """x + p std e, e ~ N(0, I): laws that lie apart overlap, so that a critic cannot tell them without a slope.
+    """x + p std e, e ~ N(0, I): noise makes the laws of real and fake overlap, so the critic's slope does not vanish.
 
     `std` is in units of x. Near the equilibrium of a Dirac-GAN it acts like r1(std^2 / 2). Sonderby et al. 2017,
     arXiv 1610.04490; Arjovsky and Bottou 2017, arXiv 1701.04862. Let it fade by `adapt` of `augmented`.

@@ -1,6 +1,7 @@
 """How a module of any library is called: whether it trains, and what it takes."""
 
 import inspect
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,19 @@ def parameters(call: Any, required: bool = True) -> list[str]:
 def is_object(module: Any, library: str) -> bool:
     """Whether it is a module of "flax.nnx" or "equinox", asked of the library if somebody has imported it."""
     return library in sys.modules and isinstance(module, sys.modules[library].Module)
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of Python or NumPy as an int; None for anything else, True and 2.0 among it.
+
+    >>> import numpy as np
+    >>> whole(np.int64(2)), whole(2.0), whole(True)
+    (2, None, None)
+    """
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def name(module: Any) -> str:

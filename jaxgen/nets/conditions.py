@@ -7,27 +7,31 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest
+from jaxgen.nets.calls import whole
 
 Condition = int | tuple[int, ...] | None
 """How many classes there are, for labels i32[B]; or the shape of one vector (N,) or image (H, W, C); or nothing."""
 
 EMBEDDING = 32  # numbers that a label is learned as
 EDGE = 0.02  # images are kept so far from 0 and 1 where their logits are taken
+ADDED = ("logits", "values", None)  # what of an image a `Residual` adds
 
 
-def check_condition(condition: Condition) -> None:
-    """Refuses what is no `Condition`.
+def check_condition(condition: Condition) -> Condition:
+    """`condition` in plain ints, where it has some of NumPy.
 
     Raises:
       BadRequest: fewer than two classes; a shape that is neither a vector's nor an image's.
     """
-    if isinstance(condition, int) and not isinstance(condition, bool):
-        if condition < 2:
-            raise BadRequest(f"condition={condition} is a number of classes, and must be at least 2.")
-    elif condition is not None:
-        sides = condition if isinstance(condition, tuple) else ()
-        if len(sides) not in (1, 3) or not all(isinstance(side, int) and side > 0 for side in sides):
-            raise BadRequest(f"condition={condition!r}: pass a number of classes, or a shape (N,) or (H, W, C).")
+    classes = whole(condition)
+    if classes is not None and classes < 2:
+        raise BadRequest(f"condition={classes} is a number of classes, and must be at least 2.")
+    if classes is not None or condition is None:
+        return classes
+    sides = [whole(side) or 0 for side in condition] if isinstance(condition, tuple) else []
+    if len(sides) not in (1, 3) or min(sides) < 1:
+        raise BadRequest(f"condition={condition!r}: pass a number of classes, or a shape (N,) or (H, W, C).")
+    return tuple(sides)
 
 
 def check_given(condition: Condition, given: Array | None) -> None:
@@ -90,21 +94,27 @@ class Modulate(nn.Module):
 
 
 class Residual(nn.Module):
-    """Logits y[B, H, W, O], and to them those of an image in [0, 1] of as many channels, times a learned gain.
+    """y[B, H, W, O], and to it an image in [0, 1] of as many channels, times a learned gain.
     Anything else is left out: y stays as it is, and there is no gain.
 
-    The gain starts at 1: if y is 0, the sigmoid of the sum is the image, so a network learns what to change in it. An
-    image of another kind can be forgotten by a gain of 0.
+    `added` says what of the image is added: its "logits", if y are logits; its "values", if y is a mean itself; or
+    nothing, if it is None. The gain starts at 1: if y is 0, what the sum stands for is the image, so a network learns
+    what to change in it. An image of another kind can be forgotten by a gain of 0.
     """
+
+    added: str | None = "logits"
 
     @nn.compact
     def __call__(self, y: Array, image: Array | None) -> Array:
         """f32[B, H, W, O]."""
-        if image is None or image.ndim != 4 or y.ndim != 4 or image.shape[-1] != y.shape[-1]:
+        if self.added is None or image is None or image.ndim != 4 or y.ndim != 4 or image.shape[-1] != y.shape[-1]:
             return y
         gain = self.param("gain", nn.initializers.ones, (y.shape[-1],))
-        image = jnp.clip(resized(image, *y.shape[1:3]), EDGE, 1 - EDGE)
-        return y + gain.reshape(1, 1, 1, -1) * (jnp.log(image) - jnp.log1p(-image))
+        image = resized(image, *y.shape[1:3])
+        if self.added == "logits":
+            image = jnp.clip(image, EDGE, 1 - EDGE)
+            image = jnp.log(image) - jnp.log1p(-image)
+        return y + gain.reshape(1, 1, 1, -1) * image
 
 
 def resized(image: Array, height: int, width: int) -> Array:

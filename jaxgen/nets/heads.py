@@ -19,7 +19,7 @@ class Encoder(nn.Module):
     trunk: nn.Module
 
     def setup(self):
-        """Linen's place for layers."""
+        """Defines the layers."""
         self.head = nn.Dense(self.out)
 
     def hidden(self, x: Array, condition: Array | None = None) -> Array:
@@ -37,7 +37,7 @@ class Critic(nn.Module):
     trunk: nn.Module
 
     def setup(self):
-        """Linen's place for layers."""
+        """Defines the layers."""
         self.head = nn.Dense(1)
 
     def hidden(self, x: Array, condition: Array | None = None) -> Array:

@@ -132,14 +132,15 @@ class ImageGenerator(nn.Module):
 
     One and the same network is a VAE's decoder and a GAN's generator, as `Generator` is for vectors. A label or a
     vector stands beside z and modulates every layer. An image stands beside the channels of every layer, in twice the
-    layer's resolution, and if it has C channels its logits are added: the network learns the difference. D may be 0
-    then.
+    layer's resolution, and if it has C channels it is added, as `residual` says: the network learns the difference. D
+    may be 0 then.
     """
 
     shape: tuple[int, ...]
     base: int
     convolve: Convolutions | None = None
     condition: Condition = None
+    residual: str | None = "logits"  # as `added` of `Residual`
 
     @nn.compact
     def __call__(self, z: Array, condition: Array | None = None) -> Array:
@@ -164,4 +165,4 @@ class ImageGenerator(nn.Module):
         for layer in reversed(range(1, layers)):
             y = Up(self.base * 2 ** (layer - 1), 2.0, self.convolve)(guided(y, layer))
         y = Up(channels, 1.0, self.convolve)(guided(y, 0))[:, top : top + height, left : left + width]
-        return Residual()(y, image)
+        return Residual(self.residual)(y, image)

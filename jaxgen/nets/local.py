@@ -17,7 +17,8 @@ class Translator(nn.Module):
 
     A 3x3 layer; `halvings` layers down to where `blocks` residual blocks work, of a 3x3 and a 1x1 layer; as many layers
     up, each joined by the sum with the layer of its size; a 1x1 layer. An output sees 3 + 2 `blocks` pixels a side
-    without halvings. It does not start from x: a translator that did stayed at x where it had to invert.
+    without halvings. x is not added to the output: a translator that started so kept returning x where it
+    had to invert it.
     """
 
     width: int = 32
@@ -56,7 +57,7 @@ class PatchCritic(nn.Module):
     convolve: Convolutions | None = None
 
     def setup(self):
-        """Linen's place for layers."""
+        """Defines the layers."""
         self.first = Same(self.width, self.convolve)
         self.down = [Down(self.width * 2 ** (level + 1), self.convolve) for level in range(self.halvings)]
         self.second = Same(self.width * 2**self.halvings, self.convolve)

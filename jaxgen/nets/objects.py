@@ -1,7 +1,8 @@
 """Modules that hold their own params, of Flax NNX and of Equinox, as networks: see `jaxgen.nets.adapters.network`.
 
-Both are cut in the same way: what is trained, what else changes or is an array, and a static rest. Params and state
-are flat dicts by path, such as {"layers/0/kernel": ...}, and no objects of the library: any checkpoint can hold them.
+Modules of both libraries are taken apart into params, which are trained; other arrays, which are the state, but for
+the random streams of NNX; and a static rest. Params and state are flat dicts by path, such as {"layers/0/kernel": ...},
+and no objects of the library: any checkpoint can hold them. A module that has batch norm couples its examples.
 """
 
 import inspect
@@ -59,9 +60,11 @@ def nnx(module: Any) -> Network:
         made = make(library.Rngs(key))
         if not isinstance(made, library.Module):
             raise BadRequest(f"the function of `rngs` makes a {type(made).__name__}: let it return an nnx.Module.")
-        return (*library.split(made, library.Param, library.RngState, ...)[1:], library.graphdef(made), type(made))
+        couples = any(isinstance(part, library.BatchNorm) for _, part in library.iter_modules(made))
+        parts = library.split(made, library.Param, library.RngState, ...)[1:]
+        return (*parts, library.graphdef(made), type(made), couples)
 
-    shapes, streams, rest, graph, kind = _outline(cut, jax.random.key(0), 3)
+    shapes, streams, rest, graph, kind, couples = _outline(cut, jax.random.key(0), 3)
     draws = bool(jax.tree.leaves(streams))
 
     def init(key, *xs):
@@ -93,12 +96,19 @@ def nnx(module: Any) -> Network:
         return y, {name: moved[name] for name in state} if train else state
 
     draw = (lambda key, *xs: key) if draws else nothing
-    return Network(init, partial(call, "__call__"), draw, partial(call, "hidden") if has_features(kind) else None)
+    features = partial(call, "hidden") if has_features(kind) else None
+    return Network(init, partial(call, "__call__"), draw, features, couples)
 
 
 def equinox(module: Any) -> Network:
     """An Equinox module of one example, or a function `(key) -> module` or `(key) -> (module, eqx.nn.State)`."""
     import equinox as eqx
+
+    def normalises(found):
+        def is_norm(part):
+            return isinstance(part, eqx.nn.BatchNorm)
+
+        return any(map(is_norm, jax.tree.leaves(found, is_leaf=is_norm)))
 
     make = _factory(module, "equinox")
 
@@ -109,9 +119,9 @@ def equinox(module: Any) -> Network:
             raise BadRequest(f"the function of `key` makes a {type(found).__name__}: let it return an eqx.Module.")
         params, others = eqx.partition(found, eqx.is_inexact_array)
         arrays, static = eqx.partition(others, eqx.is_array)
-        return params, {"module": arrays, "state": memory}, static, type(found)
+        return params, {"module": arrays, "state": memory}, static, type(found), normalises(found)
 
-    shapes, rest, static, kind = _outline(cut, jax.random.key(0), 2)
+    shapes, rest, static, kind, couples = _outline(cut, jax.random.key(0), 2)
     stateful = rest["state"] is not None
     keyed = "key" in inspect.signature(kind.__call__).parameters
 
@@ -140,4 +150,4 @@ def equinox(module: Any) -> Network:
         return jax.random.split(key, jax.tree.leaves(xs)[0].shape[0])
 
     features = partial(call, "hidden") if has_features(kind) else None
-    return Network(init, partial(call, "__call__"), draw if keyed else nothing, features)
+    return Network(init, partial(call, "__call__"), draw if keyed else nothing, features, couples)

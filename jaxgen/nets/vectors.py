@@ -1,7 +1,7 @@
 """Dense networks, for vectors and for small images.
 
-Initialisation is one rule in all of this room: a layer that an activation follows is He-normal (He et al. 2015), so
-that signals keep their size; a last, linear layer has half that variance (LeCun); biases are zero.
+All networks here start in the same way. A layer that an activation follows is He-normal (He et al. 2015), so that
+signals keep their size; a last, linear layer has half that variance (LeCun); biases are zero.
 """
 
 import math
@@ -61,14 +61,16 @@ class Generator(nn.Module):
     """z[B, D] -> unconstrained f32[B, *shape], linear in the trunk's last layer: logits of images, means of vectors.
 
     One and the same network is a VAE's decoder and a GAN's generator; the game says what its numbers mean. If shape and
-    condition are images of as many channels, the logits of the condition are added: the network learns the difference.
+    condition are images of as many channels, the condition is added, as `residual` says, so that the network learns the
+    difference.
     """
 
     shape: tuple[int, ...]
     trunk: nn.Module
+    residual: str | None = "logits"  # as `added` of `Residual`
 
     @nn.compact
     def __call__(self, z: Array, condition: Array | None = None) -> Array:
         """f32[B, *shape]."""
         y = nn.Dense(math.prod(self.shape))(self.trunk(*inputs(z, condition))).reshape(-1, *self.shape)
-        return Residual()(y, condition)
+        return Residual(self.residual)(y, condition)

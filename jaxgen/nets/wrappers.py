@@ -12,8 +12,10 @@ import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Network, rows
 from jaxgen.nets.adapters import network
+from jaxgen.nets.calls import whole
 
 Call = Callable[..., tuple[Any, Any]]  # as `Network.apply`
+SHIFTS_AND_SCALES = ("bias", "b", "scale", "offset")  # last names of leaves that are no kernels, whatever their shape
 
 
 def wrapped(net: Any, wrap: Callable[[Call], Call], **changes: Any) -> Network:
@@ -41,7 +43,8 @@ def packed(critic: Any, m: int) -> Network:
     """PacGAN: one logit for m examples, m >= 1. Lin et al. 2018, arXiv 1712.04086.
 
     Neighbours of the batch stand side by side on the last axis, [B, ..., C] -> [B / m, ..., m C], and labels [B] become
-    [B / m, m]. Examples then see each other: the game has no score and no features of single examples.
+    [B / m, m]. Examples then see each other: the game has no score and no features of single examples. Augmentation
+    goes outside, `ada(packed(critic, m), pipe)`: inside it would change and count packs.
 
     Raises:
       BadRequest: for an m that is no positive whole number; by `init`, `draw` and `apply`, if m does not divide B.
@@ -50,18 +53,18 @@ def packed(critic: Any, m: int) -> Network:
     >>> net.apply((), (), None, jnp.array([[1], [2], [3], [4]]))[0].tolist()
     [[1, 2], [3, 4]]
     """
-    critic = network(critic)
-    if not isinstance(m, int) or m < 1:
+    critic, size = network(critic), whole(m)
+    if size is None or size < 1:
         raise BadRequest(f"a pack has a whole number of examples, at least 1, not {m}.")
 
     def pack(xs):
-        if rows(xs) % m:
-            raise BadRequest(f"packs of {m} do not divide a batch of {rows(xs)}: choose a multiple of {m}.")
+        if rows(xs) % size:
+            raise BadRequest(f"packs of {size} do not divide a batch of {rows(xs)}: choose a multiple of {size}.")
 
         def side_by_side(a):
             last = a.shape[-1] if a.ndim > 1 else 1
-            parts = jnp.moveaxis(a.reshape(-1, m, *a.shape[1:-1], last), 1, -2)
-            return parts.reshape(*parts.shape[:-2], m * last)
+            parts = jnp.moveaxis(a.reshape(-1, size, *a.shape[1:-1], last), 1, -2)
+            return parts.reshape(*parts.shape[:-2], size * last)
 
         return jax.tree.map(side_by_side, xs)
 
@@ -75,10 +78,12 @@ def packed(critic: Any, m: int) -> Network:
 
 
 def cast(net: Any, dtype: Any = jnp.bfloat16) -> Network:
-    """`net` computed in `dtype`: its params, noise and inputs are cast, where they are floats. The output is float32.
+    """`net` computed in `dtype`: its params and inputs are cast, where they are floats. The output is float32.
 
     Params stay float32 outside, and with them gradients, optimiser and moving averages. State is handed in and kept in
-    its own dtype, so that running statistics and the p of `ada` do not stop moving.
+    its own dtype, so that running statistics and the p of `ada` do not stop moving. Noise keeps its dtype too: rounded,
+    a uniform number below 1 may be 1, and one operation in 512 would not be done at p = 1. A network of your own that
+    adds float32 noise to its layers casts it, `noise.astype(x.dtype)`, or computes in float32 from there on.
     """
 
     def to(dtype):
@@ -86,7 +91,7 @@ def cast(net: Any, dtype: Any = jnp.bfloat16) -> Network:
 
     def wrap(call):
         def apply(params, state, noise, *xs):
-            params, noise, xs = jax.tree.map(to(dtype), (params, noise, xs))
+            params, xs = jax.tree.map(to(dtype), (params, xs))
             y, new = call(params, state, noise, *xs)
             return jax.tree.map(to(jnp.float32), y), jax.tree.map(lambda a, old: a.astype(old.dtype), new, state)
 
@@ -108,6 +113,9 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
     kernel of zeros only, which stays as it is. No gradient passes u and v; it passes sigma:
     d(W / sigma) = (dW - (u^T dW v) W / sigma) / sigma. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
 
+    A kernel is a leaf of two axes or more that is called neither bias, b, scale nor offset, which have such axes in
+    attention and in batch norm, and that is not excluded by name.
+
     A dense layer is then 1-Lipschitz. A convolution need not be: its windows overlap, and with 4x4 kernels at stride 2
     the map from image to image may be up to twice as steep.
 
@@ -115,16 +123,20 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
       net: a network or module. Around `cast` its kernels are float32: `spectral(cast(net))`.
       out: the axis of a kernel's outputs: W is the matrix [out, the rest]. The last one in Linen, NNX, Haiku and
         `jaxgen.nets`; 0 in Equinox.
-      exclude: names in the path of a leaf that is no kernel. All other leaves of two axes or more are kernels. With
-        `()` the tables of embeddings are divided too, as in the projection critic of Miyato and Koyama 2018.
+      exclude: names in the path of leaves that are no kernels. With `()` the tables of embeddings are divided too, as
+        in the projection critic of Miyato and Koyama 2018. Equinox calls the table of an `Embedding` and the scale of
+        a `LayerNorm` weight, as it does its kernels: name the attributes that hold such layers, `exclude=("table",)`.
 
     Raises:
       BadRequest: by `init`, if there is no kernel, or one without an axis `out`.
     """
     net = network(net)
 
+    def is_kernel(path, w):
+        return w.ndim > 1 and path[-1] not in SHIFTS_AND_SCALES and not set(exclude) & set(path)
+
     def kernels(params):
-        return {name: w for name, w in _named(params) if w.ndim > 1 and not set(exclude) & set(name.split("/"))}
+        return {name: w for name, w in _named(params) if is_kernel(name.split("/"), w)}
 
     def draw_start(key, w):
         return jax.random.normal(key, (w.shape[out],))
@@ -185,8 +197,9 @@ def minibatch_std(h: Array, *, group: int = 4) -> Array:
     """Appends a channel: how much a group of examples differ. f32[B, ..., C] -> [B, ..., C + 1].
 
     The standard deviation over `group` neighbours of the batch, or all of it if it is smaller, averaged over all
-    positions and channels. Karras et al. 2018, arXiv 1710.10196, section 3; groups as in StyleGAN2's code. Call it in a
-    critic's module before its last layers, and hand the module over with `network(module, couples=True)`.
+    positions and channels. Karras et al. 2018, arXiv 1710.10196, section 3. Groups of 4 as in StyleGAN2's code, which
+    takes examples B / group apart where this takes neighbours: in batches of random order either will do. Call it in
+    a critic's module before its last layers, and hand the module over with `network(module, couples=True)`.
 
     Raises:
       BadRequest: if the group does not divide the batch.

@@ -31,7 +31,7 @@ def aae(
     at_least(1, latent_dim=latent_dim)
     at_least(0, learning_rate=learning_rate)
     observation = observation_of(spec, likelihood)
-    decoder = spec.decoder(observation.outputs(spec.shape[-1]))
+    decoder = spec.decoder_for(observation)
     nets = spec.encoder(latent_dim), decoder, spec.latent_critic()
     game = make_aae(*nets, latent_dim=latent_dim, observation=observation)
     optimizers = adam(learning_rate, (0.9, 0.999), "autoencoder")

@@ -49,9 +49,24 @@ class Spec(NamedTuple):
             return self.computed(self._nets().encoder(outputs))
         return mapped(self.encoder(math.prod(outputs)), lambda y: y.reshape(-1, *outputs))
 
-    def decoder(self, outputs: int | None = None) -> Network:
-        """z, condition -> unconstrained numbers shaped as x, of `outputs` channels on the last axis if told."""
-        return self.computed(self._nets().decoder(outputs or self.shape[-1]))
+    def decoder(self, outputs: int | None = None, residual: str | None = "logits") -> Network:
+        """z, condition -> unconstrained numbers shaped as x, of `outputs` channels on the last axis if told.
+
+        `residual` is what it adds of a condition that is an image, see `jaxgen.nets.networks`.
+        """
+        return self.computed(self._nets().decoder(outputs or self.shape[-1], residual))
+
+    def decoder_for(self, observation: Observation) -> Network:
+        """z, condition -> the numbers that `observation` reads.
+
+        An image as condition is added to the mean where each number of x has one: as logits if the mean is a sigmoid,
+        which that of every observation in [0, 1] is, and as it is otherwise.
+        """
+        channels = self.shape[-1]
+        outputs = observation.outputs(channels)
+        if outputs != channels:
+            return self.decoder(outputs, None)
+        return self.decoder(outputs, "values" if observation.range is None else "logits")
 
     def generator(self) -> Network:
         """z, condition -> x, in the range of the data: the sigmoid of the decoder for images."""

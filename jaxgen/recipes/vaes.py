@@ -207,7 +207,7 @@ def _plan(
     """A VAE of the networks of `spec` with Adam; `code` is the shape of what the latent takes from the encoder."""
     at_least(0, learning_rate=learning_rate)
     observation = observation_of(spec, likelihood)
-    decoder = spec.decoder(observation.outputs(spec.shape[-1]))
+    decoder = spec.decoder_for(observation)
     decoder = decoder if isinstance(code, int) else flattened(decoder)
     game = make_vae(spec.encoder(code), decoder, latent, observation=observation, **parts)
     return Plan(game, {"vae": optax.adam(learning_rate)}, (("vae",),))

@@ -71,7 +71,7 @@ class Logits(Both):
 def test_networks_see_the_condition_and_have_state():
     # Kills: a condition that one of the networks does not get; state of the critic that the autoencoder replaces, or
     # that of its call on codes.
-    nets = [network(Both(D)), network(Both(5)), network(Logits(1))]
+    nets = [network(net, couples=True) for net in (Both(D), Both(5), Logits(1))]
     game = aae(*nets, latent_dim=D, observation=VECTORS)
     batch = BATCH._replace(condition=LABELS)
     params, state = game.init(jax.random.key(0), batch)

@@ -436,7 +436,7 @@ def test_networks_see_the_condition():
 def test_networks_with_noise_and_state():
     # Kills: a network evaluated in training, or trained in the model; a state that is not handed on, or is named
     # otherwise; noise of the decoder for one sample only.
-    busy = [network(Both(shape, busy=True), rngs=("dropout",)) for shape in ((2 * D,), (5,))]
+    busy = [network(Both(shape, busy=True), rngs=("dropout",), couples=True) for shape in ((2 * D,), (5,))]
     game = vae(*busy, vector(D), observation=VECTORS, samples=2)
     batch = batch_of((5,))._replace(condition=LABELS)
     params, state = game.init(jax.random.key(0), batch)

@@ -74,7 +74,7 @@ NETWORKS = {
     "linen": lambda: network(Linen(), rngs=("dropout",), couples=True),
     "nnx": lambda: network(lambda rngs: NNX(16, rngs)),
     "equinox": lambda: network(lambda key: make_equinox(key)),
-    "haiku": lambda: network(HAIKU),
+    "haiku": lambda: network(HAIKU, couples=True),
 }
 
 
@@ -183,7 +183,7 @@ def test_training_lowers_the_loss(name):
 
 def test_statistics_of_haiku():
     # Kills: state left behind, or taken from evaluation.
-    net = network(HAIKU)
+    net = network(HAIKU, couples=True)
     params, state = net.init(KEY, X)
     _, moved = net.apply(params, state, net.draw(KEY, X), X)
     _, direct = HAIKU.apply(params, state, KEY, X, True)
@@ -288,6 +288,32 @@ def test_a_condition_is_an_input_and_deterministic_is_a_switch():
     assert (y != 0).all() and (net.apply(params, state, net.draw(KEY, X, X), X, X)[0] == 0).any()
 
 
+class Frozen(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        return nn.SpectralNorm(nn.Dense(1))(x, update_stats=train)  # its vectors are in batch_stats too
+
+
+def test_batch_norm_couples_examples():
+    # Kills: a module with batch norm whose batch a step would split in silence; one without it that is refused.
+    assert network(lambda rngs: NNX(16, rngs)).couples and network(lambda key: make_equinox(key)).couples
+    assert network(NNX(16, nnx.Rngs(0))).couples and not network(NNX(16, nnx.Rngs(0)), couples=False).couples
+    assert not network(lambda rngs: nnx.Linear(4, 1, rngs=rngs)).couples
+    assert not network(lambda key: eqx.nn.MLP(4, "scalar", 8, 1, key=key)).couples
+    for module, rngs in ((Linen(), ("dropout",)), (HAIKU, ())):
+        with pytest.raises(BadRequest, match=r"see each other in training: say so, network\(module, couples=True\)"):
+            jax.eval_shape(network(module, rngs=rngs).init, KEY, X)
+        told = network(module, rngs=rngs, couples=False)
+        assert jax.eval_shape(told.init, KEY, X) and not told.couples
+    assert jax.eval_shape(network(Frozen()).init, KEY, X)
+
+
+class Pair(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(x), x
+
+
 class Restless(nnx.Module):
     def __init__(self, rngs):
         self.rngs = rngs
@@ -355,6 +381,9 @@ def test_rngs_are_names_of_linen(rngs, module):
         (hk.transform(lambda x: x + jax.random.normal(hk.next_rng_key(), x.shape)), (), 1, "in evaluation too"),
         (Counting(), (), 1, "moves its state in evaluation too"),
         (Growing(), (), 1, "shapes or dtypes of its state"),
+        (Pair(), (), 1, "Pair returns a tuple of 2: let it return one array"),
+        (lambda rngs: nnx.Linear(3, 1, rngs=rngs), (), 1, r"fails on inputs of shapes \(8, 4\): dot_general requires"),
+        (hk.transform(lambda x: hk.Linear(1)(x) @ x), (), 1, r"fails on inputs of shapes \(8, 4\): "),
     ],
 )
 def test_what_would_fail_in_training_is_refused_in_init(module, rngs, inputs, match):
@@ -373,9 +402,11 @@ def test_a_network_stays_itself():
 
 
 def test_pure_networks_have_no_noise_and_no_state():
-    # Kills: batch statistics of a prior's network that nobody keeps.
+    # Kills: batch statistics of a prior's network that nobody keeps; several outputs that a part cannot have.
     init, apply = pure(Wide())
     assert apply(init(KEY, X), X).shape == (8, 8)
+    init, apply = pure(Pair())
+    assert len(apply(init(KEY, X), X)) == 2
     for module in (WithFeatures(), hk.transform(lambda x: hk.Linear(1)(x))):
         with pytest.raises(BadRequest, match="noise or state"):
             pure(module)[0](KEY, X)

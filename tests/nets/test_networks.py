@@ -223,6 +223,8 @@ def test_layouts_end_at_about_four():
         (dict(shape=(0,)), "reshape"),
         (dict(shape=(32, 32, 0)), "reshape"),
         (dict(shape=(2,), width=0), "width"),
+        (dict(shape=(2,), width=2.5), "whole number.*2.5"),
+        (dict(shape=(2.0,)), "vectors"),
         (dict(shape=(2,), condition=1), "at least 2"),
         (dict(shape=(2,), condition=True), "condition=True"),
         (dict(shape=(2,), condition="label"), "condition='label'"),
@@ -252,8 +254,24 @@ def test_what_convolves():
         assert isinstance(networks(shape).generator, ImageGenerator) is expected
 
 
+def test_sizes_may_be_numpy_s():
+    # Kills: a number of classes from NumPy that is refused as no number of classes.
+    one, two = np.int64(1), np.int64(8)
+    for given, plain in (
+        (networks((two, two, one), width=two, condition=two), networks((8, 8, 1), width=8, condition=8)),
+        (networks((two,), condition=(two, two, one)), networks((8,), condition=(8, 8, 1))),
+    ):
+        assert (given.generator, given.critic, given.decoder(one)) == (plain.generator, plain.critic, plain.decoder(1))
+
+
+def test_a_decoder_adds_something_known():
+    # Kills: another word than "logits" that is taken for "values".
+    with pytest.raises(BadRequest, match="residual='mean'.*'logits' or 'values'"):
+        networks((8, 8, 1)).decoder(1, "mean")
+
+
 def test_a_decoder_has_outputs():
     # Kills: outputs that are counted per image and not per pixel.
-    for asked in (0, -1):
+    for asked in (0, -1, 1.5):
         with pytest.raises(BadRequest, match="at least 1"):
             networks((8, 8, 1)).decoder(asked)

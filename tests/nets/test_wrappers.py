@@ -2,7 +2,9 @@
 
 import itertools
 
+import equinox as eqx
 import flax.linen as nn
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -116,6 +118,19 @@ def test_cast_does_not_stop_what_moves_slowly():
         assert y.dtype == jnp.float32
 
 
+def test_cast_leaves_uniform_noise_below_one():
+    # Kills: noise in bfloat16, where one u in 512 is 1, and an operation at p = 1 is not done.
+    images = jnp.asarray(RNG.uniform(size=(512, 4, 4, 1)), jnp.float32)
+    image = Network(lambda key, x: ((), ()), lambda params, state, noise, x: (x, state))
+    net = cast(augmented(image, diffaugment(brightness=5.0, saturation=0, contrast=0, translation=0, cutout=0)))
+    params, state = net.init(KEY, images)
+    noise = net.draw(KEY, images)
+    noise["pipe"]["on"]["brightness"] = 1 - jnp.arange(1, 513) * 2.0**-24  # the largest of all numbers below 1
+    y, _ = net.apply(params, state, noise, images)
+    moved = 5 * (2 * np.asarray(noise["pipe"]["amount"]["brightness"], "d") - 1)
+    np.testing.assert_allclose(np.mean(y - images, (1, 2, 3)), moved, atol=0.05)  # eight bits of 6
+
+
 @pytest.mark.parametrize("name", ["spectral", "augmented", "diffaugment", "ada", "remat"])
 def test_cast_reaches_through_other_wrappers(name):
     # Kills: a float32 sigma, p or noise that turns the params or the input of a network in bfloat16 into float32.
@@ -159,7 +174,13 @@ def test_packs_stand_side_by_side():
     assert grad[0, 0, 0, 0] == grad[2, 0, 0, 0] == 1 and np.sum(grad) == 2
 
 
-@pytest.mark.parametrize("m", [0, -1, 2.0])
+def test_a_pack_has_a_whole_number_of_numpy_too():
+    # Kills: a size from NumPy that is refused as "not 2".
+    shape = Network(lambda key, x: ((), ()), lambda params, state, noise, x: (x, state))
+    assert packed(shape, np.int64(2)).apply((), (), None, IMAGES)[0].shape == (2, 6, 6, 2)
+
+
+@pytest.mark.parametrize("m", [0, -1, 2.0, True])
 def test_packs_refuse(m):
     # Kills: half a pack; examples left over.
     with pytest.raises(BadRequest, match="whole number of examples"):
@@ -191,7 +212,7 @@ def spy(net: Network) -> tuple[Network, list]:
 def test_every_kernel_is_divided_by_its_largest_singular_value():
     # Kills: the Frobenius norm; a convolution as another matrix; a layer left out; biases or a table of labels divided;
     # an iteration that starts anew in each call; features of the bare kernels; an evaluation that moves the state.
-    inner, seen = spy(network(Convolutional()))
+    inner, seen = spy(network(Convolutional(), couples=True))
     net, label = spectral(inner), jnp.arange(B)
     params, state = net.init(KEY, IMAGES, label)
     params = jax.tree.map(lambda a: a + 0.1, params)
@@ -211,8 +232,54 @@ def test_every_kernel_is_divided_by_its_largest_singular_value():
     np.testing.assert_array_equal(seen[0]["Embed_0"]["embedding"], params["Embed_0"]["embedding"])
     for layer in ("Conv_0", "Dense_0", "BatchNorm_0"):
         np.testing.assert_array_equal(seen[0][layer]["bias"], params[layer]["bias"])
-    whole = spectral(network(Convolutional()), exclude=())
+    whole = spectral(network(Convolutional(), couples=True), exclude=())
     assert "Embed_0/embedding" in whole.init(KEY, IMAGES, label)[1]["u"]
+
+
+class Conv(eqx.Module):
+    conv: eqx.nn.Conv2d
+
+    def __init__(self, key):
+        self.conv = eqx.nn.Conv2d(2, 3, 3, key=key)
+
+    def __call__(self, x):
+        return self.conv(x)
+
+
+@hk.transform_with_state
+def normed(x):
+    return hk.Linear(2)(hk.BatchNorm(True, True, 0.9)(x, True))
+
+
+NO_KERNELS = {
+    "conv/bias": (lambda key: Conv(key), jnp.ones((B, 2, 5, 5)), 0),  # (C, 1, 1)
+    "batch_norm/scale": (normed, jnp.asarray(RNG.normal(size=(B, 3)), jnp.float32), -1),  # (1, C)
+    "batch_norm/offset": (normed, jnp.asarray(RNG.normal(size=(B, 3)), jnp.float32), -1),
+    "value/bias": (nn.MultiHeadAttention(2, qkv_features=6), jnp.ones((B, 3, 4)), -1),  # (heads, D)
+}
+
+
+@pytest.mark.parametrize("leaf", NO_KERNELS)
+def test_biases_and_scales_of_several_axes_are_no_kernels(leaf):
+    # Kills: a bias or a scale that is divided by its own length, so that its size does not act.
+    module, x, out = NO_KERNELS[leaf]
+    net = spectral(network(module, couples=True), out=out)
+    params, state = net.init(KEY, x)
+    assert state["u"] and {name.split("/")[-1] for name in state["u"]} <= {"weight", "w", "kernel"}
+
+    def filled(size):
+        def fill(path, w):
+            return jnp.full_like(w, size) if jax.tree_util.keystr(path, simple=True, separator="/") == leaf else w
+
+        return jax.jit(net.apply)(jax.tree_util.tree_map_with_path(fill, params), state, None, x)[0]
+
+    assert np.abs(filled(100.0) - filled(0.001)).max() > 1
+
+
+def test_a_critic_s_last_layer_is_a_kernel():
+    # Kills: kernels told from biases by their axes of length 1.
+    state = jax.eval_shape(spectral(nn.Sequential([nn.Dense(1), nn.Dense(3)])).init, KEY, jnp.ones((B, 4)))[1]
+    assert {name: u.shape for name, u in state["u"].items()} == {"layers_0/kernel": (1,), "layers_1/kernel": (3,)}
 
 
 def test_spectral_gradient_by_hand():

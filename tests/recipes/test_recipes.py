@@ -10,6 +10,7 @@ import pytest
 from jaxgen import recipes
 from jaxgen.core import BadRequest, Batch, Context, player
 from jaxgen.recipes import RECIPES, Spec, build, find
+from jaxgen.recipes.vaes import LIKELIHOODS
 from jaxgen.training.step import make_step
 
 SHAPES = {"points": (2,), "table": (30,), "image": (8, 8, 1), "colour": (32, 32, 3), "odd": (9, 13, 2)}
@@ -52,6 +53,29 @@ def kinds():
         for condition in (None, 10):
             name = f"{kind}-{'label' if condition else 'alone'}"
             yield pytest.param(kind, condition, id=name, marks=[] if (kind, condition) in often else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "levels", "fixed", "shared", "columns"])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (16, 16, 1)], ids=str)
+def test_a_decoder_starts_from_the_image_that_it_is_given(shape, likelihood):
+    # Kills: logits of the condition added to the mean of a Gaussian; pixels added to the logit of one of pixels.
+    observation, image = LIKELIHOODS[likelihood], jnp.full((2, 4, 4, 1), 0.8).at[:, :2].set(0.1)
+    decoder = Spec(shape, (4, 4, 1), width=8).decoder_for(observation)
+    params, state = jax.eval_shape(decoder.init, jax.random.key(0), jnp.zeros((2, 3)), image)
+    silent = jax.tree.map(lambda a: jnp.zeros(a.shape), params) | {"Residual_0": {"gain": jnp.ones(1)}}
+    y = decoder.apply(silent, state, None, jnp.zeros((2, 3)), image)[0]
+    narrow = jax.tree.map(jnp.zeros_like, observation.init(shape))  # a wide law of levels has its mean nearer to 1/2
+    np.testing.assert_allclose(
+        observation.mean(narrow, y), jax.image.resize(image, (2, *shape), "linear"), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("likelihood", ["each", "decoded_levels"])
+def test_two_outputs_of_a_number_are_no_image_of_two_channels(likelihood):
+    # Kills: an image of two channels added to a mean and a log_std.
+    decoder = Spec((16, 16, 1), (4, 4, 2), width=8).decoder_for(LIKELIHOODS[likelihood])
+    params, _ = jax.eval_shape(decoder.init, jax.random.key(0), jnp.zeros((2, 3)), jnp.zeros((2, 4, 4, 2)))
+    assert "Residual_0" not in params
 
 
 @BY_NAME
