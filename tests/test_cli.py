@@ -117,6 +117,7 @@ def test_train_hands_every_word_on(trained):
         "remat": False,
         "stream": False,
         "options": {"beta": 2.5, "likelihood": "default", "latent_dim": 2, "learning_rate": 0.01},
+        "replaced": [],
     }
     assert config == wanted
     assert checkpoint.steps(trained / "checkpoints")[-1] == 3

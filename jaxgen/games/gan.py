@@ -38,8 +38,8 @@ def gan(
       generator_penalty: of the generator, such as `content(10.0)`.
 
     Returns:
-      A game of the losses "critic" and "generator". A player with a penalty has the terms "critic:adversarial" and
-      "critic:penalty" as well, whose sum is "critic": pay one of them rarely by a tuple of turns, as in
+      A game of the losses "critic" and "generator", in turns of these two unless told. A player with a penalty has the
+      terms "critic:adversarial" and "critic:penalty" as well, whose sum is "critic": pay one of them rarely, as in
       `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight.
       The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
       of a network is kept in its own player's turns, the critic's from its call on real examples, that of a penalty
@@ -144,7 +144,8 @@ def gan(
     losses = {name: loss_of(name, True, name in penalties) for name in ("critic", "generator")}
     for name in penalties:
         losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
-    return Game(init, draw, losses, model, couples=generator.couples or critic.couples or loss.couples)
+    couples = generator.couples or critic.couples or loss.couples
+    return Game(init, draw, losses, model, couples=couples, turns=(("critic",), ("generator",)))
 
 
 def check_generated(fake: Any, real: Any) -> None:

@@ -47,7 +47,7 @@ def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[
 def _check_rate(rate: Any) -> None:
     if callable(rate):
         return
-    if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 < rate <= 1:
+    if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 < float(rate) <= 1:
         raise BadRequest(
             f"ema={rate!r}: it is the share of the new params in each step, 1 - decay, above 0 and at most 1; "
             "for a decay of 0.999 pass 0.001, for no average None."

@@ -1,5 +1,7 @@
 """One model on one seed: the examples and keys that its four trainings see. Programs are hollow, the loop is not."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from jaxgen.comparison.contender import Contender, Steps, play
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
 from jaxgen.core import Context
 from jaxgen.data import Data, Split
+from jaxgen.recipes import RECIPES
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
 from jaxgen.training import sources
 from jaxgen.training.loop import Diverged
@@ -152,3 +155,16 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
     outcome = play(None, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "main training: ten in a row.; its encoder: lost."
     assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}
+
+
+def test_a_batch_is_a_multiple_of_a_pack(data, monkeypatch):
+    # Kills: a batch cut to the 90 examples, which packs of 7 do not divide.
+    class Seen(Exception):
+        pass
+
+    def seen(plan, *_, **__):
+        raise Seen(plan.batch_size)
+
+    monkeypatch.setattr(module, "compile_loop", seen)
+    with pytest.raises(Seen, match="^84$"):
+        module.compiled(functools.partial(RECIPES["pacgan"], pack=7), data)

@@ -232,7 +232,7 @@ def test_a_newer_format_says_so(tmp_path):
     record = json.loads(path.read_text())
     record.pop("sha256")
     record["format"] = 3
-    path.write_text(json.dumps({**record, "sha256": checkpoint._seal(record)}))
+    path.write_text(json.dumps({**record, "sha256": checkpoint.seal(record)}))
     with pytest.raises(BadRequest, match="has format 3, and this version reads 2"):
         restore(tmp_path, {"p": jnp.ones(2)})
 
