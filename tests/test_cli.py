@@ -138,6 +138,22 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
         assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['ceiling']:.4g}"]
 
 
+def test_evaluate_draws_the_labels_of_the_test_split(tmp_path, monkeypatch):
+    # Kills: labels in turn, by which the samples of unbalanced data are other than the data.
+    out = tmp_path / "a"
+    assert main(["train", "vae", "--data", "cancer", "--condition", "label", "--out", str(out), *SMALLEST]) == 0
+    model, seen = jaxgen.load(out), []
+
+    def draw(key, n, label):
+        seen.append((n, np.bincount(label).tolist()))
+        return model.draw(key, n, label)
+
+    monkeypatch.setattr(jaxgen.runs.restore, "load", lambda out: model._replace(draw=draw))
+    assert main(["evaluate", str(out)]) == 0
+    label = jaxgen.data.load("cancer").test.label
+    assert seen == [(len(label), np.bincount(label).tolist())] and len(set(seen[0][1])) == 2
+
+
 def test_samples_are_in_the_units_of_the_data(trained, tmp_path):
     # Kills: a table that stays standardised; a seed that is ignored; another number of samples than asked for.
     files = [str(tmp_path / f"{i}.npz") for i in range(3)]
