@@ -46,10 +46,10 @@ def named(tree: Any) -> dict[str, Any]:
 
 
 def not_finite(tree: Any) -> str | None:
-    """The name of a leaf that holds NaN or infinity, or None. The least loss so far of an optimiser begins infinite."""
+    """The name of a leaf that holds NaN or infinity, or None. In Optax the best value so far begins infinite."""
     for name, leaf in named(tree).items():
         leaf = np.asarray(leaf)
-        wrong = np.isnan if name.startswith("opts/") else lambda a: ~np.isfinite(a)
+        wrong = np.isnan if name.endswith("/best_value") else lambda a: ~np.isfinite(a)
         if jnp.issubdtype(leaf.dtype, jnp.inexact) and wrong(leaf.astype(np.float64)).any():
             return name
     return None

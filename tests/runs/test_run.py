@@ -431,9 +431,9 @@ def test_a_model_is_loaded_without_its_optimisers(tmp_path):
     noise = trained.model.draw(jax.random.key(0), 5)
     model = restore.load(tmp_path / "run", what=game)
     np.testing.assert_array_equal(model.sample(noise), trained.model.sample(noise))
-    assert checkpoint.not_finite({"opts": {"a": jnp.inf}}) is None
-    assert checkpoint.not_finite({"opts": {"a": jnp.nan}}) == "opts/a"
-    assert checkpoint.not_finite({"params": {"a": jnp.inf}}) == "params/a"
+    assert checkpoint.not_finite({"opts": {"best_value": jnp.inf}}) is None
+    assert checkpoint.not_finite({"opts": {"best_value": jnp.nan}}) == "opts/best_value"
+    assert checkpoint.not_finite({"opts": {"a": jnp.inf}}) == "opts/a"
 
 
 def test_parts_of_a_batch_are_the_plans_unless_told(monkeypatch):

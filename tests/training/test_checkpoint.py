@@ -70,7 +70,7 @@ def test_older_goes_only_after_the_newer_is_there(tmp_path, state, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    for name in ("_write_arrays", "_digest_file"):
+    for name in ("_write_arrays", "digest_file"):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, name, full)
             with pytest.raises(OSError, match="No space"):
