@@ -55,6 +55,9 @@ class Game(NamedTuple):
     model: Callable[..., "Model"]  # (params, state) -> Model
     couples: bool = False  # True if the examples of a batch see each other
     range: tuple[float, float] | None = None  # where its losses take every number of x from; None: anywhere
+    turns: tuple[tuple[str, ...], ...] | None = None
+    """The turns of a step that no plan says; None: one for each loss, in their order. A game names them where some of
+    its losses are parts of another, which its player would pay twice."""
 
 
 class Model(NamedTuple):

@@ -117,6 +117,7 @@ def test_train_hands_every_word_on(trained):
         "remat": False,
         "stream": False,
         "options": {"beta": 2.5, "likelihood": "default", "latent_dim": 2, "learning_rate": 0.01},
+        "replaced": [],
     }
     assert config == wanted
     assert checkpoint.steps(trained / "checkpoints")[-1] == 3
@@ -135,6 +136,22 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
     for name, figure in found["figures"].items():
         assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['ceiling']:.4g}"]
+
+
+def test_evaluate_draws_the_labels_of_the_test_split(tmp_path, monkeypatch):
+    # Kills: labels in turn, by which the samples of unbalanced data are other than the data.
+    out = tmp_path / "a"
+    assert main(["train", "vae", "--data", "cancer", "--condition", "label", "--out", str(out), *SMALLEST]) == 0
+    model, seen = jaxgen.load(out), []
+
+    def draw(key, n, label):
+        seen.append((n, np.bincount(label).tolist()))
+        return model.draw(key, n, label)
+
+    monkeypatch.setattr(jaxgen.runs.restore, "load", lambda out: model._replace(draw=draw))
+    assert main(["evaluate", str(out)]) == 0
+    label = jaxgen.data.load("cancer").test.label
+    assert seen == [(len(label), np.bincount(label).tolist())] and len(set(seen[0][1])) == 2
 
 
 def test_samples_are_in_the_units_of_the_data(trained, tmp_path):

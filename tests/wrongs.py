@@ -117,4 +117,4 @@ def point_at(run: Path, source: str) -> None:
         content = json.loads(record.read_text())
         content.pop("sha256")
         content["meta"]["config"]["data"] = source
-        record.write_text(json.dumps({**content, "sha256": checkpoint._seal(content)}))
+        record.write_text(json.dumps({**content, "sha256": checkpoint.seal(content)}))

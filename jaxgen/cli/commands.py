@@ -33,7 +33,14 @@ def train(argv: Sequence[str]) -> None:
     option(parser, "--condition", str, "WHAT", "give the networks the label, or with small:4 the image in 4x4 pixels")
     option(parser, "--domains", str, "A,B", "two classes to translate between", "those of the data, if two")
     option(parser, "--batch-size", whole(1), "N", "examples a turn", "the recipe's")
-    option(parser, "--micro-batches", whole(1), "M", "parts of a batch, one after the other, to save memory", "1")
+    option(
+        parser,
+        "--micro-batches",
+        whole(1),
+        "M",
+        "parts of a batch, one after the other, to save memory",
+        "the recipe's",
+    )
     option(parser, "--precision", str, "P", "float32 or bfloat16, for the networks; params stay float32", "float32")
     switch(parser, "--remat", "compute forward passes twice, to save memory")
     switch(parser, "--stream", "leave the data where they are, and read a batch at a time, as if they did not fit")

@@ -21,14 +21,15 @@ def evaluate(argv: Sequence[str]) -> None:
         "jaxgen evaluate",
         "Measure samples of a trained run against the test split of its data, print\n"
         "the figures beside those of real training data, and write evaluation.json\n"
-        "into the folder of the run.",
+        "into the folder of the run. With a condition they are drawn for the labels of\n"
+        "the test examples, or for the small images of validation examples.",
         "jaxgen evaluate runs/a",
     )
     parser.add_argument("run", metavar="DIR", help="folder of a run")
     out = Path(parser.parse_args(argv).run)
     from jaxgen.core import BadRequest
     from jaxgen.metrics import feature_space
-    from jaxgen.runs import restore, samples
+    from jaxgen.runs import conditions, restore, samples
     from jaxgen.system import files
     from jaxgen.tasks import synthesise
     from jaxgen.training import checkpoint
@@ -43,7 +44,8 @@ def evaluate(argv: Sequence[str]) -> None:
         raise BadRequest(f"the model of {out} draws no samples to measure: it has {', '.join(model.maps)}.")
     condition, key = restore.condition_for(config, data), run_keys(config["seed"]).evaluation
     features, count = feature_space(data), synthesise.sample_count(data)
-    measured = synthesise.measure(features, data, samples.draw(model, count, key, data, condition))
+    given = None if condition is None else conditions.measured(condition, data, count)
+    measured = synthesise.measure(features, data, samples.draw(model, count, key, given))
     real = synthesise.ceiling(features, data)
     figures = {
         name: {"value": _known(measured.get(name)), "ceiling": _known(real.get(name)), **_described(about)}

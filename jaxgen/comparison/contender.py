@@ -17,6 +17,7 @@ from jaxgen.games import invert
 from jaxgen.nets import convolves
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.tasks import MAIN, Reference, Task, Training
+from jaxgen.training.devices import shared_size
 from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import Keys, Plan, Program, compile_loop, run_keys
@@ -68,7 +69,7 @@ def compiled(recipe: Recipe, data: Data) -> Contender:
     """
     spec = Spec(data.shape)
     plan = build(recipe, spec, {})
-    plan = plan._replace(batch_size=min(plan.batch_size, len(data.train.x)))
+    plan = plan._replace(batch_size=shared_size(min(plan.batch_size, len(data.train.x)), None, unit=plan.unit))
     # On CPU a step of convolutions is long: a chunk of them would be too coarse a unit of time.
     slow = convolves(data.shape) and jax.default_backend() == "cpu"
     source, chunk = arrays(data.train.x), 1 if slow else 25

@@ -39,8 +39,8 @@ def gan(
       generator_penalty: of the generator, such as `content(10.0)`.
 
     Returns:
-      A game of the losses "critic" and "generator". A player with a penalty has the terms "critic:adversarial" and
-      "critic:penalty" as well, whose sum is "critic": pay one of them rarely by a tuple of turns, as in
+      A game of the losses "critic" and "generator", in turns of these two unless told. A player with a penalty has the
+      terms "critic:adversarial" and "critic:penalty" as well, whose sum is "critic": pay one of them rarely, as in
       `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight.
       The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
       of a network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples;
@@ -145,7 +145,7 @@ def gan(
     for name in penalties:
         losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
     couples = any(part.couples for part in (generator, critic, loss, *penalties.values()))
-    return Game(init, draw, losses, model, couples=couples)
+    return Game(init, draw, losses, model, couples=couples, turns=(("critic",), ("generator",)))
 
 
 def _mean_penalty(values: Array, view: Forward) -> Array:

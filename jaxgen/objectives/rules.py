@@ -1,8 +1,9 @@
 """How the gradients of a turn become a move of its players: `make_step(..., rule=...)`.
 
 A rule is `(field, apply, params, opts) -> (params, opts, Field)`. `field(params) -> Field` holds noise, batch and
-context fixed; `apply(field, params, opts) -> (params, opts)` runs the optimisers, and returns both as they are if the
-field is not finite. The step keeps the info and the state of the `Field` that a rule returns.
+context fixed; `apply(field, params, opts) -> (params, opts)` runs the optimisers on its gradients and losses, and
+returns both as they are if the field is not finite. The step keeps the info and the state of the `Field` that a rule
+returns.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ class Field(NamedTuple):
 
     grads: dict[str, Any]  # by player, each like its params
     aux: dict[str, Aux]  # by loss
-    finite: Array  # bool[], True if every loss and every gradient is finite
+    finite: Array  # bool[], True if every loss, every gradient and every new state is finite
 
 
 def descend(field: Callable, apply: Callable, params: Params, opts: dict) -> tuple[Params, dict, Field]:
@@ -34,7 +35,7 @@ def extragradient(field: Callable, apply: Callable, params: Params, opts: dict) 
 
     An optimiser with memory makes both moves from the same state; the state after the second gradient is kept, so it
     counts one update a turn. (Extra-Adam as its authors wrote it moves its moments at both points.) The info is that of
-    the point ahead. If a gradient is not finite at either point, the turn moves nothing.
+    the point ahead. If the field is not finite at either point, the turn moves nothing.
 
     Korpelevich 1976; for GANs Gidel et al. 2019, arXiv 1802.10551.
     """

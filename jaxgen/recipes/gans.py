@@ -27,6 +27,7 @@ from jaxgen.objectives import (
     r2,
 )
 from jaxgen.recipes.spec import Spec, at_least
+from jaxgen.training.devices import shared_size
 from jaxgen.training.program import Plan
 from jaxgen.training.step import Ema, ema_rate
 
@@ -156,7 +157,8 @@ def pacgan(
         condition = spec.condition and (*spec.condition[:-1], pack * spec.condition[-1])
         critic = spec._replace(shape=shape, condition=condition).critic()
     parts: dict[str, Any] = {"loss": NON_SATURATING, "critic": packed(critic, pack)}
-    return _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, **parts)
+    plan = _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, **parts)
+    return plan._replace(batch_size=shared_size(plan.batch_size, None, unit=pack), unit=pack)
 
 
 def _with_one_hot(critic: Network, classes: int) -> Network:

@@ -85,6 +85,20 @@ def given(condition: Condition, data: Data, n: int, label: int | None = None) ->
     return condition.of(jnp.asarray(as_float(x[np.arange(n) % len(x)])), None)
 
 
+def measured(condition: Condition, data: Data, n: int) -> Any:
+    """The conditions of n samples that are measured against the test split.
+
+    Labels are as frequent as among the test examples. Small images are those of validation examples, or of training
+    examples where there are none: a sample must not be compared with the image that it was made from. Either way they
+    are of examples 0, N / n, 2 N / n, ... of the N of their split, rounded down.
+    """
+    held = data.valid if len(data.valid.x) else data.train
+    split = data.test if isinstance(condition.form, int) else held
+    at = np.arange(n) * len(split.x) // n
+    label = None if split.label is None else jnp.asarray(split.label[at])
+    return condition.of(jnp.asarray(as_float(split.x[at])), label)
+
+
 def abstract(condition: Condition | None, x: jax.ShapeDtypeStruct, labels: bool) -> Any:
     """The shapes of the condition of a batch `x`; nothing is computed."""
     if condition is None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxgen import recipes
@@ -12,6 +12,7 @@ from jaxgen.data import Data
 from jaxgen.recipes import PRECISIONS, Spec
 from jaxgen.runs import conditions
 from jaxgen.training import devices
+from jaxgen.training.checks import check_micro
 from jaxgen.training.program import Plan
 
 
@@ -31,7 +32,7 @@ class Config:
     condition: str | None = None  # "label", or "small:SIDE"
     domains: tuple[str, ...] = ()  # two classes to translate between; by default those that there are, if two
     precision: str = "float32"
-    micro_batches: int = 1
+    micro_batches: int | None = None  # None: the recipe's
     remat: bool = False
     stream: bool | None = None  # whether examples travel in batches; None: if they do not fit in memory
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the recipe; the rest are its defaults
@@ -87,18 +88,64 @@ def recipe_plan(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Plan:
     return recipes.build(recipe, spec_of(config, summary), config["options"])
 
 
+def check_bare(options: Any, precision: str, remat: bool) -> None:
+    """Refuses, of a plan or a game, what only a recipe can be told.
+
+    Raises:
+      BadRequest: says where it belongs.
+    """
+    if options:
+        raise BadRequest("options are those of a recipe, and this is a plan or a game: build it with them.")
+    if precision != "float32" or remat:
+        name = "remat=True" if remat else f"precision={precision!r}"
+        raise BadRequest(
+            f"{name} is for the networks of a recipe, and this is a plan or a game: build it with networks of "
+            "jaxgen.nets.cast or jaxgen.nets.remat."
+        )
+
+
+def check_domains(domains: Sequence[str], plan: Plan) -> None:
+    """Refuses domains for the plan of a recipe that translates between none.
+
+    Raises:
+      BadRequest: says to leave them out.
+    """
+    if domains and not plan.domains:
+        raise BadRequest(
+            f"domains {', '.join(domains)}: this recipe translates between none; leave them out, or train cyclegan."
+        )
+
+
+def replacing(**parts: Any) -> dict[str, Any]:
+    """The parts of a plan, of optimizers, turns and rule, that a caller brings in place of its own: not None.
+
+    Raises:
+      BadRequest: a rule that is no function.
+    """
+    rule = parts.get("rule")
+    if rule is not None and not callable(rule):
+        raise BadRequest(f"rule={rule!r}: pass a function, such as jaxgen.objectives.extragradient.")
+    return {name: part for name, part in parts.items() if part is not None}
+
+
 def settled(plan: Plan, config: Mapping[str, Any], examples: int) -> tuple[Plan, dict[str, Any]]:
-    """`plan` and `config` with one size of a batch and one number of parts of it.
+    """`plan` and `config` with one size of a batch, one number of parts of it, and the domains that were asked for.
 
     The size that nobody asked for is no larger than the data, and one that devices and parts can share. One that was
-    asked for stays as it is, to be refused if it cannot be.
+    asked for stays as it is, to be refused if it cannot be; so do domains.
+
+    Raises:
+      BadRequest: parts of a batch whose examples see each other.
     """
-    micro = int(config["micro_batches"])
+    micro = plan.micro if config["micro_batches"] is None else int(config["micro_batches"])
+    check_micro(plan.game, micro)
     size = config["batch_size"]
     if size is None:
-        size = devices.shared_size(min(plan.batch_size, examples), devices.default_mesh(), micro=micro)
-    plan = plan._replace(batch_size=int(size), micro=micro)
-    return plan, {**config, "batch_size": plan.batch_size}
+        most, mesh = min(plan.batch_size, examples), devices.default_mesh()
+        size = devices.shared_size(most, mesh, micro=micro, unit=plan.unit)
+    domains = tuple(config["domains"]) or plan.domains
+    plan = plan._replace(batch_size=int(size), micro=micro, domains=domains)
+    return plan, {**config, "batch_size": plan.batch_size, "micro_batches": micro}
 
 
 def check_whole(name: str, value: Any, *, least: int) -> None:

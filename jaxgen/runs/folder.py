@@ -121,11 +121,10 @@ def again(out: Path, config: Mapping[str, Any]) -> str:
     >>> again(Path("runs/a"), {"recipe": "vae", "data": None})
     "jaxgen.resume('runs/a', data=...) in Python"
     """
-    lacking = "".join(
-        f", {option}=..." for option, known in (("what", config["recipe"]), ("data", config["data"])) if known is None
-    )
+    lacking = [option for option, known in (("what", config["recipe"]), ("data", config["data"])) if known is None]
+    lacking += config.get("replaced", [])
     if lacking:
-        return f"jaxgen.resume({str(out)!r}{lacking}) in Python"
+        return f"jaxgen.resume({', '.join([repr(str(out)), *(f'{option}=...' for option in lacking)])}) in Python"
     return f"jaxgen train --resume {shlex.quote(str(out))}"
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import optax
 
 from jaxgen import data as sources
+from jaxgen import recipes
 from jaxgen.core import BadRequest, Game, player
 from jaxgen.data import Data, arrays, datasets, streams
 from jaxgen.data.divide import assemble
+from jaxgen.recipes import Recipe
 from jaxgen.runs.conditions import Condition
 from jaxgen.training.program import Plan
 from jaxgen.training.sources import Source, unpaired
@@ -22,7 +24,9 @@ Trained = str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray] 
 
 
 def plan_of(what: Any) -> Plan:
-    """The plan that a plan or a game stands for: a game gets Adam(1e-3) for each player and a turn for each loss.
+    """The plan that a plan or a game stands for: a game gets Adam(1e-3) for each player, and its own turns.
+
+    These are `Game.turns`, or one for each loss where the game names none.
 
     Raises:
       BadRequest: anything else.
@@ -31,8 +35,19 @@ def plan_of(what: Any) -> Plan:
         return what
     if isinstance(what, Game):
         adam = {player(loss): optax.adam(1e-3) for loss in what.losses}
-        return Plan(what, adam, tuple((loss,) for loss in what.losses))
+        return Plan(what, adam, what.turns or tuple((loss,) for loss in what.losses))
     raise BadRequest(f"{type(what).__name__} cannot be trained: pass a recipe or its name, a plan or a game.")
+
+
+def recipe_of(what: Any) -> Recipe | None:
+    """The recipe that `what` names or is; None of a plan or a game.
+
+    Raises:
+      BadRequest: an unknown name.
+    """
+    if isinstance(what, str):
+        return recipes.find(what)
+    return what if callable(what) and not isinstance(what, Plan | Game) else None
 
 
 def data_of(data: Trained, *, stream: bool | None = None) -> Data:
@@ -55,8 +70,19 @@ def data_of(data: Trained, *, stream: bool | None = None) -> Data:
         return _sets(data)
     if not isinstance(data, list | tuple) and not hasattr(data, "__array__"):
         return datasets.of_dataset(data)
+    if isinstance(data, list):
+        _check_alike(data)
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     return arrays.for_training(x, label)
+
+
+def _check_alike(parts: list) -> None:
+    shapes = [part.shape for part in parts if hasattr(part, "shape")]
+    if len(set(shapes)) > 1:
+        raise BadRequest(
+            f"a list holds examples, all of one shape, and here are {shapes[0]} and "
+            f"{next(shape for shape in shapes if shape != shapes[0])}: examples with labels are a tuple, (x, label)."
+        )
 
 
 def _sets(sets: Mapping[str, Any]) -> Data:

@@ -29,7 +29,7 @@ Record = Callable[[dict[str, Any]], object]
 class Run(NamedTuple):
     """What training leaves behind."""
 
-    model: Model  # of the moving average of the params, if one is kept
+    model: Model  # of the moving average of the params, if one is kept, and of the state as it is
     state: State
     history: list[dict[str, Any]]  # the lines of metrics.jsonl: means over each chunk of steps
     plan: Plan
@@ -114,6 +114,23 @@ def compiled(job: Job, steps: int, quiet: bool) -> Program:
     if program.form == "unrolled" and not quiet:
         print(FORMS[program.form], file=sys.stderr)
     return program
+
+
+def prolonged(out: Path, job: Job, settings: dict[str, Any], step: int, steps: int) -> Job:
+    """`job` with another end, which its folder says from here on.
+
+    Raises:
+      BadRequest: an end that it is past.
+    """
+    if steps < step:
+        raise BadRequest(f"this run has played {step} steps, and --steps {steps} is fewer: name a later step.")
+    config = {**job.config, "steps": steps}
+    job = job._replace(config=config)
+    if not hosts.writes():
+        return job
+    checkpoint.rewrite_meta(out / "checkpoints", step, meta_of(job))
+    files.write_json(out / "config.json", {**settings, "config": config})
+    return job
 
 
 def meta_of(job: Job) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -15,8 +16,8 @@ from jaxgen.data import Data, streams
 from jaxgen.recipes import Recipe
 from jaxgen.runs import conditions, folder
 from jaxgen.runs.conditions import Condition
-from jaxgen.runs.config import recipe_plan, settled
-from jaxgen.runs.inputs import plan_of
+from jaxgen.runs.config import Job, recipe_plan, settled
+from jaxgen.runs.inputs import data_of, plan_of
 from jaxgen.system import files
 from jaxgen.training import checkpoint
 from jaxgen.training.models import compile_model
@@ -66,21 +67,45 @@ def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
     return step, meta
 
 
-def settled_plan(meta: dict[str, Any], what: Recipe | Plan | Game | None) -> Plan:
-    """What the run of `meta` trains: `what` if it is given, else its recipe.
+def job_of(out: Path, meta: dict[str, Any], what: Any, data: Any, replaced: dict[str, Any]) -> Job:
+    """What the run of `meta` in `out` needs to go on: its own, and what was handed in again where only Python knows it.
+
+    Raises:
+      BadRequest: something that the run was started with and that is not handed in, or the reverse.
+    """
+    config = meta["config"]
+    own = config.get("replaced")  # None: the run is of a version that did not write it down
+    needed = [("a plan", what, config["recipe"]), ("data", data, config["data"])]
+    needed += [(name, replaced.get(name), None) for name in own or ()]
+    for name, handed, named in needed:
+        if handed is None and named is None:
+            raise BadRequest(
+                f"this run was started from Python with {name} of its own: go on with {folder.again(out, config)}."
+            )
+    if own is not None and (foreign := [name for name in replaced if name not in own]):
+        raise BadRequest(f"this run was started with the {foreign[0]} of its plan: leave {foreign[0]} out.")
+    given = data_of(config["data"] if data is None else data, stream=config["stream"])
+    return Job(config, settled_plan(meta, what, replaced), given)
+
+
+def settled_plan(
+    meta: dict[str, Any], what: Recipe | Plan | Game | None, replaced: Mapping[str, Any] = MappingProxyType({})
+) -> Plan:
+    """What the run of `meta` trains: `what` if it is given, else its recipe; with the parts that are `replaced`.
 
     Raises:
       BadRequest: neither.
     """
     config = meta["config"]
     if isinstance(what, Plan | Game):
-        return settled(plan_of(what), config, config["batch_size"])[0]
+        return settled(plan_of(what)._replace(**replaced), config, config["batch_size"])[0]
     recipe = what if what is not None else config["recipe"]
     if recipe is None:
         raise BadRequest(
             "this run was started from Python with a plan of its own: use jaxgen.load(DIR, what=...) in Python."
         )
-    return settled(recipe_plan({**config, "recipe": recipe}, meta["data"]), config, config["batch_size"])[0]
+    plan = recipe_plan({**config, "recipe": recipe}, meta["data"])
+    return settled(plan._replace(**replaced), config, config["batch_size"])[0]
 
 
 def condition_for(config: Mapping[str, Any], data: Data) -> Condition | None:
@@ -106,12 +131,16 @@ def model_of(plan: Plan, state: State) -> Model:
 def last(out: Path, what: Recipe | Plan | Game | None = None) -> tuple[dict[str, Any], Plan, State]:
     """What the last checkpoint of the run in `out` remembers ({"config", "data"}), its plan and its state.
 
+    The state of the optimisers is by name, and the optimisers of the plan may be others.
+
     Raises:
       BadRequest, CheckpointCorrupt: as `load`.
     """
     step, meta = read_meta(out)
-    plan = settled_plan(meta, what)
-    return meta, plan, checkpoint.restore(out / "checkpoints", abstract(meta, plan), step=step)[0]
+    plan, checkpoints = settled_plan(meta, what), out / "checkpoints"
+    # As they were written: what a run was trained by is not needed to use what it made.
+    opts = checkpoint.leaves_of(checkpoints, step, "opts")
+    return meta, plan, checkpoint.restore(checkpoints, abstract(meta, plan)._replace(opts=opts), step=step)[0]
 
 
 def load_data(out: Path) -> tuple[Data, dict[str, Any]]:

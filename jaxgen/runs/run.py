@@ -14,11 +14,21 @@ from jaxgen.core import BadRequest, Game
 from jaxgen.data import Data
 from jaxgen.recipes import Recipe
 from jaxgen.runs import folder, recorder
-from jaxgen.runs.config import Config, Job, check_settings, check_whole, recipe_plan, settled
-from jaxgen.runs.inputs import Trained, data_of, is_streamed, plan_of, source_of
-from jaxgen.runs.play import Record, Run, begin, compiled, meta_of, proceed
-from jaxgen.runs.restore import abstract, model_of, read_meta, settled_plan
-from jaxgen.system import files, hosts
+from jaxgen.runs.config import (
+    Config,
+    Job,
+    check_bare,
+    check_domains,
+    check_settings,
+    check_whole,
+    recipe_plan,
+    replacing,
+    settled,
+)
+from jaxgen.runs.inputs import Trained, data_of, is_streamed, plan_of, recipe_of, source_of
+from jaxgen.runs.play import Record, Run, begin, compiled, proceed, prolonged
+from jaxgen.runs.restore import abstract, job_of, model_of, read_meta
+from jaxgen.system import hosts
 from jaxgen.system.machine import changes
 from jaxgen.system.signals import stoppable
 from jaxgen.training import checkpoint
@@ -42,7 +52,7 @@ def fit(
     out: str | os.PathLike | None = None,
     batch_size: int | None = None,
     precision: str = "float32",
-    micro_batches: int = 1,
+    micro_batches: int | None = None,
     remat: bool = False,
     domains: tuple[str, ...] = (),
     optimizers: Mapping[str, optax.GradientTransformation] | None = None,
@@ -59,7 +69,8 @@ def fit(
 
     Args:
       what: a recipe or its name, a plan, or a game. A recipe is any function (spec, *, options) -> Plan. A game gets
-        Adam(1e-3) for each player and one turn for each of its losses, in their order, unless told.
+        Adam(1e-3) for each player and, unless told, the turns that it names, or one for each of its losses in their
+        order.
       data: a name, a path, a `Data`, an array [N, ...], (x, label), or {name: x} of several sets. An array is read as
         in a file, and all of it trained on; floats are taken as they are, but for images beyond 0 to 1: their pixels
         are rounded. A table by name or path is standardised, and `run.model` speaks in those units: with
@@ -74,10 +85,12 @@ def fit(
       out: a new folder to write to; with one, SIGINT and SIGTERM end in a checkpoint and `Stopped`.
       batch_size: by default that of the plan, and no more than there are examples.
       precision: what the networks of a recipe compute in, "float32" or "bfloat16".
-      micro_batches: parts of a batch whose gradients are averaged one after the other, to save memory.
+      micro_batches: parts of a batch whose gradients are averaged one after the other, to save memory; by default those
+        of the plan.
       remat: the networks of a recipe compute their forward pass again in the backward pass, to save memory.
-      domains: two classes of the data to translate between; by default all, if there are two.
-      optimizers: by player, in place of the plan's.
+      domains: two classes of the data to translate between; by default all, if there are two. A plan or a game gets
+        them as a dict, `Batch.x`.
+      optimizers: by player, in place of the plan's. This, `turns` and `rule` have to be handed to `resume` again.
       turns: in place of the plan's, each a tuple: `(("critic",), ("generator",))`.
       rule: the update rule in place of the plan's, such as `jaxgen.objectives.extragradient`.
       stream: whether examples travel to the devices in batches, and images by path stay on the disk; by default if they
@@ -87,7 +100,7 @@ def fit(
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
-      Diverged: ten steps in a row were not finite.
+      Diverged: ten steps in a row were not finite, or the params are not after a chunk of steps.
     """
     for name, value, least in (("steps", steps, 1), ("seed", seed, 0), ("batch_size", batch_size, 1)):
         check_whole(name, value, least=least)
@@ -95,11 +108,9 @@ def fit(
     check_settings(precision, condition)
     if out is not None:
         folder.check_new(Path(out))
-    if rule is not None and not callable(rule):
-        raise BadRequest(f"rule={rule!r}: pass a function, such as jaxgen.objectives.extragradient.")
-    recipe = _recipe_of(what)
-    if options and recipe is None:
-        raise BadRequest("options are those of a recipe, and this is a plan or a game: build it with them.")
+    replaced, recipe = replacing(optimizers=optimizers, turns=turns, rule=rule), recipe_of(what)
+    if recipe is None:
+        check_bare(options, precision, remat)
     loaded = data_of(data, stream=stream)
     config: dict[str, Any] = {
         "recipe": None,
@@ -110,18 +121,18 @@ def fit(
         "condition": condition,
         "domains": list(domains),
         "precision": precision,
-        "micro_batches": int(micro_batches),
+        "micro_batches": micro_batches,
         "remat": remat,
         "stream": is_streamed(loaded, stream),
         "options": {},
+        "replaced": list(replaced),
     }
-    replaced: dict[str, Any] = {"optimizers": optimizers, "turns": turns, "rule": rule}
-    replaced = {name: value for name, value in replaced.items() if value is not None}
     if recipe is None:
         plan = plan_of(what)
     else:
         config["options"] = {**recipes.defaults(recipe), **recipes.check(recipe, options or {})}
         plan = recipe_plan({**config, "recipe": recipe}, folder.summary(loaded))
+        check_domains(domains, plan)
         name = recipes.name_of(recipe)
         if recipes.RECIPES.get(name) is recipe and not replaced:
             config["recipe"] = name
@@ -152,8 +163,10 @@ def train(
     loaded, recipe = data_of(config.data, stream=config.stream), recipes.find(config.recipe)
     options = {**recipes.defaults(recipe), **recipes.check(recipe, config.options)}
     whole = {**dataclasses.asdict(config), "data": source_of(config.data), "options": options}
-    whole |= {"domains": list(config.domains), "stream": is_streamed(loaded, config.stream)}
-    plan, whole = settled(recipe_plan(whole, folder.summary(loaded)), whole, len(loaded.train.x))
+    whole |= {"domains": list(config.domains), "stream": is_streamed(loaded, config.stream), "replaced": []}
+    plan = recipe_plan(whole, folder.summary(loaded))
+    check_domains(config.domains, plan)
+    plan, whole = settled(plan, whole, len(loaded.train.x))
     if on_data is not None:
         on_data(loaded)
     return begin(Job(whole, plan, loaded), out, False, checkpoint_seconds, on_record)
@@ -165,6 +178,9 @@ def resume(
     steps: int | None = None,
     what: Recipe | Plan | Game | None = None,
     data: Trained | None = None,
+    optimizers: Mapping[str, optax.GradientTransformation] | None = None,
+    turns: tuple[tuple[str, ...], ...] | None = None,
+    rule: Callable | None = None,
     checkpoint_seconds: float = SECONDS,
     on_data: Callable[[Data], object] | None = None,
     on_record: Record | None = None,
@@ -178,23 +194,26 @@ def resume(
       steps: the step to end at, if it is to be another than the run was started with.
       what: what it trains, if it was started from Python with something that is no recipe of this package.
       data: its data, if it was started from Python with arrays or a `Data`.
+      optimizers, turns, rule: as for `fit`, those of them that `fit` was given.
       checkpoint_seconds: as for `train`.
       on_data: as for `train`.
       on_record: as for `fit`.
 
     Raises:
-      BadRequest: no run; a checkpoint of another configuration or of other data; fewer steps than were played.
+      BadRequest: no run; a checkpoint of another configuration or of other data; fewer steps than were played; a part
+        that the run was started with and that is not handed in, or the reverse.
       CheckpointCorrupt: a damaged checkpoint.
       Diverged, Stopped: as for `train`.
     """
     out = Path(out)
     check_whole("steps", steps, least=1)
+    replaced = replacing(optimizers=optimizers, turns=turns, rule=rule)
     settings = folder.read_settings(out)
     with folder.held(out, new=False), stoppable() as caught:
         step, meta = read_meta(out)
         if not hosts.same(step):
             raise BadRequest(f"the processes see different checkpoints in {out}: it must be on a disk that all share.")
-        job = _job(out, meta, what, data)
+        job = job_of(out, meta, what, data, replaced)
         if on_data is not None:
             on_data(job.data)
         folder.same_data(job.config["data"] or "the data given", folder.summary(job.data), meta["data"])
@@ -202,7 +221,7 @@ def resume(
         if int(state.streak) >= PATIENCE:
             raise Diverged(f"this run diverged by step {step} and cannot go on: start another.")
         if steps is not None and steps != job.config["steps"]:
-            job = _prolonged(out, job, settings, step, int(steps))
+            job = prolonged(out, job, settings, step, int(steps))
         quiet = not hosts.writes()
         if (changed := changes(settings)) and not quiet:
             print(f"bits may differ from an unbroken run: {', '.join(changed)}", file=sys.stderr)
@@ -215,35 +234,3 @@ def resume(
         program = compiled(job, left, quiet)
         written = (out, caught, checkpoint_seconds)
         return proceed(job, program, program.place(state), history, quiet, on_record, written)
-
-
-def _recipe_of(what: Any) -> Any:
-    """The recipe that `what` names or is; None of a plan or a game."""
-    if isinstance(what, str):
-        return recipes.find(what)
-    return what if callable(what) and not isinstance(what, Plan | Game) else None
-
-
-def _prolonged(out: Path, job: Job, settings: dict[str, Any], step: int, steps: int) -> Job:
-    """`job` with another end, which its folder says from here on."""
-    if steps < step:
-        raise BadRequest(f"this run has played {step} steps, and --steps {steps} is fewer: name a later step.")
-    config = {**job.config, "steps": steps}
-    job = job._replace(config=config)
-    if not hosts.writes():
-        return job
-    checkpoint.rewrite_meta(out / "checkpoints", step, meta_of(job))
-    files.write_json(out / "config.json", {**settings, "config": config})
-    return job
-
-
-def _job(out: Path, meta: dict[str, Any], what: Any, data: Any) -> Job:
-    config = meta["config"]
-    for missing, handed, named in (("a plan", what, config["recipe"]), ("data", data, config["data"])):
-        if handed is None and named is None:
-            raise BadRequest(
-                f"this run was started from Python with {missing} of its own: go on with {folder.again(out, config)}."
-            )
-    return Job(
-        config, settled_plan(meta, what), data_of(config["data"] if data is None else data, stream=config["stream"])
-    )

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen.core import Array, BadRequest, Model, as_float
+from jaxgen.core import Array, BadRequest, Model, as_float, inputs
 from jaxgen.data import Data
 from jaxgen.runs import conditions, restore
 from jaxgen.runs.conditions import Condition
@@ -47,7 +47,8 @@ def recurring(data: Data, condition: Condition | None, keys: Keys) -> Callable[[
 
     def png(model: Model) -> bytes | None:
         if model.draw is not None and model.sample is not None:
-            return picture(data.kind, draw(model, SHOWN[data.kind], keys.evaluation, data, condition), like)
+            given = None if condition is None else conditions.given(condition, data, SHOWN[data.kind])
+            return picture(data.kind, draw(model, SHOWN[data.kind], keys.evaluation, given), like)
         if model.maps and condition is None and data.kind == "image":
             rows = [part for name, map_of in model.maps.items() for part in _translated(name, map_of, data)]
             return picture("image", np.concatenate(rows)) if rows else None
@@ -89,7 +90,8 @@ def write_samples(
         data = restore.load_data(out)[0]
         condition = restore.condition_for(meta["config"], data)
     which = _label(label, meta["data"]["classes"], condition)
-    x = draw(model, n, key, data, condition, label=which)
+    given = None if condition is None or data is None else conditions.given(condition, data, n, which)
+    x = draw(model, n, key, given)
     if file.suffix.lower() == ".png":
         like = data.train.x[: SHOWN[kind]] if kind == "points" and data is not None else x
         files.write_output(file, picture(kind, x, like))
@@ -112,18 +114,9 @@ def _label(name: str | None, classes: list[str], condition: Condition | None) ->
     raise BadRequest(f"label {name!r}: there are {', '.join(classes[:20])}{' ...' if len(classes) > 20 else ''}.")
 
 
-def draw(
-    model: Model,
-    n: int,
-    key: Array,
-    data: Data | None = None,
-    condition: Condition | None = None,
-    *,
-    label: int | None = None,
-) -> np.ndarray:
-    """`n` samples, made in blocks: the noise of many images is small, and the images are not."""
-    assert model.draw is not None and model.sample is not None and (condition is None or data is not None)
-    given = () if condition is None or data is None else (conditions.given(condition, data, n, label),)
-    noise = model.draw(key, n, *given)
-    blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], (noise, *given)) for i in range(0, n, BLOCK))
+def draw(model: Model, n: int, key: Array, given: Any = None) -> np.ndarray:
+    """`n` samples for the conditions `given`, in blocks: the noise of many images is small, and the images are not."""
+    assert model.draw is not None and model.sample is not None
+    called = inputs(model.draw(key, *inputs(n, given)), given)
+    blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], called) for i in range(0, n, BLOCK))
     return np.concatenate([np.asarray(model.sample(*block)) for block in blocks])

@@ -5,8 +5,6 @@ what the caller wants to remember, and a digest of itself. Both are written unde
 exists is whole. Digests speak of integrity, not of who wrote it.
 """
 
-import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.system import files
+from jaxgen.training.digests import digest, digest_file, seal
 from jaxgen.training.faults import plain
 
 FORMAT = 2
@@ -47,10 +46,11 @@ def named(tree: Any) -> dict[str, Any]:
 
 
 def not_finite(tree: Any) -> str | None:
-    """The name of a leaf that holds NaN or infinity, or None."""
+    """The name of a leaf that holds NaN or infinity, or None. In Optax the best value so far begins infinite."""
     for name, leaf in named(tree).items():
         leaf = np.asarray(leaf)
-        if jnp.issubdtype(leaf.dtype, jnp.inexact) and not np.isfinite(leaf.astype(np.float64)).all():
+        wrong = np.isnan if name.endswith("/best_value") else lambda a: ~np.isfinite(a)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and wrong(leaf.astype(np.float64)).any():
             return name
     return None
 
@@ -87,10 +87,10 @@ def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
             "format": FORMAT,
             "step": step,
             "meta": meta,
-            "leaves": {name: [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] for name, leaf in leaves.items()},
-            "files": {name: _digest_file(beside / "state" / name) for name in _walk(beside / "state")},
+            "leaves": {name: [list(leaf.shape), leaf.dtype.name, digest(name, leaf)] for name, leaf in leaves.items()},
+            "files": {name: digest_file(beside / "state" / name) for name in _walk(beside / "state")},
         }
-        files.write_json(beside / "record.json", {**record, "sha256": _seal(record)})
+        files.write_json(beside / "record.json", {**record, "sha256": seal(record)})
         os.rename(beside, target)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
@@ -111,6 +111,17 @@ def read_meta(folder: Path, step: int | None = None) -> tuple[int, dict[str, Any
     return step, _read_record(folder.resolve() / str(step), step)["meta"]
 
 
+def leaves_of(folder: Path, step: int, entry: str) -> dict[str, jax.ShapeDtypeStruct]:
+    """The leaves of one entry of a saved state, by name, such as those of "opts"; no array is read.
+
+    Raises:
+      BadRequest, CheckpointCorrupt: as `read_meta`.
+    """
+    saved = _read_record(folder.resolve() / str(_choose(folder, step)), step)["leaves"]
+    found = {name.removeprefix(f"{entry}/"): leaf for name, leaf in saved.items() if name.startswith(f"{entry}/")}
+    return {name: jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for name, (shape, dtype, _) in found.items()}
+
+
 def rewrite_meta(folder: Path, step: int, meta: dict[str, Any]) -> None:
     """Replaces what a checkpoint remembers beside its arrays: whole or not at all.
 
@@ -119,7 +130,7 @@ def rewrite_meta(folder: Path, step: int, meta: dict[str, Any]) -> None:
     """
     path = folder.resolve() / str(_choose(folder, step))
     record = {**_read_record(path, step), "meta": meta}
-    files.write_json(path / "record.json", {**record, "sha256": _seal(record)})
+    files.write_json(path / "record.json", {**record, "sha256": seal(record)})
 
 
 def restore(folder: Path, like: Any, *, step: int | None = None) -> tuple[Any, dict[str, Any]]:
@@ -145,9 +156,9 @@ def restore(folder: Path, like: Any, *, step: int | None = None) -> tuple[Any, d
         leaves = _read_arrays(path / "state", expected)
     except Exception as error:
         raise _corrupt(path, step, f"{type(error).__name__} from Orbax") from error
-    for name, (shape, dtype, digest) in record["leaves"].items():
+    for name, (shape, dtype, sealed) in record["leaves"].items():
         leaf = leaves[name]
-        if [list(leaf.shape), leaf.dtype.name, _digest(name, leaf)] != [shape, dtype, digest]:
+        if [list(leaf.shape), leaf.dtype.name, digest(name, leaf)] != [shape, dtype, sealed]:
             raise _corrupt(path, step, f"{name} is not what was saved")
     tree = jax.tree.unflatten(jax.tree.structure(like), [jnp.array(leaves[name]) for name in expected])
     return tree, record["meta"]
@@ -176,7 +187,7 @@ def _read_record(path: Path, step: int) -> dict[str, Any]:
         if (path / "record.json").stat().st_size > LARGEST_RECORD:
             raise ValueError("it is too large")
         record = files.read_json((path / "record.json").read_bytes())
-        if record.pop("sha256") != _seal(record) or record.get("step", step) != step:
+        if record.pop("sha256") != seal(record) or record.get("step", step) != step:
             raise ValueError("it is not what was written")
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise _corrupt(path, step, f"record.json: {error}") from error
@@ -193,7 +204,7 @@ def _check_files(path: Path, recorded: dict[str, str], step: int) -> None:
         if set(_walk(path / "state")) != set(recorded):
             raise ValueError("files were added or removed")
         for name, digest in recorded.items():
-            if _digest_file(path / "state" / name) != digest:
+            if digest_file(path / "state" / name) != digest:
                 raise ValueError(f"{name} is not what was saved")
     except (OSError, ValueError) as error:
         raise _corrupt(path, step, str(error)) from error
@@ -243,25 +254,8 @@ def _checkpointer() -> Any:
     return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
-def _digest(name: str, leaf: np.ndarray) -> str:
-    head = f"{name} {leaf.dtype.name} {leaf.shape} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(leaf).tobytes()).hexdigest()
-
-
-def _digest_file(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _seal(record: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
 def _corrupt(path: Path, step: int, cause: str) -> CheckpointCorrupt:
     earlier = [before for before in steps(path.parent) if before < step]
-    remedy = (
-        f"move that folder away to go on from step {earlier[-1]}"
-        if earlier
-        else "no earlier one is left: start the run again"
-    )
+    back = f"move that folder away to go on from step {earlier[-1]}" if earlier else ""
+    remedy = back or "no earlier one is left: start the run again"
     return CheckpointCorrupt(f"checkpoint {path} is damaged ({' '.join(cause.split())}): {remedy}.")

@@ -1,5 +1,6 @@
 """What a game, its optimisers and its losses must be: one clear line in place of an error from inside JAX."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,18 @@ def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[
     for name in () if ema is None or ema.players is None else ema.players:
         if name not in players:
             raise BadRequest(f"an average is kept of {name!r}, which is no player: there are {', '.join(players)}.")
+    if ema is not None:
+        _check_rate(ema.rate)
+
+
+def _check_rate(rate: Any) -> None:
+    if callable(rate):
+        return
+    if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 < float(rate) <= 1:
+        raise BadRequest(
+            f"ema={rate!r}: it is the share of the new params in each step, 1 - decay, above 0 and at most 1; "
+            "for a decay of 0.999 pass 0.001, for no average None."
+        )
 
 
 def check_micro(game: Game, micro: Any) -> None:
@@ -53,7 +66,7 @@ def check_micro(game: Game, micro: Any) -> None:
 
 
 def checked_start(game: Game, start: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `game.init` returned: params of every player that a loss names, all of them float arrays, and a state."""
+    """What `game.init` returned: float arrays as params of every player that a loss names, and a state without keys."""
     if not (isinstance(start, tuple) and len(start) == 2 and all(isinstance(part, dict) for part in start)):
         raise BadRequest("a game's init returns ({player: params}, state), both dicts; an empty state is {}.")
     params, state = start
@@ -69,13 +82,30 @@ def checked_start(game: Game, start: Any) -> tuple[dict[str, Any], dict[str, Any
                 f"params{jax.tree_util.keystr(path)} is no float array: keep it out of params, for instance with "
                 "equinox.partition(model, equinox.is_inexact_array), or put it into the state."
             )
+    for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
+        if jnp.issubdtype(getattr(leaf, "dtype", None) or jnp.result_type(leaf), jax.dtypes.prng_key):
+            raise BadRequest(
+                f"state{jax.tree_util.keystr(path)} is a random key, which no checkpoint holds: draw in the game's "
+                "draw(key, batch), which gets a key of its own at every turn, or keep jax.random.key_data(key)."
+            )
     return params, state
+
+
+def check_examples(batch: Any) -> None:
+    """Refuses pixels of 8 bits, which networks would take for numbers from 0 to 255, as the x of a batch."""
+    for path, leaf in jax.tree_util.tree_flatten_with_path(getattr(batch, "x", ()))[0]:
+        if getattr(leaf, "dtype", None) == jnp.uint8:
+            raise BadRequest(
+                f"batch.x{jax.tree_util.keystr(path)} is uint8, and networks take pixels in [0, 1]: "
+                "Batch(jaxgen.data.as_float(x))."
+            )
 
 
 def check_batches(batches: Any, turns: int, micro: int = 1) -> None:
     """Refuses what is not a batch for each turn, and batches that cannot be split into `micro` equal parts."""
     if not isinstance(batches, Batch):
         raise BadRequest(f"a step takes jaxgen.Batch(x, condition), not {type(batches).__name__}.")
+    check_examples(batches)
     for path, leaf in jax.tree_util.tree_flatten_with_path(batches)[0]:
         if leaf.shape[:1] != (turns,):
             raise BadRequest(

@@ -1,5 +1,6 @@
 """One axis of devices: the batch is split over it, everything else is on each of them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,9 +43,15 @@ def check_batch(batch_size: int, mesh: Mesh | None, *, micro: int = 1) -> None:
     raise BadRequest(f"batch size {batch_size} cannot be split{parts}{devices}: use {sizes}.")
 
 
-def shared_size(size: int, mesh: Mesh | None, *, micro: int = 1) -> int:
-    """`size` rounded down to what the devices, and the micro-batches on each, can share; at least one example each."""
-    unit = micro * (1 if mesh is None else mesh.size)
+def shared_size(size: int, mesh: Mesh | None, *, micro: int = 1, unit: int = 1) -> int:
+    """`size` rounded down to what the devices, and the micro-batches on each, can share; at least one example each.
+
+    It is a multiple of `unit` as well.
+
+    >>> shared_size(128, None, unit=3), shared_size(2, None, unit=3)
+    (126, 3)
+    """
+    unit = math.lcm(micro * (1 if mesh is None else mesh.size), unit)
     return max(size // unit, 1) * unit
 
 

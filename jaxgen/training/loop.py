@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgen.training.checkpoint import not_finite
 from jaxgen.training.program import Keys, Program
 from jaxgen.training.step import PATIENCE, State
+from jaxgen.training.turns import all_finite
 
 
 class Chunk(NamedTuple):
@@ -25,7 +27,10 @@ class Chunk(NamedTuple):
 
 
 class Diverged(RuntimeError):
-    """Ten steps in a row were not finite. Exit code 3."""
+    """Ten steps in a row were not finite, or the params are not after a chunk of steps. Exit code 3."""
+
+
+_all_finite = jax.jit(all_finite)
 
 
 def default_chunk(shape: tuple[int, ...]) -> int:
@@ -47,7 +52,8 @@ def train(
         `jaxgen.training.sources.positions(n, subset=...)`, which trains on some of the examples.
 
     Raises:
-      Diverged: after a chunk that ends with ten steps in a row that were not finite.
+      Diverged: after a chunk that ends with ten steps in a row that were not finite, or with params that are not, as an
+        optimiser makes them whose rate is NaN.
     """
     at = int(state.context.step)
     lengths = [] if steps is None else _lengths(at, steps, program.chunk)
@@ -71,12 +77,16 @@ def _played(program, state, keys, at, counts: Iterator[int], fetch, thread) -> I
         at += count
         following, future = coming(at)
         state, infos = program.advance(state, keys.noise, fetched)
-        infos, streak = jax.device_get((infos, state.streak))
+        infos, streak, finite = jax.device_get((infos, state.streak, _all_finite(state.params)))
         seconds = time.perf_counter() - began
         means = jax.tree.map(lambda a: float(np.mean(a, dtype=np.float64)), infos)
         yield Chunk(at, state, means, count, seconds)
         if streak >= PATIENCE:
             raise Diverged(f"{int(streak)} steps in a row were not finite, by step {at}.")
+        if not finite:
+            raise Diverged(
+                f"{not_finite({'params': state.params})} is not finite after step {at}: look at its optimiser."
+            )
         count = following
 
 

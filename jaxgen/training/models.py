@@ -9,8 +9,6 @@ import jax
 from jaxgen.core import Game, Model
 from jaxgen.system.threefry import straight
 
-_DRAWS = ("draw", "draw_posterior")  # (params, state, key, n, ...): a number of samples is a shape
-
 
 def compile_model(game: Game) -> Callable[[Any, Any], Model]:
     """`(params, state) -> Model` whose functions are compiled once for all params of the same shapes.
@@ -22,12 +20,19 @@ def compile_model(game: Game) -> Callable[[Any, Any], Model]:
     def function(field: str, *name: str) -> Callable:
         def call(params, state, *args, **options):
             part = getattr(game.model(params, state), field)
-            if field in _DRAWS:
-                args = (straight(args[0]), *args[1:])
             return (part[name[0]] if name else part)(*args, **options)
 
+        # A number of samples is a shape. It has its name here, by which it may be handed over.
+        def draw(params, state, key, n, *args, **options):
+            return call(params, state, straight(key), n, *args, **options)
+
+        def draw_posterior(params, state, key, K, *args, **options):
+            return call(params, state, straight(key), K, *args, **options)
+
         if (field, *name) not in compiled:
-            compiled[field, *name] = jax.jit(call, static_argnums=3 if field in _DRAWS else ())
+            draws = {"draw": draw, "draw_posterior": draw_posterior}
+            static = 3 if field in draws else ()
+            compiled[field, *name] = jax.jit(draws.get(field, call), static_argnums=static)
         return compiled[field, *name]
 
     def bind(params, state) -> Model:

@@ -33,6 +33,7 @@ class Plan(NamedTuple):
     micro: int = 1
     batch_size: int = 128
     domains: tuple[str, ...] = ()  # if `Batch.x` is a dict of unpaired examples, the names of its entries
+    unit: int = 1  # a batch holds a multiple of so many examples, such as those of a pack
 
     def step(self, *, unroll: bool = False) -> Step:
         """The step that plays this plan."""

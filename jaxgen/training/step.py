@@ -14,7 +14,7 @@ import optax
 
 from jaxgen.core import Array, Batch, Context, Game, Params, at, player
 from jaxgen.objectives.rules import descend
-from jaxgen.training.checks import check_batches, check_micro, check_plan, checked_start
+from jaxgen.training.checks import check_batches, check_examples, check_micro, check_plan, checked_start
 from jaxgen.training.turns import Played, Turn, make_move, scanned, unrolled
 
 PATIENCE = 10  # steps in a row that are not finite before a run ends
@@ -33,9 +33,13 @@ class State(NamedTuple):
 
 
 class Ema(NamedTuple):
-    """An exponential moving average of params, e' = e + rate (p - e), kept in float32 beside them."""
+    """An exponential moving average of params, e' = e + rate (p - e), kept in float32 beside them.
 
-    rate: Rate  # per step, or a function of the step
+    Params alone are averaged: what evaluates them, such as the statistics of a batch norm, is the state as it is, which
+    belongs to the params of the last step.
+    """
+
+    rate: Rate  # share of the new params in each step, 1 - decay, above 0 and at most 1; or a function of the step
     players: tuple[str, ...] | None = None  # whose params; None: all players
 
 
@@ -85,22 +89,26 @@ def make_step(
       turns: the balance of a step as data, each turn a tuple of losses whose players move together.
         `(("critic",),) * 5 + (("generator",),)` is WGAN's, `(("critic", "generator"),)` moves both from one point.
       rule: how gradients become a move, one of `jaxgen.objectives.rules` or your own.
-      ema: the moving average of params to keep; a rate alone averages all players.
+      ema: the moving average of params to keep; a rate alone averages all players. It is the share of the new params:
+        0.001 for what is elsewhere called a decay of 0.999.
       micro: parts of each batch whose gradients are averaged one after the other, to save memory. Each part has noise
         of its own and reads the same state; the new state is the mean of theirs.
       unroll: write the turns out instead of looping over them.
 
     Returns:
       `Step`. `update` takes one batch per turn (leaves `[T, B, ...]`); the noise of turn t of step n depends on
-      (key, n, t) only. A turn with a loss or a gradient norm that is not finite moves nothing; its step is counted in
-      `skipped` and `streak`. `info` is `{loss: {"loss": f32[], "grad_norm": f32[], ...}}`, of the last turn of the step
-      that has this loss; under `micro` figures are means over the parts, and grad_norm is that of the mean gradient.
+      (key, n, t) only. A turn with a loss, a gradient norm or a new state that is not finite moves nothing; its step is
+      counted in `skipped` and `streak`. What an optimiser makes of finite gradients is not looked at here, so a rate
+      that is NaN spoils the params: `jaxgen.training.loop.train`, and `fit` with it, then ends with `Diverged`.
+      `info` is `{loss: {"loss": f32[], "grad_norm": f32[], ...}}`, of the last turn of the step that has this loss;
+      under `micro` figures are means over the parts, and grad_norm is that of the mean gradient.
 
     Raises:
       BadRequest: an unknown loss, a player without an optimiser, an optimiser or average without a player, a turn that
-        moves one player twice, `micro` for a game whose examples see each other; by `init`, params that are not by
-        player or not all float; by `update`, batches that are not one for each turn or cannot be split into `micro`
-        parts, or a loss that does not return (f32[], Aux) with figures f32[] and entries of the state that `init` gave.
+        moves one player twice, `micro` for a game whose examples see each other, a rate of the average outside (0, 1];
+        by `init`, params that are not by player or not all float, a key in the state; by both, pixels of 8 bits as x;
+        by `update`, batches that are not one for each turn or cannot be split into `micro` parts, or a loss that does
+        not return (f32[], Aux) with figures f32[] and entries of the state that `init` gave.
     """
     turns = tuple(turns)
     ema = ema if ema is None or isinstance(ema, Ema) else Ema(ema)
@@ -111,6 +119,7 @@ def make_step(
     play = form(make_move(game, optimizers, rule, micro), turns)
 
     def init(key, batch):
+        check_examples(batch)
         params, state = checked_start(game, game.init(key, batch))
         opts = {slot: tx.init(params[player(slot)]) for slot, tx in optimizers.items()}
         averaged = {} if ema is None else {name: params[name] for name in ema.players or params}

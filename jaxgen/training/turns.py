@@ -65,15 +65,23 @@ def _field(game: Game, turn: Turn, key, batch: Batch, context: Context, micro: i
         finite = jnp.array(True)
         for name, out in aux.items():
             norm = optax.tree.norm(grads[player(name)])
-            finite &= jnp.isfinite(out.info["loss"]) & jnp.isfinite(norm)
+            finite &= jnp.isfinite(out.info["loss"]) & jnp.isfinite(norm) & all_finite(out.state)
             aux[name] = out._replace(info={**out.info, "grad_norm": norm})
         return Field(grads, aux, finite)
 
     return field
 
 
+def all_finite(tree: Any) -> Array:
+    """bool[]: whether no float of a tree is NaN or infinite."""
+    finite = [
+        jnp.all(jnp.isfinite(a)) for a in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(a), jnp.inexact)
+    ]
+    return jnp.all(jnp.stack(finite)) if finite else jnp.array(True)
+
+
 def _mean_of_parts(part: Callable, key, batch: Batch, micro: int) -> Any:
-    """The mean of `part(key, batch)` over `micro` parts; of whole numbers and keys in a state, the last part's."""
+    """The mean of `part(key, batch)` over `micro` parts; of whole numbers in a state, the last part's."""
     # Every micro-th example: of a batch that is split over devices, each part is then on all of them.
     parts = jax.tree.map(lambda a: a.reshape(-1, micro, *a.shape[1:]).swapaxes(0, 1), batch)
     first = jax.tree.map(lambda a: a[0], parts)
@@ -93,19 +101,27 @@ def _mean_of_parts(part: Callable, key, batch: Batch, micro: int) -> Any:
 
 
 def _applier(optimizers: Mapping[str, optax.GradientTransformation], turn: Turn) -> Callable:
-    """`apply(field, params, opts) -> (params, opts)`: one update of each player's optimiser, if all are finite."""
+    """`apply(field, params, opts) -> (params, opts)`: one update of each player's optimiser, if the field is finite.
 
-    def update(grads, params, opts):
+    An optimiser that looks at the loss, such as `optax.contrib.reduce_on_plateau`, gets that of its turn as `value`.
+    """
+
+    def update(grads, losses, params, opts):
         params, opts = dict(params), dict(opts)
         for name in turn:
             mover, slot = player(name), name if name in optimizers else player(name)
-            updates, opts[slot] = optimizers[slot].update(grads[mover], opts[slot], params[mover])
+            tx = optax.with_extra_args_support(optimizers[slot])
+            updates, opts[slot] = tx.update(grads[mover], opts[slot], params[mover], value=losses[name])
             params[mover] = optax.apply_updates(params[mover], updates)
+        return params, opts
+
+    def keep(grads, losses, params, opts):
         return params, opts
 
     def apply(field: Field, params, opts):
         # A branch, not a select: XLA then updates in place, and the guard costs nothing.
-        return jax.lax.cond(field.finite, update, lambda grads, params, opts: (params, opts), field.grads, params, opts)
+        losses = {name: field.aux[name].info["loss"] for name in turn}
+        return jax.lax.cond(field.finite, update, keep, field.grads, losses, params, opts)
 
     return apply
 

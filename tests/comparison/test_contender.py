@@ -1,5 +1,7 @@
 """One model on one seed: the examples and keys that its four trainings see. Programs are hollow, the loop is not."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from jaxgen.comparison.contender import Contender, Seconds, Steps, play
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
 from jaxgen.core import Context
 from jaxgen.data import Data, Split
+from jaxgen.recipes import RECIPES
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
 from jaxgen.training import sources
 from jaxgen.training.loop import Chunk, Diverged
@@ -183,3 +186,16 @@ def test_what_was_played_is_played_again(seen, data, monkeypatch):
     for _ in played.chunks("model", program, program.init(None), keys, None):
         read.append(played.stages(1e9))
     assert read == [["25", "50"], [], []] and played.steps == Steps(6, 0, (2, 2))
+
+
+def test_a_batch_is_a_multiple_of_a_pack(data, monkeypatch):
+    # Kills: a batch cut to the 90 examples, which packs of 7 do not divide.
+    class Seen(Exception):
+        pass
+
+    def seen(plan, *_, **__):
+        raise Seen(plan.batch_size)
+
+    monkeypatch.setattr(module, "compile_loop", seen)
+    with pytest.raises(Seen, match="^84$"):
+        module.compiled(functools.partial(RECIPES["pacgan"], pack=7), data)

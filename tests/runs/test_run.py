@@ -10,12 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from players import Critic, Generator
 from toys import linear
 
 import jaxgen
 from jaxgen.cli import main
 from jaxgen.core import Aux, BadRequest, Game, Model
 from jaxgen.runs import restore, run, samples
+from jaxgen.runs.inputs import plan_of
+from jaxgen.runs.restore import settled_plan
 from jaxgen.runs.run import Config, fit, resume
 from jaxgen.system.lock import owned
 from jaxgen.system.signals import Stopped
@@ -36,6 +39,7 @@ UNTOLD = {
     "remat": False,
     "stream": False,
     "options": {},
+    "replaced": [],
 }
 
 
@@ -365,6 +369,115 @@ def test_bare_game_gets_adam_and_its_losses_in_order():
     assert_same_bits(told.state.params, bare.state.params)
 
 
+def test_a_game_gets_the_turns_that_it_names():
+    # Kills: a turn for each loss of a GAN with a penalty, whose critic then pays it twice; turns of a game dropped; a
+    # second loss of a player left out because of its colon.
+    game = plan().game
+    assert plan_of(game._replace(turns=(("b", "a"),))).turns == (("b", "a"),)
+    noisy = game._replace(losses={**game.losses, "a:again": game.losses["a"]})
+    assert plan_of(noisy).turns == (("a",), ("b",), ("a:again",))
+    nets = {"generator": Generator((2,)), "critic": Critic(), "latent_dim": 2}
+    for parts in ({}, {"penalty": jaxgen.objectives.r1(1.0)}):
+        assert plan_of(jaxgen.games.gan(**nets, **parts)).turns == (("critic",), ("generator",))
+
+
+REPLACED = {
+    "optimizers": {"a": optax.sgd(0.03), "b": optax.sgd(0.03)},
+    "turns": (("b",), ("a",), ("b",)),
+    "rule": jaxgen.objectives.extragradient,
+}
+
+
+def test_what_was_replaced_is_handed_in_again(tmp_path, monkeypatch):
+    # Kills: a resume with Adam(1e-3) in place of the optimisers that `fit` was given; turns or a rule of the
+    # plan; a part that is recorded and not used; one handed to a run that has its plan's.
+    whole = fit(plan(), X, steps=STEPS, batch_size=16, seed=3, **REPLACED)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 100)
+        with pytest.raises(
+            Stopped, match=r"what=\.\.\., data=\.\.\., optimizers=\.\.\., turns=\.\.\., rule=\.\.\.\) in"
+        ):
+            fit(plan(), X, steps=STEPS, batch_size=16, seed=3, out=tmp_path / "run", **REPLACED)
+    for name in REPLACED:
+        others = {other: part for other, part in REPLACED.items() if other != name}
+        with pytest.raises(BadRequest, match=f"with {name} of its own: go on with jaxgen.resume.*{name}=..."):
+            resume(tmp_path / "run", what=plan(), data=X, **others)
+    again = resume(tmp_path / "run", what=plan(), data=X, **REPLACED)
+    assert_same_bits(again.state, whole.state)
+    assert again.config["replaced"] == list(REPLACED) and again.plan.turns == REPLACED["turns"]
+
+
+def test_a_part_that_was_not_replaced_is_not_handed_in(copy, done):
+    # Kills: optimisers changed in the middle of a run; a run of a version that did not write it down, refused.
+    with pytest.raises(BadRequest, match="with the turns of its plan: leave turns out"):
+        resume(copy, what=plan(), data=X, turns=(("a",), ("b",)))
+    step, meta = checkpoint.read_meta(copy / "checkpoints")
+    settings = json.loads((copy / "config.json").read_text())
+    for config in (meta["config"], settings["config"]):
+        config.pop("replaced")
+    checkpoint.rewrite_meta(copy / "checkpoints", step, meta)
+    (copy / "config.json").write_text(json.dumps(settings))
+    for parts in ({}, {"turns": plan().turns}):
+        assert_same_bits(resume(copy, what=plan(), data=X, **parts).state, done[1].state)
+    assert restore.load(copy, what=plan()).sample is not None
+
+
+def test_a_model_is_loaded_without_its_optimisers(tmp_path):
+    # Kills: moments asked for as the optimisers of `what` have them; an optimiser that counts
+    # from an infinite loss refused, or one that holds NaN taken.
+    game = plan().game
+    plateau = optax.chain(optax.adam(0.1), optax.contrib.reduce_on_plateau())
+    trained = fit(game, X, steps=3, batch_size=8, out=tmp_path / "run", optimizers={"a": plateau, "b": optax.sgd(0.1)})
+    noise = trained.model.draw(jax.random.key(0), 5)
+    model = restore.load(tmp_path / "run", what=game)
+    np.testing.assert_array_equal(model.sample(noise), trained.model.sample(noise))
+    assert checkpoint.not_finite({"opts": {"best_value": jnp.inf}}) is None
+    assert checkpoint.not_finite({"opts": {"best_value": jnp.nan}}) == "opts/best_value"
+    assert checkpoint.not_finite({"opts": {"a": jnp.inf}}) == "opts/a"
+
+
+def test_parts_of_a_batch_are_the_plans_unless_told(monkeypatch):
+    # Kills: `Plan.micro` overwritten by 1; None in the configuration; a number that divides by zero.
+    monkeypatch.setattr(run, "begin", lambda job, out, *_: job)
+    own = plan()._replace(micro=4)
+    for told, micro in ((None, 4), (2, 2)):
+        job = fit(own, X, steps=3, micro_batches=told)
+        assert (job.plan.micro, job.config["micro_batches"], job.config["batch_size"]) == (micro, micro, 60)
+    assert fit("vae", X, steps=3).config["micro_batches"] == 1
+    with pytest.raises(BadRequest, match="micro=0"):
+        fit(own._replace(micro=0), X, steps=3)
+
+
+def test_domains_of_a_plan_are_those_told(monkeypatch):
+    # Kills: domains that are recorded and dropped.
+    monkeypatch.setattr(run, "begin", lambda job, out, *_: job)
+    job = fit(plan(), {"p": X, "q": X, "r": X}, steps=3, domains=("r", "p"))
+    assert job.plan.domains == ("r", "p") and job.config["domains"] == ["r", "p"]
+    assert settled_plan({"config": job.config}, plan()).domains == ("r", "p")
+
+
+@pytest.mark.parametrize(("told", "streamed"), [(None, False), (True, True), (False, False)])
+def test_a_run_says_whether_it_streams(told, streamed, monkeypatch):
+    # Kills: config["stream"] left as it was given, None, which another machine may read otherwise.
+    monkeypatch.setattr(run, "begin", lambda job, out, *_: job)
+    job = run.train(Config(recipe="vae", data="ring8", steps=3, stream=told), "nowhere")
+    assert job.config["stream"] is streamed
+    assert fit("vae", X, steps=3, stream=told).config["stream"] is streamed
+
+
+@pytest.mark.parametrize(("examples", "size"), [(60, 60), (200, 126), (5, 3)])
+def test_a_batch_is_a_multiple_of_a_pack(examples, size, monkeypatch):
+    # Kills: a default that packs do not divide; one that they do, and then cut to the number of the examples.
+    monkeypatch.setattr(run, "begin", lambda job, out, *_: job)
+    x = np.random.default_rng(0).normal(size=(examples, 2))
+    assert fit("pacgan", x, steps=3, options={"pack": 3}).config["batch_size"] == size
+
+
+def test_packs_are_trained():
+    # Kills: packs that do not divide the first batch, or that of a step.
+    assert fit("pacgan", X, steps=1, options={"pack": 7}).state.skipped == 0
+
+
 def test_a_rule_is_a_part_of_the_plan(monkeypatch):
     # Kills: a rule that is dropped; one that the configuration forgets, so that a resume would play another.
     rule = jaxgen.objectives.extragradient
@@ -396,6 +509,21 @@ BAD = {
     "turns of names": (lambda out: fit(plan(), X, steps=3, turns=("a", "b"), out=out), "tuple of losses"),
     "no optimisers": (lambda out: fit(plan(), X, steps=3, optimizers={}, out=out), "no optimiser"),
     "a rule by name": (lambda out: fit(plan(), X, steps=3, rule="extragradient", out=out), "rule='extragradient'"),
+    "options of a game": (lambda out: fit(plan().game, X, steps=3, options={"beta": 1}, out=out), "options are those"),
+    "precision of a plan": (lambda out: fit(plan(), X, steps=3, precision="bfloat16", out=out), "jaxgen.nets.cast"),
+    "remat of a game": (
+        lambda out: fit(plan().game, X, steps=3, remat=True, out=out),
+        "remat=True is for the networks",
+    ),
+    "domains of a vae": (
+        lambda out: fit("vae", {"p": X, "q": X}, steps=3, domains=("p", "q"), out=out),
+        "p, q: this recipe translates between none",
+    ),
+    "domains by the command": (
+        lambda out: run.train(Config(recipe="vae", data="digits", steps=3, domains=("0", "1")), out),
+        "0, 1: this recipe translates between none",
+    ),
+    "a list of x and y": (lambda out: fit(plan(), [X, X[:, 0]], steps=3, out=out), r"are a tuple, \(x, label\)"),
     "something else": (lambda out: fit(3, X, steps=3, out=out), "int cannot be trained"),
     "another player's optimiser": (
         lambda out: fit(plan(), X, steps=3, optimizers={"x": 1}, out=out),

@@ -255,3 +255,17 @@ def test_a_streak_within_a_dispatch_is_not_missed():
     program = compile_loop(poisoned(lambda n: (n >= 3) & (n < 15)), arrays(X), batch_size=4, chunk=20)
     with pytest.raises(Diverged, match="by step 20"):
         list(train(program, program.init(KEYS.init), KEYS, steps=40))
+
+
+@pytest.mark.parametrize(("at", "seen"), [(0, [5]), (7, [5, 10])])
+def test_params_that_are_not_finite_end_the_run(at, seen):
+    # Kills: params looked at after ten steps in a row only, so that a run which ends before hands out NaN; a chunk that
+    # is not handed out before the error; a line that does not say which.
+    plan = poisoned(lambda n: n < 0)._replace(
+        optimizers={"p": optax.sgd(lambda count: jnp.where(count >= at, jnp.nan, 0.1))}
+    )
+    program, found = compile_loop(plan, arrays(X), batch_size=4, chunk=5), []
+    with pytest.raises(Diverged, match=f"^params/p is not finite after step {seen[-1]}: look at its optimiser"):
+        for chunk in train(program, program.init(KEYS.init), KEYS, steps=10):
+            found.append(chunk.step)
+    assert found == seen

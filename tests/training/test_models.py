@@ -61,3 +61,12 @@ def test_counts_are_shapes():
     game = small_vae()
     model = compile_model(game)(*two(game)[0])
     assert [model.draw(jax.random.key(0), n).shape for n in (1, 3)] == [(1, 2), (3, 2)]
+
+
+def test_what_a_draw_takes_by_name():
+    # Kills: a count that is a shape only where it stands without its name.
+    game = small_vae()
+    model, key = compile_model(game)(*two(game)[0]), jax.random.key(0)
+    np.testing.assert_array_equal(model.draw(key, n=3), model.draw(key, 3))
+    np.testing.assert_array_equal(model.draw(n=3, key=key), model.draw(key, 3))
+    np.testing.assert_array_equal(model.draw_posterior(key, K=3, x=X), model.draw_posterior(key, 3, X))

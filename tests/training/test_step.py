@@ -9,6 +9,7 @@ import pytest
 from toys import dirac, gan_plan, linear
 
 from jaxgen.core import Aux, BadRequest, Batch, Game
+from jaxgen.objectives.rules import descend, extragradient
 from jaxgen.training.step import Ema, ema_rate, evaluation_params, make_step
 
 KEY = jax.random.key(1)
@@ -331,6 +332,50 @@ def test_a_turn_that_is_not_finite_moves_nobody_and_other_turns_move(turns):
         assert state.skipped == (fault != "-")
 
 
+@pytest.mark.parametrize("rule", [descend, extragradient], ids=["descend", "extragradient"])
+@pytest.mark.parametrize("micro", [1, 2])
+def test_a_state_that_is_not_finite_stops_its_turn(rule, micro):
+    # Kills: a state that is not looked at: NaN statistics stay for ever; its params moved all the same, or its step not
+    # counted; one looked at in one part of the batch; a whole number taken for a float.
+    def loss(params, noise, batch, context):
+        seen = {"mean": jnp.mean(batch.x) / (context.step - 1), "count": context.state["count"] + 1}
+        return jnp.sum((params["p"] - 1) ** 2), Aux({}, {"statistics": seen["mean"], "count": seen["count"]})
+
+    def init(key, batch):
+        return {"p": jnp.zeros(2)}, {"statistics": jnp.zeros(()), "count": jnp.int32(0)}
+
+    turns, game = (("p",),), Game(init, lambda key, batch: (), {"p": loss}, None)
+    step, data = make_step(game, {"p": optax.sgd(0.1)}, turns, rule=rule, micro=micro), batches(turns)
+    state, _ = step.update(step.init(KEY, first(data)), KEY, data)
+    once = jax.tree.map(np.asarray, (state.params, state.context.state))
+    assert (state.skipped, state.context.state["count"]) == (0, 1) and state.params["p"][0] > 0
+    state, _ = step.update(state, KEY, data)
+    assert (state.skipped, state.streak) == (1, 1)
+    assert_same_bits((state.params, state.context.state), once)
+    state, _ = step.update(state, KEY, data)
+    assert (state.skipped, state.streak, state.context.state["count"]) == (1, 0, 2)
+
+
+def test_an_optimiser_is_handed_the_loss_of_its_turn():
+    # Kills: an optimiser that wants a value refused, or one that takes none; the loss of another player of the turn.
+    def looks(updates, state, params=None, *, value, **_):
+        return jax.tree.map(lambda g: 0 * g - value, updates), value
+
+    def start(params):
+        return jnp.zeros(())
+
+    tx = optax.GradientTransformationExtraArgs(start, looks)
+    step, data = make_step(linear().game, {"a": tx, "b": optax.chain(tx)}, (("a", "b"),)), batches((("a", "b"),))
+    state, info = step.update(step.init(KEY, first(data)), KEY, data)
+    assert (state.opts["a"], *state.opts["b"]) == (info["a"]["loss"], info["b"]["loss"])
+    assert info["a"]["loss"] != info["b"]["loss"]
+    plateau = optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau(patience=1, cooldown=0))
+    plain = optax.GradientTransformation(lambda params: (), lambda updates, state, params=None: (updates, state))
+    step = make_step(both(), {"a": plateau, "b": plain}, (("a", "b"),))
+    state, _ = step.update(step.init(KEY, first(data)), KEY, data)
+    np.testing.assert_allclose([state.params["a"]["w"], state.params["b"]["w"]], [[0.2] * 2, [-2.0] * 2], rtol=1e-6)
+
+
 def coupled(couples=False):
     """A loss whose gradient is the mean of x, a state that is the mean of x, one that counts, and noise in the info."""
 
@@ -419,6 +464,15 @@ def test_rate_of_the_average_may_follow_the_step():
     state, _ = step.update(state, KEY, data)
     np.testing.assert_allclose(state.ema["b"], old + 0.25 * (np.asarray(state.params["b"]) - old), rtol=1e-5)
     np.testing.assert_allclose(ema_rate(0.001)(200), 1 - 2 ** (-20 / 200), rtol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [0, 0.0, -1.0, 1.001, 2, True, float("nan"), "x", None, [0.1]])
+def test_refuses_rates_of_an_average_that_are_none(rate):
+    # Kills: each end of the range let through: 0 evaluates the first params, 2 and -1 run away; words and flags.
+    with pytest.raises(BadRequest, match="share of the new params in each step, 1 - decay"):
+        make_step(dirac(), SGD, TOGETHER, ema=Ema(rate))
+    for allowed in (1, 0.001, np.float32(0.5), lambda step: 0.0):
+        make_step(dirac(), SGD, TOGETHER, ema=Ema(allowed))
 
 
 def test_state_is_donated():
@@ -524,6 +578,7 @@ def test_refuses_a_loss_that_a_step_cannot_use(loss, says):
         (({"a": {"w": jnp.zeros(()), "act": jnp.tanh}}, {}), r"params\['a'\]\['act'\] is no float array"),
         (({"a": {"w": jnp.zeros(()), "n": jnp.zeros((), int)}}, {}), r"\['n'\] is no float array"),
         (({"a": "silu"}, {}), r"params\['a'\] is no float array"),
+        (({"a": jnp.zeros(())}, {"b": [jax.random.key(0)]}), r"state\['b'\]\[0\] is a random key, which no checkpoint"),
     ],
 )
 def test_refuses_an_init_that_a_step_cannot_use(made, says):
@@ -554,3 +609,16 @@ def test_refuses_losses_without_names_and_batches_that_are_none():
     step = make_step(small(), {"a": optax.sgd(0.1)}, (("a",),))
     with pytest.raises(BadRequest, match="jaxgen.Batch"):
         step.update(step.init(jax.random.key(0), BATCH), jax.random.key(1), BATCH.x)
+
+
+@pytest.mark.parametrize("x", [jnp.ones((4, 2), jnp.uint8), {"a": jnp.ones((4, 2)), "b": jnp.ones((4, 2), jnp.uint8)}])
+def test_refuses_pixels_of_8_bits(x):
+    # Kills: either check left out: networks then train on numbers from 0 to 255; words or labels refused.
+    step = make_step(small(), {"a": optax.sgd(0.1)}, (("a",),))
+    with pytest.raises(BadRequest, match="is uint8.*jaxgen.data.as_float"):
+        step.init(jax.random.key(0), Batch(x))
+    with pytest.raises(BadRequest, match="is uint8.*jaxgen.data.as_float"):
+        state = step.init(jax.random.key(0), BATCH)
+        step.update(state, jax.random.key(1), jax.tree.map(lambda a: a[None], Batch(x)))
+    words = Batch(jnp.ones((4, 2), jnp.int32), jnp.ones(4, jnp.uint8))
+    step.update(step.init(jax.random.key(0), words), jax.random.key(1), jax.tree.map(lambda a: a[None], words))
