@@ -61,7 +61,11 @@ class Game(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A trained game: deterministic functions. None or {} if it lacks one; `condition` may be left out everywhere."""
+    """A trained game: deterministic functions. None or {} if it lacks one.
+
+    `condition` is that of `Batch`, last everywhere: left out if the game was trained without one, given to `draw` and
+    `sample` alike if it was trained with one.
+    """
 
     draw: Callable[..., Any] | None = None  # (key, n, condition) -> noise of n samples
     sample: Callable[..., Any] | None = None  # (noise, condition) -> x [n, ...], in the range of the data

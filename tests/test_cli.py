@@ -101,6 +101,17 @@ def test_recipes_prints_the_table(capsys):
     assert "autoencoder, critic  2:1" in lines["aae"]
 
 
+def test_recipes_explains_the_options_of_one(capsys):
+    # Kills: an option without a word of what it is; those of another recipe; a name that is not known and a traceback.
+    assert main(["recipes", "gan_ada"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80 and "wgan_gp" not in text
+    assert re.search(r"^  --target 0.6 +share of real examples that the critic should be sure$", text, re.M)
+    for recipe in RECIPES.values():
+        assert all(recipes.explained(recipe, name) for name in recipes.defaults(recipe))
+    assert main(["recipes", "gan_adda"]) == 2 and "did you mean 'gan_ada'" in capsys.readouterr().err
+
+
 def test_train_hands_every_word_on(trained):
     # Kills: an option read and dropped; a weight of the recipe's own that keeps its default.
     config = json.loads((trained / "config.json").read_text())["config"]

@@ -13,6 +13,7 @@ from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, switch,
 
 if TYPE_CHECKING:
     from jaxgen.recipes import Recipe
+    from jaxgen.runs.run import Run
 
 
 def train(argv: Sequence[str]) -> None:
@@ -100,18 +101,19 @@ def _resume(out: str, steps: int | None, hosts: dict[str, Any]) -> None:
     _play(out, lambda: run.resume(out, steps=steps, on_data=settle_memory), hosts)
 
 
-def _play(out: str, run: Callable[[], object], hosts: dict[str, Any]) -> None:
+def _play(out: str, run: "Callable[[], Run]", hosts: dict[str, Any]) -> None:
     from jaxgen.system.hosts import joined
     from jaxgen.training.loop import Diverged
 
     try:
         with joined(**hosts) if hosts else contextlib.nullcontext(True) as writes:
-            run()
+            samples = run().model.sample
     except Diverged as error:
         kept = Path(out) / "checkpoints"
         raise Diverged(f"{error} The last finite checkpoint is in {kept}; lower --learning-rate.") from error
     if writes:
-        print(f"trained: {out}. Next: jaxgen evaluate {shlex.quote(out)}")
+        following = f"Next: jaxgen evaluate {shlex.quote(out)}" if samples else f"Look at {Path(out) / 'samples'}"
+        print(f"trained: {out}. {following}")
 
 
 def recipes(argv: Sequence[str]) -> None:
@@ -120,11 +122,21 @@ def recipes(argv: Sequence[str]) -> None:
         "jaxgen recipes",
         "List the recipes: who plays, in which balance of turns, the paper, what each\n"
         "is, its options as flags of `jaxgen train` with their defaults, and how these\n"
-        "depart from the paper.",
-        "jaxgen recipes",
+        "depart from the paper. Of one recipe, also what its options mean.",
+        "jaxgen recipes r3gan",
     )
-    parser.parse_args(argv)
-    print(table(_recipes()))
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="one of them")
+    name = parser.parse_args(argv).recipe
+    if name is None:
+        print(table(_recipes()))
+        return
+    from jaxgen.recipes import defaults, explained, find
+
+    recipe = find(name)
+    print(table({name: recipe}))
+    for option_name, value in defaults(recipe).items():
+        flag = f"{_flag(option_name)} {_shown(value)}"
+        print(textwrap.fill(f"  {flag:<24}{explained(recipe, option_name)}", 80, subsequent_indent=" " * 26))
 
 
 def table(rows: "Mapping[str, Recipe]") -> str:

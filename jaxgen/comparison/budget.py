@@ -104,6 +104,19 @@ def hurried(
     ]
 
 
+def too_short(
+    contender: Contender, steps: Counts, data: Data, trainings: Sequence[Training], seeds: Sequence[int]
+) -> float:
+    """How many times longer the trainings of a model should be for a settled answer; 1 if they are long enough."""
+    if alike(data):
+        return 1.0
+    made = [
+        passes(contender, steps[training.name].model, max(training.examples(data, seed) for seed in seeds))
+        for training in trainings
+    ]
+    return max(1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in made))
+
+
 def alike(data: Data) -> bool:
     """Whether all training examples are one and the same."""
     return all(np.array_equal(x, data.train.x[0]) for x in data.train.x)  # ends at the first that differs

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen import data as sources
-from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, hurried, passes, unflat
+from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, passes, too_short, unflat
 from jaxgen.comparison.console import count, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Counts, Lengths, compiled
 from jaxgen.comparison.document import assemble
@@ -200,10 +200,11 @@ def _settle_lengths(
         lengths[name] = own
         measuring += evaluation_seconds(contender, reference, tasks)
         through = passes(contender, steps[MAIN.name].model, len(data.train.x))
-        about = "about " if recorded is None else ""
-        say(f"{name}: {about}{count(steps)}, {through:,.0f} times the data; compiled in {contender.compile_s:.0f} s")
-        if any(hurried({name: contender}, {name: steps}, data, training, seeds) for training in trainings(tasks)):
-            say(f"{name}: too few for a settled answer; raise --seconds-per-model.")
+        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
+        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
+        if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
+            enough = math.ceil(longer * settings.seconds_per_model)
+            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
     return lengths, measuring
 
 

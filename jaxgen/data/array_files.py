@@ -44,11 +44,16 @@ def read(path: str, *, room: float = math.inf) -> tuple[str, Examples]:
     """
     ending = os.path.splitext(path)[1].lower()
     if ending not in (".npz", ".npy"):
-        raise BadRequest(f"{path} is no data: pass an .npz or .npy file, or a folder of images.")
+        text = " Save a table of numbers by numpy.savez('a.npz', x=rows, y=labels)." if _is_text(path) else ""
+        raise BadRequest(f"{path} is not read: pass an .npz or .npy file, or a folder of images.{text}")
     if ending == ".npy" and (mapping := _mapped(path, room)) is not None:
         return "image", mapping
     x, label, notes, official = _open(path, ending == ".npz")
     return arrays.examples(path, x, label, notes=notes, official=official)
+
+
+def _is_text(path: str) -> bool:
+    return path.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt"))
 
 
 def _mapped(path: str, room: float) -> Examples | None:

@@ -78,8 +78,9 @@ def _nothing(source: str) -> BadRequest:
         return catalogue.unprepared(source)
     near = _beside(source, 1.0) or _near(source, names(), 0.6) or _beside(source, 0.7) or _near(source, registered, 0.7)
     hint = f"did you mean {near!r}? " if near else ""
+    what = "no file or folder" if os.sep in source else "no data"
     return BadRequest(
-        f"no data {source!r}: {hint}Known are {', '.join(names())}; a path to a file or folder must exist."
+        f"{what} {source!r}: {hint}Known are {', '.join(names())}; a path to a file or folder must exist."
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, rows
-from jaxgen.games.parts import check_generated, check_logits
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, draw_each, rows
+from jaxgen.games.parts import check_generated, check_logits, check_loss
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import LEAST_SQUARES, Adversarial, mean_loss
 
@@ -46,7 +46,7 @@ def cycle(
         finite, or a loss of another type; by `init`, if the batch has other domains or a condition; by the losses, if
         shapes do not fit.
     """
-    check_type("loss", loss, Adversarial, "LEAST_SQUARES")
+    check_loss(loss)
     domains = _domains(generators, critics)
     for name, value in (("weight", weight), ("identity", identity)):
         if not 0 <= value < float("inf"):

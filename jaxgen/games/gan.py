@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, inputs, rows, whole
-from jaxgen.games.parts import check_generated, check_logits, evaluation, features_of, strangeness
+from jaxgen.games.parts import check_generated, check_logits, check_loss, evaluation, features_of, strangeness
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
 from jaxgen.objectives.penalties import Forward, Penalty
@@ -50,11 +50,28 @@ def gan(
     Raises:
       BadRequest: for a negative latent_dim, or a loss or penalty of another type; by `init` and the losses, before
         anything is computed, if shapes do not fit: x of the generator, logits, values of the loss or the penalty.
+
+    >>> import flax.linen as nn, optax, jaxgen
+    >>> from jaxgen.objectives import RELATIVISTIC, add, r1, r2
+    >>> game = gan(
+    ...     nn.Sequential([nn.Dense(16), nn.relu, nn.Dense(2)]),
+    ...     nn.Sequential([nn.Dense(16), nn.relu, nn.Dense(1), lambda y: y[:, 0]]),
+    ...     latent_dim=4, loss=RELATIVISTIC, penalty=add(r1(1.0), r2(1.0)),
+    ... )
+    >>> adam = {"critic": optax.adam(2e-4, b1=0.0), "generator": optax.adam(2e-4, b1=0.0)}
+    >>> average = jaxgen.Ema(0.001, players=("generator",))
+    >>> step = jaxgen.make_step(game, adam, turns=(("critic",), ("generator",)), ema=average)
+    >>> batches = Batch(jax.random.normal(jax.random.key(0), (2, 8, 2)))  # for each turn 8 examples
+    >>> state = step.init(jax.random.key(1), jax.tree.map(lambda a: a[0], batches))
+    >>> state, info = step.update(state, jax.random.key(2), batches)
+    >>> model = step.model(state)
+    >>> model.sample(model.draw(jax.random.key(3), 5)).shape
+    (5, 2)
     """
     generator, critic = network(generator), network(critic)
     penalties = {n: p for n, p in (("critic", penalty), ("generator", generator_penalty)) if p is not None}
     latent_dim = whole("latent_dim", latent_dim, 0)
-    check_type("loss", loss, Adversarial, "RELATIVISTIC")
+    check_loss(loss)
     for name, part in penalties.items():
         check_type(f"the penalty of the {name}", part, Penalty, "r1(1.0)")
 

@@ -9,6 +9,7 @@ from jaxgen.core import Aux, BadRequest, Batch, Context, Game, Model, check_type
 from jaxgen.games.parts import (
     check_array,
     check_logits,
+    check_loss,
     check_outputs,
     evaluation,
     features_of,
@@ -54,7 +55,7 @@ def aae(
         array, or a network of another width; by the losses, logits or values of the loss of another shape.
     """
     latent_dim = whole("latent_dim", latent_dim, 1)
-    check_type("loss", loss, Adversarial, "NON_SATURATING")
+    check_loss(loss)
     check_type("observation", observation, Observation, "VECTORS or independent(GAUSSIAN)")
     encoder, decoder, critic = network(encoder), network(decoder), network(critic)
 

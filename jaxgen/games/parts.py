@@ -6,8 +6,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Network, inputs
+from jaxgen.core import Array, BadRequest, Batch, Network, check_type, inputs
+from jaxgen.objectives.adversarial import Adversarial
 from jaxgen.objectives.observation import Observation
+
+
+def check_loss(loss: Any) -> None:
+    """Refuses what is no adversarial loss, and names those that there are."""
+    known = "NON_SATURATING, SATURATING, LEAST_SQUARES, HINGE, WASSERSTEIN or RELATIVISTIC of jaxgen.objectives"
+    check_type("loss", loss, Adversarial, known)
 
 
 def evaluation(net: Network, params: Any, state: Any) -> Callable[..., Any]:

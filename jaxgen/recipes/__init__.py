@@ -27,6 +27,7 @@ __all__ = [
     "defaults",
     "departures",
     "example_plan",
+    "explained",
     "find",
     "name_of",
     "options",
@@ -89,6 +90,25 @@ def paper(recipe: Recipe) -> str:
 def departures(recipe: Recipe) -> str:
     """How its defaults depart from the paper, as its docstring says; empty if they do not."""
     return _entry(recipe, "Departs")
+
+
+_COMMON = {
+    "latent_dim": "numbers in a latent code",
+    "learning_rate": "of Adam",
+    "ema": "share of the new params in the moving average of the generator in each step, 1 - decay; 0: none is kept",
+    "likelihood": f"of x given z: {', '.join(LIKELIHOODS)}; default: bernoulli for images, columns for vectors",
+}
+
+
+def explained(recipe: Recipe, option: str) -> str:
+    """What an option of a recipe means, as its docstring says, in a line without a full stop.
+
+    >>> explained(RECIPES["vae"], "learning_rate")
+    'of Adam'
+    """
+    text = (inspect.getdoc(recipe) or "").partition("\nArgs:\n")[2]
+    found = re.search(rf"^  {option}: (.*(?:\n    .*)*)", text, re.M)
+    return " ".join(found[1].split()).removesuffix(".") if found else _COMMON.get(option, "")
 
 
 def side(plan: Plan) -> str:

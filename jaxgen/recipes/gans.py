@@ -72,6 +72,9 @@ def wgan_gp(
     """Wasserstein loss, gradient penalty, five critic turns to one.
 
     Paper: arXiv 1704.00028
+
+    Args:
+      weight: of the gradient penalty.
     """
     parts: dict[str, Any] = {"loss": WASSERSTEIN, "penalty": gradient_penalty(weight)}
     return _plan(spec, latent_dim, learning_rate, (0.0, 0.9), ema, turns=FIVE_TO_ONE, **parts)
@@ -99,6 +102,9 @@ def r3gan(
     Paper: arXiv 2501.05441
     Departs: gamma and b2 (.99) stay as they are, where the paper lowers the one and raises the other over training;
       batches of 128 in place of 512; the moving average forgets with a rate of .001 a step.
+
+    Args:
+      gamma: weight of R1 and of R2.
     """
     parts: dict[str, Any] = {"loss": RELATIVISTIC, "penalty": add(r1(gamma), r2(gamma))}
     return _plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, **parts)
@@ -148,6 +154,9 @@ def pacgan(
 
     Paper: arXiv 1712.04086
     Departs: Adam (2e-4, b1 .5) for all data, which is the paper's for images.
+
+    Args:
+      pack: examples that the critic sees together.
     """
     at_least(1, pack=pack)
     shape = (*spec.shape[:-1], pack * spec.shape[-1])

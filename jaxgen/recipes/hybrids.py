@@ -24,9 +24,6 @@ def aae(
 
     Paper: arXiv 1511.05644
     Departs: Adam, for the two adversarial losses with a fifth of the rate and b1 .5; the paper used momentum.
-
-    Args:
-      likelihood: as of `vae`.
     """
     at_least(1, latent_dim=latent_dim)
     at_least(0, learning_rate=learning_rate)

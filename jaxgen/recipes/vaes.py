@@ -50,9 +50,6 @@ def vae(
 
     Paper: arXiv 1312.6114
     Departs: Adam in place of Adagrad.
-
-    Args:
-      likelihood: of x given z, a name in `LIKELIHOODS`, or default: Bernoulli for images, Gaussian columns for vectors.
     """
     return _plan(spec, vector(latent_dim), 2 * latent_dim, likelihood, learning_rate)
 
@@ -68,6 +65,9 @@ def beta_vae(
     """The same with the KL weighted by beta.
 
     Paper: Higgins et al. 2017
+
+    Args:
+      beta: weight of the KL.
     """
     return _plan(spec, vector(latent_dim), 2 * latent_dim, likelihood, learning_rate, beta=beta)
 
@@ -84,6 +84,9 @@ def iwae(
 
     Paper: arXiv 1509.00519
     Departs: one rate of Adam, where the paper lowers it in eight stages; 8 samples, where it has 1, 5 and 50.
+
+    Args:
+      samples: of the posterior, for each example.
     """
     parts = {"bound": importance, "samples": samples}
     return _plan(spec, vector(latent_dim), 2 * latent_dim, likelihood, learning_rate, **parts)
@@ -101,6 +104,9 @@ def flow_vae(
 
     Paper: arXiv 1505.05770
     Departs: the couplings of arXiv 1605.08803 in place of planar flows.
+
+    Args:
+      layers: couplings, each of which moves half of the latents.
     """
     latent = vector(latent_dim, posterior=flow(layers=layers))
     return _plan(spec, latent, 2 * latent_dim, likelihood, learning_rate)
@@ -118,6 +124,9 @@ def vamp_vae(
 
     Paper: arXiv 1705.07120
     Departs: pseudo-inputs start at examples, and there are 50 where the paper has 500.
+
+    Args:
+      components: pseudo-inputs.
     """
     if spec.condition is not None:
         raise BadRequest("the pseudo-inputs of vamp_vae have no condition: leave --condition out, or use vae.")

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Array, Batch, Context, Game, Params, at, player
+from jaxgen.core import Array, Batch, Context, Game, Model, Params, at, player
 from jaxgen.objectives.rules import descend
 from jaxgen.training.checks import check_batches, check_examples, check_micro, check_plan, checked_start
 from jaxgen.training.turns import Played, Turn, make_move, scanned, unrolled
@@ -44,10 +44,11 @@ class Ema(NamedTuple):
 
 
 class Step(NamedTuple):
-    """`init(key, batch) -> state`; `update(state, key, batches) -> (state, info)` is compiled and owns its state."""
+    """`update` is compiled, and uses its state up: go on with the one that it returns."""
 
-    init: Callable[..., State]
-    update: Callable[..., tuple[State, dict[str, Any]]]
+    init: Callable[..., State]  # (key, batch) -> state
+    update: Callable[..., tuple[State, dict[str, Any]]]  # (state, key, batches) -> (state, info)
+    model: Callable[[State], Model]  # (state) -> the model of the moving average of the params, if one is kept
 
 
 def evaluation_params(state: State) -> Params:
@@ -142,5 +143,8 @@ def make_step(
         context = Context(n + 1, after.state)
         return State(after.params, after.opts, context, average, state.skipped + bad, streak), info
 
+    def model(state: State) -> Model:
+        return game.model(evaluation_params(state), state.context.state)
+
     # Compiled, `init` gives every leaf a buffer of its own: donation refuses one buffer that stands in two places.
-    return Step(jax.jit(init), jax.jit(update, donate_argnums=0))
+    return Step(jax.jit(init), jax.jit(update, donate_argnums=0), model)
