@@ -3,6 +3,8 @@
 import os
 
 import jax
+import pytest
+from heavy import HEAVY
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 4)  # simulated devices for the sharding tests; a program uses one unless told
@@ -12,6 +14,17 @@ os.environ["TFDS_DATA_DIR"] = os.path.join(os.path.dirname(__file__), "nothing-i
 def pytest_configure(config):
     """Most of the default suite's time is the compilation of programs that run once, so they are not optimised.
 
-    The commands that tests start in processes of their own, and all slow tests, compile as a user does.
+    So are those of processes that tests start, whose bits some tests compare with their own. All slow tests compile as
+    a user does.
     """
-    jax.config.update("jax_disable_most_optimizations", config.option.markexpr == "not slow")
+    if config.option.markexpr == "not slow":
+        jax.config.update("jax_disable_most_optimizations", True)
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects what is marked
+def pytest_collection_modifyitems(items):
+    """Marks the cases in `heavy.HEAVY` as slow."""
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in HEAVY:
+            item.add_marker(pytest.mark.slow)

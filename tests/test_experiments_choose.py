@@ -67,7 +67,7 @@ def report():
         "advice": [{"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in choose.TEXTBOOK],
         "budget": {"vae": {k: {**v, "still_improving": False} for k, v in budget.items()}, "r3gan": budget},
         "protocol": {
-            "steps": {"vae": {"main": 800}, "r3gan": {"main": 100}},
+            "steps": {"vae": {"0": {"main": 800}}, "r3gan": {"0": {"main": 90}, "1": {"main": 110}}},
             "seconds_measured": {"vae": 3.0, "r3gan": 3.1},
         },
         "settings": {"seeds": 2},

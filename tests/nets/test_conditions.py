@@ -159,9 +159,9 @@ LABELS = jnp.array([0, 1, 2])
 @pytest.mark.parametrize(
     "condition, given, match",
     [
-        (None, LABELS, "without a condition.*condition=classes"),
+        (None, LABELS, "without a condition.*condition=NUMBER_OF_CLASSES"),
         (None, jnp.zeros((3, 7)), r"without a condition.*condition=\(7,\)"),
-        (4, None, "for a condition.*hand it in"),
+        (4, None, "for a condition.*pass the condition"),
         (4, jnp.zeros(3), r"labels i32\[B\] of 4 classes, not float32\[3\]"),
         (4, jnp.eye(4, dtype=jnp.int32)[:3], r"labels i32\[B\] of 4 classes, not int32\[3, 4\]"),
         ((7,), jnp.zeros((3, 6)), r"f32\[B, 7\], not float32\[3, 6\]"),

@@ -23,7 +23,8 @@ def test_is_the_games_own_model():
         np.testing.assert_array_equal(noise, plain.draw(key, 4))
         assert model.draw_posterior(key, 3, X).shape == (3, 5, 2)
         for name in ("sample", "decode", "encode"):
-            np.testing.assert_allclose(getattr(model, name)(X), getattr(plain, name)(X), rtol=1e-6)
+            # Two programs, whose sums are in another order: numbers near 0 lose digits.
+            np.testing.assert_allclose(getattr(model, name)(X), getattr(plain, name)(X), rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(
             model.scores["reconstruction"](None, X), plain.scores["reconstruction"](None, X), rtol=1e-6
         )

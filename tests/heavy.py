@@ -1,0 +1,33 @@
+"""Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
+
+HEAVY = frozenset(
+    {
+        *(
+            f"games/test_vae.py::test_every_latent_trains_encodes_and_samples[{name}]"
+            for name in ("vamp", "hierarchical", "codebook", "flow", "scalars", "dreg")
+        ),
+        *(
+            f"latents/test_bounds_and_estimators.py::test_{name}_under_every_bound[{case}]"
+            for name, case in (("unbiased", "SCORE-flow"), ("unbiased", "DREG-flow"), ("cut_is_off", "flow"))
+        ),
+        "latents/test_vector.py::test_density_of_a_flow[3-base1]",
+        "nets/test_convolution.py::test_matmul_agrees_with_lax[winograd of many positions]",
+        "nets/test_convolution.py::test_kernels_are_those_of_linen[winograd of many positions-matmul]",
+        *(
+            f"nets/test_conditions.py::test_a_condition_counts_for_its_own_example_alone[(16, 16, 2)-{name}]"
+            for name in ("an image", "a vector")
+        ),
+        "nets/test_conditions.py::test_signals_keep_their_size_at_the_start[a small image-(32, 32, 3)]",
+        "objectives/test_contract.py::test_observation_contract[mixture-event1]",
+        *(
+            f"objectives/test_observation.py::test_it_is_a_distribution_and_mean_and_samples_are_its_own[{name}]"
+            for name in ("mixture of levels", "decoded levels")
+        ),
+        *(f"recipes/test_recipes.py::test_every_recipe_learns_a_little[{name}]" for name in ("hvae", "gan_ada")),
+        "training/test_batch_sources.py::test_a_run_on_a_file_that_does_not_fit",
+        "training/test_dynamics.py::test_dense_gan_by_products_and_by_its_full_jacobian",
+        "training/test_programs.py::test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up[wgan_gp]",
+        "test_cli.py::test_evaluate_draws_the_labels_of_the_test_split",
+        "test_cli.py::test_nothing_measured_is_no_success",
+    }
+)
