@@ -60,11 +60,11 @@ def test_one_kill_inside_a_save(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["wgan_gp", "vae"])
 def test_five_kills_one_of_them_inside_a_save(tmp_path, recipe):
-    killed, whole, steps, last = tmp_path / "killed", tmp_path / "whole", 2400, 0
-    assert start(whole, recipe, steps, tmp_path / "log").wait(PATIENCE) == 0
+    killed, whole, end, last = tmp_path / "killed", tmp_path / "whole", 2400, 0
+    assert start(whole, recipe, end, tmp_path / "log").wait(PATIENCE) == 0
     for kill in range(5):
         log, inside = tmp_path / f"log{kill}", kill == 2
-        process = start(killed, recipe, steps, log, *([last + 101] if inside else []))
+        process = start(killed, recipe, end, log, *([last + 101] if inside else []))
         if inside:
             kill_when(process, (killed / "paused").exists)
             (killed / "paused").unlink()
@@ -73,7 +73,7 @@ def test_five_kills_one_of_them_inside_a_save(tmp_path, recipe):
             kill_when(process, lambda last=last: (steps(killed / "checkpoints") or [0])[-1] > last)
         assert kill == 0 or f"resumed at {last}\n" in log.read_text()
         before, last = last, steps(killed / "checkpoints")[-1]
-        assert before < last < steps, "each kill comes after a new commit and before the end"
-    assert start(killed, recipe, steps, tmp_path / "log").wait(PATIENCE) == 0
+        assert before < last < end, "each kill comes after a new commit and before the end"
+    assert start(killed, recipe, end, tmp_path / "log").wait(PATIENCE) == 0
     assert re.search(rf"^resumed at {last}$", (tmp_path / "log").read_text(), re.MULTILINE)
-    check_end(killed, whole, steps)
+    check_end(killed, whole, end)
