@@ -38,9 +38,13 @@ def expected(contender: Contender, lengths: Mapping[str, Seconds]) -> dict[str, 
 
 
 def fewest(by_seed: Mapping[int, Outcome]) -> dict[str, Steps]:
-    """The steps of each training of a model on the seed that had the fewest of the model."""
-    names = dict.fromkeys(name for outcome in by_seed.values() for name in outcome.steps)
-    return {name: min(o.steps[name] for o in by_seed.values() if name in o.steps) for name in names}
+    """The steps of each training of a model on the seed that had the fewest of the model.
+
+    Seeds that failed are left out, unless all did: one that diverged early was not short of time.
+    """
+    done = [outcome for outcome in by_seed.values() if not outcome.failed] or list(by_seed.values())
+    names = dict.fromkeys(name for outcome in done for name in outcome.steps)
+    return {name: min(outcome.steps[name] for outcome in done if name in outcome.steps) for name in names}
 
 
 def _seconds_per_step(program: Program, trained: State | None) -> float:

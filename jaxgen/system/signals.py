@@ -1,4 +1,4 @@
-"""Signals that stop the work, between chunks of rounds or at once. Needs no JAX: a command listens before it comes."""
+"""Signals that stop the work, between chunks of steps or at once. Needs no JAX: a command listens before it comes."""
 
 import _thread
 import contextlib

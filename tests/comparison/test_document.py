@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from jaxgen.comparison import document
-from jaxgen.comparison.budget import alike, flat, unflat
+from jaxgen.comparison.budget import alike, fewest, flat, unflat
 from jaxgen.comparison.caveats import _times, limits
 from jaxgen.comparison.contender import Steps
 from jaxgen.comparison.document import _cell, _contest, assemble
@@ -247,6 +247,15 @@ def test_the_page_has_what_the_rows_say():
     }
     assert extras.steps["main"] == "" and extras.steps["detect_encoder"] == "of an encoder without a class"
     assert {metric["name"] for metric in extras.metrics[DETECT.name].values()} == {"AUROC"}
+
+
+def test_a_seed_that_diverged_early_is_not_one_that_was_short_of_time():
+    # Kills: a comparison called too short because one seed of it diverged; the most steps for the fewest; no seed left.
+    by_seed = {
+        seed: outcome(failed=failed)._replace(steps={"main": Steps(n)})
+        for seed, (n, failed) in enumerate([(800, ""), (25, "diverged."), (700, "")])
+    }
+    assert fewest(by_seed) == {"main": Steps(700)} and fewest({1: by_seed[1]}) == {"main": Steps(25)}
 
 
 def test_lengths_are_read_as_they_were_written():
