@@ -21,7 +21,7 @@ from jaxgen.training.devices import shared_size
 from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import Keys, Plan, Program, compile_loop, run_keys
-from jaxgen.training.sources import arrays, positions
+from jaxgen.training.sources import Source, arrays, positions
 from jaxgen.training.step import Ema, State, ema_rate, evaluation_params
 
 
@@ -40,6 +40,11 @@ class Contender(NamedTuple):
     def side(self) -> str:
         """The side that it speaks for: "vae", "gan" or "hybrid"."""
         return side(self.plan)
+
+    def on(self, source: Source) -> "Contender":
+        """The same programs on another source of the same shapes, such as another split of the data."""
+        inverter = None if self.inverter is None else self.inverter.serve(source)
+        return self._replace(program=self.program.serve(source), inverter=inverter)
 
 
 class Steps(NamedTuple):

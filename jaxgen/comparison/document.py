@@ -9,11 +9,12 @@ from typing import Any
 from jaxgen.comparison.budget import alike, flat, hurried, mean_seconds
 from jaxgen.comparison.caveats import limits
 from jaxgen.comparison.contender import Contender, Counts
+from jaxgen.comparison.contest import Contest
 from jaxgen.comparison.exhibits import exhibits
 from jaxgen.comparison.outcome import STAGES, Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.statistics import interval, still_improving, within
-from jaxgen.comparison.verdict import Contest, advise
+from jaxgen.comparison.verdict import advise
 from jaxgen.data import Data
 from jaxgen.report import Extras
 from jaxgen.system.machine import device_name, versions
@@ -70,8 +71,8 @@ def assemble(
                 "hurried": name in short,
                 "without_encoder": task.encodes and contenders[name].inverter is not None,
             }
-        unfinished = [name for name in outcomes if name in growing or name in short]
-        contests[task.name] = _contest(task, data, values, contenders, len(seeds), unfinished)._replace(hurried=short)
+        contest = _contest(task, data, values, contenders)
+        contests[task.name] = contest._replace(seeds=seeds, unfinished=growing, hurried=short, stages=stages)
     real = {metric: figure for figures in floors.values() for metric, figure in figures.items()}
     report = {
         "data": _about_data(data),
@@ -85,9 +86,7 @@ def assemble(
     return report, exhibits(data, outcomes, tasks, values)
 
 
-def _contest(
-    task: Task, data: Data, values: Mapping, contenders: Mapping[str, Contender], seeds: int, unfinished: list[str]
-) -> Contest:
+def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, Contender]) -> Contest:
     name, up = _headline(task, data)
     metrics = task.metrics(data)
     baselines = _finite(values, task.name, name)
@@ -97,13 +96,13 @@ def _contest(
         models={model: baselines.pop(model, {}) for model in contenders},
         sides={model: contender.side for model, contender in contenders.items()},
         baselines=baselines,
-        seeds=seeds,
+        paired=task.paired(data),
+        margin=metrics[name].margin,
         others={
             titled(task, metric): (about.higher_is_better, _finite(values, task.name, metric))
             for metric, about in metrics.items()
             if about.higher_is_better is not None and metric != name
         },
-        unfinished=unfinished,
         bounds=metrics[name].bounds,
     )
 

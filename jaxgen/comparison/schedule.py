@@ -4,17 +4,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
+
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths, play
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
+from jaxgen.training.sources import Source, arrays
 
 
 def play_all(
     seeds: Sequence[int],
     contenders: Mapping[str, Contender],
-    reference: Reference,
+    references: Callable[[int], Reference],
     lengths: Callable[[str, int], Lengths],
     tasks: Sequence[Task],
     by_baselines: dict[int, Any],
@@ -27,7 +30,7 @@ def play_all(
     Args:
       seeds: in the order in which they are played; all models play one before the next begins.
       contenders: by name.
-      reference: what models are measured against.
+      references: seed -> what models of that seed are trained on and measured against.
       lengths: (name, seed) -> what that model plays on that seed.
       tasks: those that are measured.
       by_baselines: seed -> figures of the baselines; those of seeds that are missing are added.
@@ -46,9 +49,9 @@ def play_all(
         TimeRemainingColumn(),
     )
 
-    def one(seed: int, name: str, bar: Progress, task: TaskID) -> None:
+    def one(seed: int, name: str, reference: Reference, source: Source, bar: Progress, task: TaskID) -> None:
         bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(contenders[name], reference, lengths(name, seed), seed, tasks=tasks)
+        outcome = play(contenders[name].on(source), reference, lengths(name, seed), seed, tasks=tasks)
         outcomes[name][seed] = outcome
         bar.advance(task)
         if not sys.stderr.isatty():
@@ -63,8 +66,12 @@ def play_all(
                 if signals:
                     raise Interrupted(signals.pop())
                 for seed in seeds:
+                    bar.update(task, description=f"split of seed {seed}")
+                    reference = references(seed)
+                    # On the devices once: all programs of a seed share it.
+                    source = arrays(jax.device_put(reference.data.train.x))
                     for name in contenders:
-                        one(seed, name, bar, task)
+                        one(seed, name, reference, source, bar, task)
                     if seed not in by_baselines:
                         bar.update(task, description=f"baselines, seed {seed}")
                         by_baselines[seed] = baselines(reference, seed, tasks)

@@ -24,9 +24,11 @@ from jaxgen.comparison.outcome import baselines, trainings
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
+from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
+from jaxgen.data.divide import redivide
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.report import write_report
@@ -43,7 +45,7 @@ def compare(
     *,
     models: Sequence[str] | Mapping[str, Recipe | str] = ("vae", "r3gan"),
     seconds: float = SECONDS,
-    seeds: int = 5,
+    seeds: int = FEWEST_SEEDS,
     seed: int = 0,
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
@@ -58,7 +60,8 @@ def compare(
       models: names of recipes, or recipes by the name that the report gives them. For each side, "vae" and "gan", the
         first one decides the answer.
       seconds: of training, for one model and one seed.
-      seeds: how often each model is trained.
+      seeds: how often each model is trained, each time on a split of its own; a split that the source or a `Data`
+        brings along stays.
       seed: the first of them.
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
@@ -135,17 +138,24 @@ def _run(
     began: float,
 ) -> Comparison:
     tasks, unserved = _served(data)
+    first = redivide(data, settings.seed)
     # Built first: a shape that no network takes is refused before anything is printed.
     sides = {side(build(recipe, Spec(data.shape), {})) for recipe in recipes.values()}
     say_data(data, unserved)
     for reason in foreseen(settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(recipe, data) for name, recipe in recipes.items()}
-    reference = Reference(data, feature_space(data))
+    contenders = {name: compiled(recipe, first) for name, recipe in recipes.items()}
+    reference = Reference(first, feature_space(first))
     lengths, measuring = _settle_lengths(settings, contenders, reference, tasks, recorded)
 
     def play_for(name: str, seed: int) -> Lengths:
         return lengths[name] if recorded is None else recorded[name, seed]
+
+    def reference_of(seed: int) -> Reference:
+        if seed == settings.seed:
+            return reference
+        own = redivide(data, seed)
+        return reference if own is data else Reference(own, feature_space(own))
 
     start = time.perf_counter()
     by_baselines = {settings.seed: baselines(reference, settings.seed, tasks)}
@@ -153,7 +163,7 @@ def _run(
     _say_duration(settings, len(contenders), time.perf_counter() - began, measuring)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     with stoppable() as signals, _claimed(out, settings.out is None) as out:
-        outcomes = play_all(seeds, contenders, reference, play_for, tasks, by_baselines, signals)
+        outcomes = play_all(seeds, contenders, reference_of, play_for, tasks, by_baselines, signals)
         outcomes, by_baselines = whole(outcomes, by_baselines)
         done = len(by_baselines)
         if signals and not done:

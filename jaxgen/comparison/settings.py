@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
 from jaxgen.recipes import RECIPES, Recipe, find
 from jaxgen.tasks import BASELINE
@@ -23,7 +24,7 @@ class Settings:
     models: tuple[str, ...] | None = ("vae", "r3gan")
     out: str | None = None  # None: a fresh runs/compare-N
     seconds_per_model: float = SECONDS  # of training, for one model and one seed
-    seeds: int = 5
+    seeds: int = FEWEST_SEEDS
     seed: int = 0  # the first of them
 
     def __post_init__(self):

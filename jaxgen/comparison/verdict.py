@@ -1,62 +1,50 @@
-"""From figures to advice: intervals over seeds, and what they allow one to say. Pure functions."""
+"""The answers in words: each decision becomes an entry of `report["advice"]`, with its numbers as fields."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from jaxgen.comparison.statistics import beats, difference, interval, within
-from jaxgen.report.numbers import decimals, figure
+from jaxgen.comparison.contest import Contest, filled
+from jaxgen.comparison.decision import Decision, decide
+from jaxgen.comparison.statistics import beats, interval, within
+from jaxgen.report.numbers import decimals, figure, probability, some
+from jaxgen.report.sentences import listing
 from jaxgen.tasks import BASELINE, SETTINGS, TASKS
 
-ONE_SIDE = "It takes a model of each side: name a VAE and a GAN with --models."
-ONE_SEED = "One seed gives no interval: run at least two, better five."
-
-
-class Contest(NamedTuple):
-    """The headline metric of one task: finite values by name and seed, on one set of seeds."""
-
-    metric: str  # in words
-    higher_is_better: bool
-    models: Mapping[str, Mapping[int, float]]  # name -> seed -> value
-    sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
-    baselines: Mapping[str, Mapping[int, float]]
-    unfinished: Sequence[str] = ()  # models that more training might change
-    hurried: Sequence[str] = ()  # models that trained too little for any answer
-    seeds: int | None = None  # how many were asked for; None: as many as there are values
-    others: Mapping[str, tuple[bool, Mapping[str, Mapping[int, float]]]] = {}  # metric -> (higher is better, models)
-    bounds: tuple[float, float] | None = None  # beyond which the figure cannot lie
-
-
-def champion(contest: Contest, side: str) -> str | None:
-    """Who speaks for a side: its first model, in the order in which they were asked for."""
-    return next((name for name in contest.models if contest.sides[name] == side), None)
+ONE_SIDE = "It takes models of two sides: name a VAE and a GAN with --models."
+ONE_SEED = "One seed gives no interval: run at least two, better six."
+WHY = {
+    "one side": ONE_SIDE,
+    "no figures": "No model was trained to the end on any seed.",
+    "one seed": ONE_SEED,
+    "hurried": "Too few passes through the training data: {hurried}.",
+    "baseline": "The baseline {baseline} ({baseline_mean}) is better than every model (p {baseline_p}).",
+    "better": "",
+    "equal": "Equal within {margin}: the interval of the difference lies inside.",
+    "overlap": "The interval of the difference holds zero{beyond}.",
+    "correction": "Over {count} settings together p {p}, which is not below 0.05.",
+    "closing": "The lead of {leader} has halved in the second half of the time: more time may turn it.",
+}
 
 
 def foreseen(seeds: int, sides: Collection[str]) -> list[str]:
     """Why figures will come and no answer, as far as it is known before anything is trained.
 
     >>> foreseen(1, {"vae", "gan"})
-    ['One seed gives no interval: run at least two, better five.']
+    ['One seed gives no interval: run at least two, better six.']
     """
-    return [ONE_SIDE] * (not {"vae", "gan"} <= set(sides)) + [ONE_SEED] * (seeds == 1)
-
-
-def lacking(contest: Contest) -> str:
-    """What an answer wants beside figures: "models" of both sides, "seeds" for an interval, "time", or nothing ("")."""
-    vae, gan = champion(contest, "vae"), champion(contest, "gan")
-    if vae is None or gan is None:
-        return "models"
-    paired = difference(contest.models[gan], contest.models[vae]).n
-    return "seeds" if paired == 1 else "time" if paired and {vae, gan} & set(contest.hurried) else ""
+    return [ONE_SIDE] * (len(set(sides)) < 2) + [ONE_SEED] * (seeds == 1)
 
 
 def advise(
     contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image", name: str = ""
-) -> list[dict[str, str]]:
-    """One answer per setting: {"setting", "choose", "because"}, and "lacks" where `lacking` names something.
+) -> list[dict[str, Any]]:
+    """One answer per setting: {"setting", "choose", "because"}, where it was measured also "task" and "difference".
 
-    "neither" where a simple baseline beats both sides, "either" where the interval of their paired difference holds
-    zero, "not measured" where there is no task, no data for it, or where models, seeds or time lack for an answer.
+    `choose` and the order of the rules are those of `decision.decide`; "lacks" names what an answer wants. "difference"
+    holds the deciding figures: "metric", "of" (the difference is of the first model minus the second), "mean", "low",
+    "high" (its 95 % interval), "n", "test", "p" (of this pair), "p_corrected" (by Holm, over the settings), "margin",
+    "leader", "higher_is_better", "failed" (seeds by model), and "baseline" with its "p_corrected", or None.
 
     Args:
       contests: by the name of a task.
@@ -64,98 +52,134 @@ def advise(
       kind: of the data, "image", "table" or "points".
       name: of the data, which no sentence spells with a capital.
     """
-    answers = []
+    answers: list[dict[str, Any]] = []
+    decisions = decide(contests)
     task_of = {task.setting: task.name for task in TASKS}
     for setting in SETTINGS:
         task = task_of.get(setting.name)
+        answer: dict[str, Any] = {"setting": setting.name, "choose": "not measured"}
         if setting.needs_images and kind != "image":
-            choose, because = "not measured", "It needs images."
+            answer["because"] = "It needs images."
         elif task is None:
-            choose, because = "not measured", "No task measures this yet."
+            answer["because"] = "No task measures this yet."
         elif task in unserved:
-            choose, because = "not measured", _sentence(unserved[task], name)
+            answer["because"] = _sentence(unserved[task], name)
         elif task not in contests:
-            choose, because = "not measured", "The task was not run."
+            answer["because"] = "The task was not run."
         else:
-            choose, because = judge(contests[task])
-        answers.append({"setting": setting.name, "choose": choose, "because": because})
-        if task is not None and task in contests and (lacks := lacking(contests[task])):
-            answers[-1]["lacks"] = lacks
+            decision = decisions[task]
+            answer |= {"choose": decision.choose, "because": because(contests[task], decision, len(contests))}
+            answer |= {"lacks": decision.lacks} if decision.lacks else {}
+            answer |= {"task": task, "difference": _fields(contests[task], decision)} if decision.gap else {}
+        answers.append(answer)
     return answers
 
 
-def judge(contest: Contest) -> tuple[str, str]:
-    """(choose, because) of one task."""
-    vae, gan = champion(contest, "vae"), champion(contest, "gan")
-    if vae is None or gan is None:
-        return "not measured", ONE_SIDE
-    ours, theirs, up = contest.models[vae], contest.models[gan], contest.higher_is_better
-    gap = difference(theirs, ours)
-    if not gap.n:
-        return "not measured", f"No seed trained both {vae} and {gan} to the end."
-    if gap.n == 1:
-        return "not measured", ONE_SEED
-    least, most = contest.bounds or (-math.inf, math.inf)
-    shown = within(gap, (least - most, most - least))  # to be read; what is chosen rests on the whole interval
-    places = decimals(_table(contest), shown[:3])
-    mean, low, high = (figure(x, places) for x in shown[:3])
-    what = f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better"
-    both = f"{vae} {_mean(ours, places)}, {gan} {_mean(theirs, places)}"
-    measured = f"{what}: {both}; paired difference {mean}, 95 % interval {low} to {high} over {gap.n} seeds."
-    if hurried := [name for name in (vae, gan) if name in contest.hurried]:
-        few = f"Too few passes through the training data: {' and '.join(hurried)}."
-        return "not measured", f"{few} {measured}{_failures(contest, (vae, gan))}"
-    caution = _failures(contest, (vae, gan)) + _caution([name for name in (vae, gan) if name in contest.unfinished])
-    better = {
-        name: difference(values, ours)
-        for name, values in contest.baselines.items()
-        if beats(values, ours, up) and beats(values, theirs, up)
+def because(contest: Contest, decision: Decision, count: int = 1) -> str:
+    """The decision in sentences: why, the figures, and what speaks against it. `count` settings were decided."""
+    if decision.gap is None:
+        return WHY[decision.why]
+    places, shown = _places(contest, decision), _shown(contest, decision)
+    margin = "" if decision.margin is None else figure(decision.margin, max(places, _digits(decision.margin)))
+    reason = WHY[decision.why].format(
+        hurried=listing([name for name in contest.models if name in contest.hurried]),
+        baseline=decision.baseline.removeprefix(BASELINE),
+        baseline_mean=_mean(contest.baselines.get(decision.baseline, {}), places),
+        baseline_p=probability(decision.baseline_p),
+        margin=margin,
+        beyond=f" and reaches beyond the margin of {margin}" if margin else "",
+        count=count,
+        p=probability(decision.p),
+        leader=decision.leader,
+    )
+    gap, up = decision.gap, contest.higher_is_better
+    ends = [figure(x, places) for x in shown]
+    figures = filled(contest)
+    both = ", ".join(f"{name} {_mean(figures[name], places)}" for name in (decision.subtrahend, decision.minuend))
+    corrected = " after Holm's correction" if count > 1 else ""
+    test = gap.test if math.isnan(decision.p) else f"{gap.test}, p {probability(decision.p)}{corrected}"
+    measured = (
+        f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better: {both}; difference {ends[0]}, "
+        f"95 % interval {ends[1]} to {ends[2]} over {some(gap.n, 'seed')} ({test})."
+    )
+    parts = [reason, measured, _failures(contest, decision), _dissent(contest, decision), _caution(contest, decision)]
+    return " ".join(part for part in parts if part)
+
+
+def _fields(contest: Contest, decision: Decision) -> dict[str, Any]:
+    gap = decision.gap
+    assert gap is not None
+    numbers = {"mean": gap.mean, "low": gap.low, "high": gap.high, "p": gap.p, "p_corrected": decision.p}
+    return {
+        "metric": contest.metric,
+        "higher_is_better": contest.higher_is_better,
+        "of": [decision.minuend, decision.subtrahend],
+        "leader": decision.leader,
+        **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
+        "n": gap.n,
+        "test": gap.test,
+        "margin": decision.margin,
+        "why": decision.why,
+        "failed": contest.failed,
+        "baseline": {"name": decision.baseline, "p_corrected": decision.baseline_p} if decision.baseline else None,
     }
-    if better:
-        name = (max if up else min)(better, key=lambda name: better[name].mean)
-        plain = name.removeprefix(BASELINE)
-        beaten = f"The baseline {plain} ({_mean(contest.baselines[name], places)}) beats both."
-        return "neither", f"{beaten} {measured}{caution}"
-    if gap.low <= 0 <= gap.high:
-        return "either", f"The interval of the difference holds zero. {measured}{caution}"
-    better_side, worse = ("gan", vae) if (gap.mean > 0) == up else ("vae", gan)
-    return better_side, f"{measured}{_dissent(contest, gan if worse == vae else vae, worse)}{caution}"
 
 
 def _sentence(text: str, name: str = "") -> str:
     return text if name and text.startswith(name) else text[:1].upper() + text[1:]
 
 
-def _dissent(contest: Contest, winner: str, loser: str) -> str:
-    against = [
-        metric
-        for metric, (up, models) in contest.others.items()
-        if beats(models.get(loser, {}), models.get(winner, {}), up)
-    ]
-    if not against:
+def _failures(contest: Contest, decision: Decision) -> str:
+    lost = {name: n for name, n in contest.failed.items() if name in (decision.leader, decision.rival)}
+    if not lost:
         return ""
-    *most, last = against
-    listed = f"{', '.join(most)} and {last}" if most else last
-    return f" But {listed} {'speak' if most else 'speaks'} for {loser}."
+    told = listing([f"{name} on {n} of {some(len(contest.played), 'seed')}" for name, n in lost.items()])
+    return f"Failed: {told}; each counts as the worst figure that was measured."
 
 
-def _failures(contest: Contest, names: Sequence[str]) -> str:
-    seeds = contest.seeds or 0
-    lost = {name: seeds - len(contest.models[name]) for name in names}
-    failed = ", ".join(f"{name} on {n} of {seeds} seeds" for name, n in lost.items() if n > 0)
-    return f" Failed: {failed}; only the seeds that both finished are compared." if failed else ""
+def _dissent(contest: Contest, decision: Decision) -> str:
+    """Other figures of the pair that differ, uncorrected: against the choice, or for either where none is made."""
+    pair = (decision.leader, decision.rival)
+    speaks: dict[str, list[str]] = {name: [] for name in pair}
+    for metric, (up, models) in contest.others.items():
+        for name, other in (pair, pair[::-1]):
+            if beats(models.get(name, {}), models.get(other, {}), up, paired=contest.paired):
+                speaks[name].append(metric)
+    if decision.why == "better":
+        speaks.pop(decision.leader)
+    told = [f"{listing(found)} {'speak' if len(found) > 1 else 'speaks'} for {n}" for n, found in speaks.items() if found]
+    return f"But {', and '.join(told)}." if told and decision.why != "hurried" else ""
 
 
-def _caution(unfinished: Sequence[str]) -> str:
-    if not unfinished:
+def _caution(contest: Contest, decision: Decision) -> str:
+    growing = [name for name in contest.models if name in contest.unfinished]
+    growing = [name for name in growing if name in (decision.leader, decision.rival)]
+    if not growing or decision.lacks:
         return ""
-    return f" {' and '.join(unfinished)} had not finished when time ran out: more seconds may change this."
+    end = "the lead was not closing" if decision.why == "better" else "more seconds may change this"
+    return f"{listing(growing)} had not finished when time ran out: {end}."
 
 
 def _mean(values: Mapping[int, float], places: int) -> str:
     return figure(interval(list(values.values())).mean, places)
 
 
-def _table(contest: Contest) -> list[tuple[float, float, float]]:
-    rows = (*contest.models.values(), *contest.baselines.values())
-    return [within(interval(list(values.values())), contest.bounds)[:3] for values in rows]
+def _shown(contest: Contest, decision: Decision) -> tuple[float, float, float]:
+    """The difference as it is read, cut where it must end; the decision rests on the whole interval."""
+    gap = decision.gap
+    assert gap is not None
+    least, most = contest.bounds or (-math.inf, math.inf)
+    return gap.mean, max(gap.low, least - most), min(gap.high, most - least)
+
+
+def _places(contest: Contest, decision: Decision) -> int:
+    rows = (*filled(contest).values(), *contest.baselines.values())
+    table = [within(interval(list(values.values())), contest.bounds)[:3] for values in rows]
+    return decimals(table, _shown(contest, decision))
+
+
+def _digits(value: float) -> int:
+    """Decimal places that show the first digit of a number below 1."""
+    return max(0, -math.floor(math.log10(value))) if value > 0 else 0
+
+

@@ -51,7 +51,8 @@ def _mixture(name: str, means: np.ndarray, std: float, seed: int) -> Data:
 
     train, valid, test = draw(20_000), draw(2_500), draw(2_500)
     classes = tuple(map(str, range(len(means))))
-    return finish(Data(name, "points", train, valid, test, classes, Modes(means.astype(np.float32), std), None, "", ()))
+    modes = Modes(means.astype(np.float32), std)
+    return finish(Data(name, "points", train, valid, test, classes, modes, None, "", (), official=()))
 
 
 EMBEDDED: dict[str, Callable[[int], Data]] = {"digits": digits, "ring8": ring8, "grid25": grid25, "cancer": cancer}

@@ -4,12 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from jaxgen.report.sentences import listing, sentence
 
-NAMES = {"vae": "the VAE", "gan": "the GAN"}
-VERDICTS = {"vae": "VAE", "gan": "GAN", "either": "No difference found", "neither": "Neither"}
+NAMES = {"vae": "the VAE", "gan": "the GAN", "hybrid": "the hybrid"}
+VERDICTS = {
+    "vae": "VAE",
+    "gan": "GAN",
+    "hybrid": "Hybrid",
+    "either": "Equal",
+    "neither": "Neither",
+    "undecided": "Undecided",
+}
 LACKS = {
     "time": "the run was too short to settle {}: give it a longer --seconds-per-model",
-    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better five",
-    "models": "there is nothing to choose between without a model of each side: name a VAE and a GAN with --models",
+    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better six",
+    "models": "there is nothing to choose between without models of two sides: name a VAE and a GAN with --models",
 }
 
 
@@ -25,17 +32,17 @@ def called(setting: str, kind: str) -> str:
 def verdict(entry: Mapping) -> str | None:
     """The answer for one setting in a word or two, or None where there is none.
 
-    >>> verdict({"choose": "either"}), verdict({"choose": "not measured"})
-    ('No difference found', None)
+    >>> verdict({"choose": "either"}), verdict({"choose": "undecided", "lacks": "time"}), verdict({"choose": "not measured"})
+    ('Equal', 'Undecided: more time', None)
     """
-    return "Too short to settle" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
+    return "Undecided: more time" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
 
 
 def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
     """The answer on data of a kind as one sentence, of the settings that were measured, or what lacks for one.
 
     >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
-    'Choose the GAN for image synthesis; no difference was found for style transfer.'
+    'Choose the GAN for image synthesis; the sides are equal for style transfer.'
     """
     by: dict[str, list[str]] = {}
     for entry in advice:
@@ -43,7 +50,9 @@ def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
     sides = [f"{NAMES[side]} for {listing(settings)}" for side, settings in by.items() if side in NAMES]
     clauses = [f"choose {' and '.join(sides)}"] if sides else []
     if "either" in by:
-        clauses.append(f"no difference was found for {listing(by['either'])}")
+        clauses.append(f"the sides are equal for {listing(by['either'])}")
+    if "undecided" in by:
+        clauses.append(f"{listing(by['undecided'])} stayed undecided with these seeds")
     if "neither" in by:
         clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
     clauses += [clause.format(listing(by[lack])) for lack, clause in LACKS.items() if lack in by]

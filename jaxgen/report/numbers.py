@@ -48,6 +48,15 @@ def figure(value: float, decimals: int) -> str:
     return f"{value + 0.0:,.{decimals}f}"
 
 
+def probability(p: float) -> str:
+    """A p value behind the letter.
+
+    >>> probability(0.03127), probability(2e-5), probability(0.2), probability(float("nan"))
+    ('= 0.031', '< 0.001', '= 0.2', 'unknown')
+    """
+    return "unknown" if not known(p) else "< 0.001" if p < 0.001 else f"= {p:.2g}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds in words.
 

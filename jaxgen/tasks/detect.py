@@ -10,13 +10,13 @@ from jaxgen.data import Data
 from jaxgen.metrics.features import flat, principal_axes
 from jaxgen.metrics.quality import nearest_distance
 from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, positions, unlabelled
-from jaxgen.tasks.task import BASELINE, SHARE, Metric, Reading, Reference, Task, Training
+from jaxgen.tasks.task import BASELINE, SHARE, Margin, Metric, Reading, Reference, Task, Training
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
 LEAST = (20, 3, 5)  # examples of either kind in train, valid and test: to learn from, to choose a score by, to test on
 
-METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "", SHARE)}
+METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "", SHARE, Margin(0.02))}
 
 
 def servable(data: Data) -> str | None:
@@ -180,6 +180,7 @@ DETECT = Task(
     measure=_read,
     baselines=_baselines,
     notes=_notes,
+    paired=lambda data: True,  # the class is that of the seed
     titles={"auroc": "AUROC"},
     encodes=True,
 )

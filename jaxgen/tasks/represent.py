@@ -229,6 +229,7 @@ REPRESENT = Task(
             columns=STEPS,
         ),
     ),
+    paired=lambda data: True,  # the labels are those of the seed
     titles={f"accuracy_{n}": f"accuracy with {n} label{'s' * (n > 1)} per class" for n in COUNTS},
     encodes=True,
 )

@@ -9,7 +9,7 @@ from jaxgen.metrics.features import Features, flat
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
 from jaxgen.tasks.evaluation import LIMIT, looked_at
-from jaxgen.tasks.task import MAIN, SHARE, SIZE, Metric, Picture, Reading, Reference, Task
+from jaxgen.tasks.task import MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 
 NEIGHBOURS = 5
 EXAMPLES = 10_000  # real ones that a ceiling looks at, about
@@ -20,13 +20,18 @@ HEADLINE_OF_MODES = "coverage"  # one mode alone has the best quality, and noise
 
 METRICS = {
     "frechet": Metric(
-        False, True, "Frechet distance of the features of samples to those of test data", "squared", SIZE
+        False,
+        True,
+        "Frechet distance of the features of samples to those of test data",
+        "squared",
+        SIZE,
+        Margin(0.1, relative=True),
     ),
     "kernel_distance": Metric(False, False, "kernel distance of the features of samples to those of test data", ""),
     "precision": Metric(True, False, "share of samples that lie among the test data", "", SHARE),
     "recall": Metric(True, False, "share of test data that lie among the samples", "", SHARE),
     "density": Metric(None, False, "how densely samples lie among the test data; 1 for real data", "", SIZE),
-    "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", "", SHARE),
+    "coverage": Metric(True, False, "share of test data with a sample in their neighbourhood", "", SHARE, Margin(0.05)),
     "memorisation": Metric(
         None, False, "median distance to the nearest training example over that of test data; near 0: copies", "", SIZE
     ),

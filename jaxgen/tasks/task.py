@@ -15,6 +15,23 @@ SHARE = (0.0, 1.0)  # the bounds of most metrics
 SIZE = (0.0, float("inf"))  # of those that are no share, and never negative
 
 
+class Margin(NamedTuple):
+    """The difference of two figures below which it does not matter which one is had."""
+
+    size: float
+    relative: bool = False  # a share of the larger of the two means, not a size in the figure's units
+
+    def of(self, a: Mapping[int, float], b: Mapping[int, float]) -> float:
+        """The margin in the figure's units, between figures by seed.
+
+        >>> Margin(0.02).of({0: 0.5}, {0: 0.6}), Margin(0.1, relative=True).of({0: 2.0}, {0: 3.0, 1: 5.0})
+        (0.02, 0.4)
+        """
+        if not self.relative:
+            return self.size
+        return self.size * max(abs(sum(values.values()) / len(values)) for values in (a, b))
+
+
 class Metric(NamedTuple):
     """What a figure says and which way is up."""
 
@@ -23,6 +40,7 @@ class Metric(NamedTuple):
     about: str
     unit: str  # "" for a pure number
     bounds: tuple[float, float] | None = None  # beyond which it cannot lie
+    margin: Margin | None = None  # of a headline: two figures that differ by less are equal
 
 
 class Reading(NamedTuple):
@@ -87,6 +105,11 @@ def no_notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     return ()
 
 
+def split_is_drawn(data: Data) -> bool:
+    """Whether each seed draws the test split that all models of that seed are measured on."""
+    return "test" not in data.official
+
+
 class Task(NamedTuple):
     """Everything that a comparison knows of a task.
 
@@ -109,6 +132,7 @@ class Task(NamedTuple):
     pictures: tuple[Picture, ...] = ()  # of its training; also where the data cannot serve the task itself
     titles: Mapping[str, str] = {}  # of metrics that are called otherwise than by their name with blanks
     encodes: bool = False  # whether figures change with an encoder that is trained afterwards
+    paired: Callable[[Data], bool] = split_is_drawn  # whether figures of a seed rest on something drawn for that seed
 
 
 def headline(metrics: Mapping[str, Metric]) -> str:

@@ -63,6 +63,7 @@ class Program(NamedTuple):
     chunk: int  # steps per dispatch
     form: str  # a name in FORMS
     compile_s: dict[Any, float]  # seconds of each compilation so far: "init", and by chunk length
+    serve: Callable[[Source], Any]  # the program for another source of the same shapes, such as another split
 
 
 def run_keys(seed: int) -> Keys:
@@ -133,34 +134,41 @@ def compile_loop(
         if not unroll and count not in programs:
             compile(count, lambda: trace(False, count))
 
-    def fetch(key, step: int, count: int, other: Callable[..., Any] | None = None):
-        position, place = step * turns * size, (jax.process_index(), jax.process_count())
-        return (other or source.fetch)(key, position, (count, turns, size), *place)
+    def serve(source: Source) -> Program:
+        """The compiled programs with the examples of `source`."""
+        resident = devices.put(source.resident, mesh)
 
-    def init(key):
-        # The first batch in an order of its own: what the state starts from depends on the init key alone.
-        one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
-        return programs["init"](
-            devices.put_key(key, mesh), resident, devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
-        )
+        def fetch(key, step: int, count: int, other: Callable[..., Any] | None = None):
+            position, place = step * turns * size, (jax.process_index(), jax.process_count())
+            return (other or source.fetch)(key, position, (count, turns, size), *place)
 
-    def advance(state, key, fetched):
-        count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, mesh)
-        if not unroll:
-            prepare(count)
-            return programs[count](state, key, resident, devices.put(fetched, mesh, 2))
-        infos = []
-        for i in range(count):
-            one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), mesh, 1)
-            state, info = programs[1](state, key, resident, one)
-            infos.append(info)
-        return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
+        def init(key):
+            # The first batch in an order of its own: what the state starts from depends on the init key alone.
+            one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
+            return programs["init"](
+                devices.put_key(key, mesh), resident, devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
+            )
+
+        def advance(state, key, fetched):
+            count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, mesh)
+            if not unroll:
+                prepare(count)
+                return programs[count](state, key, resident, devices.put(fetched, mesh, 2))
+            infos = []
+            for i in range(count):
+                one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), mesh, 1)
+                state, info = programs[1](state, key, resident, one)
+                infos.append(info)
+            return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
+
+        shape = (turns, size)
+        return Program(init, fetch, advance, prepare, place, shape, source.size, chunk, form, compile_s, serve)
 
     def place(state):
         # A copy: a buffer that NumPy still holds must not be donated.
         return devices.put_copies(state, mesh)
 
-    return Program(init, fetch, advance, prepare, place, (turns, size), source.size, chunk, form, compile_s)
+    return serve(source._replace(resident=resident))
 
 
 def _check_range(game: Game, source: Source) -> None:

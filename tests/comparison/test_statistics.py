@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from jaxgen.comparison.statistics import beats, difference, interval, still_improving
+from scipy import stats
+
+from jaxgen.comparison.statistics import beats, difference, holm, interval, still_improving
 
 SEEDS = range(5)
 
@@ -13,7 +15,6 @@ def by_seed(mean, wobble=0.01):
 
 def test_interval_is_students():
     # Kills: a normal quantile; n for n - 1.
-    from scipy import stats
 
     values = np.random.default_rng(0).normal(size=6)
     low, high = stats.t.interval(0.95, 5, loc=values.mean(), scale=stats.sem(values))
@@ -33,3 +34,32 @@ def test_still_improving_is_a_paired_interval():
     half, full = by_seed(0.8), by_seed(0.9, 0.02)
     assert still_improving(half, full, True) and not still_improving(half, full, False)
     assert not still_improving({0: 0.1}, {0: 0.9}, True)
+
+
+def test_both_tests_are_those_of_scipy():
+    # Kills: a pooled variance; degrees of freedom of one set; a p value of one side.
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.5, 1, 6), rng.normal(0, 3, 4)
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    gap = difference(dict(enumerate(a)), dict(enumerate(b)), paired=False)
+    np.testing.assert_allclose((gap.low, gap.high), welch.confidence_interval(0.95))
+    np.testing.assert_allclose((gap.mean, gap.p), (a.mean() - b.mean(), welch.pvalue))
+    assert (gap.n, gap.test) == (4, "Welch's t test")
+    pairs = stats.ttest_rel(a[:4], b)
+    gap = difference(dict(enumerate(a)), dict(enumerate(b)))
+    np.testing.assert_allclose((gap.low, gap.high, gap.p), (*pairs.confidence_interval(0.95), pairs.pvalue))
+
+
+def test_what_does_not_vary_is_sure():
+    # Kills: 0 / 0.
+    level, other = dict.fromkeys(SEEDS, 0.5), dict.fromkeys(SEEDS, 0.7)
+    for paired in (True, False):
+        assert difference(other, level, paired=paired).p == 0 and difference(level, level, paired=paired).p == 1
+    assert np.isnan(difference({0: 1.0}, {0: 2.0}, paired=False).p)
+
+
+def test_holm():
+    # Kills: Bonferroni; a corrected value below one that was smaller before; a NaN that counts.
+    assert holm({"a": 0.01, "b": 0.02, "c": 0.9, "d": 0.015}) == {"a": 0.04, "b": 0.045, "c": 0.9, "d": 0.045}
+    found = holm({"a": 0.03, "b": float("nan")})
+    assert found["a"] == 0.03 and np.isnan(found["b"]) and holm({}) == {}

@@ -1,0 +1,86 @@
+"""What one setting is decided on: the headline figures of all models and baselines, and who speaks for a side."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from jaxgen.tasks.task import Margin
+
+ByModel = Mapping[str, Mapping[int, float]]  # name -> seed -> value
+
+
+class Contest(NamedTuple):
+    """The headline metric of one task: finite values by name and seed."""
+
+    metric: str  # in words
+    higher_is_better: bool
+    models: ByModel
+    sides: Mapping[str, str]  # name -> "vae", "gan" or "hybrid"
+    baselines: ByModel
+    seeds: Sequence[int] = ()  # asked for; a model without a figure of one of them failed
+    paired: bool = True  # whether figures of one seed rest on something drawn for it, such as a split
+    margin: Margin | None = None  # below which a difference does not matter
+    bounds: tuple[float, float] | None = None  # beyond which the figure cannot lie
+    stages: Mapping[str, Mapping[str, Mapping[int, float]]] = {}  # model -> per cent of the time -> seed -> value
+    unfinished: Sequence[str] = ()  # models that were still improving
+    hurried: Sequence[str] = ()  # models that trained too little for any answer
+    others: Mapping[str, tuple[bool, ByModel]] = {}  # metric -> (higher is better, models)
+
+    @property
+    def played(self) -> list[int]:
+        """The seeds that were asked for, or else those of which there are figures."""
+        return sorted(self.seeds or {seed for values in self.models.values() for seed in values})
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """The models that failed, and on how many seeds."""
+        lost = {name: len(set(self.played) - values.keys()) for name, values in self.models.items()}
+        return {name: n for name, n in lost.items() if n}
+
+
+def by_side(contest: Contest) -> dict[str, list[str]]:
+    """The models of each side."""
+    sides: dict[str, list[str]] = {}
+    for name in contest.models:
+        sides.setdefault(contest.sides[name], []).append(name)
+    return sides
+
+
+def worst(contest: Contest) -> float | None:
+    """The worst figure of any model or baseline on any seed, also at a stage; None if there is none at all."""
+    sets = [*contest.models.values(), *contest.baselines.values()]
+    sets += [values for stages in contest.stages.values() for values in stages.values()]
+    values = [value for by_seed in sets for value in by_seed.values()]
+    return (min if contest.higher_is_better else max)(values) if values else None
+
+
+def filled(contest: Contest) -> dict[str, dict[int, float]]:
+    """The figures of all models on all seeds. A seed that failed counts as the worst figure there is.
+
+    A comparison of the seeds that survived would reward a model for diverging where it is bad.
+
+    >>> made = Contest("accuracy", True, {"vae": {0: 0.5, 1: 0.6}, "gan": {0: 0.9}}, {"vae": "vae", "gan": "gan"}, {})
+    >>> filled(made)["gan"]
+    {0: 0.9, 1: 0.5}
+    """
+    lowest = worst(contest)
+    if lowest is None:
+        return {name: {} for name in contest.models}
+    return {name: {seed: by.get(seed, lowest) for seed in contest.played} for name, by in contest.models.items()}
+
+
+def closing(contest: Contest, leader: str, rival: str) -> bool:
+    """Whether the lead at the end is at most half of what it was at half of the time, by the means over seeds.
+
+    If it went on so, it would be gone before long, and the answer would be the time's and not the models'.
+    """
+    at = [_lead(contest, leader, rival, stage) for stage in ("50", "100")]
+    return 0 < at[1] <= at[0] / 2  # False where one is NaN
+
+
+def _lead(contest: Contest, leader: str, rival: str, stage: str) -> float:
+    means = []
+    for name in (leader, rival):
+        values = contest.stages.get(name, {}).get(stage, {})
+        means.append(math.fsum(values.values()) / len(values) if values else math.nan)
+    return (means[0] - means[1]) * (1 if contest.higher_is_better else -1)

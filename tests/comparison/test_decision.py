@@ -1,0 +1,104 @@
+"""Decisions of several settings and of more than two models, on made-up figures."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxgen.comparison.contest import Contest, closing
+from jaxgen.comparison.decision import beaten_by, decide, lead
+from jaxgen.comparison.statistics import better
+
+SEEDS = range(6)
+
+
+def by_seed(mean, spread=0.01, key=0):
+    noise = np.random.default_rng(key).normal(size=len(SEEDS))
+    return dict(zip(SEEDS, mean + spread * (noise - noise.mean()), strict=True))
+
+
+def contest(models, sides=None, **more):
+    sides = sides or {name: name.split("-")[0] for name in models}
+    return Contest("accuracy", True, models, sides, more.pop("baselines", {}), **more)
+
+
+def test_one_model_a_side_is_the_usual_test():
+    # Kills: a p value of one side; a factor for models or sides that counts twice.
+    models = {"vae": by_seed(0.5, 0.1, 0), "gan": by_seed(0.6, 0.1, 1)}
+    a, b = ([*own.values()] for own in models.values())
+    found = lead(contest(models, paired=False), models)
+    assert (found.leader, found.rival) == ("gan", "vae")
+    np.testing.assert_allclose(found.p, stats.ttest_ind(a, b, equal_var=False).pvalue)
+    np.testing.assert_allclose(lead(contest(models), models).p, stats.ttest_rel(a, b).pvalue)
+
+
+def test_a_side_leads_by_the_model_that_is_better_than_all_others():
+    # Kills: the first model of a side speaking for it; the easiest rival; models of one's own side as rivals; the
+    # number of models left out of the p value.
+    models = {
+        "vae": by_seed(0.50, 0.1, 0),
+        "gan-1": by_seed(0.40, 0.1, 1),
+        "gan-2": by_seed(0.70, 0.1, 2),
+        "hybrid": by_seed(0.55, 0.1, 3),
+    }
+    found = lead(contest(models), models)
+    assert (found.leader, found.rival) == ("gan-2", "hybrid")
+    hardest = max(better(models["gan-2"], models[name], True) for name in ("vae", "hybrid"))
+    np.testing.assert_allclose(found.p, hardest * 2 * 3)
+    models["hybrid"] = by_seed(1.2, 0.1, 3)
+    assert decide({"a": contest(models)})["a"].choose == "hybrid"
+
+
+def test_the_correction_is_over_settings():
+    # Kills: each setting decided at 5 % alone; a correction that costs the sure ones their answer.
+    weak = contest({"vae": by_seed(0.5, 0.1, 0), "gan": by_seed(0.615, 0.1, 1)})
+    p = lead(weak, weak.models).p
+    assert 0.05 / 3 < p < 0.05
+    assert decide({"a": weak})["a"].choose == "gan"
+    sure = contest({"vae": by_seed(0.5, 0.01, 0), "gan": by_seed(0.63, 0.01, 1)})
+    level = contest({"vae": by_seed(0.5, 0.1, 0), "gan": by_seed(0.5, 0.1, 1)})
+    together = decide({"a": weak, "b": sure, "c": level})
+    assert [found.choose for found in together.values()] == ["undecided", "gan", "undecided"]
+    assert together["a"].why == "correction" and together["c"].why == "overlap"
+    np.testing.assert_allclose(together["a"].p, 2 * p)
+
+
+def test_one_baseline_of_many_must_be_surer():
+    # Kills: as many chances as there are baselines.
+    models = {"vae": by_seed(0.5, 0.1, 0), "gan": by_seed(0.5, 0.1, 1)}
+    one = contest(models, baselines={"baseline: 1": by_seed(0.7, 0.1, 2)})
+    p = beaten_by(one, models)["baseline: 1"]
+    assert 0.05 / 4 < p < 0.05
+    np.testing.assert_allclose(p, 2 * max(better(one.baselines["baseline: 1"], own, True) for own in models.values()))
+    assert decide({"a": one})["a"].choose == "neither"
+    many = contest(models, baselines={f"baseline: {i}": by_seed(0.6 - 0.1 * i, 0.1, 2) for i in range(1, 5)})
+    many = many._replace(baselines={**one.baselines, **many.baselines})
+    assert decide({"a": many})["a"].choose == "undecided"
+
+
+def test_the_best_of_the_baselines_that_beat_all_is_named():
+    # Kills: the surest one, which may be the worse; one that beats a single model.
+    models = {"vae": by_seed(0.5, 0.01, 0), "gan": by_seed(0.6, 0.01, 1)}
+    baselines = {"first": by_seed(0.7, 0.001, 2), "best": by_seed(0.9, 0.05, 3), "between": by_seed(0.55, 0.001, 4)}
+    found = decide({"a": contest(models, baselines=baselines)})["a"]
+    assert (found.choose, found.baseline) == ("neither", "best")
+    assert decide({"a": contest(models, baselines={"between": baselines["between"]})})["a"].choose == "gan"
+
+
+@pytest.mark.parametrize(("half", "closes"), [(0.60, False), (0.75, True), (0.66, False), (0.4, False)])
+def test_a_lead_that_halves_decides_nothing(half, closes):
+    # Kills: only the end looked at; a lead that grows, shrinks a little or was none taken for one that closes.
+    stages = {
+        "vae": {"50": by_seed(0.5), "100": by_seed(0.5)},
+        "gan": {"50": by_seed(half), "100": by_seed(0.6)},
+    }
+    found = contest({"vae": by_seed(0.5, key=1), "gan": by_seed(0.6, key=2)}, stages=stages)
+    assert closing(found, "gan", "vae") == closes
+    decision = decide({"a": found})["a"]
+    assert (decision.choose, decision.lacks) == (("undecided", "time") if closes else ("gan", ""))
+
+
+def test_unpaired_figures_are_not_compared_by_seed():
+    # Kills: pairs made of what shares nothing.
+    models = {"vae": {0: 0.1, 1: 0.5, 2: 0.9}, "gan": {0: 0.2, 1: 0.6, 2: 1.0}}
+    assert decide({"a": contest(models)})["a"].choose == "gan"
+    assert decide({"a": contest(models, paired=False)})["a"].choose == "undecided"
