@@ -49,7 +49,8 @@ def hollow(name, examples, seen):
         return (other or positions(examples))(key, step * TURNS * BATCH, (count, TURNS, BATCH), 0, 1)
 
     size = (TURNS, BATCH)
-    return Program(init, fetch, advance, lambda count: None, lambda state: state, size, examples, 2, "scanned", {})
+    compiled = (lambda count: None, lambda state: state, size, examples, 2, "scanned", {})
+    return Program(init, fetch, advance, *compiled, lambda source: None)
 
 
 @pytest.fixture

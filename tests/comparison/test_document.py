@@ -65,7 +65,7 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
         contenders[name] = SimpleNamespace(
             program=program, inverter=own, parameters={}, side=side, plan=SimpleNamespace(turns=(("one",),))
         )
-        outcomes[name] = {seed: reached(mean + 0.02 * seed * (side == "gan")) for seed in (0, 1)}
+        outcomes[name] = {seed: reached(mean + 0.01 * seed * (side == "gan")) for seed in (0, 1)}
     counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
     settings = Settings(models=("vae", "gan"), seeds=2)
@@ -92,10 +92,10 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
     )
     for setting, task in (("anomaly detection", "detect"), ("representation learning", "represent")):
         (answer,) = [answer for answer in report["advice"] if answer["setting"] == setting]
-        assert answer["choose"] == ("not measured" if task in short else "gan")
+        assert answer["choose"] == ("undecided" if task in short else "gan")
         assert answer.get("lacks") == ("time" if task in short else None)
-        assert "vae 0.60, gan 0.81; paired difference 0.21, 95 % interval 0.08 to 0.34 over" in answer["because"]
-    assert report["models"]["gan"][DETECT.name]["auroc"]["mean"] == pytest.approx(0.81)
+        assert "difference 0.21, 95 % interval 0.14 to 0.27 over" in answer["because"]
+    assert report["models"]["gan"][DETECT.name]["auroc"]["mean"] == pytest.approx(0.805)
 
 
 @pytest.mark.parametrize(("turns", "lengths"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
@@ -140,7 +140,7 @@ def test_intervals_hold_what_a_figure_can_be(bounds, values, ends):
 
 def test_the_answer_knows_what_a_figure_can_be():
     # Kills: bounds lost on the way to the sentence, which then tells of a difference of 2 in AUROC.
-    assert _contest(DETECT, SimpleNamespace(), {}, {}, 2, []).bounds == SHARE
+    assert _contest(DETECT, SimpleNamespace(), {}, {}).bounds == SHARE
 
 
 def test_the_kind_of_the_data_reaches_the_advice():
@@ -158,11 +158,11 @@ def test_where_all_examples_are_alike_nothing_can_be_learnt():
         report, _ = assembled(lengths, scale=0, half=0.4)
         text = str(report)
         assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
-        assert not any(word in text for word in ("more seconds", "Too short", "Too few passes", "'lacks': 'time'"))
+        assert not any(word in text for word in ("had not finished", "Too short", "Too few passes", "'lacks': 'time'"))
         assert not report["budget"]["gan"][DETECT.name]["still_improving"]
     report, _ = assembled(half=0.4)
     assert first not in str(report) and report["budget"]["gan"][DETECT.name]["still_improving"]
-    assert "more seconds may change this" in str(report["advice"])
+    assert "had not finished when time ran out: the lead was not closing" in str(report["advice"])
     splits = [Split(np.eye(1, 50, k=49, dtype=np.float32).T, None)] * 3
     assert not alike(Data("toy", "table", *splits, (), None, None, "", ()))
 

@@ -2,30 +2,43 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from jaxgen.comparison import schedule
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.schedule import play_all, whole
+from jaxgen.data import Split
 from jaxgen.system.signals import stoppable
 
-CONTENDERS = {"vae": "vae of it", "gan": "gan of it"}
+SPLIT = Split(np.arange(6, dtype=np.float32).reshape(3, 2), None)
+CONTENDERS = {
+    name: SimpleNamespace(on=lambda source, name=name: (f"{name} of it", np.asarray(source.resident[0]).tolist()))
+    for name in ("vae", "gan")
+}
+
+
+def of_seed(seed):
+    return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)))
 
 
 def played(monkeypatch, play, signals):
     by_baselines = {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
-    played = play_all(range(3, 6), CONTENDERS, None, lambda name, seed: None, (), by_baselines, signals)
+    played = play_all(range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals)
     return played, by_baselines
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
-    # Kills: a signal that waits for the end of a training; outcomes that are lost with it.
+    # Kills: a signal that waits for the end of a training; outcomes that are lost with it; a model that trains on the
+    # split of another seed than it is measured on.
     def play(contender, reference, lengths, seed, *, tasks):
-        if (contender, seed) == ("gan of it", 4):
+        assert contender[1] == reference.data.train.x.tolist() == (SPLIT.x + seed).tolist()
+        if (contender[0], seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)
             raise AssertionError("went on")
         return Outcome({}, {}, {}, {}, {}, 1.0, "")

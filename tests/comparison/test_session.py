@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_it_writes_what_the_contract_says(report):
         "representation learning",
         "semantic manipulation",
     ]
-    assert all(a["choose"] in ("vae", "gan", "either", "neither", "not measured") for a in report["advice"])
+    assert all(a["choose"] in ("vae", "gan", "either", "neither", "undecided", "not measured") for a in report["advice"])
 
 
 def test_means_and_intervals_are_those_of_the_values(report):
@@ -191,7 +192,7 @@ def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
-    monkeypatch.setattr(session, "compiled", lambda recipe, data: recipe.__name__)
+    monkeypatch.setattr(session, "compiled", lambda recipe, data: SimpleNamespace(on=lambda source: None))
     monkeypatch.setattr(session, "feature_space", lambda data: None)
     monkeypatch.setattr(session, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(session, "baselines", lambda reference, seed, tasks: {})
@@ -207,8 +208,11 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=(600, 5)), np.arange(600) % 2
     compiled, out = [], tmp_path / "out"
+    anything = SimpleNamespace(on=lambda source: None)
     hollow.setattr(
-        session, "compiled", lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes))
+        session,
+        "compiled",
+        lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
     hollow.setattr(session, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
@@ -299,7 +303,7 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
 
 @pytest.mark.parametrize(
     ("asked", "reason"),
-    [({"seeds": 1}, "One seed gives no interval"), ({"models": ("vae",)}, "It takes a model of each side"), ({}, None)],
+    [({"seeds": 1}, "One seed gives no interval"), ({"models": ("vae",)}, "It takes models of two sides"), ({}, None)],
 )
 def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
     # Kills: an hour of training before the reason; a warning in front of every comparison.
@@ -313,11 +317,11 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
 
 def test_what_is_printed_last(capsys):
     # Kills: a line left out because nothing is chosen; a setting that is printed by its identifier.
-    short = {"setting": "image synthesis", "choose": "not measured", "lacks": "time", "because": "Why."}
+    short = {"setting": "image synthesis", "choose": "undecided", "lacks": "time", "because": "Why."}
     console.print_answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
     assert capsys.readouterr().out.splitlines() == [
         "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
-        "  synthesis: Too short to settle. Why.",
+        "  synthesis: Undecided: more time. Why.",
     ]
 
 
@@ -340,6 +344,6 @@ def test_a_stopped_comparison_reports_its_whole_seeds(tmp_path, line, seeds):
     else:
         report = json.loads((out / "report.json").read_text())
         assert report["settings"]["seeds"] == seeds and report["notes"][0].startswith(
-            "Stopped by a signal after 1 of 5"
+            "Stopped by a signal after 1 of 6"
         )
         assert (out / "report.html").stat().st_size > 10_000

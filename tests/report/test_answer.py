@@ -10,29 +10,30 @@ def test_headline():
     assert headline([]) == "Nothing was measured that decides between them."
     assert headline([entry("a", "neither")]) == "Neither for a, where a simple baseline does better."
     mixed = [entry("a", "vae"), entry("b", "either"), entry("c", "gan"), entry("d", "vae"), entry("e", "not measured")]
-    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; no difference was found for b."
+    assert headline(mixed) == "Choose the VAE for a and d and the GAN for c; the sides are equal for b."
 
 
-def test_no_difference_found_is_no_equivalence():
+def test_undecided_is_no_equivalence():
     # Kills: "either will do" where an interval from -519 to 788 decided nothing.
-    said = headline([{"setting": setting, "choose": "either"} for setting in "abc"])
-    assert said == "No difference was found for a, b and c." and VERDICTS["either"] == "No difference found"
+    said = headline([{"setting": setting, "choose": "undecided"} for setting in "abc"])
+    assert said == "A, b and c stayed undecided with these seeds." and VERDICTS["undecided"] == "Undecided"
+    assert headline([{"setting": "a", "choose": "hybrid"}]) == "Choose the hybrid for a."
 
 
 def test_a_run_that_is_too_short_is_no_choice():
     # Kills: "Choose the VAE" above "Too short to settle anything"; a headline that does not say what to do.
-    short = [{"setting": s, "choose": "not measured", "lacks": "time"} for s in "ab"]
+    short = [{"setting": s, "choose": "undecided", "lacks": "time"} for s in "ab"]
     said = headline([*short, {"setting": "c", "choose": "not measured"}])
     assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
-    assert verdict(short[0]) == "Too short to settle" and verdict({"choose": "not measured"}) is None
+    assert verdict(short[0]) == "Undecided: more time" and verdict({"choose": "not measured"}) is None
 
 
 def test_what_lacks_for_an_answer_is_the_last_word():
     # Kills: "nothing was measured" over tables of what was measured; a reason without what to do about it.
     alone = headline([{"setting": s, "choose": "not measured", "lacks": "models"} for s in "ab"])
-    assert alone.startswith("There is nothing to choose between without a model of each side: name a VAE and a GAN")
+    assert alone.startswith("There is nothing to choose between without models of two sides: name a VAE and a GAN")
     once = headline([{"setting": s, "choose": "not measured", "lacks": "seeds"} for s in "ab"])
-    assert once == "One seed gives no interval, and so no answer for a and b: run at least two, better five."
+    assert once == "One seed gives no interval, and so no answer for a and b: run at least two, better six."
     part = headline([{"setting": "a", "choose": "gan"}, {"setting": "b", "choose": "not measured", "lacks": "seeds"}])
     assert part.startswith("Choose the GAN for a; one seed gives no interval, and so no answer for b: ")
 

@@ -418,11 +418,11 @@ def test_sentences_of_notes_begin_with_a_capital():
 def test_a_run_that_is_too_short_keeps_its_figures_and_claims_nothing():
     # Kills: a card that is quiet as if nothing was measured; "Not measured" over its figures; a side's colour.
     report = made_up.report()
-    report["advice"][0] |= {"choose": "not measured", "lacks": "time", "because": "Why it is."}
+    report["advice"][0] |= {"choose": "undecided", "lacks": "time", "because": "Why it is."}
     html = render(report, made_up.extras())
     found = re.search(r'<li class="card ([^"]*)">\s*<h3>image synthesis</h3>(.*?)</li>\n</ul>', html, re.S)
     kind, card = found.groups()
-    assert kind == "" and "Too short to settle" in card and "Why it is." in card and 'class="mini"' in card
+    assert kind == "" and "Undecided: more time" in card and "Why it is." in card and 'class="mini"' in card
     assert "too short to settle image synthesis: give it a longer --seconds" in Page(html).headings[0][1]
 
 
@@ -439,11 +439,13 @@ def test_the_page_calls_settings_by_what_the_data_are(kind, called):
 
 
 def test_an_answer_without_a_difference_is_called_so():
-    # Kills: "Either" as the answer, which claims that both do equally well.
+    # Kills: the word of the report as the answer; "equal" for what was only not decided.
     report = made_up.report()
     report["advice"][0]["choose"] = "either"
     page = Page(render(report, made_up.extras()))
-    assert "No difference found" in page.text() and "Either" not in page.text()
+    assert "Equal" in page.text() and "Either" not in page.text()
+    report["advice"][0]["choose"] = "undecided"
+    assert "Undecided" in (text := Page(render(report, made_up.extras())).text()) and "Equal" not in text
 
 
 def test_the_answer_is_set_as_the_tables_are():
