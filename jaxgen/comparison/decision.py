@@ -84,7 +84,7 @@ def lead(contest: Contest, figures: ByModel) -> Lead:
 
 
 def beaten_by(contest: Contest, figures: ByModel) -> dict[str, float]:
-    """The p value, of two sides and corrected for the number of baselines, that a baseline is no better than some model.
+    """The p value that a baseline is no better than some model: of two sides, times the number of baselines.
 
     A baseline has figures of all seeds, as the models have. Without baselines there is none.
     """

@@ -147,7 +147,9 @@ def _dissent(contest: Contest, decision: Decision) -> str:
                 speaks[name].append(metric)
     if decision.why == "better":
         speaks.pop(decision.leader)
-    told = [f"{listing(found)} {'speak' if len(found) > 1 else 'speaks'} for {n}" for n, found in speaks.items() if found]
+    told = [
+        f"{listing(found)} {'speak' if len(found) > 1 else 'speaks'} for {n}" for n, found in speaks.items() if found
+    ]
     return f"But {', and '.join(told)}." if told and decision.why != "hurried" else ""
 
 
@@ -181,5 +183,3 @@ def _places(contest: Contest, decision: Decision) -> int:
 def _digits(value: float) -> int:
     """Decimal places that show the first digit of a number below 1."""
     return max(0, -math.floor(math.log10(value))) if value > 0 else 0
-
-

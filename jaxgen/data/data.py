@@ -38,7 +38,10 @@ class Data(NamedTuple):
     )  # tables: float64 (mean, std) of train; x * std + mean is in the user's units
     digest: str  # sha256 of the three splits, in hex
     notes: tuple[str, ...]  # what was done to the data, one line each
-    official: tuple[str, ...] = ("valid", "test")  # splits that whoever made the data divided, and that stay as they are
+    official: tuple[str, ...] = (
+        "valid",
+        "test",
+    )  # splits that whoever made the data divided, and that stay as they are
 
     @property
     def shape(self) -> tuple[int, ...]:

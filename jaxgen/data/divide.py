@@ -111,7 +111,9 @@ def redivide(data: Data, seed: int) -> Data:
     splits = list(data.splits.values())
     # Field by field: each is an array over the examples, or None in all splits.
     pooled = Split(*(None if parts[0] is None else np.concatenate(parts) for parts in zip(*splits, strict=True)))
-    places = np.repeat([NAMES.index(name) if name in data.official else 0 for name in NAMES], [len(s.x) for s in splits])
+    places = np.repeat(
+        [NAMES.index(name) if name in data.official else 0 for name in NAMES], [len(s.x) for s in splits]
+    )
     official = places.astype(np.int8) if data.official else None
     parts = divide(len(pooled.x), pooled.label, seed=seed, official=official)
     scale = data.scale

@@ -32,8 +32,10 @@ def called(setting: str, kind: str) -> str:
 def verdict(entry: Mapping) -> str | None:
     """The answer for one setting in a word or two, or None where there is none.
 
-    >>> verdict({"choose": "either"}), verdict({"choose": "undecided", "lacks": "time"}), verdict({"choose": "not measured"})
-    ('Equal', 'Undecided: more time', None)
+    >>> verdict({"choose": "either"}), verdict({"choose": "undecided", "lacks": "time"})
+    ('Equal', 'Undecided: more time')
+    >>> verdict({"choose": "not measured"}) is None
+    True
     """
     return "Undecided: more time" if entry.get("lacks") == "time" else VERDICTS.get(entry["choose"])
 

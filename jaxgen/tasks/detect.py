@@ -16,7 +16,11 @@ SAMPLES = 16  # posterior samples per example, for the scores that take them
 COMPONENTS = 16
 LEAST = (20, 3, 5)  # examples of either kind in train, valid and test: to learn from, to choose a score by, to test on
 
-METRICS = {"auroc": Metric(True, True, "probability that an example of the unseen class is scored stranger", "", SHARE, Margin(0.02))}
+METRICS = {
+    "auroc": Metric(
+        True, True, "probability that an example of the unseen class is scored stranger", "", SHARE, Margin(0.02)
+    )
+}
 
 
 def servable(data: Data) -> str | None:

@@ -55,7 +55,7 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
 
     def reached(value):
-        figures = {DETECT.name: {"auroc": value}, REPRESENT.name: {"accuracy_20": value, "path_ratio": 1.0}}
+        figures = {DETECT.name: {"auroc": value}, REPRESENT.name: {"accuracy": value, "path_ratio": 1.0}}
         stages = {DETECT.name: {"25": half, "50": half, "100": 0.5}}
         return Outcome(figures, stages, {}, {}, {"Samples": splits[0].x[:4]}, 1.0, "")
 
@@ -118,7 +118,7 @@ def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
 def test_the_page_knows_what_a_figure_cannot_exceed():
     # Kills: bounds lost on the way to the charts.
     metrics = assembled()[1].metrics
-    assert metrics[DETECT.name]["auroc"]["bounds"] == metrics[REPRESENT.name]["accuracy_20"]["bounds"] == (0, 1)
+    assert metrics[DETECT.name]["auroc"]["bounds"] == metrics[REPRESENT.name]["accuracy"]["bounds"] == (0, 1)
     assert metrics[REPRESENT.name]["path_ratio"]["bounds"] == (1, math.inf)
 
 

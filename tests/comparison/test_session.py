@@ -58,7 +58,9 @@ def test_it_writes_what_the_contract_says(report):
         "representation learning",
         "semantic manipulation",
     ]
-    assert all(a["choose"] in ("vae", "gan", "either", "neither", "undecided", "not measured") for a in report["advice"])
+    assert all(
+        a["choose"] in ("vae", "gan", "either", "neither", "undecided", "not measured") for a in report["advice"]
+    )
 
 
 def test_means_and_intervals_are_those_of_the_values(report):

@@ -1,7 +1,6 @@
 """What figures of several seeds allow one to say."""
 
 import numpy as np
-
 from scipy import stats
 
 from jaxgen.comparison.statistics import beats, difference, holm, interval, still_improving

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxgen.comparison.statistics import interval
 from jaxgen.comparison.contest import Contest
 from jaxgen.comparison.decision import decide
+from jaxgen.comparison.statistics import interval
 from jaxgen.comparison.verdict import advise, because, foreseen
 from jaxgen.report.cells import places
 from jaxgen.tasks.task import Margin
@@ -190,7 +190,9 @@ def test_what_no_training_can_mend_is_known_before():
         "It takes models of two sides",
         "One seed gives no interval",
     ]
-    assert len(foreseen(5, {"vae"})) == 1 and len(foreseen(1, {"vae", "gan"})) == 1 and not foreseen(5, {"vae", "hybrid"})
+    assert (
+        len(foreseen(5, {"vae"})) == 1 and len(foreseen(1, {"vae", "gan"})) == 1 and not foreseen(5, {"vae", "hybrid"})
+    )
 
 
 @pytest.mark.parametrize(
