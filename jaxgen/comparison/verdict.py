@@ -20,7 +20,7 @@ WHY = {
     "hurried": "Too few passes through the training data: {hurried}.",
     "baseline": "The baseline {baseline} ({baseline_mean}) is better than every model (p {baseline_p}).",
     "better": "",
-    "equal": "Equal within {margin}: the interval of the difference lies inside.",
+    "equal": "The interval of the difference lies within the margin of {margin}.",
     "overlap": "The interval of the difference holds zero{beyond}.",
     "correction": "Over {count} settings together p {p}, which is not below 0.05.",
     "closing": "The lead of {leader} has halved in the second half of the time: more time may turn it.",

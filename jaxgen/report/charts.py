@@ -56,6 +56,24 @@ def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
     return Markup('<svg class="whisker" aria-hidden="true">{}</svg>').format(Markup("").join(parts))
 
 
+def gap(difference: Mapping, look: Look) -> Markup:
+    """A difference as a dot with its 95 % interval, over the line of zero and the band of what does not matter."""
+    mean, low, high, margin = (difference.get(name) for name in ("mean", "low", "high", "margin"))
+    band = [-margin, margin] if known(margin) else []
+    axis = scale([mean, low, high, 0.0, *band])
+    parts = []
+    if band:
+        left, wide = _at(axis, band[0]), f"{100 * float(position(axis, band[1]) - position(axis, band[0])):.2f}%"
+        parts.append(Markup('<rect class="band" x="{}" width="{}" y="0" height="100%"/>').format(left, wide))
+    parts.append(Markup('<line class="zero" x1="{0}" x2="{0}" y1="0" y2="100%"/>').format(_at(axis, 0.0)))
+    if known(low) and known(high):
+        ends = _at(axis, low), _at(axis, high)
+        parts.append(Markup('<line class="span {}" x1="{}" x2="{}" y1="50%" y2="50%"/>').format(look.colour, *ends))
+    if known(mean):
+        parts.append(mark(look, _at(axis, mean)))
+    return Markup('<svg class="whisker" aria-hidden="true">{}</svg>').format(Markup("").join(parts))
+
+
 def ruler(axis: Scale) -> Markup:
     """The numbers below a column of dots and whiskers."""
     parts = [

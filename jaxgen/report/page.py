@@ -62,7 +62,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         trained=trained,
         baselines=[name for name in models if name.startswith(BASELINE)],
         protocol=protocol,
-        cards=[_card(entry, tasks, protocol.get("sides", {}), kind) for entry in report["advice"]],
+        cards=[_card(entry, tasks, protocol.get("sides", {}), kind, looks) for entry in report["advice"]],
         tasks=tasks,
         grids=_grids(extras.grids, kind, looks),
         training=_training(extras.curves, looks),
@@ -150,7 +150,9 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
     }
 
 
-def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], kind: str) -> dict:
+def _card(
+    entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], kind: str, looks: Mapping[str, Look]
+) -> dict:
     task = next((t for t in tasks if t["setting"] == entry["setting"]), None)
     table = task["tables"][0] if task and task["tables"][0]["headline"] else None
     colour = f"c{COLOURS[entry['choose']][0]}" if entry["choose"] in sides.values() else ""
@@ -162,6 +164,21 @@ def _card(entry: Mapping, tasks: Sequence[Mapping], sides: Mapping[str, str], ki
         "task": task,
         "table": table,
         "colour": colour,
+        "gap": _gap(entry.get("difference"), looks),
+    }
+
+
+def _gap(difference: Mapping | None, looks: Mapping[str, Look]) -> dict | None:
+    """The deciding difference as it is drawn: in the colour of the model that leads."""
+    if difference is None or not set(difference["of"]) <= looks.keys():
+        return None
+    first, second = difference["of"]
+    margin = difference.get("margin")
+    return {
+        "name": f"{first} − {second}",
+        "plot": charts.gap(difference, looks[difference.get("leader") or first]),
+        "mean": numbers.number(difference["mean"]),
+        "margin": numbers.number(margin, 2 if margin < 1 else None) if numbers.known(margin) else None,
     }
 
 

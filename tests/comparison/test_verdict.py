@@ -120,7 +120,7 @@ def test_an_interval_within_the_margin_says_equal():
     sure = contest(by_seed(0.80, 0.001), by_seed(0.81, 0.002))
     assert judge(sure)[0] == "gan" and judge(sure._replace(margin=Margin(0.005)))[0] == "gan"
     choose, because = judge(sure._replace(margin=Margin(0.02)))
-    assert choose == "either" and because.startswith("Equal within 0.02")
+    assert choose == "either" and because.startswith("The interval of the difference lies within the margin of 0.02")
     assert judge(sure._replace(margin=Margin(0.02, relative=True)))[0] == "either"
     assert judge(sure._replace(margin=Margin(0.005, relative=True)))[0] == "gan"
     level = contest(by_seed(0.80, 0.001), by_seed(0.80, 0.002))._replace(margin=Margin(0.02))

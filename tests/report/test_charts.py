@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgen.report.axes import Scale, labelled, position, scale, tick_words, ticks
-from jaxgen.report.charts import Look, lines, scatter, spark, whisker
+from jaxgen.report.charts import Look, gap, lines, scatter, spark, whisker
 from jaxgen.report.grids import layout
 
 LOOK = Look("c0", "circle")
@@ -150,3 +150,16 @@ def test_pictures_fit_a_phone_at_a_whole_zoom(shape):
     gap = max(1, max(shape) // 16)
     height, width = ((n * (side + gap) - gap) * zoom for n, side in ((rows, shape[0]), (columns, shape[1])))
     assert width <= 320 and height <= 320 and columns >= 4 and rows >= 4 and zoom >= 1
+
+
+def test_the_deciding_difference_stands_beside_zero_and_its_margin():
+    # Kills: the band to one side of zero; zero at the end of the axis; a band where no margin is stated.
+    found = {"mean": 3.0, "low": 2.0, "high": 4.0, "margin": 1.0}
+    svg = str(gap(found, LOOK))
+    axis = scale([-1.0, 4.0])
+    at = [f"{100 * float(position(axis, x)):.2f}%" for x in (-1.0, 0.0, 2.0, 3.0, 4.0)]
+    assert f'class="zero" x1="{at[1]}"' in svg and f'class="span c0" x1="{at[2]}" x2="{at[4]}"' in svg
+    wide = f"{100 * float(position(axis, 1.0) - position(axis, -1.0)):.2f}%"
+    assert f'class="band" x="{at[0]}" width="{wide}"' in svg and f'<svg x="{at[3]}"' in svg
+    bare = str(gap({"mean": 3.0, "low": None, "high": None, "margin": None}, LOOK))
+    assert "band" not in bare and "span" not in bare and "zero" in bare
