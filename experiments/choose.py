@@ -93,8 +93,8 @@ def found(report: Mapping[str, Any], config: Config) -> Evidence:
         "super-resolution; a VAE for anomaly detection, representation learning and semantic manipulation.",
         verdict(figures),
         "A setting agrees where the side that the textbook recommends is chosen, contradicts where the other side or "
-        "neither is, or where both are equal, and is open where it stayed undecided. Supported if every measured setting agrees, not "
-        "supported if every one contradicts, else it depends. What is not measured is not counted.",
+        "neither is, or where both are equal, and is open where it stayed undecided. Supported if every measured "
+        "setting agrees, not supported if every one contradicts, else it depends. What is not measured is not counted.",
         f"One small data set, one recipe a side, {config.seconds_per_model:g} s of training each: larger images and "
         f"longer training may answer otherwise.{_listed('Not measured', figures['not_measured'])}"
         f"{_listed('Still improving when time ran out', unfinished)}",

@@ -35,7 +35,8 @@ def settings(**chosen):
     ],
 )
 def test_verdict(figures, word, says):
-    # Kills: "undecided" that agrees or contradicts; equal sides, or "neither", that does not contradict; support out of nothing measured.
+    # Kills: "undecided" that agrees or contradicts; equal sides, or "neither", that does not contradict; support out of
+    # nothing measured.
     found = choose.verdict(figures)
     assert found.word == word and says in found.because
 
