@@ -21,15 +21,20 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--seeds", whole(1), "N", "trainings of each model, each on a split of its own", "6")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
     option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
+    option(parser, "--resume", str, "DIR", "go on with the comparison in DIR that ended early")
     options = given(parser.parse_args(argv))
-    earlier = options.pop("repeat", None)
+    earlier, stopped = options.pop("repeat", None), options.pop("resume", None)
     if earlier is not None and options.keys() - {"out"}:
         parser.error("--repeat DIR takes all but --out from the comparison in DIR: leave the other flags out")
+    if stopped is not None and (options or earlier is not None):
+        parser.error("--resume DIR takes everything from the comparison in DIR: leave the other flags out")
     from jaxgen.cli.process import settle_memory
     from jaxgen.comparison import session
 
     if earlier is not None:
         comparison = session.repeat(earlier, out=options.get("out"), on_data=settle_memory)
+    elif stopped is not None:
+        comparison = session.resume(stopped, on_data=settle_memory)
     else:
         if "seconds_per_model" in options:
             options["seconds"] = options.pop("seconds_per_model")

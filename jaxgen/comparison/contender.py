@@ -16,6 +16,7 @@ from jaxgen.data import Data
 from jaxgen.games import invert
 from jaxgen.nets import convolves
 from jaxgen.recipes import Recipe, Spec, build, side
+from jaxgen.runs.recorder import record
 from jaxgen.tasks import MAIN, Reference, Task, Training
 from jaxgen.training.devices import shared_size
 from jaxgen.training.loop import Chunk, Diverged, train
@@ -64,6 +65,7 @@ class Seconds(NamedTuple):
 
 Lengths = Mapping[str, Steps | Seconds]  # what is to be played, by the name of the training
 Counts = Mapping[str, Steps]  # what was played
+OnTrained = Callable[[State, Sequence[Mapping[str, Any]]], None]
 
 
 def compiled(recipe: Recipe, data: Data) -> Contender:
@@ -94,17 +96,37 @@ def compiled(recipe: Recipe, data: Data) -> Contender:
     return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds)
 
 
-def play(contender: Contender, reference: Reference, lengths: Lengths, seed: int, *, tasks: Sequence[Task]) -> Outcome:
-    """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so."""
+def play(
+    contender: Contender,
+    reference: Reference,
+    lengths: Lengths,
+    seed: int,
+    *,
+    tasks: Sequence[Task],
+    on_seconds: Callable[[float], None] = lambda seconds: None,
+    on_trained: OnTrained = lambda state, records: None,
+) -> Outcome:
+    """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so.
+
+    Args:
+      contender: with the programs on the data of the seed.
+      reference: what it is measured against, with these data.
+      lengths: of each training.
+      seed: of everything random.
+      tasks: those that are measured.
+      on_seconds: called with the seconds of training since the last call.
+      on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
+    """
     outcome, seconds, failed = empty(), 0.0, []
     for training in trainings(tasks):
 
         def at_stage(model: Model, stage: str | None, training: Training = training):
             measure(outcome, model, training, reference, seed, tasks, stage)
 
-        played = _Played(lengths[training.name])
+        played = _Played(lengths[training.name], on_seconds)
+        keeping = on_trained if training == MAIN else None
         try:
-            trained = _train(contender, reference.data, training, played, seed, at_stage)
+            trained = _train(contender, reference.data, training, played, seed, at_stage, keeping)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
             continue
@@ -128,9 +150,9 @@ class _Trained(NamedTuple):
 class _Played:
     """How far a training has come, of what it was given."""
 
-    def __init__(self, length: Steps | Seconds):
+    def __init__(self, length: Steps | Seconds, on_seconds: Callable[[float], None] = lambda seconds: None):
         """`length`: the steps to play again, or the time to play for."""
-        self.length, self.steps, self._due = length, Steps(), list(STAGES[:-1])
+        self.length, self.steps, self._due, self._on_seconds = length, Steps(), list(STAGES[:-1]), on_seconds
 
     def chunks(self, part: str, program: Program, state: State, keys: Keys, fetch: Any) -> Iterator[Chunk]:
         """The chunks of `part`, "model" or "encoder"."""
@@ -138,6 +160,7 @@ class _Played:
         timed, spent = isinstance(self.length, Seconds), 0.0
         for chunk in train(program, state, keys, steps=None if timed else end, fetch=fetch):
             spent += chunk.seconds
+            self._on_seconds(chunk.seconds)
             self.steps = Steps(**{**self.steps._asdict(), part: chunk.step})
             yield chunk
             if timed and spent + chunk.seconds / 2 >= end:
@@ -166,6 +189,7 @@ def _train(
     played: _Played,
     seed: int,
     measure: Callable[[Model, str | None], None],
+    on_trained: OnTrained | None = None,
 ) -> _Trained:
     """One training; `measure(model, stage)` at each stage and, with None, at the end, is not timed.
 
@@ -173,14 +197,17 @@ def _train(
     """
     kept = None if training.keep is None else positions(len(data.train.x), subset=training.keep(data, seed))
     keys, failures = training_keys(seed, training.streams[0]), []
-    state, seconds, curve = contender.program.init(keys.init), 0.0, []
+    state, seconds, curve, records = contender.program.init(keys.init), 0.0, [], []
     for chunk in played.chunks("model", contender.program, state, keys, kept):
         seconds, state = seconds + chunk.seconds, chunk.state
         curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
+        records.append(record(chunk))
         for stage in played.stages(seconds):
             measure(contender.model(*evaluated(state)), stage)
     model = contender.model(*evaluated(state))
     measure(model, STAGES[-1])
+    if on_trained is not None:
+        on_trained(state, records)
     if contender.inverter is not None:
         keys = training_keys(seed, training.streams[1])
         inverting = with_trained(contender.inverter, contender.inverter.init(keys.init), state)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths, play
@@ -12,6 +14,15 @@ from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
 from jaxgen.training.sources import Source, arrays
+from jaxgen.training.step import State
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    TimeElapsedColumn(),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+)
 
 
 def play_all(
@@ -22,8 +33,13 @@ def play_all(
     tasks: Sequence[Task],
     by_baselines: dict[int, Any],
     signals: list[int],
-) -> dict[str, dict[int, Outcome]]:
-    """Outcomes by name and seed, of all that was trained to the end.
+    *,
+    outcomes: dict[str, dict[int, Outcome]],
+    seconds: float,
+    on_seed: Callable[[int], None],
+    on_trained: Callable[[str, int, State, Sequence[Mapping[str, Any]]], None],
+) -> None:
+    """Plays all seeds that are missing in `outcomes`, and adds what was trained to the end.
 
     A signal ends the training during which it arrives.
 
@@ -36,48 +52,53 @@ def play_all(
       by_baselines: seed -> figures of the baselines; those of seeds that are missing are added.
       signals: becomes [the signal that ended a training, ...]. The caller collects those of the time before and after
         (`jaxgen.system.signals.stoppable`), and one that is there already means that nothing is trained.
+      outcomes: by name and seed.
+      seconds: about how long one model takes on one seed, measuring counted in.
+      on_seed: called with each seed that all models and baselines have.
+      on_trained: called with (name, seed, state, lines of metrics.jsonl) of each main training.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=len(seeds) * len(contenders) * seconds)
 
-    outcomes: dict[str, dict[int, Outcome]] = {name: {} for name in contenders}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+        def one(at: int, seed: int, name: str, reference: Reference, source: Source) -> None:
+            bar.update(task, description=f"{name}, seed {seed}")
+            contender, length = contenders[name].on(source), lengths(name, seed)
 
-    def one(seed: int, name: str, reference: Reference, source: Source, bar: Progress, task: TaskID) -> None:
-        bar.update(task, description=f"{name}, seed {seed}")
-        outcome = play(contenders[name].on(source), reference, lengths(name, seed), seed, tasks=tasks)
-        outcomes[name][seed] = outcome
-        bar.advance(task)
-        if not sys.stderr.isatty():
-            say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
-        if outcome.failed:
-            say(f"{name}, seed {seed} failed: {outcome.failed}")
+            def trained(state: State, records: Sequence[Mapping[str, Any]]) -> None:
+                on_trained(name, seed, state, records)
 
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(seeds) * len(contenders))
+            def passed(more: float) -> None:
+                bar.advance(task, more)
+
+            outcome = play(contender, reference, length, seed, tasks=tasks, on_seconds=passed, on_trained=trained)
+            outcomes[name][seed] = outcome
+            bar.update(task, completed=(at + 1) * seconds)
+            if not sys.stderr.isatty():
+                say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
+            if outcome.failed:
+                say(f"{name}, seed {seed} failed: {outcome.failed}")
+
+        def whole_seed(i: int, seed: int) -> None:
+            bar.update(task, description=f"split of seed {seed}", completed=i * len(contenders) * seconds)
+            reference = references(seed)
+            # On the devices once: all programs of a seed share it.
+            source = arrays(jax.device_put(reference.data.train.x))
+            for j, name in enumerate(contenders):
+                one(i * len(contenders) + j, seed, name, reference, source)
+            if seed not in by_baselines:
+                bar.update(task, description=f"baselines, seed {seed}")
+                by_baselines[seed] = baselines(reference, seed, tasks)
+            on_seed(seed)
+
         try:
             with interruptible():
                 if signals:
                     raise Interrupted(signals.pop())
-                for seed in seeds:
-                    bar.update(task, description=f"split of seed {seed}")
-                    reference = references(seed)
-                    # On the devices once: all programs of a seed share it.
-                    source = arrays(jax.device_put(reference.data.train.x))
-                    for name in contenders:
-                        one(seed, name, reference, source, bar, task)
-                    if seed not in by_baselines:
-                        bar.update(task, description=f"baselines, seed {seed}")
-                        by_baselines[seed] = baselines(reference, seed, tasks)
+                for i, seed in enumerate(seeds):
+                    if not all(seed in by_seed for by_seed in (*outcomes.values(), by_baselines)):
+                        whole_seed(i, seed)
         except Interrupted as interruption:
             signals.insert(0, interruption.signal)
-    return outcomes
 
 
 def whole(

@@ -4,40 +4,28 @@ Each training ends with the chunk of steps that is nearest to the end of its tim
 figures are a function of (data, seeds, steps), so that `repeat` gives the same ones on the same machine.
 """
 
-import contextlib
-import dataclasses
 import json
 import math
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxgen import data as sources
-from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, passes, too_short, unflat
-from jaxgen.comparison.console import count, print_answer, say, say_data
-from jaxgen.comparison.contender import Contender, Counts, Lengths, compiled
-from jaxgen.comparison.document import assemble
-from jaxgen.comparison.outcome import baselines, trainings
+from jaxgen.comparison import ledger
+from jaxgen.comparison.budget import unflat
+from jaxgen.comparison.conduct import Asked, conduct, fresh
 from jaxgen.comparison.result import Comparison
-from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS
-from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.data.divide import redivide
-from jaxgen.metrics.features import feature_space
-from jaxgen.recipes import Recipe, Spec, build, side
-from jaxgen.report import write_report
-from jaxgen.report.numbers import duration, some
+from jaxgen.recipes import Recipe
 from jaxgen.runs.inputs import divided, source_of
-from jaxgen.system import files
-from jaxgen.system.lock import check_new
-from jaxgen.system.signals import Stopped, stoppable
-from jaxgen.tasks import MAIN, TASKS, Reference, Task
 
 
 def compare(
@@ -69,9 +57,10 @@ def compare(
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
       Stopped: by a signal; the report of the seeds that were measured to the end is there.
+      Exception: whatever ends a training; likewise. `resume` goes on from both.
     """
     began = time.perf_counter()
-    folder = _fresh(None if out is None else os.fspath(out))
+    folder = fresh(None if out is None else os.fspath(out))
     recipes = recipes_of(models)
     settings = Settings(
         data=source_of(data) if isinstance(data, str | os.PathLike) else None,
@@ -84,7 +73,7 @@ def compare(
     loaded = divided(data)
     if on_data is not None:
         on_data(loaded)
-    return _run(settings, loaded, recipes, folder, None, began)
+    return conduct(Asked(settings, loaded, recipes, folder), began)
 
 
 def repeat(
@@ -99,8 +88,7 @@ def repeat(
     path = Path(folder) / "report.json"
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
-        names = old["settings"]["models"]
-        settings = Settings(**{**old["settings"], "models": names and tuple(names), "out": out})
+        settings = _settings(old["settings"], out)
         protocol = old["protocol"]
         if "stages" not in protocol:
             raise BadRequest(f"{path} is of an earlier jaxgen, which did not record each seed's steps: compare anew.")
@@ -114,148 +102,56 @@ def repeat(
         raise  # its message names what is wrong with the settings
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRequest(f"{folder} is no comparison that can be repeated: {path} is missing or damaged.") from error
-    if settings.data is None or settings.models is None:
-        unknown = "data" if settings.data is None else "models"
-        raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    fresh, data = _fresh(out), sources.load(settings.data)
-    if data.digest != digest:
-        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+    new, data = fresh(out), _as_recorded(Path(folder), settings, digest)
     if on_data is not None:
         on_data(data)
-    repeated = _run(settings, data, recipes_of(settings.models), fresh, recorded, began)
+    repeated = conduct(Asked(settings, data, recipes_of(_names(settings)), new, recorded), began)
     again = json.loads((repeated.out / "report.json").read_text(encoding="utf-8"))["models"]
     same = again == models
     print("all figures are the same." if same else f"largest relative difference: {_apart(models, again):.2g}")
     return repeated
 
 
-def _run(
-    settings: Settings,
-    data: Data,
-    recipes: Mapping[str, Recipe],
-    out: Path,
-    recorded: Mapping[tuple[str, int], Counts] | None,
-    began: float,
-) -> Comparison:
-    tasks, unserved = _served(data)
-    first = redivide(data, settings.seed)
-    # Built first: a shape that no network takes is refused before anything is printed.
-    sides = {side(build(recipe, Spec(data.shape), {})) for recipe in recipes.values()}
-    say_data(data, unserved)
-    for reason in foreseen(settings.seeds, sides):
-        say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(recipe, first) for name, recipe in recipes.items()}
-    reference = Reference(first, feature_space(first))
-    lengths, measuring = _settle_lengths(settings, contenders, reference, tasks, recorded)
+def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | None = None) -> Comparison:
+    """Goes on with the comparison in `folder` that was stopped, killed or ended by an error: its missing seeds.
 
-    def play_for(name: str, seed: int) -> Lengths:
-        return lengths[name] if recorded is None else recorded[name, seed]
-
-    def reference_of(seed: int) -> Reference:
-        if seed == settings.seed:
-            return reference
-        own = redivide(data, seed)
-        return reference if own is data else Reference(own, feature_space(own))
-
-    start = time.perf_counter()
-    by_baselines = {settings.seed: baselines(reference, settings.seed, tasks)}
-    measuring += time.perf_counter() - start
-    _say_duration(settings, len(contenders), time.perf_counter() - began, measuring)
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    with stoppable() as signals, _claimed(out, settings.out is None) as out:
-        outcomes = play_all(seeds, contenders, reference_of, play_for, tasks, by_baselines, signals)
-        outcomes, by_baselines = whole(outcomes, by_baselines)
-        done = len(by_baselines)
-        if signals and not done:
-            raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
-        measured = dataclasses.replace(settings, seeds=done)
-        played = {name: fewest(by_seed) for name, by_seed in outcomes.items()}
-        report, extras = assemble(measured, reference, contenders, played, outcomes, by_baselines, unserved)
-        if done < settings.seeds:
-            report["notes"].insert(0, f"Stopped by a signal after {done} of {settings.seeds} seeds.")
-        report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
-        files.write_json(out / "report.json", report)
-        write_report(out / "report.html", report, extras)
-    print_answer(report["advice"], data.kind)
-    if signals:
-        part = f"the report of the {done} of {settings.seeds} seeds that were measured"
-        kept = part if done < settings.seeds else "the whole report"
-        raise Stopped(signals[0], f"{kept} is {out / 'report.html'}.")
-    return Comparison(report, out)
+    Raises:
+      BadRequest: no comparison that measured a seed, one that is whole or that only Python can go on with, or its data
+        have changed.
+    """
+    began, path = time.perf_counter(), Path(folder)
+    asked, digest, recorded = ledger.read(path)
+    settings = _settings(asked, str(path))
+    done = [int(file.stem) for file in (path / "seeds").glob("*.json")]
+    if len(done) >= settings.seeds and (path / "report.html").exists():
+        raise BadRequest(f"the comparison in {folder} is whole: open its report.html, or run it again by --repeat.")
+    data = _as_recorded(path, settings, digest)
+    if on_data is not None:
+        on_data(data)
+    print(f"{len(done)} of {settings.seeds} seeds are done", file=sys.stderr, flush=True)
+    return conduct(Asked(settings, data, recipes_of(_names(settings)), path, recorded, resumed=True), began)
 
 
-def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:
-    """The tasks that the data can serve, and the reasons of the others by name."""
-    unserved = {task.name: reason for task in TASKS if (reason := task.servable(data)) is not None}
-    if len(unserved) == len(TASKS):
-        reasons = " ".join(dict.fromkeys(unserved.values()))
-        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
-    return tuple(task for task in TASKS if task.name not in unserved), unserved
+def _settings(asked: Mapping[str, Any], out: str | None) -> Settings:
+    """What was written down of a comparison, as settings: lists are tuples again."""
+    values: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in asked.items()}
+    return Settings(**{**values, "out": out})
 
 
-def _settle_lengths(
-    settings: Settings,
-    contenders: Mapping[str, Contender],
-    reference: Reference,
-    tasks: Sequence[Task],
-    recorded: Mapping[tuple[str, int], Counts] | None,
-) -> tuple[dict[str, Lengths], float]:
-    """The time of every training, and the seconds that measuring one seed of all models takes."""
-    lengths: dict[str, Lengths] = {}
-    measuring, data = 0.0, reference.data
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    for name, contender in contenders.items():
-        own = allowed(contender, settings.seconds_per_model, tasks)
-        steps = expected(contender, own) if recorded is None else recorded[name, settings.seed]
-        lengths[name] = own
-        measuring += evaluation_seconds(contender, reference, tasks)
-        through = passes(contender, steps[MAIN.name].model, len(data.train.x))
-        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
-        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
-        if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
-            enough = math.ceil(longer * settings.seconds_per_model)
-            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
-    return lengths, measuring
+def _names(settings: Settings) -> tuple[str, ...]:
+    assert settings.models is not None
+    return settings.models
 
 
-def _say_duration(settings: Settings, models: int, spent: float, measuring: float) -> None:
-    training = settings.seconds_per_model * models
-    total = duration(round(spent + settings.seeds * (training + measuring)))
-    say(
-        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
-        f"of {training:g} s training and {measuring:.0f} s measuring"
-    )
-
-
-@contextlib.contextmanager
-def _claimed(out: Path, numbered: bool) -> Iterator[Path]:
-    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
-    made = True
-    while True:
-        try:
-            out.mkdir(parents=True)
-            break
-        except FileExistsError:
-            if not numbered:
-                made = False  # whoever made it may want it
-                break
-            out = _fresh(None)
-    try:
-        yield out
-    except BaseException:
-        if made and not any(out.iterdir()):
-            out.rmdir()
-        raise
-
-
-def _fresh(out: str | None) -> Path:
-    if out is None:
-        n = 1
-        while Path(f"runs/compare-{n}").exists():
-            n += 1
-        out = f"runs/compare-{n}"
-    check_new(Path(out))
-    return Path(out)
+def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
+    """The data of a comparison that was written down, if they are still those."""
+    if settings.data is None or settings.models is None:
+        unknown = "data" if settings.data is None else "models"
+        raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
+    data = sources.load(settings.data)
+    if data.digest != digest:
+        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+    return data
 
 
 def _apart(a: Mapping, b: Mapping) -> float:

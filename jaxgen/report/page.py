@@ -72,6 +72,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         measured=facts.measured(protocol, extras.steps),
         density=any("density" in metric for tasks in models.values() for task in tasks.values() for metric in task),
         notes=report.get("notes", ()),
+        next=report.get("next", ()),
     )
     return page.rstrip() + "\n"
 

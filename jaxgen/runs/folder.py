@@ -23,14 +23,14 @@ def summary(data: Data) -> dict[str, Any]:
     return {"digest": data.digest, "kind": data.kind, "shape": list(data.shape), "classes": classes}
 
 
-def describe(config: Mapping[str, Any], data: Data, program: Program) -> dict[str, Any]:
-    """What `config.json` says: all that another process needs to know."""
+def describe(config: Mapping[str, Any], data: Data, program: Program | None) -> dict[str, Any]:
+    """What `config.json` says: all that another process needs to know; `program` is None if a comparison trained it."""
     return {
         "format": FORMAT,
         "config": dict(config),
         "data": summary(data),
-        "chunk": program.chunk,
-        "form": program.form,
+        "chunk": None if program is None else program.chunk,
+        "form": None if program is None else program.form,
         **machine(),
         "versions": versions(),
     }

@@ -146,7 +146,7 @@ def test_the_tasks_of_a_training_are_measured_on_its_model(data):
 
 def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
     # Kills: a seed that is lost with one of its trainings; a failure without a word of which training it was.
-    def diverging(contender, data, training, steps, seed, measure):
+    def diverging(contender, data, training, steps, seed, measure, on_trained):
         if training == MAIN:
             raise Diverged("ten in a row.")
         return module._Trained("model", {"step": []}, 2.0, ["its encoder: lost."])

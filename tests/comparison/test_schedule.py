@@ -25,18 +25,23 @@ def of_seed(seed):
 
 
 def played(monkeypatch, play, signals):
-    by_baselines = {}
+    outcomes, by_baselines = {name: {} for name in CONTENDERS}, {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
-    played = play_all(range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals)
-    return played, by_baselines
+    seeds = []
+    watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": None}
+    play_all(
+        range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals, outcomes=outcomes, **watch
+    )
+    assert seeds == list(by_baselines)
+    return outcomes, by_baselines
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
     # Kills: a signal that waits for the end of a training; outcomes that are lost with it; a model that trains on the
     # split of another seed than it is measured on.
-    def play(contender, reference, lengths, seed, *, tasks):
+    def play(contender, reference, lengths, seed, **more):
         assert contender[1] == reference.data.train.x.tolist() == (SPLIT.x + seed).tolist()
         if (contender[0], seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxgen import data as sources
-from jaxgen.comparison import console, schedule, session
+from jaxgen.comparison import conduct, console, schedule
 from jaxgen.comparison.budget import unflat
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.session import compare, repeat
@@ -194,13 +194,13 @@ def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
-    monkeypatch.setattr(session, "compiled", lambda recipe, data: SimpleNamespace(on=lambda source: None))
-    monkeypatch.setattr(session, "feature_space", lambda data: None)
-    monkeypatch.setattr(session, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
-    monkeypatch.setattr(session, "baselines", lambda reference, seed, tasks: {})
+    monkeypatch.setattr(conduct, "compiled", lambda recipe, data: SimpleNamespace(on=lambda source: None))
+    monkeypatch.setattr(conduct, "feature_space", lambda data: None)
+    monkeypatch.setattr(conduct, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
-    monkeypatch.setattr(session, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
+    monkeypatch.setattr(conduct, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
     return monkeypatch
 
 
@@ -212,11 +212,11 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     compiled, out = [], tmp_path / "out"
     anything = SimpleNamespace(on=lambda source: None)
     hollow.setattr(
-        session,
+        conduct,
         "compiled",
         lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
-    hollow.setattr(session, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
+    hollow.setattr(conduct, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
@@ -241,7 +241,7 @@ def striking(before):
 @pytest.mark.parametrize("where", ["assemble", "write_report"])
 def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where):
     # Kills: `assemble`, or the writing of either file, where a signal ends the process and all seeds are gone.
-    hollow.setattr(session, where, striking(getattr(session, where)))
+    hollow.setattr(conduct, where, striking(getattr(conduct, where)))
     with pytest.raises(Stopped, match="SIGTERM: the whole report is .*report.html") as stopped:
         compare("cancer", seeds=2, out=str(tmp_path / "out"))
     assert stopped.value.signal == signal.SIGTERM
@@ -252,7 +252,7 @@ def test_a_signal_after_the_last_training_loses_nothing(hollow, tmp_path, where)
 
 def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
     # Kills: a report that claims the seeds that were asked for; words of all seeds where some are missing.
-    def play(contender, reference, lengths, seed, *, tasks):
+    def play(contender, reference, lengths, seed, **more):
         if seed == 1:
             os.kill(os.getpid(), signal.SIGINT)
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
@@ -270,7 +270,7 @@ def fail(*args, **kwargs):
 
 def test_a_page_that_cannot_be_drawn_costs_no_figures(hollow, tmp_path):
     # Kills: the page before the figures; a folder removed with what stands in it.
-    hollow.setattr(session, "write_report", fail)
+    hollow.setattr(conduct, "write_report", fail)
     with pytest.raises(ZeroDivisionError):
         compare("cancer", seeds=2, out=str(tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["seeds"] == 2
@@ -288,7 +288,7 @@ def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_p
 
 def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_path):
     # Kills: an hour of training for a page without a figure, which then fails on the first key that is not there.
-    hollow.setattr(session, "compiled", fail)
+    hollow.setattr(conduct, "compiled", fail)
     np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
     with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
         compare(str(tmp_path / "few.npz"), out=str(tmp_path / "out"))
@@ -297,7 +297,7 @@ def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_pat
 
 def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
     # Kills: silence for as long as compiling takes.
-    hollow.setattr(session, "compiled", fail)
+    hollow.setattr(conduct, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
         compare("cancer", out=str(tmp_path / "out"))
     assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
@@ -309,7 +309,7 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
 )
 def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
     # Kills: an hour of training before the reason; a warning in front of every comparison.
-    hollow.setattr(session, "compiled", fail)
+    hollow.setattr(conduct, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
         compare("cancer", out=str(tmp_path / "out"), **asked)
     said = capsys.readouterr().err.splitlines()

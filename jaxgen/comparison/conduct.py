@@ -1,0 +1,274 @@
+"""The course of a comparison: from the data to the report, and what is left of it where it ends early."""
+
+import contextlib
+import dataclasses
+import math
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen.comparison import ledger
+from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, passes, too_short
+from jaxgen.comparison.console import count, print_answer, say, say_data
+from jaxgen.comparison.contender import Contender, Lengths, compiled
+from jaxgen.comparison.document import assemble
+from jaxgen.comparison.outcome import Outcome, baselines, trainings
+from jaxgen.comparison.result import Comparison
+from jaxgen.comparison.schedule import play_all, whole
+from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.verdict import foreseen
+from jaxgen.core import BadRequest
+from jaxgen.data import Data
+from jaxgen.data.divide import redivide
+from jaxgen.metrics.features import feature_space
+from jaxgen.recipes import Recipe, Spec, build, side
+from jaxgen.report import write_report
+from jaxgen.report.numbers import duration, some
+from jaxgen.runs.keep import keep
+from jaxgen.system import files
+from jaxgen.system.lock import check_new
+from jaxgen.system.signals import Stopped, stoppable
+from jaxgen.tasks import MAIN, TASKS, Reference, Task
+from jaxgen.training.step import State
+
+
+class Asked(NamedTuple):
+    """A comparison before it begins, or before it goes on."""
+
+    settings: Settings
+    data: Data
+    recipes: Mapping[str, Recipe]
+    out: Path
+    recorded: ledger.Recorded | None = None  # the steps to play; None: the clock decides
+    resumed: bool = False  # whether `out` holds seeds that are done
+
+
+class Ready(NamedTuple):
+    """Compiled and timed, before the first training."""
+
+    tasks: Sequence[Task]
+    unserved: Mapping[str, str]
+    contenders: Mapping[str, Contender]
+    reference: Reference  # of the first seed
+    lengths: Mapping[str, Lengths]
+    measuring: float  # seconds of a seed
+
+
+class Reached(NamedTuple):
+    """What was measured; both are added to while a comparison runs."""
+
+    outcomes: dict[str, dict[int, Outcome]]  # by name and seed
+    baselines: dict[int, Any]  # by seed
+
+
+def conduct(asked: Asked, began: float) -> Comparison:
+    """Trains, measures, writes and says it all; `began` is when the caller did.
+
+    Raises:
+      BadRequest: the data serve no task, or no network takes their shape.
+      Stopped: by a signal; the report of the seeds that were measured to the end is there.
+      Exception: of a training or a measurement; likewise.
+    """
+    ready = _ready(asked)
+    reached = Reached({}, {})
+    if asked.resumed:
+        reached = Reached(*ledger.load(asked.out))
+    for name in ready.contenders:
+        reached.outcomes.setdefault(name, {})
+    settings, start = asked.settings, time.perf_counter()
+    if settings.seed not in reached.baselines:
+        reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
+    ready = ready._replace(measuring=ready.measuring + time.perf_counter() - start)
+    _say_duration(settings, len(ready.contenders), time.perf_counter() - began, ready.measuring)
+    claimed = contextlib.nullcontext(asked.out) if asked.resumed else _claimed(asked.out, settings.out is None)
+    with stoppable() as signals, claimed as out:
+        failure = _play(asked, ready, reached, out, signals)
+        reached = Reached(*whole(*reached))
+        done = len(reached.baselines)
+        if not done and failure is not None:
+            raise failure
+        if not done and signals:
+            raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
+        cause = "" if done == settings.seeds else "a signal" if failure is None else "an error"
+        report = _write(asked, ready, reached, out, cause, began)
+    print_answer(report["advice"], asked.data.kind)
+    part = f"the report of the {done} of {settings.seeds} seeds that were measured" if cause else "the whole report"
+    again = f" Go on with: jaxgen compare --resume {shlex.quote(str(out))}" if cause else ""
+    if failure is not None:
+        say(f"{part} is {out / 'report.html'}.{again}")
+        raise failure
+    if signals:
+        raise Stopped(signals[0], f"{part} is {out / 'report.html'}.{again}")
+    for line in report["next"]:
+        say(f"{line['what']}: {line['command']}")
+    return Comparison(report, out)
+
+
+def _ready(asked: Asked) -> Ready:
+    tasks, unserved = _served(asked.data)
+    first = redivide(asked.data, asked.settings.seed)
+    # Built first: a shape that no network takes is refused before anything is printed.
+    sides = {side(build(recipe, Spec(first.shape), {})) for recipe in asked.recipes.values()}
+    say_data(asked.data, unserved)
+    for reason in foreseen(asked.settings.seeds, sides):
+        say(f"figures only, no answer. {reason}")
+    contenders = {name: compiled(recipe, first) for name, recipe in asked.recipes.items()}
+    reference = Reference(first, feature_space(first))
+    lengths, measuring = _settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
+    return Ready(tasks, unserved, contenders, reference, lengths, measuring)
+
+
+def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list[int]) -> Exception | None:
+    """All seeds that are missing; returns what ended them early, if it is no signal."""
+    settings, recorded, first = asked.settings, asked.recorded, ready.reference
+
+    def reference_of(seed: int) -> Reference:
+        own = redivide(asked.data, seed)
+        return first if seed == settings.seed or own is first.data else Reference(own, feature_space(own))
+
+    def on_seed(seed: int) -> None:
+        ledger.begin(out, settings, asked.data.digest, recorded)
+        own = {name: by_seed[seed] for name, by_seed in reached.outcomes.items()}
+        ledger.save(out, seed, own, reached.baselines[seed], pictures=seed == settings.seed)
+
+    def on_trained(name: str, seed: int, state: State, records: Sequence[Mapping[str, Any]]) -> None:
+        # Only the split of the data as they load: the models of another would be tested on what they saw.
+        if seed == settings.seed and first.data is asked.data:
+            place, recipe, plan = out / "models" / name, asked.recipes[name], ready.contenders[name].plan
+            keep(place, recipe, plan, state, records, source=settings.data, data=asked.data, seed=seed)
+
+    try:
+        play_all(
+            range(settings.seed, settings.seed + settings.seeds),
+            ready.contenders,
+            reference_of,
+            lambda name, seed: ready.lengths[name] if recorded is None else recorded[name, seed],
+            ready.tasks,
+            reached.baselines,
+            signals,
+            outcomes=reached.outcomes,
+            seconds=settings.seconds_per_model + ready.measuring / len(ready.contenders),
+            on_seed=on_seed,
+            on_trained=on_trained,
+        )
+    except Exception as error:  # what was measured before is written all the same, and then it is raised
+        return error
+    return None
+
+
+def _write(asked: Asked, ready: Ready, reached: Reached, out: Path, cause: str, began: float) -> dict[str, Any]:
+    """The report of the seeds that were reached; `cause` says why there are not more."""
+    done = len(reached.baselines)
+    settings = dataclasses.replace(asked.settings, seeds=done)
+    played = {name: fewest(by_seed) for name, by_seed in reached.outcomes.items()}
+    report, extras = assemble(settings, ready.reference, ready.contenders, played, *reached, ready.unserved)
+    if cause:
+        report["notes"].insert(0, f"Stopped by {cause} after {done} of {asked.settings.seeds} seeds.")
+    report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
+    report["next"] = _next(out, ready.contenders, reached.outcomes, report["advice"])
+    files.write_json(out / "report.json", report)
+    write_report(out / "report.html", report, extras)
+    return report
+
+
+def _next(
+    out: Path, contenders: Mapping[str, Contender], outcomes: Mapping[str, Mapping[int, Outcome]], advice: Sequence
+) -> list[dict[str, str]]:
+    """What to do with the models of the first seed, as commands, if there are any: the one that leads comes first."""
+    leaders = [entry["difference"]["leader"] for entry in advice if entry["choose"] in ("vae", "gan", "hybrid")]
+    names = [
+        name for name in dict.fromkeys([*leaders, *contenders]) if (out / "models" / name / "config.json").exists()
+    ]
+    if not names:
+        return []
+    name = names[0]
+    steps = 10 * next(iter(outcomes[name].values())).steps[MAIN.name].model
+    folder = out / "models" / name
+    return [
+        {"what": f"samples of {name}", "command": f"jaxgen sample {shlex.quote(str(folder))} --out {name}.png"},
+        {
+            "what": f"{name} for ten times longer",
+            "command": f"jaxgen train --resume {shlex.quote(str(folder))} --steps {steps}",
+        },
+    ]
+
+
+def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:
+    """The tasks that the data can serve, and the reasons of the others by name."""
+    unserved = {task.name: reason for task in TASKS if (reason := task.servable(data)) is not None}
+    if len(unserved) == len(TASKS):
+        reasons = " ".join(dict.fromkeys(unserved.values()))
+        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
+    return tuple(task for task in TASKS if task.name not in unserved), unserved
+
+
+def _settle_lengths(
+    settings: Settings,
+    contenders: Mapping[str, Contender],
+    reference: Reference,
+    tasks: Sequence[Task],
+    recorded: ledger.Recorded | None,
+) -> tuple[dict[str, Lengths], float]:
+    """The time of every training, and the seconds that measuring one seed of all models takes."""
+    lengths: dict[str, Lengths] = {}
+    measuring, data = 0.0, reference.data
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    for name, contender in contenders.items():
+        own = allowed(contender, settings.seconds_per_model, tasks)
+        steps = expected(contender, own) if recorded is None else recorded[name, settings.seed]
+        lengths[name] = own
+        measuring += evaluation_seconds(contender, reference, tasks)
+        through = passes(contender, steps[MAIN.name].model, len(data.train.x))
+        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
+        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
+        if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
+            enough = math.ceil(longer * settings.seconds_per_model)
+            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
+    return lengths, measuring
+
+
+def _say_duration(settings: Settings, models: int, spent: float, measuring: float) -> None:
+    training = settings.seconds_per_model * models
+    total = duration(round(spent + settings.seeds * (training + measuring)))
+    say(
+        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
+        f"of {training:g} s training and {measuring:.0f} s measuring"
+    )
+
+
+@contextlib.contextmanager
+def _claimed(out: Path, numbered: bool) -> Iterator[Path]:
+    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
+    made = True
+    while True:
+        try:
+            out.mkdir(parents=True)
+            break
+        except FileExistsError:
+            if not numbered:
+                made = False  # whoever made it may want it
+                break
+            out = fresh(None)
+    try:
+        yield out
+    except BaseException:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
+
+
+def fresh(out: str | None) -> Path:
+    """A folder for a new comparison: `out`, or the next free one.
+
+    Raises:
+      BadRequest: it is there and not empty.
+    """
+    if out is None:
+        n = 1
+        while Path(f"runs/compare-{n}").exists():
+            n += 1
+        out = f"runs/compare-{n}"
+    check_new(Path(out))
+    return Path(out)
