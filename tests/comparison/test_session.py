@@ -9,14 +9,16 @@ import sys
 import time
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
+import jaxgen
 from jaxgen import data as sources
 from jaxgen.comparison import conduct, console, schedule
 from jaxgen.comparison.budget import unflat
 from jaxgen.comparison.outcome import Outcome
-from jaxgen.comparison.session import compare, repeat
+from jaxgen.comparison.session import compare, repeat, resume
 from jaxgen.comparison.settings import Settings, known, recipes_of
 from jaxgen.core import BadRequest
 from jaxgen.recipes import find
@@ -193,14 +195,16 @@ def test_out_must_be_new_and_is_looked_at_first(tmp_path):
 def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
-    empty = {"advice": [], "protocol": {}, "notes": [], "models": {}}
+    empty = {"advice": [], "protocol": {}, "models": {}}
     monkeypatch.setattr(conduct, "compiled", lambda recipe, data: SimpleNamespace(on=lambda source: None))
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
     monkeypatch.setattr(conduct, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
-    monkeypatch.setattr(conduct, "assemble", lambda settings, *args: ({**empty, "settings": vars(settings)}, Extras()))
+    monkeypatch.setattr(
+        conduct, "assemble", lambda settings, *args: ({**empty, "notes": [], "settings": vars(settings)}, Extras())
+    )
     return monkeypatch
 
 
@@ -262,6 +266,90 @@ def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
         compare("cancer", seeds=3, out=str(tmp_path / "out"))
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["settings"]["seeds"] == 1 and report["notes"] == ["Stopped by a signal after 1 of 3 seeds."]
+
+
+def test_an_error_in_a_training_leaves_the_whole_seeds_and_a_way_on(hollow, tmp_path, capsys):
+    # Kills: all seeds lost with the fifth; an error that is swallowed; a seed that is played twice, or left out.
+    played = []
+
+    def play(contender, reference, lengths, seed, **more):
+        played.append(seed)
+        if played == [0, 0, 1, 1, 2]:
+            raise MemoryError("of a seed")
+        return Outcome({}, {}, {}, {}, {}, 1.0, "")
+
+    hollow.setattr(schedule, "play", play)
+    out = tmp_path / "out"
+    with pytest.raises(MemoryError, match="of a seed"):
+        compare("cancer", seeds=4, out=str(out))
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("the report of the 2 of 4 seeds that were measured is ")
+    assert said.endswith(f"Go on with: jaxgen compare --resume {out}")
+    report = json.loads((out / "report.json").read_text())
+    assert report["settings"]["seeds"] == 2 and report["notes"] == ["Stopped by an error after 2 of 4 seeds."]
+    resume(out)
+    report = json.loads((out / "report.json").read_text())
+    assert played[5:] == [2, 2, 3, 3] and report["settings"]["seeds"] == 4 and report["notes"] == []
+    with pytest.raises(BadRequest, match="is whole: open its report.html"):
+        resume(out)
+
+
+def test_other_data_cannot_be_gone_on_with(hollow, tmp_path):
+    # Kills: seeds of two data sets in one report; arrays that nobody can load again.
+    def save(seed):
+        np.savez(tmp_path / "a.npz", x=np.random.default_rng(seed).normal(size=(600, 5)), y=np.arange(600) % 2)
+
+    def stop(seed):
+        if seed == 1:
+            raise MemoryError
+
+    save(0)
+    hollow.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
+    hollow.setattr(schedule, "baselines", lambda reference, seed, tasks: stop(seed) or {})
+    for name, data in (("file", tmp_path / "a.npz"), ("array", np.ones((60, 5)) * np.arange(60)[:, None])):
+        with pytest.raises(MemoryError):
+            compare(data, seeds=2, out=tmp_path / name)
+    save(1)
+    with pytest.raises(BadRequest, match="has changed since"):
+        resume(tmp_path / "file")
+    with pytest.raises(BadRequest, match="made in Python with data of its own"):
+        resume(tmp_path / "array")
+
+
+@pytest.mark.slow
+def test_a_killed_comparison_gives_the_report_of_an_unbroken_one(made, tmp_path):
+    # Kills: a seed that depends on those before it in the process; steps that a resumed one takes from the clock.
+    out, names = tmp_path / "again", ("advice", "models", "budget")
+    words = [sys.executable, "-c", REPEATED, str(made), str(out)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as job:
+        for line in job.stderr:
+            if line.startswith("gan, seed 0: trained"):
+                while not (out / "seeds" / "0.json").exists():
+                    time.sleep(0.02)
+                job.kill()
+                break
+    assert job.returncode == -signal.SIGKILL and not (out / "report.json").exists()
+    resume(out)
+    whole, resumed = (json.loads((folder / "report.json").read_text()) for folder in (made, out))
+    assert {name: whole[name] for name in names} == {name: resumed[name] for name in names}
+
+
+REPEATED = "import sys; from jaxgen.comparison.session import repeat; repeat(sys.argv[1], out=sys.argv[2])"
+
+
+@pytest.mark.slow
+def test_the_models_of_the_first_seed_are_runs(made, tmp_path):
+    # Kills: another state than the one that was measured; a folder that `resume` refuses; models of a later seed.
+    assert sorted(os.listdir(made / "models")) == ["gan", "vae"]
+    report = json.loads((made / "report.json").read_text())
+    for name in ("vae", "gan"):
+        folder = made / "models" / name
+        model, played = jaxgen.load(folder), report["protocol"]["steps"][name]["0"]["main"]
+        assert np.isfinite(model.sample(model.draw(jax.random.key(0), 4))).all()
+        assert json.loads((folder / "config.json").read_text())["config"]["steps"] == played
+        longer = jaxgen.resume(folder, steps=played + 30)
+        assert longer.history[-1]["step"] == played + 30
+    assert [line["command"].split()[:2] for line in report["next"]] == [["jaxgen", "sample"], ["jaxgen", "train"]]
 
 
 def fail(*args, **kwargs):
