@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.comparison.contender import Contender, Counts, Seconds, Steps, evaluated, with_trained
 from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
-from jaxgen.core import player
+from jaxgen.core import Model, player
 from jaxgen.data import Data
 from jaxgen.tasks import MAIN, TASKS, Reference, Task, Training
 from jaxgen.training.loop import train
@@ -22,19 +22,45 @@ FEWEST_PASSES = 10
 
 
 def allowed(contender: Contender, seconds: float, tasks: Sequence[Task]) -> dict[str, Seconds]:
-    """The time of each training of a seed, which the trainings divide by their shares."""
-    shares = {training.name: training.share for training in trainings(tasks)}
-    encoder = 0.0 if contender.inverter is None else ENCODER_SHARE
-    each = {name: seconds * share / sum(shares.values()) for name, share in shares.items()}
-    return {name: Seconds(time_of_it * (1 - encoder), time_of_it * encoder) for name, time_of_it in each.items()}
+    """The time of each training of a seed that the model can play: its share of `seconds`, those of the main one.
+
+    It does not depend on what else is trained.
+    """
+    each = {}
+    for training in trainings(tasks):
+        if contender.plays(training):
+            encoder = 0.0 if contender.of(training).inverter is None else ENCODER_SHARE
+            own = seconds * training.share
+            each[training.name] = Seconds(own * (1 - encoder), own * encoder)
+    return each
 
 
-def expected(contender: Contender, lengths: Mapping[str, Seconds]) -> dict[str, Steps]:
+def full_time(seconds: float, tasks: Sequence[Task]) -> float:
+    """Of one model on one seed: the main training takes `seconds`, each other one its share of that."""
+    return seconds * sum(training.share for training in trainings(tasks))
+
+
+def expected(contender: Contender, lengths: Mapping[str, Seconds], tasks: Sequence[Task]) -> dict[str, Steps]:
     """About how many steps these times are, by timing a few dispatches of each program."""
+    speeds: dict[str, tuple[float, float]] = {}
+    steps = {}
+    for training in trainings(tasks):
+        if training.name in lengths:
+            form = "" if training.form is None else training.form.name
+            if form not in speeds:
+                speeds[form] = _speeds(contender.of(training))
+            each, inverting = speeds[form]
+            own = lengths[training.name]
+            steps[training.name] = Steps(round(own.model / each), round(own.encoder / inverting))
+    return steps
+
+
+def _speeds(contender: Contender) -> tuple[float, float]:
+    """Seconds of a step of the model, and of one of the encoder that is trained afterwards."""
     each, inverting = _seconds_per_step(contender.program, None), math.inf
     if contender.inverter is not None:
         inverting = _seconds_per_step(contender.inverter, contender.program.init(run_keys(0).init))
-    return {name: Steps(round(own.model / each), round(own.encoder / inverting)) for name, own in lengths.items()}
+    return each, inverting
 
 
 def fewest(by_seed: Mapping[int, Outcome]) -> dict[str, Steps]:
@@ -61,21 +87,32 @@ def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequen
 
     The first time counts compilation in; where even so it is long, that is little of it, and there is no second.
     """
-    state = contender.program.init(run_keys(0).init)
-    model = with_encoder = contender.model(*evaluated(state))
-    if contender.inverter is not None:
-        inverting = with_trained(contender.inverter, contender.inverter.init(run_keys(0).init), state)
-        with_encoder = contender.inverse(*evaluated(inverting))
+    models = {}
+    for training in trainings(tasks):
+        if contender.plays(training):
+            models[training.name] = _untrained(contender.of(training))
     for _ in range(2):
         began, scratch = time.perf_counter(), empty()
         for training in trainings(tasks):
-            for stage in STAGES:
-                measure(scratch, model, training, reference, 0, tasks, stage)
-            measure(scratch, with_encoder, training, reference, 0, tasks, None)
+            if training.name in models:
+                model, with_encoder = models[training.name]
+                for stage in STAGES:
+                    measure(scratch, model, training, reference, 0, tasks, stage)
+                measure(scratch, with_encoder, training, reference, 0, tasks, None)
         seconds = time.perf_counter() - began
         if seconds > 10:
             break
     return seconds
+
+
+def _untrained(contender: Contender) -> tuple[Model, Model]:
+    """The model, and the same with an encoder if one is trained afterwards."""
+    state = contender.program.init(run_keys(0).init)
+    model = contender.model(*evaluated(state))
+    if contender.inverter is None:
+        return model, model
+    inverting = with_trained(contender.inverter, contender.inverter.init(run_keys(0).init), state)
+    return model, contender.inverse(*evaluated(inverting))
 
 
 def passes(contender: Contender, steps: int, examples: int) -> float:
@@ -104,7 +141,8 @@ def hurried(
     return [
         name
         for name, contender in contenders.items()
-        if passes(contender, lengths[name][training.name].model, examples) < FEWEST_PASSES
+        if training.name in lengths[name]
+        and passes(contender.of(training), lengths[name][training.name].model, examples) < FEWEST_PASSES
     ]
 
 
@@ -115,8 +153,9 @@ def too_short(
     if alike(data):
         return 1.0
     made = [
-        passes(contender, steps[training.name].model, max(training.examples(data, seed) for seed in seeds))
+        passes(contender.of(training), steps[training.name].model, max(training.examples(data, seed) for seed in seeds))
         for training in trainings
+        if training.name in steps
     ]
     return max(1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in made))
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from jaxgen.comparison.budget import FEWEST_PASSES, alike, hurried, mean_seconds
+from jaxgen.comparison.budget import FEWEST_PASSES, alike, allowed, hurried, mean_seconds
 from jaxgen.comparison.contender import Contender, Counts
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
@@ -44,9 +44,10 @@ def limits(
         *_empty(data),
         *_unreal(floor),
         *_hurry(contenders, lengths, data, tasks, seeds),
-        *_times(settings.seconds_per_model, outcomes),
+        *_times({name: _meant(settings, own, tasks) for name, own in contenders.items()}, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
         *_encoders(contenders),
+        *_left_out(contenders, tasks),
         *(note for task in tasks for note in task.notes(data, seeds)),
         *_choices(outcomes, tasks),
         *(
@@ -94,15 +95,22 @@ def _hurry(
     ]
 
 
-def _times(seconds: float, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:
+def _meant(settings: Settings, contender: Contender, tasks: Sequence[Task]) -> float:
+    """The seconds of one seed."""
+    return sum(sum(own) for own in allowed(contender, settings.seconds_per_model, tasks).values())
+
+
+def _times(meant: Mapping[str, float], outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[str]:
     spent = {name: mean_seconds(by_seed) for name, by_seed in outcomes.items()}
-    shortest, longest = min(spent.values()), max(spent.values())
-    unequal = longest > UNEQUAL * shortest
-    if not unequal and longest <= OVERTIME * seconds:
+    over = [mean / meant[name] for name, mean in spent.items()]
+    unequal = max(over) > UNEQUAL * min(over)
+    if not unequal and max(over) <= OVERTIME:
         return []
     what = "equal" if unequal else "those that were meant"
-    times = ", ".join(f"{name} trained {duration(mean)}" for name, mean in spent.items())
-    return [f"The times are not {what}: {times} a seed where {duration(seconds)} were meant."]
+    times = ", ".join(
+        f"{n} trained {duration(mean)} where {duration(meant[n])} were meant" for n, mean in spent.items()
+    )
+    return [f"The times of a seed are not {what}: {times}."]
 
 
 def _sizes(tested: int, seeds: int) -> list[str]:
@@ -128,6 +136,15 @@ def _encoders(contenders: Mapping[str, Contender]) -> list[str]:
         "Its stages are read without it."
         for name, contender in contenders.items()
         if contender.inverter is not None
+    ]
+
+
+def _left_out(contenders: Mapping[str, Contender], tasks: Sequence[Task]) -> list[str]:
+    return [
+        f"Not trained for {task.setting}: {name}. {contender.forms[task.training.form.name]}"
+        for task in tasks
+        for name, contender in contenders.items()
+        if task.training.form is not None and not contender.plays(task.training)
     ]
 
 

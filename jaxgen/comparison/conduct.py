@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.comparison import ledger
-from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, passes, too_short
+from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, full_time, passes, too_short
 from jaxgen.comparison.console import count, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Lengths, compiled
 from jaxgen.comparison.document import assemble
@@ -81,7 +81,7 @@ def conduct(asked: Asked, began: float) -> Comparison:
     if settings.seed not in reached.baselines:
         reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
     ready = ready._replace(measuring=ready.measuring + time.perf_counter() - start)
-    _say_duration(settings, len(ready.contenders), time.perf_counter() - began, ready.measuring)
+    _say_duration(settings, ready.tasks, len(ready.contenders), time.perf_counter() - began, ready.measuring)
     claimed = contextlib.nullcontext(asked.out) if asked.resumed else _claimed(asked.out, settings.out is None)
     with stoppable() as signals, claimed as out:
         failure = _play(asked, ready, reached, out, signals)
@@ -114,7 +114,7 @@ def _ready(asked: Asked) -> Ready:
     say_data(asked.data, unserved)
     for reason in foreseen(asked.settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(recipe, first) for name, recipe in asked.recipes.items()}
+    contenders = {name: compiled(recipe, first, trainings(tasks)) for name, recipe in asked.recipes.items()}
     reference = Reference(first, feature_space(first))
     lengths, measuring = _settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
     return Ready(tasks, unserved, contenders, reference, lengths, measuring)
@@ -149,7 +149,7 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
             reached.baselines,
             signals,
             outcomes=reached.outcomes,
-            seconds=settings.seconds_per_model + ready.measuring / len(ready.contenders),
+            seconds=full_time(settings.seconds_per_model, ready.tasks) + ready.measuring / len(ready.contenders),
             on_seed=on_seed,
             on_trained=on_trained,
         )
@@ -217,7 +217,7 @@ def _settle_lengths(
     seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, contender in contenders.items():
         own = allowed(contender, settings.seconds_per_model, tasks)
-        steps = expected(contender, own) if recorded is None else recorded[name, settings.seed]
+        steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
         lengths[name] = own
         measuring += evaluation_seconds(contender, reference, tasks)
         through = passes(contender, steps[MAIN.name].model, len(data.train.x))
@@ -229,8 +229,8 @@ def _settle_lengths(
     return lengths, measuring
 
 
-def _say_duration(settings: Settings, models: int, spent: float, measuring: float) -> None:
-    training = settings.seconds_per_model * models
+def _say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float) -> None:
+    training = full_time(settings.seconds_per_model, tasks) * models
     total = duration(round(spent + settings.seeds * (training + measuring)))
     say(
         f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "

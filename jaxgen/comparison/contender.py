@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, trainings
-from jaxgen.core import Model
+from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.games import invert
 from jaxgen.nets import convolves
 from jaxgen.recipes import Recipe, Spec, build, side
+from jaxgen.runs import conditions
+from jaxgen.runs.inputs import source_for
 from jaxgen.runs.recorder import record
 from jaxgen.tasks import MAIN, Reference, Task, Training
+from jaxgen.tasks.task import Form
 from jaxgen.training.devices import shared_size
 from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.models import compile_model
@@ -36,14 +40,24 @@ class Contender(NamedTuple):
     inverse: Any  # its (params, state) -> Model
     parameters: dict[str, int]  # by player
     compile_s: float
+    source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # of the data that it trains on
+    side: str = "vae"  # that it speaks for: "vae", "gan" or "hybrid"
+    forms: Mapping[str, Any] = {}  # name of a `Form` -> the contender of its trainings, or why there is none
 
-    @property
-    def side(self) -> str:
-        """The side that it speaks for: "vae", "gan" or "hybrid"."""
-        return side(self.plan)
+    def of(self, training: Training) -> "Contender":
+        """The programs of a training. It is one that `plays` is true of."""
+        return self if training.form is None else self.forms[training.form.name]
 
-    def on(self, source: Source) -> "Contender":
-        """The same programs on another source of the same shapes, such as another split of the data."""
+    def plays(self, training: Training) -> bool:
+        """Whether it can be trained so."""
+        return training.form is None or isinstance(self.forms.get(training.form.name), Contender)
+
+    def on(self, data: Data, place: Callable[[Source], Source] = lambda source: source) -> "Contender":
+        """The programs of the main form on other data of the same shapes, such as another split.
+
+        `place` may put the examples on the devices, once for all that share them.
+        """
+        source = place(self.source(data))
         inverter = None if self.inverter is None else self.inverter.serve(source)
         return self._replace(program=self.program.serve(source), inverter=inverter)
 
@@ -68,32 +82,64 @@ Counts = Mapping[str, Steps]  # what was played
 OnTrained = Callable[[State, Sequence[Mapping[str, Any]]], None]
 
 
-def compiled(recipe: Recipe, data: Data) -> Contender:
-    """What the recipe needs on this data, compiled.
+def compiled(recipe: Recipe, data: Data, trainings: Sequence[Training] = ()) -> Contender:
+    """What the recipe needs on this data for these trainings, compiled.
 
     Raises:
       BadRequest: what no network takes.
     """
     spec = Spec(data.shape)
     plan = build(recipe, spec, {})
-    plan = plan._replace(batch_size=shared_size(min(plan.batch_size, len(data.train.x)), None, unit=plan.unit))
+    main = _compiled(plan, data, lambda data: arrays(data.train.x), spec)
+    own = side(plan)
+    forms = {form.name: _of_form(form, own, recipe, data) for form in _forms(trainings)}
+    seconds = main.compile_s + sum(made.compile_s for made in forms.values() if isinstance(made, Contender))
+    return main._replace(side=own, forms=forms, compile_s=seconds)
+
+
+def _forms(trainings: Sequence[Training]) -> list[Form]:
+    return list({training.form.name: training.form for training in trainings if training.form is not None}.values())
+
+
+def _of_form(form: Form, own: str, recipe: Recipe, data: Data) -> Contender | str:
+    """The contender of a form, or why there is none."""
+    recipe, text = form.told(own, recipe, data)
+    formed = form.data(data)
+    condition = conditions.condition_of(text, formed.shape, len(formed.classes))
+    domains = formed.classes if len(formed.classes) == 2 else ()
+    spec = Spec(formed.shape, None if condition is None else condition.form, domains=domains)
+    try:
+        plan = build(recipe, spec, {})
+    except BadRequest as error:
+        return str(error)
+
+    def source(data: Data) -> Source:
+        return source_for(plan, form.data(data), condition)
+
+    return _compiled(plan, formed, source, None)._replace(source=source, side=own)
+
+
+def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None) -> Contender:
+    """`spec` if an encoder is trained for a game without one; `data` are in the form of the training."""
+    examples = len(data.train.x) if not plan.domains else int(np.bincount(data.train.label).min())
+    plan = plan._replace(batch_size=shared_size(min(plan.batch_size, examples), None, unit=plan.unit))
     # On CPU a step of convolutions is long: a chunk of them would be too coarse a unit of time.
     slow = convolves(data.shape) and jax.default_backend() == "cpu"
-    source, chunk = arrays(data.train.x), 1 if slow else 25
-    program = compile_loop(plan, source, chunk=chunk)
+    seen, chunk = source(data), 1 if slow else 25
+    program = compile_loop(plan, seen, chunk=chunk)
     state = program.init(run_keys(0).init)
     parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
     model, inverter, inverse = plan.game.model(state.params, state.context.state), None, None
-    if model.encode is None and model.draw is not None:
+    if spec is not None and model.encode is None and model.draw is not None:
         draw = model.draw
         (latent_dim,) = jax.eval_shape(lambda: draw(jax.random.key(0), 1)).shape[1:]
         game = invert(plan.game, spec.encoder(latent_dim))
         ema = Ema(ema_rate(0.001))
         inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), ema, batch_size=plan.batch_size)
-        inverter = compile_loop(inversion, source, chunk=chunk)
+        inverter = compile_loop(inversion, seen, chunk=chunk)
         inverse = compile_model(game)
     seconds = sum(sum(p.compile_s.values()) for p in (program, inverter) if p)
-    return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds)
+    return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds, source)
 
 
 def play(
@@ -119,6 +165,10 @@ def play(
     """
     outcome, seconds, failed = empty(), 0.0, []
     for training in trainings(tasks):
+        if not contender.plays(training):
+            continue
+        own = contender if training.form is None else contender.of(training).on(reference.data)
+        seen = reference.data if training.form is None else training.form.data(reference.data)
 
         def at_stage(model: Model, stage: str | None, training: Training = training):
             measure(outcome, model, training, reference, seed, tasks, stage)
@@ -126,7 +176,7 @@ def play(
         played = _Played(lengths[training.name], on_seconds)
         keeping = on_trained if training == MAIN else None
         try:
-            trained = _train(contender, reference.data, training, played, seed, at_stage, keeping)
+            trained = _train(own, seen, training, played, seed, at_stage, keeping)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
             continue

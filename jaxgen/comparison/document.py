@@ -63,13 +63,15 @@ def assemble(
         stages = {name: _stages(by_seed, task.name) for name, by_seed in outcomes.items()}
         growing = [name for name, at in stages.items() if still_improving(at["50"], at["100"], up) and not alike(data)]
         for name, at in stages.items():
+            if not contenders[name].plays(task.training):
+                continue
             means = {stage: _strict(interval(list(figures.values())).mean) for stage, figures in at.items()}
             budget[name][task.name] = {
                 "metric": metric,
                 "at": means,
                 "still_improving": name in growing,
                 "hurried": name in short,
-                "without_encoder": task.encodes and contenders[name].inverter is not None,
+                "without_encoder": task.encodes and contenders[name].of(task.training).inverter is not None,
             }
         contest = _contest(task, data, values, contenders)
         contests[task.name] = contest._replace(seeds=seeds, unfinished=growing, hurried=short, stages=stages)
@@ -87,13 +89,16 @@ def assemble(
 
 
 def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, Contender]) -> Contest:
+    def plays(model: str) -> bool:
+        return contenders[model].plays(task.training)
+
     name, up = _headline(task, data)
     metrics = task.metrics(data)
     baselines = _finite(values, task.name, name)
     return Contest(
         metric=titled(task, name),
         higher_is_better=up,
-        models={model: baselines.pop(model, {}) for model in contenders},
+        models={model: own for model in contenders if (own := baselines.pop(model, {})) or plays(model)},
         sides={model: contender.side for model, contender in contenders.items()},
         baselines=baselines,
         paired=task.paired(data),

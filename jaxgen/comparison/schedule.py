@@ -60,9 +60,9 @@ def play_all(
     with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=len(seeds) * len(contenders) * seconds)
 
-        def one(at: int, seed: int, name: str, reference: Reference, source: Source) -> None:
+        def one(at: int, seed: int, name: str, reference: Reference, placed: Source) -> None:
             bar.update(task, description=f"{name}, seed {seed}")
-            contender, length = contenders[name].on(source), lengths(name, seed)
+            contender, length = contenders[name].on(reference.data, lambda source: placed), lengths(name, seed)
 
             def trained(state: State, records: Sequence[Mapping[str, Any]]) -> None:
                 on_trained(name, seed, state, records)

@@ -47,7 +47,8 @@ def compare(
         on, chosen by and measured on, as if it stood in a file; a table is standardised.
       models: names of recipes, or recipes by the name that the report gives them. For each side, "vae" and "gan", the
         first one decides the answer.
-      seconds: of training, for one model and one seed.
+      seconds: of the main training of one model on one seed. The other trainings take their shares of it each
+        (`jaxgen.tasks.Training.share`), however many there are.
       seeds: how often each model is trained, each time on a split of its own; a split that the source or a `Data`
         brings along stays.
       seed: the first of them.

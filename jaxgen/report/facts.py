@@ -8,7 +8,7 @@ from markupsafe import Markup
 from jaxgen.report import numbers, sentences
 
 PROTOCOL = {
-    "seconds_per_model": "Training time, per model and seed",
+    "seconds_per_model": "Time of the main training, per model and seed",
     "steps": "Steps of training",
     "seeds": "Seeds",
     "batch_size": "Batch size",

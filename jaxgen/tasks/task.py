@@ -9,6 +9,7 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features
+from jaxgen.recipes import Recipe
 
 BASELINE = "baseline: "  # how the name of a baseline begins, wherever it stands beside those of models
 SHARE = (0.0, 1.0)  # the bounds of most metrics
@@ -57,15 +58,28 @@ class Reference(NamedTuple):
     features: Features  # the space in which samples are compared
 
 
+class Form(NamedTuple):
+    """What a training is if its networks see other examples than the main one, a condition, or another game.
+
+    Trainings of one form share their programs; those without a form share the programs of the main training.
+    """
+
+    name: str
+    data: Callable[[Data], Data]  # the data of a seed -> those that are trained on; only their train split is
+    told: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
+    """(side, recipe, data) -> the recipe that a model of that side trains, and its condition as `--condition` names
+    it. A recipe that cannot take it is left out, with a note."""
+
+
 class Training(NamedTuple):
     """What a seed trains once. Tasks that name the same row share it."""
 
     name: str  # in report.json
     words: str  # how it differs from the main training, as in "trained ... without a class"; "" for that one
-    share: float  # of the time of a seed, relative to that of the other trainings which are run
+    share: float  # of the time of the main training
     streams: tuple[int, int]  # of random numbers: the training's and that of its encoder; no others have these
     keep: Callable[[Data, int], np.ndarray] | None = None  # (data, seed) -> positions in train; None: all of them
-    condition: Callable | None = None  # (x, label) -> condition [B, ...] of a batch; nothing reads it yet
+    form: Form | None = None  # None: that of the main training
 
     @property
     def title(self) -> str:
@@ -74,10 +88,11 @@ class Training(NamedTuple):
 
     def examples(self, data: Data, seed: int) -> int:
         """How many training examples it sees."""
-        return len(data.train.x) if self.keep is None else len(self.keep(data, seed))
+        seen = data if self.form is None else self.form.data(data)
+        return len(seen.train.x) if self.keep is None else len(self.keep(seen, seed))
 
 
-MAIN = Training("main", "", 0.6, (0, 2))
+MAIN = Training("main", "", 1.0, (0, 2))
 
 
 class Picture(NamedTuple):

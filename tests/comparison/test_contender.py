@@ -13,6 +13,7 @@ from jaxgen.core import Context
 from jaxgen.data import Data, Split
 from jaxgen.recipes import RECIPES
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
+from jaxgen.tasks.task import Form
 from jaxgen.training import sources
 from jaxgen.training.loop import Chunk, Diverged
 from jaxgen.training.program import Program, run_keys
@@ -153,7 +154,8 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
 
     monkeypatch.setattr(module, "_train", diverging)
     lengths = {"main": Steps(8), "detect": Steps(8)}
-    outcome = play(None, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
+    contender = Contender(None, None, None, None, None, {}, 0.0)
+    outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "main training: ten in a row.; its encoder: lost."
     assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}
 
@@ -200,3 +202,29 @@ def test_a_batch_is_a_multiple_of_a_pack(data, monkeypatch):
     monkeypatch.setattr(module, "compile_loop", seen)
     with pytest.raises(Seen, match="^84$"):
         module.compiled(functools.partial(RECIPES["pacgan"], pack=7), data)
+
+
+def test_a_training_of_its_own_form_has_its_own_examples_condition_and_recipe(data):
+    # Kills: a condition that does not reach the networks; the examples of the main training; a split of the first seed
+    # for all; a recipe without such a form that ends the comparison.
+    def told(side, recipe, data):
+        return recipe, "label"
+
+    form = Form("doubled", lambda data: data._replace(train=data.train._replace(x=2 * data.train.x)), told)
+    training = Training("doubled", "doubled", 0.5, (4, 5), form=form)
+    contender = module.compiled(RECIPES["vae"], data, (MAIN, training))
+    own = contender.of(training)
+    assert contender.plays(training) and contender.of(MAIN) is contender and own.side == "vae"
+    model = own.model(*evaluated_start(own))
+    label = jax.numpy.zeros(2, int)
+    assert model.sample(model.draw(jax.random.key(0), 2, label), label).shape == (2, 3)
+    other = data._replace(train=data.train._replace(x=data.train.x + 1))
+    x, _ = own.source(other).resident
+    np.testing.assert_array_equal(x, 2 * (data.train.x + 1))
+    np.testing.assert_array_equal(contender.source(other).resident[0], other.train.x)
+    without = module.compiled(RECIPES["vamp_vae"], data, (training,))
+    assert not without.plays(training) and "condition" in without.forms["doubled"]
+
+
+def evaluated_start(contender):
+    return module.evaluated(contender.program.init(run_keys(0).init))

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from jaxgen.comparison import document
-from jaxgen.comparison.budget import alike, fewest, flat, unflat
+from jaxgen.comparison.budget import alike, fewest, flat, full_time, unflat
 from jaxgen.comparison.caveats import _times, limits
-from jaxgen.comparison.contender import Steps
+from jaxgen.comparison.contender import Contender, Steps
 from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
@@ -22,6 +22,11 @@ from jaxgen.tasks.task import SHARE
 
 def outcome(seconds=1.0, failed="", chosen=None):
     return Outcome({}, {}, chosen or {}, {}, {}, seconds, failed)
+
+
+def hollow(inverter, plan, side="vae"):
+    """A contender of batches of 20 that plays nothing."""
+    return Contender(plan, SimpleNamespace(shape=(1, 20)), None, inverter, None, {}, 0.0, side=side)
 
 
 def varied(n):
@@ -37,9 +42,9 @@ def said(
     """The lines on one model of batches of 20 and 100 training examples."""
     splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
     data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
-    contender = SimpleNamespace(program=SimpleNamespace(shape=(1, 20)), inverter=inverter, plan=RECIPE, side=None)
+    contender = hollow(inverter, RECIPE)
     by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
-    settings = SimpleNamespace(seconds_per_model=1.0, seeds=seeds, seed=0)
+    settings = SimpleNamespace(seconds_per_model=1 / full_time(1, tasks), seeds=seeds, seed=0)
     counts = {"main": Steps(lengths), "detect": Steps(100)}
     return limits(settings, data, {"vae": contender}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
 
@@ -61,10 +66,8 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
 
     contenders, outcomes = {}, {}
     for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
-        program, own = SimpleNamespace(shape=(1, 20)), inverter if side == "gan" else None
-        contenders[name] = SimpleNamespace(
-            program=program, inverter=own, parameters={}, side=side, plan=SimpleNamespace(turns=(("one",),))
-        )
+        own = inverter if side == "gan" else None
+        contenders[name] = hollow(own, SimpleNamespace(turns=(("one",),)), side)
         outcomes[name] = {seed: reached(mean + 0.01 * seed * (side == "gan")) for seed in (0, 1)}
     counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
@@ -187,14 +190,17 @@ def test_times_that_are_not_equal_are_said():
     # limit so high that it is never met; equal times that are called unequal.
     def timed(*models, meant=2.0):
         outcomes = {f"m{i}": {seed: outcome(s) for seed, s in enumerate(times)} for i, times in enumerate(models)}
-        return _times(meant, outcomes)
+        return _times(dict.fromkeys(outcomes, meant), outcomes)
 
     (line,) = timed((1.0, 1.02), (1.9, 2.06))
-    assert line == "The times are not equal: m0 trained 1.01 s, m1 trained 1.98 s a seed where 2 s were meant."
+    assert line == (
+        "The times of a seed are not equal: m0 trained 1.01 s where 2 s were meant, m1 trained 1.98 s where 2 s were "
+        "meant."
+    )
     assert timed((2.0,), (1.91,), (1.95,)) == [] and len(timed((2.0,), (1.9,), (1.95,))) == 1
     assert timed((2.8, 3.1), (2.9, 3.1)) == []
     (line,) = timed((3.0, 3.2), (2.9, 3.1))
-    assert line.startswith("The times are not those that were meant: m0 trained 3.1 s, m1 trained 3 s a seed where 2 s")
+    assert line.startswith("The times of a seed are not those that were meant: m0 trained 3.1 s where 2 s were")
 
 
 def test_too_few_passes_are_said():
