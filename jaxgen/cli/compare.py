@@ -20,6 +20,8 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--seconds-per-model", number(), "S", "training time of one model and seed", "8")
     option(parser, "--seeds", whole(1), "N", "trainings of each model", "5")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
+    classes = "the classes that are anomalies"
+    option(parser, "--anomaly", _names, "CLASS,...", classes, "those that the data name, else each class in turn")
     option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
     options = given(parser.parse_args(argv))
     earlier = options.pop("repeat", None)
@@ -40,5 +42,5 @@ def compare(argv: Sequence[str]) -> None:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
-        raise argparse.ArgumentTypeError(f"it must be names with commas between, such as vae,r3gan, not {text!r}")
+        raise argparse.ArgumentTypeError(f"it must be names with commas between, such as first,second, not {text!r}")
     return names

@@ -26,7 +26,7 @@ from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
-from jaxgen.data import Data
+from jaxgen.data import Data, with_anomalies
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.report import write_report
@@ -45,6 +45,7 @@ def compare(
     seconds: float = SECONDS,
     seeds: int = 5,
     seed: int = 0,
+    anomaly: str | int | Sequence[str | int] = (),
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
 ) -> Comparison:
@@ -60,6 +61,8 @@ def compare(
       seconds: of training, for one model and one seed.
       seeds: how often each model is trained.
       seed: the first of them.
+      anomaly: the class, or the classes, that anomaly detection must find; by default those that the data name, such as
+        the classes that their own train split lacks, else each class in turn, by seed.
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
 
@@ -77,8 +80,9 @@ def compare(
         seconds_per_model=seconds,
         seeds=seeds,
         seed=seed,
+        anomaly=tuple(map(str, np.atleast_1d(anomaly))),
     )
-    loaded = divided(data)
+    loaded = _named(divided(data), settings)
     if on_data is not None:
         on_data(loaded)
     return _run(settings, loaded, recipes, folder, None, began)
@@ -97,7 +101,8 @@ def repeat(
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
         names = old["settings"]["models"]
-        settings = Settings(**{**old["settings"], "models": names and tuple(names), "out": out})
+        anomaly = tuple(old["settings"].get("anomaly", ()))
+        settings = Settings(**{**old["settings"], "models": names and tuple(names), "anomaly": anomaly, "out": out})
         protocol = old["protocol"]
         if "stages" not in protocol:
             raise BadRequest(f"{path} is of an earlier jaxgen, which did not record each seed's steps: compare anew.")
@@ -114,7 +119,7 @@ def repeat(
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
         raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    fresh, data = _fresh(out), sources.load(settings.data)
+    fresh, data = _fresh(out), _named(sources.load(settings.data), settings)
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     if on_data is not None:
@@ -124,6 +129,10 @@ def repeat(
     same = again == models
     print("all figures are the same." if same else f"largest relative difference: {_apart(models, again):.2g}")
     return repeated
+
+
+def _named(data: Data, settings: Settings) -> Data:
+    return with_anomalies(data, settings.anomaly) if settings.anomaly else data
 
 
 def _run(

@@ -25,6 +25,7 @@ class Settings:
     seconds_per_model: float = SECONDS  # of training, for one model and one seed
     seeds: int = 5
     seed: int = 0  # the first of them
+    anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""
