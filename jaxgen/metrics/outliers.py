@@ -106,7 +106,7 @@ def isolation(normal, x, *, seed: int) -> np.ndarray:
     """
     from sklearn.ensemble import IsolationForest
 
-    return -IsolationForest(TREES, random_state=seed).fit(normal).score_samples(x)
+    return -IsolationForest(n_estimators=TREES, random_state=seed).fit(normal).score_samples(x)
 
 
 def _bounded(score) -> np.ndarray:

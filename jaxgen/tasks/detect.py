@@ -48,7 +48,8 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
       fixed_only: whether to leave out all but the fixed score.
     """
     names = list(model.scores)[: 1 if fixed_only else None]
-    test, choice = scored_set(data, anomalies), None if fixed_only else choice_set(data, anomalies)
+    test, choice = scored_set(data, anomalies), choice_set(data, anomalies)
+    # Together, and at a stage too: one shape to compile, and the same noise for an example.
     x = test.x if choice is None else np.concatenate([test.x, choice.x])
     figures, on_choice, n = {}, {}, len(test.x)
     for name, score in _scores(model, names, x, key).items():
@@ -59,7 +60,7 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
             figures |= _figures(score[:n], test.anomalous)
         if choice is not None:
             on_choice[name] = auroc(score[n:], choice.anomalous)
-    if not on_choice:
+    if fixed_only or not on_choice:
         return Reading(figures, "")
     chosen = max(on_choice, key=on_choice.__getitem__)
     return Reading({**figures, "auroc_chosen": figures[f"auroc[{chosen}]"]}, chosen)

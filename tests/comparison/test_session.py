@@ -42,7 +42,7 @@ def report(made):
 def test_it_writes_what_the_contract_says(report):
     # Kills: a cell without its ceiling; baselines apart from the models; a setting that falls out; NaN in the JSON.
     assert list(report["models"])[:2] == ["vae", "gan"]
-    assert {"baseline: nearest neighbour", "baseline: PCA", "baseline: raw values"} <= set(report["models"])
+    assert {"baseline: nearest neighbours", "baseline: PCA", "baseline: raw values"} <= set(report["models"])
     for name in ("vae", "gan"):
         assert set(report["models"][name]) == {"synthesise", "detect anomalies", "represent"}
         for task in report["models"][name].values():
@@ -220,6 +220,27 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     (out / "report.json").write_text(json.dumps(written))
     with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
         repeat(out, out=str(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(("anomaly", "named"), [(1, ("1",)), ("0", ("0",)), ([np.int64(1)], ("1",)), ((), ())])
+def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
+    # Kills: an anomaly that reaches the report and not the tasks, or the tasks and not `--repeat`; a label that is no
+    # string, or a string read letter by letter.
+    seen, x = [], np.random.default_rng(0).normal(size=(400, 5))
+    hollow.setattr(session, "compiled", lambda recipe, data: seen.append(data.anomalies))
+    np.savez(tmp_path / "rows.npz", X=x, y=np.arange(400) % 2)
+    made = compare(tmp_path / "rows.npz", seeds=2, anomaly=anomaly, out=tmp_path / "out")
+    settings = {**made.report["settings"], "out": None}
+    assert seen == [named] * 2 and settings["anomaly"] == named
+    digest = sources.load(str(tmp_path / "rows.npz")).digest
+    length = dict.fromkeys(("main", "encoder", "detect", "detect_encoder"), 1)
+    played = {name: {"0": length, "1": length} for name in ("vae", "r3gan")}
+    stages = {name: {"0": {}, "1": {}} for name in played}
+    written = {"settings": settings, "protocol": {"steps": played, "stages": stages}, "data": {"digest": digest}}
+    written["models"] = {}
+    (tmp_path / "out" / "report.json").write_text(json.dumps(written))
+    again = repeat(tmp_path / "out", out=str(tmp_path / "again"))
+    assert seen == [named] * 4 and again.report["settings"]["anomaly"] == named
 
 
 def striking(before):
