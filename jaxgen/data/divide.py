@@ -101,8 +101,8 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
 
 
 def _unseen(examples: Examples, parts: tuple[np.ndarray, ...]) -> tuple[str, ...]:
-    """Where the source's train split is of one class: the classes that only its other splits have, else ()."""
-    if examples.official is None or examples.label is None:
+    """Where train holds one class, by the source's own splits: the classes that only the others have, else ()."""
+    if examples.label is None:
         return ()
     seen = set(examples.label[parts[0]])
     unseen = set(examples.label[np.concatenate(parts[1:])]) - seen

@@ -66,9 +66,10 @@ def vae(
       sum of the two, which is the negative ELBO whatever beta, free bits and penalties are; `bits_per_dim`, that sum
       per number of x, if the observation gives probabilities to levels; and the figures of the latent. The first score
       of its model is the "reconstruction probability" of An and Cho 2015 (SNUDM-TR-2015-03), as the mean of its
-      logarithm with the sign turned: -mean_K log p(x | z_k), z_k of q(z | x). The others are "elbo" and
-      "importance bound", with their signs turned, "reconstruction", the squared error summed over an example, and
-      "divergence", KL(q || p).
+      logarithm with the sign turned: -mean_K log p(x | z_k), z_k of q(z | x); of greys under `PIXELS`, whose
+      log p is no probability, `observation.best(x)` is added, so that a perfect copy scores 0 whatever its greys. The
+      others are "elbo" and "importance bound", with their signs turned, "reconstruction", the squared error summed over
+      an example, and "divergence", KL(q || p).
 
     Raises:
       BadRequest: parts of another type, or that do not go together; by `init`, x that is not one array, or a network
@@ -219,7 +220,8 @@ def _model(parts: _Parts, own, state) -> Model:
     def reconstruction_probability(noise, x, condition=None):
         batch = Batch(x, condition)
         q, _ = parts.infer(own, state, evaluate(noise), batch)
-        return -jnp.mean(parts.log_likelihood(own, state, evaluate(noise), q.z, batch)[0], 0)
+        best = 0.0 if observation.best is None else observation.best(x)
+        return best - jnp.mean(parts.log_likelihood(own, state, evaluate(noise), q.z, batch)[0], 0)
 
     def divergence(noise, x, condition=None):
         q, _ = parts.infer(own, state, evaluate(noise), Batch(x, condition))
