@@ -38,8 +38,8 @@ class Observation(NamedTuple):
     """L if it gives probabilities to numbers k / (L - 1), k = 0 .. L - 1, and so bits per dimension mean something; 256
     for 8-bit images. None for densities, and for scores such as the cross-entropy of grey values."""
     best: Callable[[Array], Array] | None = None
-    """x [N, ..., C] -> the largest log_prob that any y gives x, nats [N], where log_prob is such a score: it differs from
-    x to x, and says nothing of how well y fits. None for probabilities and densities."""
+    """x [N, ..., C] -> the largest log_prob that any y gives x, nats [N], where log_prob is such a score, for that
+    differs from x to x, and says nothing of how well y fits. None for probabilities and densities."""
 
 
 def independent(family: Family) -> Observation:
