@@ -31,7 +31,10 @@ TINY = {
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
 }
-MODULES = "anomaly_detection anomaly_detection.tables evidence gan_dynamics mode_collapse.verdicts page plots reparametrization.fit reparametrization.gradient".split()
+MODULES = [
+    *("anomaly_detection", "anomaly_detection.tables", "evidence", "gan_dynamics", "mode_collapse.verdicts", "page"),
+    *("plots", "reparametrization.fit", "reparametrization.gradient"),
+]
 
 
 @pytest.mark.parametrize("module", MODULES)
