@@ -82,7 +82,9 @@ def with_anomalies(data: Data, names: tuple[str, ...]) -> Data:
     ('7', '1')
     """
     if not data.classes:
-        raise BadRequest(f"{data.name} has no labels, so none of its classes can be the anomaly: {', '.join(names)}.")
+        raise BadRequest(
+            f"{data.name} has no labels, and so no class {', '.join(names)} to be the anomaly: give it labels."
+        )
     classes = ", ".join(data.classes[:SHOWN]) + f" and {len(data.classes) - SHOWN} more" * (len(data.classes) > SHOWN)
     for name in names:
         if name not in data.classes:
