@@ -1,17 +1,19 @@
 """`python -m experiments NAME|all [--quick] [--out DIR]` measures; `readme --from DIR` writes the page."""
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from experiments import choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
+from experiments import anomaly_detection, choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.system.lock import check_new
 
 EXPERIMENTS: Mapping[str, ModuleType] = {
+    "anomaly_detection": anomaly_detection,
     "choose": choose,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
@@ -40,17 +42,22 @@ def _dispatch(argv: list[str]) -> None:
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(EXPERIMENTS)}, or all")
     parser.add_argument("--quick", action="store_true", help="fewer seeds and draws: within 2 minutes each")
     option(parser, "--out", Path, "DIR", "folder for NAME/evidence.json", "the next free runs/experiments-N")
+    option(parser, "--tables", str, "FOLDER", "ADBench's .npz files, which anomaly_detection adds", "none")
     asked = parser.parse_args(argv)
     if asked.name not in (*EXPERIMENTS, "all"):
         raise Usage(f"unknown experiment {asked.name!r}: {nearest(asked.name, [*EXPERIMENTS, 'all', PAGE])}")
-    run(list(EXPERIMENTS) if asked.name == "all" else [asked.name], asked.out or _free(), quick=asked.quick)
+    if asked.tables is not None and asked.name not in ("anomaly_detection", "all"):
+        raise Usage(f"--tables is read by anomaly_detection alone, not by {asked.name}: leave it out")
+    names = list(EXPERIMENTS) if asked.name == "all" else [asked.name]
+    run(names, asked.out or _free(), quick=asked.quick, tables=asked.tables)
 
 
-def run(names: Sequence[str], out: Path, *, quick: bool) -> None:
+def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = None) -> None:
     """Runs experiments one after the other and writes the evidence of each as soon as it is there.
 
     Raises:
-      BadRequest: a folder that holds something already, or no matplotlib; before anything is computed.
+      BadRequest: a folder that holds something already, or no matplotlib; before anything is computed. A folder of
+        `tables` that holds none.
     """
     plots.require()
     for name in names:
@@ -58,7 +65,10 @@ def run(names: Sequence[str], out: Path, *, quick: bool) -> None:
     for name in names:
         print(f"{name} ...", flush=True)
         start, module = time.monotonic(), EXPERIMENTS[name]
-        found = module.main(module.QUICK if quick else module.FULL)
+        config = module.QUICK if quick else module.FULL
+        if tables is not None and module is anomaly_detection:
+            config = dataclasses.replace(config, tables=tables)
+        found = module.main(config)
         seconds = time.monotonic() - start
         evidence.write(out / name, found, quick=quick, seconds=seconds)
         for claim in found.claims:

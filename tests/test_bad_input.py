@@ -45,6 +45,8 @@ ROWS = [
     Row("compare --models vae,r3gn", "'r3gan'"),
     Row("compare --models vae,vae", "twice"),
     Row("compare --models ,", "vae,r3gan"),
+    Row("compare --anomaly ,", "crack,scratch"),
+    Row("compare --data cancer --anomaly malign", "'malign' to be the anomaly: its classes are malignant, benign"),
     Row("recipes --all", "--help"),
     # what is missing
     Row("train", "RECIPE"),

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from test_experiments_anomaly_detection import made_up
 from test_experiments_choose import compare
 
 from experiments import __main__ as door
-from experiments import choose, evidence, gan_dynamics, mode_collapse, page, reparametrization
+from experiments import anomaly_detection, choose, evidence, gan_dynamics, mode_collapse, page, reparametrization
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
+    "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     "choose": choose.Config(seconds_per_model=0.05, seeds=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "mode_collapse": mode_collapse.Config(
@@ -29,9 +31,10 @@ TINY = {
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
 }
-MODULES = (
-    "evidence gan_dynamics mode_collapse.verdicts page plots reparametrization.fit reparametrization.gradient".split()
-)
+MODULES = [
+    *("anomaly_detection", "anomaly_detection.tables", "evidence", "gan_dynamics", "mode_collapse.verdicts", "page"),
+    *("plots", "reparametrization.fit", "reparametrization.gradient"),
+]
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -99,6 +102,7 @@ def home(tmp_path_factory):
         for name, module in door.EXPERIMENTS.items():
             patch.setattr(module, "QUICK", TINY[name])
         patch.setattr(choose, "compare", compare)
+        patch.setattr(anomaly_detection, "measure", made_up)
         # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
         patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
         shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}
@@ -172,6 +176,7 @@ def test_unknown_verdict(tmp_path):
         ("all --out full", "not empty"),
         ("gan_dynamics --out file", "file"),
         ("gan_dynamics --out /proc/x", "/proc/x"),
+        ("choose --tables x", "--tables is read by anomaly_detection alone"),
         ("readme", "--from"),
         ("readme --from nowhere", "run python -m experiments"),
         ("readme --from damaged", "damaged"),

@@ -1,7 +1,7 @@
 """`jaxgen compare`: what it takes, and the call that it makes."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, whole
 
@@ -15,11 +15,20 @@ def compare(argv: Sequence[str]) -> None:
         "jaxgen compare --data photos --models vae,r3gan,wgan_gp --out runs/photos",
     )
     option(parser, "--data", str, "DATA", DATA, "digits")
-    option(parser, "--models", _names, "A,B,...", "recipes to compare", "vae,r3gan")
+    option(parser, "--models", _names("vae,r3gan"), "A,B,...", "recipes to compare", "vae,r3gan")
     option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
     option(parser, "--seconds-per-model", number(), "S", "time of the main training of one model and seed", "5")
     option(parser, "--seeds", whole(1), "N", "trainings of each model, each on a split of its own", "6")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
+    classes = "the classes that are anomalies"
+    option(
+        parser,
+        "--anomaly",
+        _names("crack,scratch"),
+        "CLASS,...",
+        classes,
+        "those that the data name, else each class in turn",
+    )
     option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
     option(parser, "--resume", str, "DIR", "go on with the comparison in DIR that ended early")
     options = given(parser.parse_args(argv))
@@ -42,8 +51,11 @@ def compare(argv: Sequence[str]) -> None:
     print(comparison.out / "report.html")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"it must be names with commas between, such as vae,r3gan, not {text!r}")
+def _names(example: str) -> Callable[[str], tuple[str, ...]]:
+    def names(text: str) -> tuple[str, ...]:
+        found = tuple(name.strip() for name in text.split(","))
+        if not all(found):
+            raise argparse.ArgumentTypeError(f"it must be names with commas between, such as {example}, not {text!r}")
+        return found
+
     return names

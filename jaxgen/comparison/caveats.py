@@ -155,5 +155,5 @@ def _choices(outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[Task
             chosen = [outcome.chosen[task.name] for outcome in by_seed.values() if outcome.chosen.get(task.name)]
             counts = [f"{one} ({chosen.count(one)} of {some(len(chosen), 'seed')})" for one in dict.fromkeys(chosen)]
             if counts:
-                notes.append(f"What “{task.name}” reads of {name}, chosen on validation data: {', '.join(counts)}.")
+                notes.append(f"Chosen on validation data in “{task.name}”, of {name}: {', '.join(counts)}.")
     return notes

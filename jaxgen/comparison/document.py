@@ -80,12 +80,18 @@ def assemble(
         "data": _about_data(data),
         "models": {name: {task: cells(task, by) for task, by in tasks.items()} for name, tasks in values.items()},
         "advice": advise(contests, unserved, data.kind, data.name),
+        "groups": _groups(tasks, data, seeds),
         "budget": budget,
         "protocol": _protocol(settings, reference, contenders, outcomes),
         "notes": limits(settings, data, contenders, lengths, outcomes, tasks, real),
         "settings": {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"},
     }
     return report, exhibits(data, outcomes, tasks, values)
+
+
+def _groups(tasks: Sequence[Task], data: Data, seeds: Sequence[int]) -> dict[str, dict[str, str]]:
+    """Task -> seed -> what that seed was measured on, of the tasks whose seeds differ in that."""
+    return {task.name: {str(seed): task.group(data, seed) for seed in seeds} for task in tasks if task.group}
 
 
 def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, Contender]) -> Contest:
@@ -208,8 +214,10 @@ def _command(settings: Settings) -> str:
         data = "..." if settings.data is None else repr(settings.data)
         models = "..." if settings.models is None else repr(settings.models)
         options = f"seconds={settings.seconds_per_model:g}, seeds={settings.seeds}, seed={settings.seed}"
+        options += f", anomaly={settings.anomaly!r}" if settings.anomaly else ""
         return f"jaxgen.compare({data}, models={models}, {options})  # in Python"
     flags: dict[str, Any] = {"data": settings.data, "models": ",".join(settings.models)}
+    flags |= {"anomaly": ",".join(settings.anomaly)} if settings.anomaly else {}
     flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
     return "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items())
 

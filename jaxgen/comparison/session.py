@@ -23,7 +23,7 @@ from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
-from jaxgen.data import Data
+from jaxgen.data import Data, with_anomalies
 from jaxgen.recipes import Recipe
 from jaxgen.runs.inputs import divided, source_of
 
@@ -35,6 +35,7 @@ def compare(
     seconds: float = SECONDS,
     seeds: int = FEWEST_SEEDS,
     seed: int = 0,
+    anomaly: str | int | Sequence[str | int] = (),
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
 ) -> Comparison:
@@ -52,6 +53,8 @@ def compare(
       seeds: how often each model is trained, each time on a split of its own; a split that the source or a `Data`
         brings along stays.
       seed: the first of them.
+      anomaly: the class, or the classes, that anomaly detection must find; by default those that the data name, such as
+        the classes that their own train split lacks, else each class in turn, by seed.
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
 
@@ -70,8 +73,9 @@ def compare(
         seconds_per_model=seconds,
         seeds=seeds,
         seed=seed,
+        anomaly=tuple(map(str, np.atleast_1d(anomaly))),
     )
-    loaded = divided(data)
+    loaded = _named(divided(data), settings)
     if on_data is not None:
         on_data(loaded)
     return conduct(Asked(settings, loaded, recipes, folder), began)
@@ -133,6 +137,10 @@ def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | Non
     return conduct(Asked(settings, data, recipes_of(_names(settings)), path, recorded, resumed=True), began)
 
 
+def _named(data: Data, settings: Settings) -> Data:
+    return with_anomalies(data, settings.anomaly) if settings.anomaly else data
+
+
 def _settings(asked: Mapping[str, Any], out: str | None) -> Settings:
     """What was written down of a comparison, as settings: lists are tuples again."""
     values: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in asked.items()}
@@ -149,7 +157,7 @@ def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
         raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    data = sources.load(settings.data)
+    data = _named(sources.load(settings.data), settings)
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     return data

@@ -26,6 +26,7 @@ class Settings:
     seconds_per_model: float = SECONDS  # of the main training of one model on one seed; others take their share
     seeds: int = FEWEST_SEEDS
     seed: int = 0  # the first of them
+    anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""

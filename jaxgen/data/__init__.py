@@ -1,7 +1,7 @@
 """Data sets: known names, arrays in files, folders of images; uint8 or float32, split once, with a digest."""
 
 from jaxgen.core import as_float
-from jaxgen.data.data import Data, Modes, Split, subset
+from jaxgen.data.data import Data, Modes, Split, subset, with_anomalies
 from jaxgen.data.sources import load, names
 
-__all__ = ["Data", "Modes", "Split", "as_float", "load", "names", "subset"]
+__all__ = ["Data", "Modes", "Split", "as_float", "load", "names", "subset", "with_anomalies"]

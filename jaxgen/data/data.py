@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgen.core import BadRequest
+
 NAMES = ("train", "valid", "test")
+SHOWN = 20  # classes that a message lists, at most
 PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what sources call them, as places in NAMES
 
 
@@ -38,10 +41,8 @@ class Data(NamedTuple):
     )  # tables: float64 (mean, std) of train; x * std + mean is in the user's units
     digest: str  # sha256 of the three splits, in hex
     notes: tuple[str, ...]  # what was done to the data, one line each
-    official: tuple[str, ...] = (
-        "valid",
-        "test",
-    )  # splits that whoever made the data divided, and that stay as they are
+    anomalies: tuple[str, ...] = ()  # the classes that are anomalies where that is known; whatever else is normal
+    official: tuple[str, ...] = ("valid", "test")  # splits that came divided, and that stay as they are
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,3 +70,26 @@ class Examples(NamedTuple):
 def subset(split: Split, keep: np.ndarray) -> Split:
     """The examples of a split that `keep` names, by position (int [n]) or by mask (bool [N])."""
     return Split(split.x[keep], None if split.label is None else split.label[keep])
+
+
+def with_anomalies(data: Data, names: tuple[str, ...]) -> Data:
+    """The same data, with these classes as its anomalies in place of those that its source names.
+
+    Raises:
+      BadRequest: no labels, no names, a name that is no class, or no class left that is normal.
+
+    >>> from jaxgen.data import load
+    >>> with_anomalies(load("digits"), ("7", "1")).anomalies
+    ('7', '1')
+    """
+    if not data.classes:
+        raise BadRequest(
+            f"{data.name} has no labels, and so no class {', '.join(names)} to be the anomaly: give it labels."
+        )
+    classes = ", ".join(data.classes[:SHOWN]) + f" and {len(data.classes) - SHOWN} more" * (len(data.classes) > SHOWN)
+    for name in names:
+        if name not in data.classes:
+            raise BadRequest(f"{data.name} has no class {name!r} to be the anomaly: its classes are {classes}.")
+    if not names or set(names) == set(data.classes):
+        raise BadRequest(f"of the classes of {data.name} some are anomalies and some are not: they are {classes}.")
+    return data._replace(anomalies=tuple(dict.fromkeys(names)))

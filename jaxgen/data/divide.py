@@ -58,7 +58,8 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
     """Examples as `Data`: divided, tables standardised by the training split, duplicates counted.
 
     Images that are on the disk and take more than `room` bytes stay there (`jaxgen.data.streams.Stored`); duplicates
-    are then not counted.
+    are then not counted. Where the source's own train split holds one class, as that of MVTec AD does, the classes of
+    its other splits are the anomalies.
 
     Raises:
       BadRequest: as `divide`; a table with a number beyond 1e18, or a column that float64 cannot standardise.
@@ -67,22 +68,31 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
     stored = examples.shape is not None and examples.total * math.prod(examples.shape) > room
     x = None if stored else examples.read(np.concatenate(parts))
     notes, scale = list(examples.notes), None
+    anomalies = _unseen(examples, parts)
     kept = [] if examples.official is None else [NAMES[i] for i in (1, 2) if (examples.official == i).any()]
     if kept:
         notes.append(f"{' and '.join(kept)}: the source's own.")
     if examples.label is not None:
-        sizes = np.bincount(examples.label, minlength=len(examples.classes))
-        small = [repr(c) for c, n in zip(examples.classes, sizes, strict=True) if n < 3]
+        sizes, in_train = (
+            np.bincount(label, minlength=len(examples.classes)) for label in (examples.label, examples.label[parts[0]])
+        )
+        small = [repr(c) for c, n, m in zip(examples.classes, sizes, in_train, strict=True) if n == m < 3]
         if small:
             notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
-        notes += _lacking(examples, parts)
+        if anomalies:
+            alone = examples.classes[examples.label[parts[0]][0]]
+            notes.append(f"anomalies: {_some(list(map(repr, anomalies)))}, for train holds {alone!r} alone.")
+        else:
+            notes += _lacking(examples, parts)
     labels = [None if examples.label is None else examples.label[part] for part in parts]
     if x is None:
         stay = [Stored(examples.read, part, examples.shape or (), np.uint8) for part in parts]
         train, valid, test = map(Split, stay, labels)
         digest_of = stored_digest((train, valid, test))
         own = tuple(kept)
-        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), official=own)
+        return Data(
+            name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), anomalies, own
+        )
     if kind == "table":
         x, scale, more = _standardise(x, len(parts[0]))
         notes += more
@@ -90,8 +100,17 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
     stops = np.cumsum([len(part) for part in parts])[:-1]
     train, valid, test = map(Split, np.split(x, stops), labels)
-    data = Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes), official=tuple(kept))
-    return finish(data)
+    known = (examples.classes, None, scale, "", tuple(notes), anomalies, tuple(kept))
+    return finish(Data(name, kind, train, valid, test, *known))
+
+
+def _unseen(examples: Examples, parts: tuple[np.ndarray, ...]) -> tuple[str, ...]:
+    """Where train holds one class, by the source's own splits: the classes that only the others have, else ()."""
+    if examples.label is None:
+        return ()
+    seen = set(examples.label[parts[0]])
+    unseen = set(examples.label[np.concatenate(parts[1:])]) - seen
+    return tuple(examples.classes[c] for c in sorted(unseen)) if len(seen) == 1 else ()
 
 
 def redivide(data: Data, seed: int) -> Data:

@@ -27,7 +27,7 @@ def cancer(seed: int) -> Data:
     bunch: Any = load_breast_cancer()
     classes = tuple(map(str, bunch.target_names))
     examples = Examples(len(bunch.data), bunch.data.__getitem__, bunch.target.astype(np.int32), classes)
-    return assemble("cancer", "table", examples, seed=seed)
+    return assemble("cancer", "table", examples, seed=seed)._replace(anomalies=("malignant",))
 
 
 def ring8(seed: int) -> Data:

@@ -11,13 +11,15 @@ from jaxgen.data.decode import common_shape, decode, read_header
 from jaxgen.data.streams import reader
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
+MASKS = "ground_truth"
 
 
 def read(path: str) -> Examples:
     """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
 
     Where all first-level sub-folders are called train, test, val, valid or validation, in any case, they are the
-    splits, and the second level is the label.
+    splits, and the second level is the label. Beside train and test a folder `ground_truth` is not read: MVTec AD keeps
+    the masks of its defects there.
 
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
     refused. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in any case, the first frame of each; hidden and
@@ -31,6 +33,7 @@ def read(path: str) -> Examples:
         cannot be read, by name of the first.
     """
     images, notes = _find(path)
+    images, masks = _without_masks(path, images)
     if not images:
         skipped = f" ({notes[0].removesuffix('.')})" if notes else ""
         raise BadRequest(f"{path} holds no images{skipped}: read are {', '.join(ENDINGS)}, and idx files.")
@@ -39,7 +42,7 @@ def read(path: str) -> Examples:
     level = 0 if official is None else 1
     label, classes = _labels(path, images, [names[level : level + 1] for names in folders])
     shape, note = common_shape([read_header(file, file) for file in images])
-    notes.append(note)
+    notes += [*masks, note]
     if classes:
         notes.append(f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level.")
     pixels = reader(lambda at: decode(images[at], images[at], shape), shape)
@@ -67,6 +70,16 @@ def _find(path: str) -> tuple[list[str], list[str]]:
                 skipped["not images"] += 1
     counts = ", ".join(f"{n} {what}" for what, n in skipped.items() if n)
     return sorted(images), [f"skipped: {counts}."] if counts else []
+
+
+def _without_masks(path: str, images: list[str]) -> tuple[list[str], list[str]]:
+    """The images without those in a folder `ground_truth` beside train and test, and what a note says of these."""
+    firsts = [os.path.relpath(file, path).split(os.sep)[0] for file in images]
+    if not {0, 2} <= {PARTS.get(first.lower()) for first in firsts}:
+        return images, []
+    kept = [file for file, first in zip(images, firsts, strict=True) if first.lower() != MASKS]
+    n = len(images) - len(kept)
+    return kept, [f"not read: the {n} images in {MASKS}, for they are masks of what the others show."] if n else []
 
 
 def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:

@@ -45,7 +45,8 @@ def gan(
       The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
       of a network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples;
       a loss "critic:penalty" keeps that of the penalty alone, under its own name. The model has the score "critic",
-      -logit averaged over an example, and the features "critic", unless the critic couples examples.
+      -logit averaged over an example, and the features "critic", unless the critic couples examples; `invert` adds the
+      scores that need an encoder.
 
     Raises:
       BadRequest: for a negative latent_dim, or a loss or penalty of another type; by `init` and the losses, before

@@ -47,8 +47,9 @@ def aae(
 
     Returns:
       A game with params {"autoencoder": {"encoder", "decoder", "observation"}, "critic"} and state by network. The
-      encoder's state is that of the loss "autoencoder". The model has the score "code critic", -logit averaged over an
-      example, unless the critic couples examples.
+      encoder's state is that of the loss "autoencoder". The first score of the model is "reconstruction", the
+      squared error summed over an example, which Chen and Konukoglu 2018, arXiv 1806.04972, read of such models; then
+      "code critic", -logit averaged over an example, unless the critic couples examples.
 
     Raises:
       BadRequest: for a latent_dim below 1, or a loss or observation of another type; by `init`, x that is not one

@@ -1,13 +1,16 @@
 """The encoder that a GAN lacks, trained after it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Aux, BadRequest, Batch, Context, Game, draw_each, inputs, rows
-from jaxgen.games.parts import evaluation, features_of, squared_error
+from jaxgen.games.parts import evaluation, features_of, mean_squared_error, squared_error
 from jaxgen.nets.adapters import network
+
+KAPPA = 1.0  # weight of the critic's features in the score "f-AnoGAN"
 
 
 def invert(game: Game, encoder: Any, trained: tuple[Any, Any] | None = None) -> Game:
@@ -25,8 +28,14 @@ def invert(game: Game, encoder: Any, trained: tuple[Any, Any] | None = None) -> 
         use, so `fit` needs this argument; in a loop of your own you may replace `state["trained"]` instead.
 
     Returns:
-      A game of the player "encoder". Its model is that of `game` with `encode`, the map "reconstruct", the score
-      "reconstruction" (squared error, summed over an example) and the features "encoder" added.
+      A game of the player "encoder". Its model is that of `game` with `encode`, the map "reconstruct", the features
+      "encoder" and scores added. These are "reconstruction" (squared error, summed over an example) and, of a critic
+      with features f [B, F], "feature residual" and "f-AnoGAN", which is then the first of all:
+
+        |x - G(E(x))|^2 / n + kappa |f(x) - f(G(E(x)))|^2 / F,  n numbers in an example, kappa = 1; its second term
+
+      Schlegl et al. 2019, doi 10.1016/j.media.2019.01.010, as their `anomaly_scoring` computes it. They scale pixels to
+      [-1, 1], and here x is as the networks see it; they train the encoder on that sum over real images (izi_f).
 
     Raises:
       BadRequest: by `init`, if `trained` has other shapes than params and state of `game`; by `draw`, if the model has
@@ -79,11 +88,26 @@ def invert(game: Game, encoder: Any, trained: tuple[Any, Any] | None = None) -> 
         def error(noise, x, condition=None):
             return squared_error(x, reconstruct(x, condition))
 
+        added = {"reconstruction": error}
+        if critic := bare.features.get("critic"):
+            added = {**_critic_scores(critic, reconstruct), **added}
         return bare._replace(
             encode=encode,
-            scores={**bare.scores, "reconstruction": error},
+            scores={**added, **bare.scores},
             features={**bare.features, **features_of("encoder", *own)},
             maps={**bare.maps, "reconstruct": reconstruct},
         )
 
     return Game(init, draw, {"encoder": loss}, model, couples=encoder.couples, range=game.range)
+
+
+def _critic_scores(critic: Callable, reconstruct: Callable) -> dict[str, Callable]:
+    """What the features of a critic add to the scores, the sum that is read first."""
+
+    def feature_residual(noise, x, condition=None):
+        return mean_squared_error(critic(x, condition), critic(reconstruct(x, condition), condition))
+
+    def f_anogan(noise, x, condition=None):
+        return mean_squared_error(x, reconstruct(x, condition)) + KAPPA * feature_residual(noise, x, condition)
+
+    return {"f-AnoGAN": f_anogan, "feature residual": feature_residual}

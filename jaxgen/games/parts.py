@@ -45,6 +45,15 @@ def squared_error(x: Any, y: Any) -> Array:
     return jax.tree.reduce(jnp.add, squares)
 
 
+def mean_squared_error(x: Any, y: Any) -> Array:
+    """`squared_error` divided by the numbers in an example: [B, ...], [B, ...] -> [B].
+
+    >>> mean_squared_error({"a": jnp.zeros((2, 3)), "b": jnp.zeros(2)}, {"a": jnp.ones((2, 3)), "b": 3 * jnp.ones(2)})
+    Array([3., 3.], dtype=float32)
+    """
+    return squared_error(x, y) / sum(leaf[0].size for leaf in jax.tree.leaves(x))
+
+
 def check_array(batch: Batch) -> None:
     """Refuses examples that are not one array."""
     if not hasattr(batch.x, "shape"):

@@ -64,7 +64,12 @@ def vae(
       A game of the player "vae", with params and state by "encoder", "latent", "decoder" and, params only,
       "observation". Its info, means over samples and batch: `nll_nats`, -log p(x | z); `kl_nats`; `neg_elbo_nats`, the
       sum of the two, which is the negative ELBO whatever beta, free bits and penalties are; `bits_per_dim`, that sum
-      per number of x, if the observation gives probabilities to levels; and the figures of the latent.
+      per number of x, if the observation gives probabilities to levels; and the figures of the latent. The first score
+      of its model is the "reconstruction probability" of An and Cho 2015 (SNUDM-TR-2015-03), as the mean of its
+      logarithm with the sign turned: -mean_K log p(x | z_k), z_k of q(z | x); of greys under `PIXELS`, whose
+      log p is no probability, `observation.best(x)` is added, so that a perfect copy scores 0 whatever its greys. The
+      others are "elbo" and "importance bound", with their signs turned, "reconstruction", the squared error summed over
+      an example, and "divergence", KL(q || p).
 
     Raises:
       BadRequest: parts of another type, or that do not go together; by `init`, x that is not one array, or a network
@@ -212,6 +217,12 @@ def _model(parts: _Parts, own, state) -> Model:
         log_x, _ = parts.log_likelihood(own, state, evaluate(noise), q.z, batch)
         return log_x + q.log_p - q.log_q
 
+    def reconstruction_probability(noise, x, condition=None):
+        batch = Batch(x, condition)
+        q, _ = parts.infer(own, state, evaluate(noise), batch)
+        best = 0.0 if observation.best is None else observation.best(x)
+        return best - jnp.mean(parts.log_likelihood(own, state, evaluate(noise), q.z, batch)[0], 0)
+
     def divergence(noise, x, condition=None):
         q, _ = parts.infer(own, state, evaluate(noise), Batch(x, condition))
         return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
@@ -224,6 +235,7 @@ def _model(parts: _Parts, own, state) -> Model:
         draw_posterior=lambda key, K, x, condition=None: latent.draw(key, K, rows(x)),
         log_weight=log_weight,
         scores={
+            "reconstruction probability": reconstruction_probability,
             "elbo": lambda noise, x, condition=None: -elbo(log_weight(noise, x, condition)),
             "importance bound": lambda noise, x, condition=None: -importance(log_weight(noise, x, condition)),
             "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),

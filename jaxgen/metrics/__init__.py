@@ -1,12 +1,20 @@
-"""What a model's output is worth, as plain functions of arrays: sample quality, modes, latent structure.
+"""What a model's output is worth, as plain functions of arrays: sample quality, modes, outliers, latent structure.
 
-Everything here is evaluation on the host in float64. SciPy and scikit-learn are imported where they are used, so that
-`import jaxgen` stays cheap.
+Everything here is evaluation on the host, in float64 (outlier scores in float32). SciPy and scikit-learn are imported
+where they are used, so that `import jaxgen` stays cheap.
 """
 
 from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, count_modes
+from jaxgen.metrics.outliers import (
+    auroc,
+    average_precision,
+    distance_from_mean,
+    isolation,
+    neighbour_distance,
+    reconstruction_error,
+)
 from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
 
 __all__ = [
@@ -15,12 +23,18 @@ __all__ = [
     "Features",
     "ModeCount",
     "active_units",
+    "auroc",
+    "average_precision",
     "count_modes",
+    "distance_from_mean",
     "feature_space",
     "frechet",
+    "isolation",
     "kernel_distance",
     "nearest_distance",
+    "neighbour_distance",
     "path_ratio",
     "prdc",
     "principal_axes",
+    "reconstruction_error",
 ]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import xlogy
 
 from jaxgen.core import Array, BadRequest, nothing, whole
 from jaxgen.objectives.distributions import (
@@ -36,6 +37,9 @@ class Observation(NamedTuple):
     levels: int | None = None
     """L if it gives probabilities to numbers k / (L - 1), k = 0 .. L - 1, and so bits per dimension mean something; 256
     for 8-bit images. None for densities, and for scores such as the cross-entropy of grey values."""
+    best: Callable[[Array], Array] | None = None
+    """x [N, ..., C] -> the largest log_prob that any y gives x, nats [N], where log_prob is such a score, for that
+    differs from x to x, and says nothing of how well y fits. None for probabilities and densities."""
 
 
 def independent(family: Family) -> Observation:
@@ -189,10 +193,12 @@ PIXELS = Observation(
     log_prob=lambda own, y, x: BERNOULLI.log_prob(_flat(y), _flat(x)),
     mean=lambda own, y: BERNOULLI.mean(y),
     range=(0.0, 1.0),
+    best=lambda x: jnp.sum(_flat(xlogy(x, x) + xlogy(1 - x, 1 - x)), -1),
 )
 """Bits, or grey values in [0, 1] with the cross-entropy for a likelihood: Bernoulli with logits y.
 
-For greys it is no probability, so neither are bits per dimension. The mean image stands for a sample: drawn bits are
+For greys it is no probability, so neither are bits per dimension: x as its own mean has the cross-entropy
+-sum(x log x + (1 - x) log(1 - x)), which is 0 for bits alone. The mean image stands for a sample: drawn bits are
 not what such data look like. Kingma and Welling 2014, arXiv 1312.6114, appendix C.1.
 """
 

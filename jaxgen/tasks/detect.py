@@ -5,185 +5,157 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxgen.core import BadRequest, Model
-from jaxgen.data import Data
-from jaxgen.metrics.features import flat, principal_axes
-from jaxgen.metrics.quality import nearest_distance
-from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, positions, unlabelled
+from jaxgen.core import Model
+from jaxgen.data import Data, as_float
+from jaxgen.metrics import outliers
+from jaxgen.metrics.outliers import auroc, average_precision
+from jaxgen.tasks.evaluation import in_batches
 from jaxgen.tasks.task import BASELINE, SHARE, Margin, Metric, Reading, Reference, Task, Training
+from jaxgen.tasks.unseen import anomaly_classes, choice_set, normal_indices, scored_set, servable, tested
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
-COMPONENTS = 16
-LEAST = (20, 3, 5)  # examples of either kind in train, valid and test: to learn from, to choose a score by, to test on
 
 METRICS = {
     "auroc": Metric(
-        True, True, "probability that an example of the unseen class is scored stranger", "", SHARE, Margin(0.02)
-    )
+        True,
+        True,
+        "probability that an anomaly is scored stranger than a normal example, by one fixed score",
+        "",
+        SHARE,
+        Margin(0.02),
+    ),
+    "average_precision": Metric(
+        True, False, "precision averaged over the anomalies; guessing has their share of the examples", "", SHARE
+    ),
+    "auroc_chosen": Metric(
+        True, False, "the same AUROC, of the score that labelled validation anomalies choose", "", SHARE
+    ),
 }
 
 
-def servable(data: Data) -> str | None:
-    """None, or why no class of this data can be left out and found again.
+def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, fixed_only: bool = False) -> Reading:
+    """AUROC and average precision of the model's fixed score, AUROC of each of its scores as `auroc[score]`.
 
-    Without the class at least 20 training examples remain; of it and of the others at least 3 stand in the validation
-    split, where a score is chosen, and 5 in the test split, of 5,000 examples that are looked at where there are more.
-    Below that an AUROC is the rank of one example or two.
-    """
-    reason = unlabelled(data)
-    if reason is None and not _classes(data):
-        train, valid, test = LEAST
-        cut = max(len(data.valid.x), len(data.test.x)) > LIMIT
-        looked = f" among the {LIMIT:,} that are looked at" if cut else ""
-        return (
-            f"no class of {data.name} can be left out: {train} training examples of other classes must remain, and the "
-            f"validation and the test split need {valid} and {test} examples of the class and of the others"
-            f"{looked}."
-        )
-    return reason
-
-
-def anomaly_class(data: Data, seed: int) -> int:
-    """The class to leave out: `malignant` where there is one, else the seed goes round the classes.
-
-    Only classes count of which there is enough, and beside which enough remains, as `servable` says.
-
-    Raises:
-      BadRequest: where `servable` names a reason.
-    """
-    reason = servable(data)
-    if reason is not None:
-        raise BadRequest(reason)
-    possible = _classes(data)
-    malignant = [c for c in possible if data.classes[c] == "malignant"]
-    return malignant[0] if malignant else possible[seed % len(possible)]
-
-
-def normal_indices(data: Data, anomaly_class: int) -> np.ndarray:
-    """Positions in the training split that may be trained on: all but the anomalies."""
-    return np.flatnonzero(data.train.label != anomaly_class)
-
-
-def auroc(scores, anomalous) -> float:
-    """Probability that an anomaly scores higher than a normal example, ties counting one half.
-
-      (sum of the ranks of anomalies - n_1 (n_1 + 1) / 2) / (n_0 n_1), ranks of ties averaged (Mann and Whitney 1947)
+    The fixed score is the first of `Model.scores`, whatever the data: the literature's own for a model of that kind.
+    `auroc_chosen` is the AUROC, on the test set, of the score that has the highest AUROC on the validation split, where
+    that holds 3 anomalies. Posterior noise, 16 samples an example, comes from `key`. A score that is not a number
+    somewhere has no figures, and no other stands in for the fixed one.
 
     Args:
-      scores: [N], higher is stranger.
-      anomalous: bool [N], with both kinds present.
-
-    >>> auroc([0.1, 0.4, 0.4, 0.9], [False, False, True, True])
-    0.875
-    """
-    from scipy.stats import rankdata
-
-    anomalous = np.asarray(anomalous, bool)
-    n_1 = int(anomalous.sum())
-    ranks = rankdata(np.asarray(scores, np.float64))
-    return float((ranks[anomalous].sum() - n_1 * (n_1 + 1) / 2) / (n_1 * (len(ranks) - n_1)))
-
-
-def read(model: Model, data: Data, anomaly_class: int, key: jax.Array) -> Reading:
-    """Test AUROC of the model's best score, and of each of its scores as `auroc[score]`.
-
-    Which score is best is decided by AUROC on the validation split, the same for each kind of model. Posterior noise,
-    16 samples an example, comes from `key`. A score that is not a number somewhere is left out; with none left there
-    are no figures.
-
-    Args:
-      model: trained on `normal_indices(data, anomaly_class)` alone.
+      model: trained on `normal_indices(data, anomalies)` alone.
       data: all of it.
-      anomaly_class: position in `data.classes`.
+      anomalies: positions in `data.classes`.
       key: typed key.
+      fixed_only: whether to leave out all but the fixed score.
     """
-    valid, test = looked_at(data.valid), looked_at(data.test)
-    scores = _scores(model, np.concatenate([valid.x, test.x]), key)
-    on_valid, on_test, n = {}, {}, len(valid.x)
-    for name, score in scores.items():
-        if not np.any(np.isnan(score)):
-            on_valid[name] = auroc(score[:n], valid.label == anomaly_class)
-            on_test[name] = auroc(score[n:], test.label == anomaly_class)
-    if not on_valid:
-        return Reading({}, "")
-    chosen = max(on_valid, key=on_valid.__getitem__)
-    return Reading({"auroc": on_test[chosen], **{f"auroc[{name}]": v for name, v in on_test.items()}}, chosen)
+    names = list(model.scores)[: 1 if fixed_only else None]
+    test, choice = scored_set(data, anomalies), choice_set(data, anomalies)
+    # Together, and at a stage too: one shape to compile, and the same noise for an example.
+    x = test.x if choice is None else np.concatenate([test.x, choice.x])
+    figures, on_choice, n = {}, {}, len(test.x)
+    for name, score in _scores(model, names, x, key).items():
+        if np.any(np.isnan(score)):
+            continue
+        figures[f"auroc[{name}]"] = auroc(score[:n], test.anomalous)
+        if name == names[0]:
+            figures |= _figures(score[:n], test.anomalous)
+        if choice is not None:
+            on_choice[name] = auroc(score[n:], choice.anomalous)
+    if fixed_only or not on_choice:
+        return Reading(figures, "")
+    chosen = max(on_choice, key=on_choice.__getitem__)
+    return Reading({**figures, "auroc_chosen": figures[f"auroc[{chosen}]"]}, chosen)
 
 
-def baselines(data: Data, anomaly_class: int) -> dict[str, dict[str, float]]:
-    """Test AUROC of two scores that need no network, by `baseline:` name.
+def baselines(data: Data, anomalies: Sequence[int], seed: int) -> dict[str, dict[str, float]]:
+    """AUROC and average precision on the test set of four scores that need no network, by `baseline:` name.
 
-    Distance to the nearest normal training example, and squared error of the reconstruction from the first principal
-    components of the normal training examples: 16, or half of the numbers in an example where that is fewer.
+    Those of `jaxgen.metrics.outliers`, on at most 10,000 of the normal training examples, a fixed random part of them.
+    Tables are standardised by these first. `seed` is that of the isolation forest.
     """
-    normal, test = data.train.x[normal_indices(data, anomaly_class)], looked_at(data.test)
-    x, anomalous = flat(test.x), test.label == anomaly_class
-    components = principal_axes(normal, max(1, min(COMPONENTS, x.shape[1] // 2)))
-    centred = x - components.mean
-    missed = np.sum(centred**2, 1) - np.sum((centred @ components.axes.T) ** 2, 1)
-    return {
-        f"{BASELINE}nearest neighbour": {"auroc": auroc(nearest_distance(x, flat(normal)), anomalous)},
-        f"{BASELINE}PCA": {"auroc": auroc(missed, anomalous)},
+    at = normal_indices(data, anomalies)
+    if len(at) > outliers.ROWS:
+        at = np.sort(np.random.default_rng(0).choice(at, outliers.ROWS, replace=False))
+    test = scored_set(data, anomalies)
+    normal, x = (np.reshape(a, (len(a), -1)) for a in (as_float(data.train.x[at]), test.x))
+    if data.kind == "table":
+        normal, x = outliers.standardised(normal, x)
+    scores = {
+        "distance from the mean": outliers.distance_from_mean(normal, x),
+        "nearest neighbours": outliers.neighbour_distance(normal, x),
+        "PCA": outliers.reconstruction_error(normal, x),
+        "isolation forest": outliers.isolation(normal, x, seed=seed),
     }
+    return {f"{BASELINE}{name}": _figures(score, test.anomalous) for name, score in scores.items()}
 
 
-def _classes(data: Data) -> list[int]:
-    return [c for c in range(len(data.classes)) if _separable(data, c)]
+def _figures(score: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
+    return {"auroc": auroc(score, anomalous), "average_precision": average_precision(score, anomalous)}
 
 
-def _separable(data: Data, c: int) -> bool:
-    seen = [data.train.label, *(split.label[positions(len(split.label))] for split in (data.valid, data.test))]
-    anomalies = [int(np.sum(label == c)) for label in seen]
-    normal = [len(label) - n for label, n in zip(seen, anomalies, strict=True)]
-    return all(map(int.__ge__, normal, LEAST)) and all(map(int.__ge__, anomalies[1:], LEAST[1:]))
-
-
-def _scores(model: Model, x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:
-    if not model.scores:
+def _scores(model: Model, names: Sequence[str], x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:
+    if not names:
         return {}
 
     def score(i, x):
         noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), SAMPLES, x)
-        return np.stack([np.asarray(one(noise, x), np.float64) for one in model.scores.values()], -1)
+        return np.stack([np.asarray(model.scores[name](noise, x), np.float64) for name in names], -1)
 
-    return dict(zip(model.scores, in_batches(score, x, copies=SAMPLES).T, strict=True))
+    return dict(zip(names, in_batches(score, x, copies=SAMPLES).T, strict=True))
+
+
+def _group(data: Data, seed: int) -> str:
+    return ", ".join(data.classes[c] for c in anomaly_classes(data, seed))
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
-    return read(model, reference.data, anomaly_class(reference.data, seed), key)
+    anomalies = anomaly_classes(reference.data, seed)
+    return read(model, reference.data, anomalies, key, fixed_only=stage is not None)
 
 
 def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
-    return baselines(reference.data, anomaly_class(reference.data, seed))
+    return baselines(reference.data, anomaly_classes(reference.data, seed), seed)
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
-    classes = ", ".join(f"{seed}: {data.classes[anomaly_class(data, seed)]}" for seed in seeds)
+    trained = "Anomalies: each model is trained again without them, in two thirds of the time of the main training."
+    by_seed = ", ".join(f"{seed}: {_group(data, seed)}" for seed in seeds)
+    what = f"The anomaly is {_group(data, seeds[0])}." if data.anomalies else f"Class left out, by seed: {by_seed}."
+    counts = [tested(data, left) for left in {anomaly_classes(data, seed) for seed in seeds}]
+    normal, anomalous = (_range(kind) for kind in zip(*counts, strict=True))
     return (
-        "Anomalies: each model is trained again without one class, in two thirds of the time of the main training.",
-        f"Class left out, by seed: {classes}.",
+        trained,
+        what,
+        f"The score is read on {normal} normal examples and {anomalous} anomalies, all of them unseen.",
     )
 
 
+def _range(counts: Sequence[int]) -> str:
+    least, most = min(counts), max(counts)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
 def _keep(data: Data, seed: int) -> np.ndarray:
-    return normal_indices(data, anomaly_class(data, seed))
+    return normal_indices(data, anomaly_classes(data, seed))
 
 
-WITHOUT_A_CLASS = Training("detect", "without a class", 2 / 3, (1, 3), keep=_keep)
+WITHOUT_ANOMALIES = Training("detect", "without the anomalies", 2 / 3, (1, 3), keep=_keep)
 
 DETECT = Task(
     name="detect anomalies",
     title="Detect anomalies",
     setting="anomaly detection",
-    about="Each model is trained again without one class, and asked how strange that class is. Of its ways to score "
-    "that, the one is read that tells the class best on labelled validation data.",
-    training=WITHOUT_A_CLASS,
+    about="Each model is trained again without the anomalies, or without one class that stands for them, and asked how "
+    "strange they are, by the one score that the literature reads of such a model: a VAE's reconstruction probability, "
+    "the score of f-AnoGAN for a GAN. A score that labelled validation data choose stands beside it.",
+    training=WITHOUT_ANOMALIES,
     servable=servable,
     metrics=lambda data: METRICS,
     measure=_read,
     baselines=_baselines,
     notes=_notes,
     paired=lambda data: True,  # the class is that of the seed
-    titles={"auroc": "AUROC"},
+    titles={"auroc": "AUROC", "auroc_chosen": "AUROC of the chosen score"},
+    group=_group,
     encodes=True,
 )

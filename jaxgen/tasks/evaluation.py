@@ -8,6 +8,7 @@ import numpy as np
 from jaxgen.data import Data, Split, as_float, subset
 
 LIMIT = 5000  # examples of a split that evaluation looks at, at most
+UNIT = 128  # of the size of a batch
 NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 
@@ -26,15 +27,18 @@ def positions(n: int) -> np.ndarray:
 def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
     """`fn(i, x_i)` on batches x_i of x [N, ...], joined along the first axis.
 
-    Batches have one size (the last is padded with its last example, and cut), so that a model meets one shape; the
-    size depends on the shape of x and on `copies`, the copies of an example that `fn` makes.
+    Batches have one size (the last is padded with its last example, and cut), so that a model meets one shape. The size
+    depends on the shape of x and on `copies`, the copies of an example that `fn` makes; where it is beyond 128 it is a
+    multiple of that or the most that fits, so that sets of nearly one length share a compiled function.
 
     >>> in_batches(lambda i, x: 2 * x, np.arange(3.0)).tolist()
     [0.0, 2.0, 4.0]
     """
     most = int(np.clip(NUMBERS // max(1, copies * x[0].size), 1, 512))
-    parts = -(-len(x) // most)
-    size = -(-len(x) // parts)
+    size = -(-len(x) // -(-len(x) // most))
+    if size > UNIT:
+        size = min(most, -(-size // UNIT) * UNIT)
+    parts = -(-len(x) // size)
     full = np.concatenate([x, np.repeat(x[-1:], parts * size - len(x), axis=0)])
     done = [np.asarray(fn(i, jnp.asarray(full[i * size : (i + 1) * size]))) for i in range(parts)]
     return np.concatenate(done)[: len(x)]

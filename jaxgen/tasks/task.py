@@ -75,7 +75,7 @@ class Training(NamedTuple):
     """What a seed trains once. Tasks that name the same row share it."""
 
     name: str  # in report.json
-    words: str  # how it differs from the main training, as in "trained ... without a class"; "" for that one
+    words: str  # how it differs from the main training, as in "trained ... without the anomalies"; "" for that one
     share: float  # of the time of the main training
     streams: tuple[int, int]  # of random numbers: the training's and that of its encoder; no others have these
     keep: Callable[[Data, int], np.ndarray] | None = None  # (data, seed) -> positions in train; None: all of them
@@ -146,6 +146,7 @@ class Task(NamedTuple):
     notes: Callable[[Data, Sequence[int]], Sequence[str]] = no_notes  # (data, seeds) -> what a reader must know
     pictures: tuple[Picture, ...] = ()  # of its training; also where the data cannot serve the task itself
     titles: Mapping[str, str] = {}  # of metrics that are called otherwise than by their name with blanks
+    group: Callable[[Data, int], str] | None = None  # (data, seed) -> what the seed is measured on, if seeds differ
     encodes: bool = False  # whether figures change with an encoder that is trained afterwards
     paired: Callable[[Data], bool] = split_is_drawn  # whether figures of a seed rest on something drawn for that seed
 

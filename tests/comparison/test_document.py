@@ -1,5 +1,6 @@
 """What the report says beside its figures."""
 
+import dataclasses
 import math
 import sys
 from types import SimpleNamespace
@@ -86,11 +87,11 @@ def floored(figures):
 )
 def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, short):
     # Kills: a choice on the page whose Limits say that nothing is settled; figures left out with the choice; steps
-    # or the data of the main training counted for the one without a class, where 50 of 100 examples remain.
+    # or the data of the main training counted for the one without the anomalies, where 50 of 100 examples remain.
     report, _ = assembled(main, detect=detect)
     notes = "".join(report["notes"])
     assert ("Too short to settle anything: vae went" in notes) == ("represent" in short)
-    assert ("Too short to settle anomaly detection: vae, trained without a class, went" in notes) == (
+    assert ("Too short to settle anomaly detection: vae, trained without the anomalies, went" in notes) == (
         short == ("detect",)
     )
     for setting, task in (("anomaly detection", "detect"), ("representation learning", "represent")):
@@ -231,7 +232,7 @@ def test_every_line_begins_with_a_capital():
     lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE.name: "critic"}, tasks=(SYNTHESISE,))
     assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
     assert "Seed 1 of vae failed: lost." in lines
-    assert lines[-1] == "What “synthesise” reads of vae, chosen on validation data: critic (1 of 1 seed)."
+    assert lines[-1] == "Chosen on validation data in “synthesise”, of vae: critic (1 of 1 seed)."
 
 
 def test_metrics_are_called_by_their_names():
@@ -251,8 +252,18 @@ def test_the_page_has_what_the_rows_say():
     assert extras.tasks == {
         task.name: {"title": task.title, "about": task.about, "setting": task.setting} for task in (DETECT, REPRESENT)
     }
-    assert extras.steps["main"] == "" and extras.steps["detect_encoder"] == "of an encoder without a class"
+    assert extras.steps["main"] == "" and extras.steps["detect_encoder"] == "of an encoder without the anomalies"
     assert {metric["name"] for metric in extras.metrics[DETECT.name].values()} == {"AUROC"}
+
+
+def test_the_report_says_what_each_seed_was_measured_on():
+    # Kills: the class of another seed; a group of a task that has none; anomalies that the command line forgets.
+    report, _ = assembled()
+    assert report["groups"] == {DETECT.name: {"0": "a", "1": "b"}}
+    assert report["settings"]["anomaly"] == () and "anomaly" not in report["protocol"]["command"]
+    settings = Settings(models=("vae", "gan"), anomaly=("b c", "d"))
+    assert "--anomaly 'b c,d'" in document._command(settings)
+    assert "anomaly=('b c', 'd')" in document._command(dataclasses.replace(settings, data=None))
 
 
 def test_a_seed_that_diverged_early_is_not_one_that_was_short_of_time():

@@ -15,7 +15,9 @@ from jaxgen.system.signals import stoppable
 
 SPLIT = Split(np.arange(6, dtype=np.float32).reshape(3, 2), None)
 CONTENDERS = {
-    name: SimpleNamespace(on=lambda source, name=name: (f"{name} of it", np.asarray(source.resident[0]).tolist()))
+    name: SimpleNamespace(
+        on=lambda data, place, name=name: (f"{name} of it", np.asarray(place(None).resident[0]).tolist())
+    )
     for name in ("vae", "gan")
 }
 

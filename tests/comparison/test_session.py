@@ -45,7 +45,7 @@ def report(made):
 def test_it_writes_what_the_contract_says(report):
     # Kills: a cell without its ceiling; baselines apart from the models; a setting that falls out; NaN in the JSON.
     assert list(report["models"])[:2] == ["vae", "gan"]
-    assert {"baseline: nearest neighbour", "baseline: PCA", "baseline: raw values"} <= set(report["models"])
+    assert {"baseline: nearest neighbours", "baseline: PCA", "baseline: raw values"} <= set(report["models"])
     for name in ("vae", "gan"):
         assert set(report["models"][name]) == {"synthesise", "detect anomalies", "represent"}
         for task in report["models"][name].values():
@@ -196,7 +196,7 @@ def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "models": {}}
-    monkeypatch.setattr(conduct, "compiled", lambda recipe, data: SimpleNamespace(on=lambda source: None))
+    monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: SimpleNamespace(on=lambda data, place: None))
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
     monkeypatch.setattr(conduct, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
@@ -214,11 +214,11 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=(600, 5)), np.arange(600) % 2
     compiled, out = [], tmp_path / "out"
-    anything = SimpleNamespace(on=lambda source: None)
+    anything = SimpleNamespace(on=lambda data, place: None)
     hollow.setattr(
         conduct,
         "compiled",
-        lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
+        lambda recipe, data, *more: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
     hollow.setattr(conduct, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
@@ -230,6 +230,28 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     (out / "report.json").write_text(json.dumps(written))
     with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
         repeat(out, out=str(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(("anomaly", "named"), [(1, ("1",)), ("0", ("0",)), ([np.int64(1)], ("1",)), ((), ())])
+def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
+    # Kills: an anomaly that reaches the report and not the tasks, or the tasks and not `--repeat`; a label that is no
+    # string, or a string read letter by letter.
+    seen, x = [], np.random.default_rng(0).normal(size=(400, 5))
+    anything = SimpleNamespace(on=lambda data, place: None)
+    hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.anomalies) or anything)
+    np.savez(tmp_path / "rows.npz", X=x, y=np.arange(400) % 2)
+    made = compare(tmp_path / "rows.npz", seeds=2, anomaly=anomaly, out=tmp_path / "out")
+    settings = {**made.report["settings"], "out": None}
+    assert seen == [named] * 2 and settings["anomaly"] == named
+    digest = sources.load(str(tmp_path / "rows.npz")).digest
+    length = dict.fromkeys(("main", "encoder", "detect", "detect_encoder"), 1)
+    played = {name: {"0": length, "1": length} for name in ("vae", "r3gan")}
+    stages = {name: {"0": {}, "1": {}} for name in played}
+    written = {"settings": settings, "protocol": {"steps": played, "stages": stages}, "data": {"digest": digest}}
+    written["models"] = {}
+    (tmp_path / "out" / "report.json").write_text(json.dumps(written))
+    again = repeat(tmp_path / "out", out=str(tmp_path / "again"))
+    assert seen == [named] * 4 and again.report["settings"]["anomaly"] == named
 
 
 def striking(before):

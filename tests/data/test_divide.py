@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.data import Split, subset
+from jaxgen.data import Split, subset, with_anomalies
 from jaxgen.data.data import Examples
 from jaxgen.data.divide import assemble, digest, divide
 
@@ -219,3 +219,43 @@ def test_subset_takes_positions_and_masks():
         got = subset(split, keep)
         assert got.x[:, 0].tolist() == [1, 3] and got.label.tolist() == [1, 3]
     assert subset(split._replace(label=None), np.array([2])).label is None
+
+
+def official(train, test, names="abc"):
+    """Rows with these labels in the source's own train and test split."""
+    label = np.array([*train, *test], np.int32)
+    part = np.repeat(np.array([0, 2], np.int8), [len(train), len(test)])
+    x = np.arange(float(len(label)))[:, None]
+    return assemble("t", "table", examples(x, label, tuple(names))._replace(official=part), seed=0)
+
+
+def test_classes_that_a_train_split_of_one_class_lacks_are_anomalies():
+    # Kills: anomalies where train holds several classes, or all that test has; splits of our own taken for the
+    # source's; the class of train among them; a class of two test examples said to be in train.
+    data = official([1] * 40, [0, 0, 1, 1, 1, 1, 2, 2, 2])
+    assert data.anomalies == ("a", "c")
+    assert data.notes == ("test: the source's own.", "anomalies: 'a', 'c', for train holds 'b' alone.")
+    several = official([0, 1] * 20, [0, 1, 2] * 3)
+    assert several.anomalies == () and "in test but never in train: 'c'." in several.notes
+    assert official([0] * 40, [0] * 9, "a").anomalies == ()
+    alone = np.repeat(np.arange(2, dtype=np.int32), [40, 2])
+    assert assemble("t", "table", examples(np.arange(42.0)[:, None], alone, ("a", "b")), seed=0).anomalies == ()
+
+
+def test_anomalies_are_named():
+    # Kills: a name that is no class let through; no class left that is normal; names of data without labels; one named
+    # twice; the names of the source kept beside the caller's.
+    data = official([1] * 40, [0, 0, 1, 1, 1, 1, 2, 2, 2])
+    assert with_anomalies(data, ("c", "c")) == data._replace(anomalies=("c",))
+    for names, says in (
+        (("d",), "no class 'd' to be the anomaly: its classes are a, b, c."),
+        (("a", "b", "c"), "some are anomalies and some are not"),
+        ((), "some are anomalies"),
+    ):
+        with pytest.raises(BadRequest, match=says):
+            with_anomalies(data, names)
+    with pytest.raises(BadRequest, match="t has no labels, and so no class a to be the anomaly"):
+        with_anomalies(assemble("t", "table", examples(np.arange(40.0)[:, None]), seed=0), ("a",))
+    many = data._replace(classes=tuple(map(str, range(25))))
+    with pytest.raises(BadRequest, match="18, 19 and 5 more"):
+        with_anomalies(many, ("d",))

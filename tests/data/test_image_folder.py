@@ -234,6 +234,29 @@ def test_splits_that_are_none_or_half(tmp_path):
     refused(tmp_path / "d", "beside and inside", "'test/000.png'", "one split alone")
 
 
+def test_the_layout_of_mvtec(tmp_path):
+    # Kills: masks read as images or as a class; a refusal of the folder beside the splits; defects that are trained on,
+    # or that are not known as anomalies; masks of a folder that holds no splits left out in silence.
+    for folder, n in (("train/good", 40), ("test/good", 6), ("test/crack", 3), ("test/hole", 2)):
+        fill(tmp_path / folder, n, 8, 8)
+    for folder, n in (("ground_truth/crack", 3), ("ground_truth/hole", 2)):
+        fill(tmp_path / folder, n, 8, 8)
+    (tmp_path / "license.txt").write_text("nothing")
+    data = load(str(tmp_path))
+    assert data.classes == ("crack", "good", "hole") and data.anomalies == ("crack", "hole")
+    assert [np.bincount(split.label, minlength=3).tolist() for split in (data.train, data.valid, data.test)] == [
+        [0, 35, 0],
+        [0, 5, 0],
+        [3, 6, 2],
+    ]
+    assert "not read: the 5 images in ground_truth, for they are masks of what the others show." in data.notes
+    assert "anomalies: 'crack', 'hole', for train holds 'good' alone." in data.notes
+    assert not any("in train only" in note for note in data.notes)
+    fill(tmp_path / "flat" / "ground_truth", 20, 8, 8)
+    fill(tmp_path / "flat" / "rest", 20, 8, 8)
+    assert load(str(tmp_path / "flat")).classes == ("ground_truth", "rest")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
 def test_folder_names_that_are_not_utf8(tmp_path):
     # Kills: a class name that no report can be written with.

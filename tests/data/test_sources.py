@@ -81,6 +81,7 @@ def test_cancer_is_standardised_by_its_training_split():
     mean, std = data.scale
     back = x * std + mean
     np.testing.assert_allclose(np.sort(back, 0), np.sort(found.data, 0), rtol=1e-4, atol=1e-4)
+    assert data.anomalies == ("malignant",) and load("digits").anomalies == ()
     assert data.classes == ("malignant", "benign") and np.bincount(label).tolist() == [212, 357]
 
 

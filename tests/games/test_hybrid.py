@@ -88,6 +88,7 @@ def test_networks_see_the_condition_and_have_state():
     drawn = model.draw(jax.random.key(2), B, LABELS)
     assert model.sample(drawn, LABELS).shape == (B, 5)
     assert np.any(np.asarray(model.sample(drawn, LABELS)) != np.asarray(model.sample(drawn, other.condition)))
+    assert list(model.scores) == ["reconstruction", "code critic"]
     for score in model.scores.values():
         assert score(None, batch.x, LABELS).shape == (B,)
     np.testing.assert_allclose(

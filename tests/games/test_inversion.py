@@ -24,6 +24,7 @@ GAME = gan(GENERATOR, Critic(), latent_dim=D)
 def test_regression_of_the_code_of_the_trained_generator(batch):
     # Kills: regression on the fresh generator that `init` put there; a trained generator that moves; a sum over D; a
     # condition that the generator or the encoder does not get. The gradient is that of the square by hand, pulled back.
+    # Of the scores: f-AnoGAN not the first; a sum for a mean in either of its terms; logits for the critic's features.
     inverse = invert(GAME, ENCODER)
     params, state = inverse.init(KEY, batch)
     assert set(state) == {"encoder", "trained"} and set(params) == {"encoder"}
@@ -48,6 +49,11 @@ def test_regression_of_the_code_of_the_trained_generator(batch):
     np.testing.assert_allclose(model.maps["reconstruct"](x, *given), again, rtol=1e-5, atol=1e-6)
     missed = np.sum((np.asarray(x) - again) ** 2, -1)
     np.testing.assert_allclose(model.scores["reconstruction"](None, x, *given), missed, rtol=1e-4)
+    hidden = [np.asarray(network(Critic()).features(trained[0]["critic"], {}, None, v, *given)[0]) for v in (x, again)]
+    apart = np.mean((hidden[0].astype(float) - hidden[1]) ** 2, -1)
+    np.testing.assert_allclose(model.scores["feature residual"](None, x, *given), apart, rtol=1e-4)
+    np.testing.assert_allclose(model.scores["f-AnoGAN"](None, x, *given), missed / SHAPE[0] + apart, rtol=1e-4)
+    assert list(model.scores) == ["f-AnoGAN", "feature residual", "reconstruction", "critic"]
     np.testing.assert_allclose(model.scores["critic"](None, x, *given), bare.scores["critic"](None, x, *given))
     assert model.features["encoder"](x, *given).shape == (B, 6) and set(model.features) == {"critic", "encoder"}
     np.testing.assert_array_equal(model.sample(z, *given), bare.sample(z, *given))
@@ -63,7 +69,8 @@ def test_the_encoders_state_is_kept():
 
 
 def test_any_model_that_draws_its_code():
-    # Kills: an encoder for generators of `gan` alone; a code of one axis; a number of samples that is fixed.
+    # Kills: an encoder for generators of `gan` alone; a code of one axis; a number of samples that is fixed; scores of
+    # a critic where there is none.
     def model(params, state):
         return Model(
             draw=lambda key, n, condition=None: jax.random.normal(key, (n, 2, 2)),
@@ -78,6 +85,7 @@ def test_any_model_that_draws_its_code():
     value, _ = inverse.losses["encoder"](params, noise, batch, Context(0, state))
     code, _ = network(Critic((2, 2))).apply(params["encoder"], {}, None, 3 * noise["z"].reshape(B, 4))
     np.testing.assert_allclose(value, np.mean((np.asarray(code) - np.asarray(noise["z"])) ** 2), rtol=1e-5)
+    assert list(inverse.model(params, state).scores) == ["reconstruction"]
 
 
 def test_refuses():

@@ -173,7 +173,9 @@ def test_value_does_not_depend_on_the_estimator():
 
 
 def test_model_speaks_of_the_same_distributions():
-    # Kills: a log_weight with the wrong sign or without the prior; encode that samples; scores that count beta.
+    # Kills: a log_weight with the wrong sign or without the prior; encode that samples; scores that count beta; another
+    # first score than the reconstruction probability; that with the KL, as a sum over the samples, or with the entropy
+    # of greys, by which a dark image is never strange.
     game, nets = build(beta=5.0)
     batch = batch_of(IMAGE)
     params = start(game, batch)
@@ -181,6 +183,11 @@ def test_model_speaks_of_the_same_distributions():
     noise = model.draw_posterior(jax.random.key(3), K, batch.x)
     nll, ratio, exact = parts_by_numpy(nets, params, noise, batch, PIXELS)
     np.testing.assert_allclose(model.log_weight(noise, batch.x), -(nll + ratio), rtol=1e-5)
+    assert next(iter(model.scores)) == "reconstruction probability"
+    x = np.asarray(batch.x, np.float64).reshape(B, -1)
+    entropy = -np.sum(special.xlogy(x, x) + special.xlogy(1 - x, 1 - x), -1)
+    score = model.scores["reconstruction probability"](noise, batch.x)
+    np.testing.assert_allclose(score, nll.mean(0) - entropy, rtol=1e-4)
     np.testing.assert_allclose(model.scores["elbo"](noise, batch.x), (nll + ratio).mean(0), rtol=1e-5)
     bound = -(np.logaddexp.reduce(-(nll + ratio), 0) - np.log(K))
     np.testing.assert_allclose(model.scores["importance bound"](noise, batch.x), bound, rtol=1e-5)

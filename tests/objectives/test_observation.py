@@ -203,3 +203,12 @@ def test_a_number_between_levels_counts_as_the_nearest():
     for x, level in ((0.12, 0), (0.13, 1), (0.51, 2), (1.3, 4), (-0.2, 0)):
         got = categorical(5).log_prob((), logits, jnp.full((1, 1), x))
         np.testing.assert_allclose(got, log_softmax(np.arange(5.0))[level], rtol=1e-5)
+
+
+def test_the_best_that_greys_can_have():
+    # Kills: the entropy without its sign, or of one side; a mean over the numbers; NaN of bits. On a grid of means.
+    means = np.linspace(1e-4, 1 - 1e-4, 9999)
+    x = np.concatenate([GREYS.reshape(N, -1), np.array([[0, 1, 0, 1, 1, 1, 0, 0.5]], "f")]).astype("d")
+    grid = x[..., None] * np.log(means) + (1 - x[..., None]) * np.log(1 - means)
+    np.testing.assert_allclose(PIXELS.best(jnp.asarray(x, jnp.float32)), grid.max(-1).sum(-1), atol=2e-3)
+    assert VECTORS.best is None and LEVELS.best is None

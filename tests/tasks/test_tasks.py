@@ -26,6 +26,14 @@ def test_in_batches(monkeypatch, n, copies):
     assert max(shapes)[0] <= (300 if copies == 16 else 512)
 
 
+def test_sets_of_nearly_one_length_share_a_shape():
+    # Kills: a model compiled anew for each class that is left out, for classes differ in their numbers of examples.
+    shapes = set()
+    for n in (650, 663, 700, 768):
+        in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))
+    assert shapes == {(384, 3)}
+
+
 def test_looked_at(monkeypatch):
     # Kills: the first examples in place of random ones (a split may be sorted by class); x and label apart; bytes.
     monkeypatch.setattr(evaluation, "LIMIT", 40)
@@ -44,7 +52,7 @@ def test_labels_are_needed(table, task):
     bare = table._replace(test=table.test._replace(label=None))
     alike = table._replace(valid=table.valid._replace(label=0 * table.valid.label))
     assert "no labels" in task.servable(bare)
-    assert "validation" in task.servable(alike)
+    assert ("validation" in (task.servable(alike) or "")) == (task is represent)  # no anomaly need be known there
 
 
 def test_one_headline(table):
