@@ -76,20 +76,24 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
         if small:
             notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
         notes += _lacking(examples, parts)
-    labels = [None if examples.label is None else examples.label[part] for part in parts]
+    labels, factors = (
+        [None if array is None else array[part] for part in parts] for array in (examples.label, examples.factors)
+    )
     if x is None:
         stay = [Stored(examples.read, part, examples.shape or (), np.uint8) for part in parts]
-        train, valid, test = map(Split, stay, labels)
+        train, valid, test = map(Split, stay, labels, factors)
         digest_of = stored_digest((train, valid, test))
-        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes))
+        known = examples.factor_names
+        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), factors=known)
     if kind == "table":
         x, scale, more = _standardise(x, len(parts[0]))
         notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
     stops = np.cumsum([len(part) for part in parts])[:-1]
-    train, valid, test = map(Split, np.split(x, stops), labels)
-    return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes)))
+    train, valid, test = map(Split, np.split(x, stops), labels, factors)
+    known = examples.factor_names
+    return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", tuple(notes), factors=known))
 
 
 def _lacking(examples: Examples, parts: tuple[np.ndarray, ...]) -> list[str]:
