@@ -4,21 +4,25 @@ Everything here is evaluation on the host in float64. SciPy and scikit-learn are
 `import jaxgen` stays cheap.
 """
 
+from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap
 from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, count_modes
 from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
 
 __all__ = [
+    "DCI",
     "PRDC",
     "Axes",
     "Features",
     "ModeCount",
     "active_units",
     "count_modes",
+    "dci",
     "feature_space",
     "frechet",
     "kernel_distance",
+    "mutual_information_gap",
     "nearest_distance",
     "path_ratio",
     "prdc",
