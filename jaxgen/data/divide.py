@@ -84,7 +84,9 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
         train, valid, test = map(Split, stay, labels, factors)
         digest_of = stored_digest((train, valid, test))
         known = examples.factor_names
-        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), factors=known)
+        return Data(
+            name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), factors=known
+        )
     if kind == "table":
         x, scale, more = _standardise(x, len(parts[0]))
         notes += more

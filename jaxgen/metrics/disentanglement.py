@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 BINS = 20  # of a code's range, for its mutual information with a factor
-TREES = 20
+TREES = 10
 LEAF = 5  # examples in a leaf of a tree, at least
 
 
@@ -27,7 +27,7 @@ def dci(codes, factors, test_codes, test_factors, *, seed: int = 0) -> DCI:
       Q_lk = R_lk / sum_l R_lk,  C_k = 1 + sum_l Q_lk log_L Q_lk,   completeness = mean_k C_k
       rho_l = sum_k R_lk / sum_lk R_lk
 
-    R_lk is the importance of number l of the code for factor k: the impurity that splits on it remove, in 20 trees
+    R_lk is the importance of number l of the code for factor k: the impurity that splits on it remove, in 10 trees
     (`RandomForestClassifier`, all numbers tried at each split, leaves of at least 5 examples) that predict the factor.
     Eastwood and Williams 2018 (openreview By-7dz-AZ) used a lasso and random forests; they regress, and the values of
     a factor are taken for classes here, as `disentanglement_lib` does with boosted trees. Informativeness is the share

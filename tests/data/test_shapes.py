@@ -33,7 +33,7 @@ def test_areas_are_those_of_the_shapes():
     for shape, unit in enumerate((np.pi / 2, 2.0, heart / 1.25**2)):
         for angle in range(shapes.ANGLES):
             area, _ = moments(drawn(shape=shape, size=np.arange(len(radius)), angle=angle, x=3, y=4))
-            # Edges along the rows or diagonals of the points move a side of 1.41 radii by up to 1/4 pixel, their distance.
+            # Edges along the rows or diagonals of the points move a side of 1.41 radii by up to 1/4 pixel.
             rtol = 2 * 0.25 / (1.41 * radius.min()) if shape == 1 and angle in (0, 3) else 0.005
             np.testing.assert_allclose(area, unit * radius**2, rtol=rtol)
 
