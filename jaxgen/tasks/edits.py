@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat
-from jaxgen.tasks.evaluation import LIMIT
+from jaxgen.tasks.evaluation import LIMIT, in_batches
 from jaxgen.tasks.represent import labelled
 from jaxgen.tasks.task import Reference
 
@@ -48,6 +49,20 @@ def classes_of(data: Data) -> np.ndarray:
     counts = np.stack([np.bincount(split.label, minlength=len(data.classes)) for split in data.splits.values()])
     enough = np.flatnonzero(counts.min(0) >= LEAST)
     return np.sort(enough[np.argsort(-counts[0, enough], kind="stable")[:CLASSES]])
+
+
+def encoded(model: Model, x: np.ndarray) -> np.ndarray:
+    """Codes of x [N, ...], in batches."""
+    encode = model.encode
+    assert encode is not None
+    return in_batches(lambda i, x: encode(x), x)
+
+
+def decoded(model: Model, codes: np.ndarray) -> np.ndarray:
+    """Images of codes, in batches, cut to [0, 1]."""
+    decode = model.decode
+    assert decode is not None
+    return np.clip(in_batches(lambda i, z: decode(z), codes), 0, 1).astype(np.float32)
 
 
 def plan_edits(data: Data, split: Split, seed: int) -> Edits:

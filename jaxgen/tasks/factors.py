@@ -6,7 +6,8 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float
 from jaxgen.metrics.disentanglement import dci, mutual_information_gap
 from jaxgen.metrics.features import flat
-from jaxgen.tasks.evaluation import in_batches, looked_at
+from jaxgen.tasks.edits import decoded, encoded
+from jaxgen.tasks.evaluation import looked_at
 from jaxgen.tasks.task import SHARE, Metric
 
 LABELS = 20  # examples of either half of a factor's values, of which a direction is made
@@ -32,16 +33,19 @@ def measure(model: Model, data: Data, seed: int, strengths: np.ndarray) -> dict[
     DCI and the mutual information gap are of codes of 2 to 64 numbers: trees and information from training examples,
     informativeness from test examples.
     """
-    encode = model.encode
-    if len(data.factors) < 2 or encode is None:
+    if len(data.factors) < 2:
         return {}
     train, test = looked_at(data.train), looked_at(data.test)
-    codes, seen = (flat(in_batches(lambda i, x: encode(x), split.x)) for split in (train, test))
+    codes, seen = (_rows(encoded(model, split.x)) for split in (train, test))
     figures = {"right_factor": right_factor(model, data, seed, strengths)}
     if 2 <= codes.shape[1] <= WIDEST and np.all(np.isfinite(codes)) and np.all(np.isfinite(seen)):
         figures |= dci(codes, train.factors, seen, test.factors)._asdict()
         figures["mutual_information_gap"] = mutual_information_gap(codes, train.factors)
     return figures
+
+
+def _rows(codes: np.ndarray) -> np.ndarray:
+    return codes.reshape(len(codes), -1)
 
 
 def halves(factors: np.ndarray, data: Data) -> np.ndarray:
@@ -75,7 +79,7 @@ def _directions(model: Model, train: Split, data: Data, seed: int) -> np.ndarray
     ways = []
     for half in upper.T:
         ends = [train.x[rng.permutation(np.flatnonzero(half == side))[:LABELS]] for side in (True, False)]
-        above, below = (np.asarray(model.encode(x)).mean(0) for x in ends)  # type: ignore[misc]
+        above, below = (encoded(model, x).mean(0) for x in ends)
         ways.append(above - below)
     return np.stack(ways)
 
@@ -91,10 +95,10 @@ def _share(model: Model, data: Data, name: str, seed: int, way: np.ndarray, stre
     wanted, row = before.copy(), np.arange(len(at))
     wanted[row, k] ^= True
     sign = np.where(wanted[row, k], 1, -1).reshape(-1, *[1] * (way.ndim - 1))
-    codes = in_batches(lambda i, x: model.encode(x), as_float(split.x[at]))  # type: ignore[misc]
+    codes = encoded(model, as_float(split.x[at]))
     done = []
     for moved in (codes, codes + (strength * sign * way[k]).astype(np.float32)):
-        x = np.clip(in_batches(lambda i, z: model.decode(z), moved), 0, 1)  # type: ignore[misc]
+        x = decoded(model, moved)
         if not np.all(np.isfinite(x)):
             return 0.0
         with threadpool_limits(1):  # threads that wait for each other take longer than the search itself

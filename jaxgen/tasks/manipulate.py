@@ -18,12 +18,14 @@ from jaxgen.tasks.edits import (
     Judge,
     area,
     classes_of,
+    decoded,
+    encoded,
     identity_kept,
     judged,
     make_judge,
     plan_edits,
 )
-from jaxgen.tasks.evaluation import in_batches, unlabelled
+from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.represent import labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Metric, Picture, Reading, Reference, Task
 
@@ -130,20 +132,6 @@ def measure(model: Model, reference: Reference, seed: int, *, only_headline: boo
     figures |= {name: float(values[at]) for name, values in curve._asdict().items()}
     figures["composition"] = float(curve.kept[0])
     return Reading(figures | factors.measure(model, data, seed, STRENGTHS), f"strength {STRENGTHS[at]:g}")
-
-
-def encoded(model: Model, x: np.ndarray) -> np.ndarray:
-    """Codes of x [N, ...], in batches."""
-    encode = model.encode
-    assert encode is not None
-    return in_batches(lambda i, x: encode(x), x)
-
-
-def decoded(model: Model, codes: np.ndarray) -> np.ndarray:
-    """Images of codes, in batches, cut to [0, 1]."""
-    decode = model.decode
-    assert decode is not None
-    return np.clip(in_batches(lambda i, z: decode(z), codes), 0, 1).astype(np.float32)
 
 
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:

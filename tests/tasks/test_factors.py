@@ -7,8 +7,8 @@ import pytest
 
 from jaxgen.core import Model, as_float
 from jaxgen.data import Data, Split
-from jaxgen.metrics import dci, mutual_information_gap
-from jaxgen.tasks import MANIPULATE, factors
+from jaxgen.metrics import Features, dci, mutual_information_gap
+from jaxgen.tasks import MANIPULATE, Reference, factors
 
 STRENGTHS = np.linspace(0, 3, 9, dtype=np.float32)
 VALUES = (4, 3, 2)
@@ -83,6 +83,15 @@ def test_codes_are_measured_on_training_and_test_examples(data):
     assert found["mutual_information_gap"] == pytest.approx(mutual_information_gap(codes, data.train.factors))
     assert min(found.values()) > 0.85
     assert set(MANIPULATE.metrics(data)) - set(found) == {"area", "changed", "kept", "effectiveness", "composition"}
+
+
+def test_baselines_have_these_figures_too(data):
+    # Kills: a decoder of float64, as that of principal components, that ends the comparison.
+    features = Features(
+        lambda x: np.asarray(shades(x), np.float64), "shades", lambda x: shades(x)[:, 1].round().astype(int)
+    )
+    found = MANIPULATE.baselines(Reference(data, features), 0)
+    assert all(set(figures) == set(MANIPULATE.metrics(data)) for figures in found.values())
 
 
 def test_what_cannot_be_measured_is_absent(data):
