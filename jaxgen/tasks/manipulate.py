@@ -29,7 +29,7 @@ from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.represent import labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Metric, Picture, Reading, Reference, Task
 
-STRENGTHS = np.linspace(0, 3, 9, dtype=np.float32)  # in lengths of the direction
+STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
 COMPONENTS = 16
 ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
 
@@ -95,15 +95,12 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
     An edit that is typical of its target class before it is edited, by its reconstruction, is counted as unchanged:
     an error of the model or of the classifier is not an edit.
     """
-    from threadpoolctl import threadpool_limits
-
     codes, found, kept = encoded(model, edits.x)[edits.source], [], []
     for strength in STRENGTHS:
         x = decoded(model, codes + strength * way[edits.target])
         if not np.all(np.isfinite(x)):
             return None
-        with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads
-            found.append(judged(judge, x, edits.target))
+        found.append(judged(judge, x, edits.target))
         kept.append(identity_kept(x, edits))
     taken, typical = np.moveaxis(np.array(found), 1, 0)
     return Curve((typical & ~typical[0]).mean(1), np.array(kept), taken.mean(1))
@@ -117,8 +114,15 @@ def measure(model: Model, reference: Reference, seed: int, *, only_headline: boo
     reconstruction counts against it throughout. Nothing is read of a model that lacks `encode` or `decode`, or whose
     codes are whole numbers, as those of a codebook.
     """
+    from threadpoolctl import threadpool_limits
+
     if model.encode is None or model.decode is None or not _continuous(model, reference.data):
         return Reading({}, "")
+    with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times
+        return _measured(model, reference, seed, only_headline)
+
+
+def _measured(model: Model, reference: Reference, seed: int, only_headline: bool) -> Reading:
     data, judge = reference.data, make_judge(reference)
     way = directions(model, data, seed)
     curve = follow(model, way, plan_edits(data, data.test, seed), judge)
@@ -203,7 +207,7 @@ def _edits(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
         return None
     x, target = _shown(data)
     codes, way = encoded(model, x), directions(model, data, 0)[target]
-    rows = [x, *(decoded(model, codes + strength * way) for strength in STRENGTHS[np.arange(COLUMNS - 1)])]
+    rows = [x, *(decoded(model, codes + strength * way) for strength in STRENGTHS[: COLUMNS - 1])]
     return np.stack(rows, 1).reshape(-1, *data.shape)
 
 

@@ -189,7 +189,7 @@ def test_the_strength_is_chosen_on_validation(reference, monkeypatch):
 
     monkeypatch.setattr(manipulate, "follow", made_up)
     figures, chosen = manipulate.measure(GOOD, reference, 0)
-    assert chosen == "strength 1.125" and figures["changed"] == pytest.approx(0.3) and figures["kept"] == 0.2
+    assert chosen == "strength 1.5" and figures["changed"] == pytest.approx(0.3) and figures["kept"] == 0.2
     assert figures["composition"] == 0.2
 
 
