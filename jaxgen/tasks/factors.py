@@ -70,8 +70,8 @@ def right_factor(model: Model, data: Data, seed: int, strengths: np.ndarray) -> 
     rows = flat(train.x).astype(np.float32)
     reader = KNeighborsClassifier(1, algorithm="brute").fit(rows, halves(train.factors, data))
     way = _directions(model, train, data, seed)
-    on_valid = [_share(model, data, "valid", seed, way, strength, reader) for strength in strengths]
-    return _share(model, data, "test", seed, way, strengths[int(np.argmax(on_valid))], reader)
+    best = int(np.argmax(_shares(model, data, "valid", seed, way, strengths, reader)))
+    return _shares(model, data, "test", seed, way, strengths[best : best + 1], reader)[0]
 
 
 def _directions(model: Model, train: Split, data: Data, seed: int) -> np.ndarray:
@@ -84,23 +84,25 @@ def _directions(model: Model, train: Split, data: Data, seed: int) -> np.ndarray
     return np.stack(ways)
 
 
-def _share(model: Model, data: Data, name: str, seed: int, way: np.ndarray, strength: float, reader) -> float:
+def _shares(model: Model, data: Data, name: str, seed: int, way: np.ndarray, strengths, reader) -> list[float]:
+    """The share of right edits of one split, at each of the strengths; 0 where an image is no number."""
     from threadpoolctl import threadpool_limits
 
     split = data.splits[name]
     rng = np.random.default_rng([seed, len(split.x)])
     at = rng.permutation(len(split.x))[: PAIRS[name]]
-    k = rng.integers(len(way), size=len(at))
-    before = halves(split.factors[at], data)
-    wanted, row = before.copy(), np.arange(len(at))
+    k, row = rng.integers(len(way), size=len(at)), np.arange(len(at))
+    wanted = halves(split.factors[at], data)
     wanted[row, k] ^= True
     sign = np.where(wanted[row, k], 1, -1).reshape(-1, *[1] * (way.ndim - 1))
     codes = encoded(model, as_float(split.x[at]))
-    done = []
-    for moved in (codes, codes + (strength * sign * way[k]).astype(np.float32)):
-        x = decoded(model, moved)
+
+    def right(strength) -> np.ndarray:
+        x = decoded(model, codes + (strength * sign * way[k]).astype(np.float32))
         if not np.all(np.isfinite(x)):
-            return 0.0
+            return np.zeros(len(x), bool)
         with threadpool_limits(1):  # threads that wait for each other take longer than the search itself
-            done.append((reader.predict(flat(x).astype(np.float32)) == wanted).all(1))
-    return float(np.mean(done[1] & ~done[0]))
+            return (reader.predict(flat(x).astype(np.float32)) == wanted).all(1)
+
+    already = right(0)
+    return [float(np.mean(right(strength) & ~already)) for strength in strengths]

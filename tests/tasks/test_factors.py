@@ -67,10 +67,10 @@ def test_an_edit_goes_either_way(data):
 
 def test_the_strength_is_chosen_on_validation(data, monkeypatch):
     # Kills: the best strength on test; the first or the last strength.
-    def made_up(model, data, name, seed, way, strength, reader):
-        return {"valid": -abs(strength - 1.5), "test": float(strength)}[name]
+    def made_up(model, data, name, seed, way, strengths, reader):
+        return list({"valid": -abs(strengths - 1.5), "test": strengths}[name])
 
-    monkeypatch.setattr(factors, "_share", made_up)
+    monkeypatch.setattr(factors, "_shares", made_up)
     assert factors.right_factor(GOOD, data, 0, STRENGTHS) == 1.5
 
 
