@@ -21,7 +21,7 @@ from jaxgen.comparison.settings import Settings
 from jaxgen.comparison.verdict import foreseen
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
-from jaxgen.data.divide import redivide
+from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.report import write_report

@@ -17,6 +17,7 @@ class Split(NamedTuple):
 
     x: Any  # uint8 [N, H, W, C], or float32 [N, D]; a `jaxgen.data.streams.Stored` if they do not fit in memory
     label: Any  # int32 [N], position in `Data.classes`; None where there are no labels
+    factors: Any = None  # int32 [N, K], the value of each of `Data.factors`; None where they are not known
 
 
 class Modes(NamedTuple):
@@ -43,6 +44,7 @@ class Data(NamedTuple):
     notes: tuple[str, ...]  # what was done to the data, one line each
     anomalies: tuple[str, ...] = ()  # the classes that are anomalies where that is known; whatever else is normal
     official: tuple[str, ...] = ("valid", "test")  # splits that came divided, and that stay as they are
+    factors: tuple[str, ...] = ()  # what the examples were made from, by name, where it is known
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,11 +67,14 @@ class Examples(NamedTuple):
     notes: tuple[str, ...] = ()
     official: np.ndarray | None = None  # int8 [total]: the source's own split, 0, 1, 2 as in NAMES; None: it has none
     shape: tuple[int, ...] | None = None  # of one image, uint8, if `read` reads from the disk; None: all is in memory
+    factors: np.ndarray | None = None  # int32 [total, K]
+    factor_names: tuple[str, ...] = ()
 
 
 def subset(split: Split, keep: np.ndarray) -> Split:
     """The examples of a split that `keep` names, by position (int [n]) or by mask (bool [N])."""
-    return Split(split.x[keep], None if split.label is None else split.label[keep])
+    label, factors = (None if array is None else array[keep] for array in (split.label, split.factors))
+    return Split(split.x[keep], label, factors)
 
 
 def with_anomalies(data: Data, names: tuple[str, ...]) -> Data:

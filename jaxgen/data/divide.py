@@ -84,24 +84,24 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
             notes.append(f"anomalies: {_some(list(map(repr, anomalies)))}, for train holds {alone!r} alone.")
         else:
             notes += _lacking(examples, parts)
-    labels = [None if examples.label is None else examples.label[part] for part in parts]
+    labels, factors = (
+        [None if array is None else array[part] for part in parts] for array in (examples.label, examples.factors)
+    )
     if x is None:
         stay = [Stored(examples.read, part, examples.shape or (), np.uint8) for part in parts]
-        train, valid, test = map(Split, stay, labels)
+        train, valid, test = map(Split, stay, labels, factors)
         digest_of = stored_digest((train, valid, test))
-        own = tuple(kept)
-        return Data(
-            name, kind, train, valid, test, examples.classes, None, None, digest_of, tuple(notes), anomalies, own
-        )
+        known = (tuple(notes), anomalies, tuple(kept), examples.factor_names)
+        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, *known)
     if kind == "table":
-        x, scale, more = _standardise(x, len(parts[0]))
+        x, scale, more = standardise(x, len(parts[0]))
         notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
     stops = np.cumsum([len(part) for part in parts])[:-1]
-    train, valid, test = map(Split, np.split(x, stops), labels)
-    known = (examples.classes, None, scale, "", tuple(notes), anomalies, tuple(kept))
-    return finish(Data(name, kind, train, valid, test, *known))
+    train, valid, test = map(Split, np.split(x, stops), labels, factors)
+    known = (tuple(notes), anomalies, tuple(kept), examples.factor_names)
+    return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", *known))
 
 
 def _unseen(examples: Examples, parts: tuple[np.ndarray, ...]) -> tuple[str, ...]:
@@ -111,40 +111,6 @@ def _unseen(examples: Examples, parts: tuple[np.ndarray, ...]) -> tuple[str, ...
     seen = set(examples.label[parts[0]])
     unseen = set(examples.label[np.concatenate(parts[1:])]) - seen
     return tuple(examples.classes[c] for c in sorted(unseen)) if len(seen) == 1 else ()
-
-
-def redivide(data: Data, seed: int) -> Data:
-    """The same examples in splits of another seed; those that the source itself divided (`Data.official`) stay.
-
-    A table is standardised by its new training split. Seed 0 gives the data as they are, and so do data of which
-    nothing may move. The digest stays that of the data as they were loaded.
-
-    >>> from jaxgen.data import load
-    >>> data = load("digits")
-    >>> other = redivide(data, 1)
-    >>> [len(split.x) for split in other.splits.values()], bool((other.test.x == data.test.x).all())
-    ([1259, 179, 359], False)
-    """
-    if seed == 0 or {"valid", "test"} <= set(data.official):
-        return data
-    splits = list(data.splits.values())
-    # Field by field: each is an array over the examples, or None in all splits.
-    pooled = Split(*(None if parts[0] is None else np.concatenate(parts) for parts in zip(*splits, strict=True)))
-    places = np.repeat(
-        [NAMES.index(name) if name in data.official else 0 for name in NAMES], [len(s.x) for s in splits]
-    )
-    official = places.astype(np.int8) if data.official else None
-    parts = divide(len(pooled.x), pooled.label, seed=seed, official=official)
-    scale = data.scale
-    if scale is not None:
-        mean, std = scale
-        order = np.concatenate(parts)
-        z, scale, _ = _standardise((pooled.x * std + mean)[order], len(parts[0]))
-        x = np.empty_like(z)
-        x[order] = z
-        pooled = pooled._replace(x=x)
-    train, valid, test = (Split(*(None if a is None else a[part] for a in pooled)) for part in parts)
-    return data._replace(train=train, valid=valid, test=test, scale=scale)
 
 
 def _lacking(examples: Examples, parts: tuple[np.ndarray, ...]) -> list[str]:
@@ -192,7 +158,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _standardise(x: np.ndarray, n: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[str]]:
+def standardise(x: np.ndarray, n: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[str]]:
+    """Rows less the mean, over the standard deviation of the first `n`: them in float32, (mean, std), and notes.
+
+    Raises:
+      BadRequest: a number beyond 1e18, or a column that float64 cannot standardise.
+    """
     x = x.astype(np.float64)
     top = np.abs(x).max(0)
     if top.max() > LARGEST:

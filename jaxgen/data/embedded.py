@@ -1,12 +1,15 @@
-"""The data sets that need no file: two of scikit-learn's, and two mixtures of Gaussians whose modes are known."""
+"""The data sets that need no file: two of scikit-learn's, two mixtures of Gaussians, and drawn shapes."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from jaxgen.data import shapes as drawing
 from jaxgen.data.data import Data, Examples, Modes, Split
 from jaxgen.data.divide import assemble, finish
+
+SHAPES = 4_000  # images of `shapes`
 
 
 def digits(seed: int) -> Data:
@@ -28,6 +31,35 @@ def cancer(seed: int) -> Data:
     classes = tuple(map(str, bunch.target_names))
     examples = Examples(len(bunch.data), bunch.data.__getitem__, bunch.target.astype(np.int32), classes)
     return assemble("cancer", "table", examples, seed=seed)._replace(anomalies=("malignant",))
+
+
+def shapes(seed: int) -> Data:
+    """4,000 grey images of 16 x 16 pixels: an ellipse, a square or a heart, with the five factors they were drawn from.
+
+    `seed` decides which of the 4,608 combinations of shape, size, angle, x and y are there; none is there twice. The
+    label is the shape.
+    """
+    return _shapes("shapes", 16, seed)
+
+
+def shapes64(seed: int) -> Data:
+    """The images of `shapes` in 64 x 64 pixels."""
+    return _shapes("shapes64", drawing.SIDE, seed)
+
+
+def _shapes(name: str, side: int, seed: int) -> Data:
+    combinations = drawing.grid()
+    rng = np.random.default_rng([seed, len(combinations)])  # not the permutation by which examples are divided
+    factors = rng.permutation(combinations)[:SHAPES]
+    examples = Examples(
+        len(factors),
+        lambda at: drawing.draw(factors[at], side),
+        factors[:, 0],
+        drawing.SHAPES,
+        factors=factors,
+        factor_names=drawing.FACTORS,
+    )
+    return assemble(name, "image", examples, seed=seed)
 
 
 def ring8(seed: int) -> Data:
@@ -55,4 +87,11 @@ def _mixture(name: str, means: np.ndarray, std: float, seed: int) -> Data:
     return finish(Data(name, "points", train, valid, test, classes, modes, None, "", (), official=()))
 
 
-EMBEDDED: dict[str, Callable[[int], Data]] = {"digits": digits, "ring8": ring8, "grid25": grid25, "cancer": cancer}
+EMBEDDED: dict[str, Callable[[int], Data]] = {
+    "digits": digits,
+    "shapes": shapes,
+    "shapes64": shapes64,
+    "ring8": ring8,
+    "grid25": grid25,
+    "cancer": cancer,
+}

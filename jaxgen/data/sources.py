@@ -20,8 +20,8 @@ def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
     name wins over a file or folder of the same name: `./digits` is the folder. `array_files.read`, `image_folder.read`,
-    `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8` and
-    `grid25`; a test split that the source names is kept. Images of an `.npy`, of a folder or of TFDS that take more
+    `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8`, `grid25`
+    and `shapes`; a test split that the source names is kept. Images of an `.npy`, of a folder or of TFDS that take more
     than `room` bytes in memory are left on the disk, to be streamed; all else is loaded.
 
     Raises:
@@ -55,8 +55,8 @@ def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
 def names() -> tuple[str, ...]:
     """The known data sets: the embedded ones, then those that TFDS has prepared on this machine.
 
-    >>> names()[:4]
-    ('digits', 'ring8', 'grid25', 'cancer')
+    >>> names()[:6]
+    ('digits', 'shapes', 'shapes64', 'ring8', 'grid25', 'cancer')
     """
     return (*EMBEDDED, *catalogue.names())
 

@@ -169,7 +169,7 @@ def mapped(
 def digest(splits: tuple[Split, ...]) -> str:
     """Sha256 in hex of shapes, types, labels and 256 examples of each split: not all of them are read."""
     sha = hashlib.sha256(b"streamed;")
-    for name, (x, label) in zip(NAMES, splits, strict=True):
+    for name, (x, label, _) in zip(NAMES, splits, strict=True):
         sha.update(f"{name} {x.dtype.str} {x.shape};".encode())
         if len(x):
             probes = x[np.unique(np.linspace(0, len(x) - 1, PROBED).astype(int))]

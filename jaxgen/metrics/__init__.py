@@ -4,6 +4,7 @@ Everything here is evaluation on the host, in float64 (outlier scores in float32
 where they are used, so that `import jaxgen` stays cheap.
 """
 
+from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap
 from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, count_modes
@@ -18,6 +19,7 @@ from jaxgen.metrics.outliers import (
 from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
 
 __all__ = [
+    "DCI",
     "PRDC",
     "Axes",
     "Features",
@@ -26,11 +28,13 @@ __all__ = [
     "auroc",
     "average_precision",
     "count_modes",
+    "dci",
     "distance_from_mean",
     "feature_space",
     "frechet",
     "isolation",
     "kernel_distance",
+    "mutual_information_gap",
     "nearest_distance",
     "neighbour_distance",
     "path_ratio",

@@ -6,6 +6,7 @@ What stands beside the models (`floor`, `baselines`) is measured by the same cod
 from typing import NamedTuple
 
 from jaxgen.tasks.detect import DETECT
+from jaxgen.tasks.manipulate import MANIPULATE
 from jaxgen.tasks.represent import REPRESENT
 from jaxgen.tasks.synthesise import SYNTHESISE
 from jaxgen.tasks.task import BASELINE, MAIN, Metric, Picture, Reading, Reference, Task, Training, describe, titled
@@ -14,6 +15,7 @@ __all__ = [
     "BASELINE",
     "DETECT",
     "MAIN",
+    "MANIPULATE",
     "REPRESENT",
     "SETTINGS",
     "SYNTHESISE",
@@ -29,7 +31,7 @@ __all__ = [
     "titled",
 ]
 
-TASKS: tuple[Task, ...] = (SYNTHESISE, DETECT, REPRESENT)
+TASKS: tuple[Task, ...] = (SYNTHESISE, DETECT, REPRESENT, MANIPULATE)
 
 
 class Setting(NamedTuple):
@@ -45,5 +47,5 @@ SETTINGS = (
     Setting("super-resolution", needs_images=True),
     Setting("anomaly detection"),
     Setting("representation learning"),
-    Setting("semantic manipulation"),
+    Setting("semantic manipulation", needs_images=True),
 )

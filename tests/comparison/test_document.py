@@ -17,7 +17,7 @@ from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
-from jaxgen.tasks import DETECT, REPRESENT, SYNTHESISE, TASKS, Metric, Reference, titled
+from jaxgen.tasks import DETECT, MANIPULATE, REPRESENT, SYNTHESISE, TASKS, Metric, Reference, titled
 from jaxgen.tasks.task import SHARE
 
 
@@ -52,7 +52,8 @@ def said(
 
 RECIPE = SimpleNamespace(turns=(("one",),))
 T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
-UNSERVED = {SYNTHESISE.name: "too few."}
+EDITLESS = {MANIPULATE.name: "it is a table."}
+UNSERVED = {SYNTHESISE.name: "too few.", **EDITLESS}
 
 
 def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
@@ -112,7 +113,7 @@ def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, lengt
 def test_stages_that_lack_an_encoder_are_marked(monkeypatch):
     # Kills: the mark on the VAE, or on samples, which take no encoder; hurry that the shares do not know of.
     monkeypatch.setattr(document, "TASKS", floored({}))
-    budget = assembled(inverter="one", unserved={})[0]["budget"]
+    budget = assembled(inverter="one", unserved=EDITLESS)[0]["budget"]
     assert budget["gan"][DETECT.name]["without_encoder"] and not budget["vae"][DETECT.name]["without_encoder"]
     assert not assembled()[0]["budget"]["gan"][DETECT.name]["without_encoder"]
     assert not budget["gan"][SYNTHESISE.name]["without_encoder"]
@@ -151,7 +152,7 @@ def test_the_kind_of_the_data_reaches_the_advice():
     # Kills: advice on a table that is worded for images, or that spells its name with a capital.
     told = {answer["setting"]: answer["because"] for answer in assembled()[0]["advice"]}
     assert told["super-resolution"] == "It needs images." and told["image synthesis"] == "Too few."
-    report, _ = assembled(unserved={SYNTHESISE.name: "toy is too small."})
+    report, _ = assembled(unserved={SYNTHESISE.name: "toy is too small.", **EDITLESS})
     assert "toy is too small." in [answer["because"] for answer in report["advice"]]
 
 
@@ -179,7 +180,7 @@ def test_real_data_that_do_not_pass_for_real_are_said(monkeypatch):
         assert f"({low} 0.03, where 1 is best)" in line and line.endswith(".")
     assert "(precision 0.00 and coverage 0.09," in said(real={"precision": 0.0, "coverage": 0.09})[0]
     monkeypatch.setattr(document, "TASKS", floored({"coverage": 0.0}))
-    assert "(coverage 0.00, where" in assembled(unserved={})[0]["notes"][0]
+    assert "(coverage 0.00, where" in assembled(unserved=EDITLESS)[0]["notes"][0]
 
 
 def test_where_nothing_is_amiss_nothing_is_said():

@@ -14,7 +14,7 @@ from jaxgen.comparison.contest import Contest
 from jaxgen.comparison.decision import decide
 from jaxgen.comparison.outcome import evaluation_key
 from jaxgen.data import load
-from jaxgen.data.divide import redivide
+from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import find
 from jaxgen.tasks import DETECT, REPRESENT, SYNTHESISE, Reference

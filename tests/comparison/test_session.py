@@ -421,7 +421,7 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
     # Kills: an hour of training before the reason; a warning in front of every comparison.
     hollow.setattr(conduct, "compiled", fail)
     with pytest.raises(ZeroDivisionError):
-        compare("cancer", out=str(tmp_path / "out"), **asked)
+        compare("digits", out=str(tmp_path / "out"), **asked)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == (2 if reason else 1)
     assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")

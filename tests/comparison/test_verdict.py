@@ -239,7 +239,7 @@ def test_what_needs_images_says_so():
     for kind in ("table", "points"):
         told = {answer["setting"]: answer["because"] for answer in advise({}, {}, kind)}
         without = [setting for setting, because in told.items() if because == "It needs images."]
-        assert without == ["style transfer", "super-resolution"]
+        assert without == ["style transfer", "super-resolution", "semantic manipulation"]
         assert list(told) == [answer["setting"] for answer in advise({}, {}, "image")]
     assert not any("images" in answer["because"] for answer in advise({}, {}, "image"))
 

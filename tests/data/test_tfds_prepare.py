@@ -72,7 +72,7 @@ def test_the_official_builder_prepares_our_files(official, tmp_path, monkeypatch
     monkeypatch.setenv("TFDS_DATA_DIR", str(root))
     data = load("fashion_mnist")
     assert data.shape == (28, 28, 1) and data.classes[0] == "T-shirt/top" and data.classes[9] == "Ankle boot"
-    assert pairs(*data.test) == pairs(X[TRAIN:], Y[TRAIN:])
+    assert pairs(*data.test[:2]) == pairs(X[TRAIN:], Y[TRAIN:])
     assert "tensorflow" not in sys.modules
     refused(lambda: prepare("fashion_mnist", source, root), "already prepared", str(folder))
     refused(lambda: prepare("fashion_mnist", source), "already prepared")

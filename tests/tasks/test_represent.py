@@ -47,8 +47,8 @@ def test_choice(table, space):
 
 def test_planted_on_test(table, space):
     # Kills: choice by accuracy on test. The planted layer is perfect there, and shows a shuffled class on valid.
-    answer = {row.tobytes(): label for part in (table.train, table.test) for row, label in zip(*part, strict=True)}
-    wrong = {row.tobytes(): (label + 1) % 3 for row, label in zip(*table.valid, strict=True)}
+    answer = {row.tobytes(): label for part in (table.train, table.test) for row, label in zip(*part[:2], strict=True)}
+    wrong = {row.tobytes(): (label + 1) % 3 for row, label in zip(*table.valid[:2], strict=True)}
 
     def planted(x):
         return jnp.asarray(np.eye(3, dtype=np.float32)[[(answer | wrong)[np.asarray(row).tobytes()] for row in x]])

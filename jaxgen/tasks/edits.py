@@ -1,0 +1,142 @@
+"""Edits of examples from class to class, and what is told of them: changed or not, and whose edit it is.
+
+Two things are measured, and both are needed. That the attribute is *changed* must not be a matter of the classifier
+alone: an image with a faint ghost of another class over it deceives one, so what is counted must also lie where
+examples of that class lie. That the identity is *kept* must not be a matter of pixels alone: another class has other
+pixels, so an edit is asked whether its own original can be told from others of the original's class.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.data import Data, Split, as_float, subset
+from jaxgen.metrics.features import Features, flat
+from jaxgen.tasks.evaluation import LIMIT, in_batches
+from jaxgen.tasks.represent import labelled
+from jaxgen.tasks.task import Reference
+
+LABELS = 20  # per class, of which a direction is made
+PAIRS = 500  # edits of a split, at most
+ORIGINALS = 50  # examples of a class that edits start from, and among which the original is to be told, at most
+POOL = 200  # training examples of a class near which an edit must lie, at most
+TYPICAL = 0.95  # share of validation examples that lie as near to training examples of their class as an edit must
+CLASSES = 20  # those with the most training examples, where there are more
+LEAST = 3  # examples of a class in each split; a class of fewer is left out
+
+
+class Edits(NamedTuple):
+    """Which examples are edited, and what they are to become."""
+
+    x: np.ndarray  # float32 [P, ...]: the originals
+    label: np.ndarray  # int [P]
+    source: np.ndarray  # int [E], positions in x
+    target: np.ndarray  # int [E], another class than that of the source
+
+
+class Judge(NamedTuple):
+    """What tells typical examples of a class: the classifier, and training examples with the distance to them."""
+
+    features: Features
+    known: Mapping[int, np.ndarray]  # class -> features of its training examples, float64 [N, F]
+    radius: Mapping[int, float]
+
+
+def classes_of(data: Data) -> np.ndarray:
+    """The classes that edits lead between: those with 3 examples in each split, of more than 20 the largest 20."""
+    counts = np.stack([np.bincount(split.label, minlength=len(data.classes)) for split in data.splits.values()])
+    enough = np.flatnonzero(counts.min(0) >= LEAST)
+    return np.sort(enough[np.argsort(-counts[0, enough], kind="stable")[:CLASSES]])
+
+
+def encoded(model: Model, x: np.ndarray) -> np.ndarray:
+    """Codes of x [N, ...], in batches."""
+    encode = model.encode
+    assert encode is not None
+    return in_batches(lambda i, x: encode(x), x)
+
+
+def decoded(model: Model, codes: np.ndarray) -> np.ndarray:
+    """Images of codes, in batches, cut to [0, 1]."""
+    decode = model.decode
+    assert decode is not None
+    return np.clip(in_batches(lambda i, z: decode(z), codes), 0, 1).astype(np.float32)
+
+
+def plan_edits(data: Data, split: Split, seed: int) -> Edits:
+    """At most 500 pairs of an example and another class, drawn by the seed, from at most 50 examples of each class."""
+    classes = classes_of(data)
+    at = np.sort(labelled(split.label, ORIGINALS, seed=0, draw=0))
+    held = subset(split, at[np.isin(split.label[at], classes)])
+    source, target = np.repeat(np.arange(len(held.x)), len(classes)), np.tile(classes, len(held.x))
+    pairs = np.flatnonzero(held.label[source] != target)
+    drawn = np.random.default_rng([seed, len(pairs)]).permutation(pairs)[:PAIRS]
+    return Edits(as_float(held.x), held.label, source[drawn], target[drawn])
+
+
+def make_judge(reference: Reference) -> Judge:
+    """The classifier of the comparison's feature space, and for each class the distance within which 95 % of its
+    validation examples have a training example of it (200 of a class at most), in that space.
+    """
+    from scipy.spatial.distance import cdist
+
+    data, features = reference
+    known, radius = {}, {}
+    each = min(POOL, max(LABELS, LIMIT // len(data.classes)))
+    at = labelled(data.train.label, each, seed=0, draw=0)
+    for c in classes_of(data):
+        known[c] = features.embed(data.train.x[at[data.train.label[at] == c]])
+        seen = features.embed(data.valid.x[np.flatnonzero(data.valid.label == c)[:POOL]])
+        radius[c] = float(np.quantile(cdist(seen, known[c]).min(1), TYPICAL))
+    return Judge(features, known, radius)
+
+
+def judged(judge: Judge, x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of examples x [E, ...]: taken for the target class by the classifier, and so and typical of it; bool [E] each."""
+    from scipy.spatial.distance import cdist
+
+    assert judge.features.classify is not None
+    taken, embedded = judge.features.classify(x) == target, judge.features.embed(x)
+    near = np.zeros(len(x), bool)
+    for c in np.unique(target):
+        mine = target == c
+        near[mine] = cdist(embedded[mine], judge.known[c]).min(1) <= judge.radius[c]
+    return taken, taken & near
+
+
+def identity_kept(x: np.ndarray, edits: Edits) -> float:
+    """How surely edited examples x [E, ...] are told to be of their originals: 1 for the original, 0 by chance.
+
+      2 P(|x - x_j| > |x - x_i|) - 1, x an edit of x_i, x_j another original of its class, ties counting one half
+
+    The mean over edits, and 0 where it is below; distances of pixels. Two times an area under the ROC curve minus 1:
+    what all edits change alike does not count, and so neither does the change of class itself.
+    """
+    from scipy.spatial.distance import cdist
+
+    ahead, edited, originals = np.zeros(len(x)), flat(x), flat(edits.x)
+    of = edits.label[edits.source]
+    for c in np.unique(of):
+        mine, others = np.flatnonzero(of == c), np.flatnonzero(edits.label == c)
+        distance = cdist(edited[mine], originals[others])
+        own = distance[others[None] == edits.source[mine][:, None]]
+        further = (distance > own[:, None]).sum(1) + ((distance == own[:, None]).sum(1) - 1) / 2
+        ahead[mine] = further / (len(others) - 1)
+    return float(max(0.0, 2 * ahead.mean() - 1))
+
+
+def area(kept, changed) -> float:
+    """Area under the best change that is reached while at least so much is kept: from 0 to 1.
+
+      integral over k from 0 to 1 of max {changed(s): kept(s) >= k}, linear between the strengths that are measured
+
+    0 for what changes nothing, and for what keeps nothing.
+
+    >>> area([1.0, 0.5], [0.0, 0.5])  # a triangle of 0.125 beside a rectangle of 0.25
+    0.375
+    """
+    order = np.argsort(-np.asarray(kept), kind="stable")
+    k, best = np.asarray(kept)[order], np.maximum.accumulate(np.asarray(changed)[order])
+    return float(np.sum((k[:-1] - k[1:]) * (best[:-1] + best[1:])) / 2 + k[-1] * best[-1])

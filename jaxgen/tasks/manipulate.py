@@ -1,0 +1,248 @@
+"""Manipulate: does a step in latent space change what is meant, and leave the rest of an example as it was?"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.data import Data, as_float, subset
+from jaxgen.metrics.features import flat, principal_axes
+from jaxgen.tasks import factors
+from jaxgen.tasks.edits import (
+    LABELS,
+    LEAST,
+    POOL,
+    Edits,
+    Judge,
+    area,
+    classes_of,
+    decoded,
+    encoded,
+    identity_kept,
+    judged,
+    make_judge,
+    plan_edits,
+)
+from jaxgen.tasks.evaluation import unlabelled
+from jaxgen.tasks.represent import labelled
+from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Metric, Picture, Reading, Reference, Task
+
+STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
+COMPONENTS = 16
+ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
+
+METRICS = {
+    "area": Metric(
+        True, True, "area under the curve of changed over kept, as the strength of the edit rises", "", SHARE
+    ),
+    "changed": Metric(True, False, "edits that turn into typical examples of the target class", "", SHARE),
+    "kept": Metric(
+        True,
+        False,
+        "how surely an edit is told to be of its original among others of that class; 0 by chance",
+        "",
+        SHARE,
+    ),
+    "effectiveness": Metric(
+        True, False, "edits that a classifier takes for the target class, typical or not", "", SHARE
+    ),
+    "composition": Metric(True, False, "what of the identity is kept by encoding and decoding alone", "", SHARE),
+}
+
+
+class Curve(NamedTuple):
+    """What edits reach at each of the strengths, float64 [S]; the first is the unedited reconstruction."""
+
+    changed: np.ndarray
+    kept: np.ndarray
+    effectiveness: np.ndarray
+
+
+def servable(data: Data) -> str | None:
+    """None, or why nothing can be edited in this data: images of two classes are needed, with examples of either."""
+    if data.kind != "image":
+        return f"edits are of images, and {data.name} holds none."
+    reason = unlabelled(data)
+    if reason is None and len(classes_of(data)) < 2:
+        return (
+            f"an edit leads from class to class, and fewer than two of {data.name} have {LEAST} examples in each split."
+        )
+    return reason
+
+
+def directions(model: Model, data: Data, seed: int) -> np.ndarray:
+    """The direction of each class: the mean code of 20 of its training examples minus that of 20 of each other class.
+
+    [C, ...], zero for a class that is left out. Which examples have their label seen is a function of the seed, and
+    the same for all models. InterFaceGAN (Shen et al. 2020, arXiv 2005.09635) moves along the normal of a linear
+    separator; a difference of means needs no setting, and its length says what a strength of 1 is.
+    """
+    assert model.encode is not None
+    known = subset(data.train, labelled(data.train.label, LABELS, seed=seed, draw=0))
+    known = subset(known, np.isin(known.label, classes_of(data)))
+    codes = encoded(model, as_float(known.x))
+    found = np.zeros((len(data.classes), *codes.shape[1:]), np.float32)
+    for c in np.unique(known.label):
+        found[c] = codes[known.label == c].mean(0) - codes[known.label != c].mean(0)
+    return found
+
+
+def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve | None:
+    """What z + s d reaches for each strength s, d the direction of the target; None where a code or image is no number.
+
+    An edit that is typical of its target class before it is edited, by its reconstruction, is counted as unchanged:
+    an error of the model or of the classifier is not an edit.
+    """
+    codes, found, kept = encoded(model, edits.x)[edits.source], [], []
+    for strength in STRENGTHS:
+        x = decoded(model, codes + strength * way[edits.target])
+        if not np.all(np.isfinite(x)):
+            return None
+        found.append(judged(judge, x, edits.target))
+        kept.append(identity_kept(x, edits))
+    taken, typical = np.moveaxis(np.array(found), 1, 0)
+    return Curve((typical & ~typical[0]).mean(1), np.array(kept), taken.mean(1))
+
+
+def measure(model: Model, reference: Reference, seed: int, *, only_headline: bool = False) -> Reading:
+    """The area under the curve of test examples; at the strength that is best on validation, what it changes and keeps.
+
+    Best is the largest product of the two. Effectiveness and composition are those of Melistas et al. 2024 (arXiv
+    2403.20287): does a classifier see the intervention, and what does none at all leave. What a model loses in
+    reconstruction counts against it throughout. Nothing is read of a model that lacks `encode` or `decode`, or whose
+    codes are whole numbers, as those of a codebook.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if model.encode is None or model.decode is None or not _continuous(model, reference.data):
+        return Reading({}, "")
+    with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times
+        return _measured(model, reference, seed, only_headline)
+
+
+def _measured(model: Model, reference: Reference, seed: int, only_headline: bool) -> Reading:
+    data, judge = reference.data, make_judge(reference)
+    way = directions(model, data, seed)
+    curve = follow(model, way, plan_edits(data, data.test, seed), judge)
+    if curve is None:
+        return Reading({}, "")
+    figures = {"area": area(curve.kept, curve.changed)}
+    if only_headline:
+        return Reading(figures, "")
+    before = follow(model, way, plan_edits(data, data.valid, seed), judge)
+    at = 0 if before is None else int(np.argmax(before.changed * before.kept))
+    figures |= {name: float(values[at]) for name, values in curve._asdict().items()}
+    figures["composition"] = float(curve.kept[0])
+    return Reading(figures | factors.measure(model, data, seed, STRENGTHS), f"strength {STRENGTHS[at]:g}")
+
+
+def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    """The same edits where the code is the image itself, and where it is 16 principal components."""
+    return {name: measure(model, reference, seed).figures for name, model in simple_models(reference.data).items()}
+
+
+def simple_models(data: Data) -> dict[str, Model]:
+    """By name: what stands beside the models."""
+    found = principal_axes(data.train.x, COMPONENTS)
+
+    def same(x):
+        return np.asarray(x)
+
+    def components(x):
+        return ((flat(x) - found.mean) @ found.axes.T).astype(np.float32)
+
+    def image(z):
+        return (np.asarray(z) @ found.axes + found.mean).reshape(-1, *data.shape)
+
+    return {
+        f"{BASELINE}raw values": Model(encode=same, decode=same),
+        f"{BASELINE}PCA": Model(encode=components, decode=image),
+    }
+
+
+def nearest_examples(reference: Reference) -> dict[str, float]:
+    """The figures of real examples: in place of an edit, the training example of the target class nearest in pixels."""
+    data, judge = reference.data, make_judge(reference)
+    edits = plan_edits(data, data.test, 0)
+    train = subset(data.train, labelled(data.train.label, POOL, seed=0, draw=0))
+    x, rows = edits.x[edits.source].copy(), flat(train.x)
+    for i, (original, target) in enumerate(zip(flat(x), edits.target, strict=True)):
+        mine = np.flatnonzero(train.label == target)
+        x[i] = as_float(train.x[mine[np.argmin(np.sum((rows[mine] - original) ** 2, 1))]])
+    typical = [judged(judge, images, edits.target) for images in (edits.x[edits.source], x)]
+    changed, kept = float(np.mean(typical[1][1] & ~typical[0][1])), identity_kept(x, edits)
+    return {
+        "area": area([kept], [changed]),
+        "changed": changed,
+        "kept": kept,
+        "effectiveness": float(np.mean(typical[1][0])),
+    }
+
+
+def _continuous(model: Model, data: Data) -> bool:
+    codes = encoded(model, as_float(data.train.x[:2]))
+    return np.issubdtype(codes.dtype, np.floating) and bool(np.all(np.isfinite(codes)))
+
+
+def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
+    return measure(model, reference, seed, only_headline=stage is not None)
+
+
+def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
+    left_out = [name for c, name in enumerate(data.classes) if c not in classes_of(data)]
+    return (f"Not edited, for fewer examples than other classes: {', '.join(left_out)}.",) if left_out else ()
+
+
+def _shown(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """The first test examples of the first classes, and the class after each, to which it is edited."""
+    classes = classes_of(data)[:ROWS]
+    first = np.array([np.flatnonzero(data.test.label == c)[0] for c in classes])
+    return as_float(data.test.x[first]), np.roll(classes, -1)
+
+
+def _edits(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
+    if servable(data) or model.encode is None or model.decode is None or not _continuous(model, data):
+        return None
+    x, target = _shown(data)
+    codes, way = encoded(model, x), directions(model, data, 0)[target]
+    rows = [x, *(decoded(model, codes + strength * way) for strength in STRENGTHS[: COLUMNS - 1])]
+    return np.stack(rows, 1).reshape(-1, *data.shape)
+
+
+def _ends(data: Data) -> np.ndarray:
+    x, target = _shown(data)
+    blank = [np.full_like(x, 0.5)] * (COLUMNS - 2)  # grey: it glares in neither theme
+    last = np.stack([as_float(data.test.x[np.flatnonzero(data.test.label == c)[0]]) for c in target])
+    return np.stack([x, *blank, last], 1).reshape(-1, *data.shape)
+
+
+MANIPULATE = Task(
+    name="manipulate",
+    title="Manipulate",
+    setting="semantic manipulation",
+    about=(
+        f"From class to class, along a direction in latent space made of {LABELS} labels a class. What a model loses "
+        "by encoding and decoding counts against it. Real data: the nearest training example of the target class."
+    ),
+    training=MAIN,
+    servable=servable,
+    metrics=lambda data: {**METRICS, **(factors.METRICS if data.factors else {})},
+    measure=_read,
+    baselines=baselines,
+    floor=nearest_examples,
+    notes=_notes,
+    pictures=(
+        Picture(
+            "Edits",
+            "A test example, its reconstruction, and edits of rising strength towards another class; beside real data, "
+            "an example of that class.",
+            _edits,
+            _ends,
+            columns=COLUMNS,
+        ),
+    ),
+    titles={"area": "area of change over identity"},
+    encodes=True,
+)
