@@ -80,7 +80,7 @@ def mutual_information_gap(codes, factors, *, bins: int = BINS) -> float:
       1/K sum_k (I(z_j; v_k) - max_{l != j} I(z_l; v_k)) / H(v_k),   j = argmax_l I(z_l; v_k)
 
     A number of the code is cut into `bins` bins of equal width between its least and its largest value, and the
-    information is that of the table of counts. Chen et al. 2018, arXiv 1802.04942, equation 6, who integrate over the
+    information is that of the table of counts. Chen et al. 2018, arXiv 1802.04942, section 4, who integrate over the
     posterior in place of bins; 20 bins of mean codes are the choice of `disentanglement_lib`. A factor of one value
     says nothing and is left out.
 

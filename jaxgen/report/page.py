@@ -53,7 +53,14 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
     models, protocol, data = report["models"], report.get("protocol", {}), report.get("data", {})
     looks, kind = _looks(models, protocol.get("sides", {})), data.get("kind", "image")
     trained = [name for name in models if not name.startswith(BASELINE)]
-    tasks = [_task(i, name, models, extras, looks) for i, name in enumerate(_task_names(models, extras))]
+    groups = report.get("groups", {})
+    tasks = [
+        {
+            **_task(i, name, models, extras, looks),
+            "groups": _by_group(name, groups.get(name, {}), models, extras, looks),
+        }
+        for i, name in enumerate(_task_names(models, extras))
+    ]
     budget = _budget(report.get("budget", {}), models, extras, looks)
     page = _template().render(
         headline=answer.headline(report["advice"], kind),
@@ -62,7 +69,7 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         trained=trained,
         baselines=[name for name in models if name.startswith(BASELINE)],
         protocol=protocol,
-        cards=[_card(entry, tasks, protocol.get("sides", {}), kind, looks) for entry in report["advice"]],
+        cards=_cards(report["advice"], tasks, protocol.get("sides", {}), kind, looks),
         tasks=tasks,
         grids=_grids(extras.grids, kind, looks),
         training=_training(extras.curves, looks),
@@ -116,6 +123,26 @@ def _task(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str
     }
 
 
+def _by_group(
+    task: str, groups: Mapping[str, str], models: Mapping, extras: Extras, looks: Mapping[str, Look]
+) -> dict | None:
+    """The headline for each group of seeds, such as the class that was left out; None if all seeds are of one."""
+    about = extras.metrics.get(task, {})
+    metric = next((name for name, entry in about.items() if entry.get("headline")), None)
+    if metric is None or len(set(groups.values())) < 2:
+        return None
+    cells = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
+    rows = []
+    for group in dict.fromkeys(groups.values()):
+        seeds = [seed for seed, its in groups.items() if its == group]
+        values = [[cell.get("values", {}).get(seed) for seed in seeds] for cell in cells.values()]
+        means = [[x for x in own if numbers.known(x)] for own in values]
+        shown = [numbers.number(sum(own) / len(own), 3) if own else numbers.DASH for own in means]
+        rows.append({"group": group, "values": shown})
+    names = [{"name": name, "look": looks[name]} for name in cells]
+    return {"metric": _title(metric, about[metric]), "names": names, "rows": rows}
+
+
 def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mapping[str, Look]) -> dict:
     by_name = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
     by_name = dict(sorted(by_name.items(), key=lambda item: item[0].startswith(BASELINE)))
@@ -149,6 +176,15 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
         "ruler": charts.ruler(axis),
         "absent": absent,
     }
+
+
+def _cards(
+    advice: Sequence[Mapping], tasks: Sequence[Mapping], sides: Mapping[str, str], kind: str, looks: Mapping[str, Look]
+) -> list[dict]:
+    """What was decided comes first, then what stayed open."""
+    order = ("vae", "gan", "hybrid", "neither", "either", "undecided")
+    ranked = sorted(advice, key=lambda entry: (*order, entry["choose"]).index(entry["choose"]))
+    return [_card(entry, tasks, sides, kind, looks) for entry in ranked]
 
 
 def _card(

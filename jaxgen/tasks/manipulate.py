@@ -27,7 +27,7 @@ from jaxgen.tasks.edits import (
 )
 from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.represent import labelled
-from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Metric, Picture, Reading, Reference, Task
+from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
 
 STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
 COMPONENTS = 16
@@ -35,7 +35,12 @@ ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
 
 METRICS = {
     "area": Metric(
-        True, True, "area under the curve of changed over kept, as the strength of the edit rises", "", SHARE
+        True,
+        True,
+        "area under the curve of changed over kept, as the strength of the edit rises",
+        "",
+        SHARE,
+        Margin(0.02),
     ),
     "changed": Metric(True, False, "edits that turn into typical examples of the target class", "", SHARE),
     "kept": Metric(

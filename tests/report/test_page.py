@@ -404,7 +404,7 @@ def test_what_was_measured_is_told_in_words():
     assert "r3gan: 1,300; 50 of an encoder; 900 without a class; 25 detect encoder" in text
     assert "1 seed each," in text and "325" not in text
     del report["models"]["r3gan"], report["budget"]["r3gan"]
-    assert ", 1 seed, 6 s of training" in Page(render(report, Extras())).text()
+    assert ", 1 seed, 6 s of main training" in Page(render(report, Extras())).text()
 
 
 def test_sentences_of_notes_begin_with_a_capital():
@@ -472,3 +472,47 @@ def test_names_of_files_are_spelt_as_they_are():
     report["notes"] = ["const.npz has no labels.", "half of it."]
     html = render(report, Extras())
     assert "<li>const.npz has" in html and "<li>Half of" in html
+
+
+def test_what_was_decided_comes_first_and_open_settings_after_it():
+    # Kills: the answers in the order of the settings, with what stayed open above them.
+    report = made_up.report()
+    for entry, choose in zip(
+        report["advice"], ["undecided", "neither", "not measured", "either", "gan", "vae"], strict=True
+    ):
+        entry["choose"] = choose
+    html = render(report, made_up.extras())
+    at = [html.index(f"<h3>{report['advice'][i]['setting']}</h3>") for i in (5, 4, 1, 3, 0, 2)]
+    assert sorted(at[1:]) == at[1:] and at[0] < at[2]
+
+
+def test_the_deciding_difference_is_drawn_with_its_margin():
+    # Kills: a difference that no reader can see; the colour of the model that trails; a margin that is not stated.
+    report = made_up.report()
+    gap = {"of": ["r3gan", "vae"], "leader": "r3gan", "mean": -1.58, "low": -1.7, "high": -1.4, "margin": 0.2}
+    report["advice"][0]["difference"] = gap
+    html = render(report, made_up.extras())
+    card = html[html.index("<h3>image synthesis</h3>") :]
+    assert "r3gan − vae" in card and "±0.20, a difference does not matter" in card and "−1.58" in card
+    drawn = card[card.index("The deciding difference") :]
+    assert 'class="span c1"' in drawn[: drawn.index("</ul>")]
+    report["advice"][0]["difference"] = {**gap, "margin": None}
+    assert "does not matter" not in render(report, made_up.extras())
+
+
+def test_figures_by_group_and_folded_tables():
+    # Kills: the class that was left out nowhere beside its figure; a mean over other seeds; the headline folded away.
+    report, extras = made_up.report(), made_up.extras()
+    task, metrics = next((task, metrics) for task, metrics in extras.metrics.items() if len(metrics) > 3)
+    headline = next(name for name, about in metrics.items() if about["headline"])
+    for i, tasks in enumerate(report["models"].values()):
+        if headline in tasks.get(task, {}):
+            tasks[task][headline]["values"] = {"0": 0.25 + i, "1": 0.5 + i, "2": 0.75 + i}
+    report["groups"] = {task: {"0": "left", "1": "right", "2": "left"}}
+    html = render(report, extras)
+    rows = dict(re.findall(r'<tr><th scope="row">(left|right)</th><td class="num">([^<]*)</td>', html))
+    assert rows == {"left": "0.500", "right": "0.500"}
+    report["groups"] = {task: {"0": "all", "1": "all", "2": "all"}}
+    assert "by what the seed was measured on" not in render(report, extras)
+    folded = re.findall(r"<details>(.*?)</details>", render(report, extras), re.S)
+    assert folded and not any('class="metric headline"' in part for part in folded)
