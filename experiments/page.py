@@ -52,6 +52,7 @@ def text(found: Sequence[Mapping[str, Any]]) -> str:
 def _experiment(said: Mapping[str, Any]) -> str:
     form = "the quick form: fewer seeds and draws" if said["quick"] else "the full form"
     command = f"python -m experiments {said['name']}{' --quick' if said['quick'] else ''}"
+    command += " --tables FOLDER" if said.get("config", {}).get("tables") else ""
     machine, versions = said["machine"], said["versions"]
     device = " ".join(dict.fromkeys(machine["device"].split()))  # platform and kind may be one word
     where = f"{device}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
