@@ -29,6 +29,10 @@ def compare(argv: Sequence[str]) -> None:
         classes,
         "those that the data name, else each class in turn",
     )
+    words = "synthesis, style, super-resolution, anomalies, representation, manipulation"
+    option(
+        parser, "--settings", _names("synthesis,anomalies"), "A,B,...", f"what to measure, of {words}", "all of them"
+    )
     option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
     option(parser, "--resume", str, "DIR", "go on with the comparison in DIR that ended early")
     options = given(parser.parse_args(argv))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, full_time, passes, too_short
-from jaxgen.comparison.console import count, print_answer, say, say_data
+from jaxgen.comparison.console import LEFT_OUT, count, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Lengths, compiled
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.outcome import Outcome, baselines, trainings
@@ -30,7 +30,7 @@ from jaxgen.runs.keep import keep
 from jaxgen.system import files
 from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable
-from jaxgen.tasks import MAIN, TASKS, Reference, Task
+from jaxgen.tasks import MAIN, SETTINGS, TASKS, Reference, Task
 from jaxgen.training.step import State
 
 
@@ -107,7 +107,7 @@ def conduct(asked: Asked, began: float) -> Comparison:
 
 
 def _ready(asked: Asked) -> Ready:
-    tasks, unserved = _served(asked.data)
+    tasks, unserved = _served(asked.data, asked.settings.settings)
     first = redivide(asked.data, asked.settings.seed)
     # Built first: a shape that no network takes is refused before anything is printed.
     sides = {side(build(recipe, Spec(first.shape), {})) for recipe in asked.recipes.values()}
@@ -195,13 +195,17 @@ def _next(
     ]
 
 
-def _served(data: Data) -> tuple[tuple[Task, ...], dict[str, str]]:
-    """The tasks that the data can serve, and the reasons of the others by name."""
-    unserved = {task.name: reason for task in TASKS if (reason := task.servable(data)) is not None}
-    if len(unserved) == len(TASKS):
+def _served(data: Data, asked: Sequence[str]) -> tuple[tuple[Task, ...], dict[str, str]]:
+    """The tasks that were asked for, by the words of their settings, and that the data serve; why not the others."""
+    names = {setting.name for setting in SETTINGS if not asked or setting.word in asked}
+    wanted = [task for task in TASKS if task.setting in names]
+    unserved = {task.name: why for task in wanted if (why := task.servable(data)) is not None}
+    if len(unserved) == len(wanted):
+        what = "none of the settings asked for" if asked else "nothing"
         reasons = " ".join(dict.fromkeys(unserved.values()))
-        raise BadRequest(f"nothing can be measured on {data.name}; bring more examples. {reasons}")
-    return tuple(task for task in TASKS if task.name not in unserved), unserved
+        raise BadRequest(f"{what} can be measured on {data.name}; bring more examples. {reasons}".rstrip())
+    served = tuple(task for task in wanted if task.name not in unserved)
+    return served, {**unserved, **{task.name: LEFT_OUT for task in TASKS if task not in wanted}}
 
 
 def _settle_lengths(

@@ -10,6 +10,8 @@ from jaxgen.report import headline
 from jaxgen.report.answer import called, verdict
 from jaxgen.tasks import TASKS
 
+LEFT_OUT = "It was not asked for."  # why a setting that `--settings` does not name is not measured
+
 
 def say(line: str) -> None:
     """A line beside the output proper."""
@@ -23,7 +25,8 @@ def say_data(data: Data, unserved: Mapping[str, str]) -> None:
     for note in data.notes:
         say(f"{data.name}: {note}")
     for task, reason in unserved.items():
-        say(f"not measured: {task}. {reason}")
+        if reason != LEFT_OUT:
+            say(f"not measured: {task}. {reason}")
 
 
 def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:

@@ -36,6 +36,7 @@ def compare(
     seeds: int = FEWEST_SEEDS,
     seed: int = 0,
     anomaly: str | int | Sequence[str | int] = (),
+    settings: Sequence[str] = (),
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
 ) -> Comparison:
@@ -55,6 +56,8 @@ def compare(
       seed: the first of them.
       anomaly: the class, or the classes, that anomaly detection must find; by default those that the data name, such as
         the classes that their own train split lacks, else each class in turn, by seed.
+      settings: those to measure, of "synthesis", "style", "super-resolution", "anomalies", "representation" and
+        "manipulation"; by default all that the data serve.
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
 
@@ -66,7 +69,7 @@ def compare(
     began = time.perf_counter()
     folder = fresh(None if out is None else os.fspath(out))
     recipes = recipes_of(models)
-    settings = Settings(
+    asked = Settings(
         data=source_of(data) if isinstance(data, str | os.PathLike) else None,
         models=known(recipes),
         out=None if out is None else str(folder),
@@ -74,11 +77,12 @@ def compare(
         seeds=seeds,
         seed=seed,
         anomaly=tuple(map(str, np.atleast_1d(anomaly))),
+        settings=(settings,) if isinstance(settings, str) else tuple(settings),
     )
-    loaded = _named(divided(data), settings)
+    loaded = _named(divided(data), asked)
     if on_data is not None:
         on_data(loaded)
-    return conduct(Asked(settings, loaded, recipes, folder), began)
+    return conduct(Asked(asked, loaded, recipes, folder), began)
 
 
 def repeat(

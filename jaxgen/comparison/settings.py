@@ -1,13 +1,14 @@
 """What a comparison is asked to do, and which recipes it compares."""
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
 from jaxgen.recipes import RECIPES, Recipe, find
-from jaxgen.tasks import BASELINE
+from jaxgen.tasks import BASELINE, SETTINGS
 
 SECONDS = 5.0
 
@@ -27,11 +28,18 @@ class Settings:
     seeds: int = FEWEST_SEEDS
     seed: int = 0  # the first of them
     anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
+    settings: tuple[str, ...] = ()  # the words of those that are measured; (): all that the data serve
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""
         if self.models is not None:
             recipes_of(self.models)
+        words = [setting.word for setting in SETTINGS]
+        for word in self.settings:
+            if word not in words:
+                near = difflib.get_close_matches(word, words, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise BadRequest(f"setting {word!r}: {hint}There are {', '.join(words)}.")
         seconds = self.seconds_per_model
         if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
             raise BadRequest(f"seconds={seconds!r} of training for one model: it must be a number above 0.")

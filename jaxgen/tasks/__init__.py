@@ -38,14 +38,15 @@ class Setting(NamedTuple):
     """What a comparison is asked about; the task whose `setting` is its name decides it."""
 
     name: str
+    word: str  # as `--settings` names it
     needs_images: bool = False
 
 
 SETTINGS = (
-    Setting("image synthesis"),
-    Setting("style transfer", needs_images=True),
-    Setting("super-resolution", needs_images=True),
-    Setting("anomaly detection"),
-    Setting("representation learning"),
-    Setting("semantic manipulation", needs_images=True),
+    Setting("image synthesis", "synthesis"),
+    Setting("style transfer", "style", needs_images=True),
+    Setting("super-resolution", "super-resolution", needs_images=True),
+    Setting("anomaly detection", "anomalies"),
+    Setting("representation learning", "representation"),
+    Setting("semantic manipulation", "manipulation", needs_images=True),
 )

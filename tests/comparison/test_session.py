@@ -405,6 +405,27 @@ def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_pat
     assert os.listdir(tmp_path) == ["few.npz"]
 
 
+def test_settings_that_are_named_are_measured_alone(hollow, tmp_path, capsys):
+    # Kills: all settings trained for one that was asked for; a word that is silently no setting; settings that
+    # `--repeat` does not know.
+    seen = []
+    hollow.setattr(
+        conduct,
+        "_settle_lengths",
+        lambda settings, contenders, reference, tasks, *more: (
+            seen.append([t.name for t in tasks]) or dict.fromkeys(contenders),
+            0.0,
+        ),
+    )
+    made = compare("cancer", seeds=2, settings=("anomalies", "synthesis"), out=tmp_path / "out")
+    assert seen == [["synthesise", "detect anomalies"]] and "not measured: represent" not in capsys.readouterr().err
+    assert made.report["settings"]["settings"] == ("anomalies", "synthesis")
+    with pytest.raises(BadRequest, match="setting 'anomaly': did you mean 'anomalies'"):
+        compare("cancer", settings="anomaly", out=tmp_path / "other")
+    with pytest.raises(BadRequest, match="none of the settings asked for can be measured on cancer"):
+        compare("cancer", settings=["manipulation"], out=tmp_path / "other")
+
+
 def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
     # Kills: silence for as long as compiling takes.
     hollow.setattr(conduct, "compiled", fail)
