@@ -48,6 +48,7 @@ def limits(
         *_sizes(len(data.test.x), settings.seeds),
         *_encoders(contenders),
         *_left_out(contenders, tasks),
+        *_search(contenders),
         *(note for task in tasks for note in task.notes(data, seeds)),
         *_choices(outcomes, tasks),
         *(
@@ -137,6 +138,16 @@ def _encoders(contenders: Mapping[str, Contender]) -> list[str]:
         for name, contender in contenders.items()
         if contender.inverter is not None
     ]
+
+
+def _search(contenders: Mapping[str, Contender]) -> list[str]:
+    counts: dict[str, int] = {}
+    for contender in contenders.values():
+        counts[contender.side] = counts.get(contender.side, 0) + 1
+    if len(set(counts.values())) < 2:
+        return []
+    each = listing([f"{some(n, 'model')} of side {side}" for side, n in counts.items()])
+    return [f"The search is not equal: {each}. The side with more has more chances, which its p value pays for."]
 
 
 def _left_out(contenders: Mapping[str, Contender], tasks: Sequence[Task]) -> list[str]:

@@ -1,5 +1,6 @@
 """A state that was trained elsewhere, such as by a comparison, as the folder of a run."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,9 @@ def keep(
     if checkpoint.not_finite(state):
         return
     name = recipes.name_of(recipe)
+    row = recipe.func if isinstance(recipe, functools.partial) and not recipe.args else recipe  # else a row as it is
     config: dict[str, Any] = {
-        "recipe": name if recipes.RECIPES.get(name) is recipe else None,
+        "recipe": name if recipes.RECIPES.get(name) is row else None,
         "data": source,
         "steps": int(state.context.step),
         "seed": seed,

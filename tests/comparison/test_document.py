@@ -11,7 +11,7 @@ from scipy import stats
 
 from jaxgen.comparison import document
 from jaxgen.comparison.budget import alike, fewest, flat, full_time, unflat
-from jaxgen.comparison.caveats import _times, limits
+from jaxgen.comparison.caveats import _search, _times, limits
 from jaxgen.comparison.contender import Contender, Steps
 from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
@@ -224,6 +224,13 @@ def test_wide_intervals_are_said(seeds):
     assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
     assert line.endswith(f"where 5 seeds give {sides[1]:.1f}, and are cut where a figure must end.")
     assert said(seeds=4) == said(seeds=1) == []
+
+
+def test_an_unequal_search_is_said():
+    # Kills: three candidates against one without a word; a word where both sides have two.
+    made = {name: hollow(None, None, side) for name, side in (("a", "vae"), ("b", "gan"), ("c", "gan"))}
+    assert _search(made)[0].startswith("The search is not equal: 1 model of side vae and 2 models of side gan.")
+    assert _search({name: made[name] for name in "ab"}) == []
 
 
 def test_every_line_begins_with_a_capital():

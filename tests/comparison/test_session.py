@@ -154,6 +154,11 @@ def test_settings_that_cannot_be_are_refused(changes, word):
         ({"mine": "vaee"}, "did you mean 'vae'"),
         ({"mine": 3}, "'mine' is a int: pass a recipe"),
         ({"baseline: mine": "vae"}, "take a word of your own"),
+        (("r3gan:gamma",), "'gamma' of 'r3gan:gamma' is no option=value"),
+        (("r3gan:gamma=1|",), "is no option=value"),
+        (("r3gan:gamma=much",), "'much' of 'r3gan:gamma=much' must be a number"),
+        (("r3gan:gama=1",), "has no option 'gama'"),
+        (("r3gan:gamma=1", "r3gan:gamma=1"), "named twice"),
     ],
 )
 def test_models_that_cannot_be_are_refused(models, word):
@@ -167,6 +172,16 @@ def test_recipes_that_another_process_finds_are_known_by_name():
     assert known(recipes_of(["vae", "gan"])) == ("vae", "gan") == known(recipes_of({"vae": "vae", "gan": find("gan")}))
     assert known(recipes_of({"vae": lambda spec: find("vae")(spec, latent_dim=7)})) is None
     assert known(recipes_of({"mine": "vae"})) is None
+    several = recipes_of(["vae", "r3gan:gamma=0.1|2"])
+    assert known(several) == ("vae", "r3gan:gamma=0.1", "r3gan:gamma=2") == tuple(recipes_of(known(several)))
+    assert known({"r3gan:gamma=0.1": several["r3gan:gamma=2"]}) is None
+
+
+def test_an_option_reaches_the_recipe():
+    # Kills: candidates that are all the same recipe; a value that stays a string; options that change places.
+    first, second = recipes_of(["r3gan:gamma=0.1|2:ema=0"]).values()
+    assert (first.keywords, second.keywords) == ({"gamma": 0.1, "ema": 0.0}, {"gamma": 2.0, "ema": 0.0})
+    assert recipes_of(["vae:latent-dim=7"])["vae:latent-dim=7"].keywords == {"latent_dim": 7}
 
 
 def test_a_folder_that_is_no_comparison_is_refused(tmp_path):
