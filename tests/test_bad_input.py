@@ -181,6 +181,10 @@ ROWS = [
     Row("compare --repeat run", "report.json"),
     Row("compare --repeat nowhere", "report.json"),
     Row("compare --repeat run --seeds 3", "--repeat"),
+    Row("compare --resume nowhere", "no comparison that measured a seed"),
+    Row("compare --resume run --seeds 3", "--resume"),
+    Row("compare --settings faces", "setting 'faces'"),
+    Row("compare --models r3gan:gamma=x", "must be a number"),
 ]
 ALONE = [
     Row("train vea --out new --steps 3", "'vae'"),
