@@ -4,10 +4,21 @@ Everything here is evaluation on the host in float64. SciPy and scikit-learn are
 `import jaxgen` stays cheap.
 """
 
-from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
+from jaxgen.metrics.features import Axes, Features, feature_space, held_out, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, count_modes
-from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
+from jaxgen.metrics.patches import patch_features
+from jaxgen.metrics.quality import (
+    PRDC,
+    frechet,
+    kernel_distance,
+    near_copies,
+    nearest_distance,
+    nearest_ratio,
+    prdc,
+    two_sample,
+    unbiased_frechet,
+)
 
 __all__ = [
     "PRDC",
@@ -18,9 +29,15 @@ __all__ = [
     "count_modes",
     "feature_space",
     "frechet",
+    "held_out",
     "kernel_distance",
+    "near_copies",
     "nearest_distance",
+    "nearest_ratio",
+    "patch_features",
     "path_ratio",
     "prdc",
     "principal_axes",
+    "two_sample",
+    "unbiased_frechet",
 ]
