@@ -93,7 +93,7 @@ def frechet(a, b) -> float:
     return float(max(distance, 0.0))
 
 
-def unbiased_frechet(a, b, *, halvings: int = 4, seed: int = 0) -> float:
+def unbiased_frechet(a, b, *, halvings: int = 2, seed: int = 0) -> float:
     """The Frechet distance as it would be of unlimited sets, extrapolated from sets [N, F] and [M, F].
 
       2 frechet(a, b) - mean of frechet(half of a, half of b)

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from jaxgen.core import Model, as_float
 from jaxgen.data import Data
@@ -51,6 +52,9 @@ METRICS = {
     "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats", SIZE),
 }
 
+# Eigenproblems and products of this size are slower on several threads, and many times so on a busy machine.
+one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+
 
 def servable(data: Data) -> str | None:
     """None, or why samples cannot be measured against this data."""
@@ -84,6 +88,7 @@ def metrics(data: Data) -> dict[str, Metric]:
     }
 
 
+@one_thread
 def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """The figures of samples [n, ...] against the test split; {} where samples are not all finite.
 
@@ -97,6 +102,7 @@ def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, 
     return {**_compare(reference, samples, fake, k), "near_copies": near_copies(ratio, reference.usual_ratio)}
 
 
+@one_thread
 def headline(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """The headline of `measure` and nothing else, which takes a fraction of the time: for the stages of a training."""
     samples = np.asarray(samples)
@@ -116,6 +122,7 @@ def unseen(data: Data) -> np.ndarray:
     return np.concatenate([as_float(data.valid.x[:LIMIT]), as_float(data.train.x[held_out(len(data.train.x))])])
 
 
+@one_thread
 def ceiling(reference: Reference, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """The same figures of real examples: random parts of `unseen`, each as large as the set of samples if they suffice.
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxgen.tasks.synthesise import headline, unseen
 from jaxgen.tasks.task import Reference
 
-RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # standard deviation of the Gaussian blur, in pixels
-IMAGES = 1000  # that are blurred, at most
+RADII = (0.0, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0)  # standard deviation of the Gaussian blur, in pixels
+IMAGES = 500  # that are blurred, at most
 
 Yardstick = Sequence[tuple[float, float]]  # (radius in pixels, headline), radii ascending from 0
 
@@ -17,7 +17,7 @@ Yardstick = Sequence[tuple[float, float]]  # (radius in pixels, headline), radii
 def yardstick(reference: Reference) -> list[tuple[float, float]]:
     """The headline of `synthesise` of real images that were blurred: [(radius in pixels, headline), ...], ascending.
 
-    The images are up to 1,000 that neither the feature space nor the reference has seen (`unseen`). The radius is the
+    The images are up to 500 that neither the feature space nor the reference has seen (`unseen`). The radius is the
     standard deviation of a Gaussian blur; images are continued at their edges by their outermost pixels. [] where the
     data are no images.
     """
