@@ -31,7 +31,7 @@ def evaluate(argv: Sequence[str]) -> None:
     from jaxgen.metrics import feature_space
     from jaxgen.runs import conditions, restore, samples
     from jaxgen.system import files
-    from jaxgen.tasks import synthesise
+    from jaxgen.tasks import Reference, synthesise
     from jaxgen.training import checkpoint
     from jaxgen.training.loop import Diverged
     from jaxgen.training.program import run_keys
@@ -43,22 +43,24 @@ def evaluate(argv: Sequence[str]) -> None:
     if model.draw is None or model.sample is None:
         raise BadRequest(f"the model of {out} draws no samples to measure: it has {', '.join(model.maps)}.")
     condition, key = restore.condition_for(config, data), run_keys(config["seed"]).evaluation
-    features, count = feature_space(data), synthesise.sample_count(data)
+    reference, count = Reference(data, feature_space(data)), synthesise.sample_count(data)
     given = None if condition is None else conditions.measured(condition, data, count)
-    measured = synthesise.measure(features, data, samples.draw(model, count, key, given))
-    real = synthesise.ceiling(features, data)
+    measured = synthesise.measure(reference, samples.draw(model, count, key, given))
+    real = synthesise.ceiling(reference)
     figures = {
         name: {"value": _known(measured.get(name)), "ceiling": _known(real.get(name)), **_described(about)}
         for name, about in synthesise.metrics(data).items()
     }
     step, _ = checkpoint.read_meta(out / "checkpoints")
     reason = None if measured else "the samples are not all finite, so nothing was measured"
-    head = {"data": data.name, "step": step, "samples": count, "features": features.name, "failed": reason}
+    head = {"data": data.name, "step": step, "samples": count, "features": reference.features.name, "failed": reason}
     likelihood = {} if reason or model.log_weight is None else _likelihood(out, model, data, condition, key)
     files.write_json(out / "evaluation.json", {**head, "figures": figures, "likelihood": likelihood})
     if reason:
         raise Diverged(f"at step {step} {reason}: train again with a lower --learning-rate.")
-    print(f"{count} samples at step {step} against the test split of {data.name}\nfeatures: {features.name}\n")
+    print(
+        f"{count} samples at step {step} against the test split of {data.name}\nfeatures: {reference.features.name}\n"
+    )
     print(_table(figures))
     for name, (mean, low, high) in likelihood.items():
         print(f"{name}: {mean:.4g} ({low:.4g} to {high:.4g}), {BOUND_SAMPLES} posterior samples for each test example")

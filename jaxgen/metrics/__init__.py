@@ -5,7 +5,7 @@ where they are used, so that `import jaxgen` stays cheap.
 """
 
 from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap
-from jaxgen.metrics.features import Axes, Features, feature_space, principal_axes
+from jaxgen.metrics.features import Axes, Features, feature_space, held_out, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, count_modes
 from jaxgen.metrics.outliers import (
@@ -16,7 +16,18 @@ from jaxgen.metrics.outliers import (
     neighbour_distance,
     reconstruction_error,
 )
-from jaxgen.metrics.quality import PRDC, frechet, kernel_distance, nearest_distance, prdc
+from jaxgen.metrics.patches import patch_features
+from jaxgen.metrics.quality import (
+    PRDC,
+    frechet,
+    kernel_distance,
+    near_copies,
+    nearest_distance,
+    nearest_ratio,
+    prdc,
+    two_sample,
+    unbiased_frechet,
+)
 
 __all__ = [
     "DCI",
@@ -32,13 +43,19 @@ __all__ = [
     "distance_from_mean",
     "feature_space",
     "frechet",
+    "held_out",
     "isolation",
     "kernel_distance",
     "mutual_information_gap",
+    "near_copies",
     "nearest_distance",
+    "nearest_ratio",
     "neighbour_distance",
+    "patch_features",
     "path_ratio",
     "prdc",
     "principal_axes",
     "reconstruction_error",
+    "two_sample",
+    "unbiased_frechet",
 ]

@@ -1,18 +1,22 @@
-"""The space in which samples are compared: a small classifier's hidden layer, principal components without labels."""
+"""The space in which samples are compared. Images: random filters; tables: a classifier's layer; else components."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data import Data, as_float
+from jaxgen.data import Data, Split, as_float, subset
+from jaxgen.metrics.patches import patch_features
 
 DIRECT = 1024  # numbers in an example that the classifier is shown as they are; more are reduced to AXES first
 AXES = 256
 HIDDEN = 128  # width of the classifier's one hidden layer
 UPDATES = 2000  # Adam updates of the classifier, whatever the size of the data
 COMPONENTS = 32  # principal components where there are no labels
-ROWS = 10_000  # training examples that either is fitted on, at most
+ROWS = 10_000  # training examples that any of them is fitted on, at most
+NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64
+BLOCK = 1 << 22  # numbers of examples that are projected at once
+HELD = 2000  # training examples that none of them is fitted on, at most; a fifth where there are fewer
 
 
 class Features(NamedTuple):
@@ -38,20 +42,44 @@ def flat(x) -> np.ndarray:
     return x.reshape(len(x), -1)
 
 
+def held_out(n: int) -> np.ndarray:
+    """Which of n training examples no feature space is fitted on: a random fifth, 2,000 at most, in their own order.
+
+    They are what samples of a perfect model would be: real, and unseen by whoever measures.
+
+    >>> len(held_out(100)), len(held_out(50_000))
+    (20, 2000)
+    """
+    return np.sort(np.random.default_rng(0).choice(n, min(n // 5, HELD), replace=False))
+
+
 def feature_space(data: Data) -> Features:
     """The feature space of a data set, the same for each model that is measured on it.
 
-    With labels of at least two classes: the 128 ReLU units of a multilayer perceptron with one hidden layer, trained on
-    the training split for 2,000 Adam updates from a fixed seed; examples of more than 1,024 numbers are reduced to
-    their first 256 principal components before it. Without labels, and for points: the first 32 principal
-    components, not whitened, so that a distance stays one in the data's own units (exactly, where there are no more
-    than 32 numbers to an example).
+    Images: 128 features of random filters on whitened patches (`jaxgen.metrics.patches`), with labels or without, for
+    in that space, and not in the two below, real images that are blurred, noisy, tinted or lack classes are farther
+    from real ones with each step of that.
+    Tables with labels of at least two classes: the 128 ReLU units of a multilayer perceptron with one hidden layer,
+    trained for 2,000 Adam updates from a fixed seed. Other tables, and points: the first 32 principal components, not
+    whitened, so that a distance stays one in the data's own units (exactly, where there are no more than 32 numbers to
+    an example).
+
+    Labelled images have such a perceptron too, as `classify`; examples of more than 1,024 numbers are reduced to their
+    first 256 principal components before it. All of them are fitted on the training split without `held_out`.
     """
-    if data.kind != "points" and data.train.label is not None and len(np.unique(data.train.label)) > 1:
-        return _classifier(data)
-    found = principal_axes(data.train.x, COMPONENTS)
+    n = len(data.train.x)
+    train = subset(data.train, _some(data.train.x, np.setdiff1d(np.arange(n), held_out(n))))
+    labelled = data.kind != "points" and data.train.label is not None and len(np.unique(data.train.label)) > 1
+    space = _classifier(data, train) if labelled else None
+    if data.kind == "image":
+        name = "random filters on whitened patches, their means over quadrants (128 features)"
+        embed = patch_features(train.x)
+        return Features(embed, name) if space is None else space._replace(embed=embed, name=name)
+    if space is not None:
+        return space
+    found = principal_axes(train.x, COMPONENTS)
     name = f"first {len(found.axes)} principal components ({100 * found.share:.0f} % of the variance)"
-    return Features(lambda x: (flat(x) - found.mean) @ found.axes.T, name)
+    return Features(_projection(found), name)
 
 
 def principal_axes(x, count: int) -> Axes:
@@ -63,7 +91,7 @@ def principal_axes(x, count: int) -> Axes:
     >>> np.abs(found.axes).round(3).tolist(), round(found.share, 3)
     ([[0.6, 0.8]], 1.0)
     """
-    x = flat(_some(x))
+    x = flat(x[_some(x, np.arange(len(x)))])
     mean = x.mean(0)
     x -= mean
     count = min(count, *x.shape)
@@ -77,23 +105,30 @@ def principal_axes(x, count: int) -> Axes:
     return Axes(mean, axes[:count], float(np.sum(size[:count] ** 2) / total) if total > 0 else 1.0)
 
 
-def _classifier(data: Data) -> Features:
+def _projection(found: Axes) -> Callable[..., np.ndarray]:
+    """Coordinates along principal axes: x [N, ...] -> float64 [N, count], a block of examples at a time."""
+
+    def project(x) -> np.ndarray:
+        size = max(1, BLOCK // found.axes.shape[1])
+        parts = [(flat(x[i : i + size]) - found.mean) @ found.axes.T for i in range(0, len(x), size)]
+        return np.concatenate(parts)
+
+    return project
+
+
+def _classifier(data: Data, train: Split) -> Features:
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits
 
     reduced, of = flat, ""
     if np.prod(data.shape) > DIRECT:
-        found = principal_axes(data.train.x, AXES)
-        of = f" on {len(found.axes)} principal components"
-
-        def reduced(x):
-            return (flat(x) - found.mean) @ found.axes.T
-
-    x, label = reduced(_some(data.train.x)), _some(data.train.label)
+        found = principal_axes(train.x, AXES)
+        reduced, of = _projection(found), f" on {len(found.axes)} principal components"
+    x, label = reduced(train.x), train.label
     net = MLPClassifier((HIDDEN,), random_state=np.random.RandomState(0))
     with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times
         for _ in range(-(-UPDATES // -(-len(x) // min(200, len(x))))):  # epochs; 200 is MLPClassifier's batch size
-            net.partial_fit(x, label, classes=np.unique(label))
+            net.partial_fit(x, label, classes=np.unique(data.train.label))
     weight, bias = (np.asarray(layer[0], np.float64) for layer in (net.coefs_, net.intercepts_))
     accuracy = float(np.mean(net.predict(reduced(data.test.x)) == data.test.label))
 
@@ -104,7 +139,7 @@ def _classifier(data: Data) -> Features:
     return Features(embed, name, lambda x: net.predict(reduced(x)), accuracy)
 
 
-def _some(a: np.ndarray) -> np.ndarray:
-    if len(a) <= ROWS:
-        return a
-    return a[np.sort(np.random.default_rng(0).choice(len(a), ROWS, replace=False))]
+def _some(x, among: np.ndarray) -> np.ndarray:
+    """Positions of the examples that are looked at, of those at `among`: all, or a fixed random part of them."""
+    count = min(ROWS, max(2, NUMBERS // max(1, int(np.prod(x.shape[1:])))))
+    return among if len(among) <= count else np.sort(np.random.default_rng(0).choice(among, count, replace=False))

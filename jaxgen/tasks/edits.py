@@ -82,7 +82,7 @@ def make_judge(reference: Reference) -> Judge:
     """
     from scipy.spatial.distance import cdist
 
-    data, features = reference
+    data, features = reference.data, reference.features
     known, radius = {}, {}
     each = min(POOL, max(LABELS, LIMIT // len(data.classes)))
     at = labelled(data.train.label, each, seed=0, draw=0)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 
 LIMIT = 5000  # examples of a split that evaluation looks at, at most
 UNIT = 128  # of the size of a batch
+MOST = 512  # examples or samples that a model is handed or makes at once, at most
 NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 
@@ -34,7 +37,7 @@ def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
     >>> in_batches(lambda i, x: 2 * x, np.arange(3.0)).tolist()
     [0.0, 2.0, 4.0]
     """
-    most = int(np.clip(NUMBERS // max(1, copies * x[0].size), 1, 512))
+    most = int(np.clip(NUMBERS // max(1, copies * x[0].size), 1, MOST))
     size = -(-len(x) // -(-len(x) // most))
     if size > UNIT:
         size = min(most, -(-size // UNIT) * UNIT)
@@ -42,6 +45,16 @@ def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
     full = np.concatenate([x, np.repeat(x[-1:], parts * size - len(x), axis=0)])
     done = [np.asarray(fn(i, jnp.asarray(full[i * size : (i + 1) * size]))) for i in range(parts)]
     return np.concatenate(done)[: len(x)]
+
+
+def drawn(model: Model, key: jax.Array, n: int) -> np.ndarray:
+    """`n` samples of a model, float32 [n, ...], in equal blocks of 512 at most: a model meets one shape."""
+    assert model.draw is not None and model.sample is not None
+    parts = -(-n // MOST)
+    size = -(-n // parts)
+    noise = model.draw(key, parts * size)
+    blocks = (jax.tree.map(lambda a, i=i: a[i * size : (i + 1) * size], noise) for i in range(parts))
+    return np.concatenate([np.asarray(model.sample(block)) for block in blocks])[:n]
 
 
 def unlabelled(data: Data) -> str | None:

@@ -1,6 +1,8 @@
 """What a task is: a row that says what is trained for it, what is measured of that, and how it is shown."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -9,9 +11,14 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features
+from jaxgen.metrics.quality import nearest_ratio
 from jaxgen.recipes import Recipe
+from jaxgen.tasks.evaluation import looked_at
+from jaxgen.tasks.naive import fitted_gaussian
 
 BASELINE = "baseline: "  # how the name of a baseline begins, wherever it stands beside those of models
+REFERENCES = 20_000  # training examples that copies are looked for among, at most
+CHECKED = 1000  # examples or samples whose nearest training examples are looked for, at most
 SHARE = (0.0, 1.0)  # the bounds of most metrics
 SIZE = (0.0, float("inf"))  # of those that are no share, and never negative
 
@@ -51,11 +58,35 @@ class Reading(NamedTuple):
     chosen: str  # name of the score or layer; "" where none could be read
 
 
-class Reference(NamedTuple):
-    """What models are measured against."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reference:
+    """What models are measured against: the data, and what is computed of them once, when it is first asked for."""
 
     data: Data
     features: Features  # the space in which samples are compared
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        """Features of the test examples that evaluation looks at, float64 [N, F]."""
+        return self.features.embed(looked_at(self.data.test).x)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Features of the training examples that copies are looked for among: all, or a random 20,000 of them."""
+        x = self.data.train.x
+        if len(x) > REFERENCES:
+            x = x[np.sort(np.random.default_rng(0).choice(len(x), REFERENCES, replace=False))]
+        return self.features.embed(x)
+
+    @cached_property
+    def usual_ratio(self) -> np.ndarray:
+        """`nearest_ratio` of test examples, a thousand at most, to training examples."""
+        return nearest_ratio(self.test[:CHECKED], self.train)
+
+    @cached_property
+    def gaussian(self) -> Callable[[int, int], np.ndarray]:
+        """(seed, n) -> n samples of the Gaussian of the training examples; images are cut to [0, 1]."""
+        return fitted_gaussian(self.data.train.x, image=self.data.kind == "image")
 
 
 class Form(NamedTuple):

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxgen.data import Data, Split, as_float, load
 from jaxgen.metrics import feature_space, features, principal_axes
@@ -14,22 +15,58 @@ def table(x, label=None, kind="table"):
 
 
 def test_digits():
-    # Kills: accuracy on training data; bytes in place of pixels in [0, 1]; features from another layer; a second fit
-    # that differs.
+    # Kills: accuracy on training data; a classifier that sees what is held out; labels that change the space of images,
+    # so that two people with the same images and other labels read other figures.
     data = load("digits")
     space = feature_space(data)
     right = np.mean(space.classify(data.test.x) == data.test.label)
     assert space.accuracy == right > 0.95
-    assert space.name == f"hidden layer of a classifier ({right:.0%} right on test)".replace("%", " %")
+    assert space.name == "random filters on whitened patches, their means over quadrants (128 features)"
+    bare = feature_space(data._replace(train=data.train._replace(label=None)))
+    assert bare.classify is None and bare.name == space.name
     seen = space.embed(data.test.x)
     assert seen.shape == (len(data.test.x), 128) and seen.dtype == np.float64
-    assert seen.min() == 0 < seen.max()
-    np.testing.assert_array_equal(space.embed(jnp.asarray(as_float(data.test.x))), seen)
+    np.testing.assert_array_equal(bare.embed(data.test.x), seen)
+    np.testing.assert_allclose(space.embed(jnp.asarray(as_float(data.test.x))), seen, atol=1e-5)
+
+
+def test_labelled_tables(monkeypatch):
+    # Kills: features from another layer; a second fit that differs.
+    monkeypatch.setattr(features, "UPDATES", 300)
+    rng = np.random.default_rng(0)
+    label = (np.arange(500) % 3).astype(np.int32)
+    data = table(rng.normal(size=(500, 5)) + 3 * np.eye(3, 5)[label], label)
+    space = feature_space(data)
+    assert space.name == f"hidden layer of a classifier ({100 * space.accuracy:.0f} % right on test)"
+    seen = space.embed(data.test.x)
+    assert seen.shape == (500, 128) and seen.min() == 0 < seen.max()
     # The classes are linear in these features: they are the layer below the decision.
-    weights = np.linalg.lstsq(np.c_[seen, np.ones(len(seen))], np.eye(10)[data.test.label], rcond=None)[0]
-    assert np.mean((np.c_[seen, np.ones(len(seen))] @ weights).argmax(1) == data.test.label) > 0.95
-    # A product over 5 rows need not round as one over 359 does, so the second fit is compared to rounding of float64.
+    weights = np.linalg.lstsq(np.c_[seen, np.ones(500)], np.eye(3)[label], rcond=None)[0]
+    assert np.mean((np.c_[seen, np.ones(500)] @ weights).argmax(1) == label) > 0.9
+    # A product over 5 rows need not round as one over 500 does, so the second fit is compared to rounding of float64.
     np.testing.assert_allclose(feature_space(data).embed(data.test.x[:5]), seen[:5], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["labels", "components", "images"])
+def test_nothing_is_fitted_on_what_is_held_out(monkeypatch, kind):
+    # Kills: a reference of real data that the feature space knows already.
+    monkeypatch.setattr(features, "UPDATES", 20)
+    rng = np.random.default_rng(0)
+    label = (np.arange(300) % 2).astype(np.int32) if kind == "labels" else None
+    x = rng.normal(size=(300, 4))
+    data = table(x, label)
+    if kind == "images":
+        x = rng.integers(0, 256, (300, 8, 8, 1), np.uint8)
+        split = Split(x, None)
+        data = data._replace(kind="image", train=split, valid=split, test=split)
+    held = features.held_out(300)
+    assert len(held) == 60 and len(features.held_out(20_000)) == 2000
+    changed = np.array(data.train.x)
+    changed[held] = changed[held][::-1] // 2
+    other = data._replace(train=data.train._replace(x=changed))
+    np.testing.assert_array_equal(feature_space(data).embed(data.test.x), feature_space(other).embed(data.test.x))
+    changed[np.setdiff1d(np.arange(300), held)[:50]] = 0
+    assert not np.allclose(feature_space(data).embed(data.test.x), feature_space(other).embed(data.test.x))
 
 
 def test_two_classes(monkeypatch):
@@ -64,7 +101,8 @@ def test_principal_components_without_labels():
         assert space.name == "first 4 principal components (100 % of the variance)"
         assert space.classify is None and space.accuracy is None
         seen = space.embed(data.test.x)
-        np.testing.assert_allclose(seen.mean(0), 0, atol=1e-5)
+        fitted = np.setdiff1d(np.arange(50), features.held_out(50))
+        np.testing.assert_allclose(seen[fitted].mean(0), 0, atol=1e-5)
         apart = np.linalg.norm(x[:1] - x[1:], axis=1)
         np.testing.assert_allclose(np.linalg.norm(seen[:1] - seen[1:], axis=1), apart, rtol=1e-5)
 

@@ -6,7 +6,16 @@ from scipy.linalg import sqrtm
 
 from jaxgen.core import BadRequest
 from jaxgen.metrics import quality
-from jaxgen.metrics.quality import frechet, kernel_distance, nearest_distance, prdc
+from jaxgen.metrics.quality import (
+    frechet,
+    kernel_distance,
+    near_copies,
+    nearest_distance,
+    nearest_ratio,
+    prdc,
+    two_sample,
+    unbiased_frechet,
+)
 
 
 def sets(seed=0, n=23, m=31, f=3):
@@ -120,6 +129,88 @@ def test_kernel_distance_unbiased():
     rng = np.random.default_rng(0)
     values = [kernel_distance(rng.normal(size=(8, 2)), rng.normal(size=(8, 2))) for _ in range(2000)]
     assert abs(np.mean(values)) < 5 * np.std(values) / np.sqrt(len(values))
+
+
+def test_unbiased_frechet():
+    # Kills: halves of one set only; a mean of one half; halves that overlap; a line in N in place of 1 / N.
+    a, b = sets(n=41, m=30)
+    rng, halves = np.random.default_rng(7), []
+    for _ in range(3):
+        i, j = rng.permutation(41), rng.permutation(30)
+        halves += [frechet(a[i[:21]], b[j[:15]]), frechet(a[i[21:]], b[j[15:]])]
+    # The line through (1 / N, whole) and (2 / N, half) at 0.
+    slope = (np.mean(halves) - frechet(a, b)) / (2 / 41 - 1 / 41)
+    exact = frechet(a, b) - slope / 41
+    np.testing.assert_allclose(unbiased_frechet(a, b, halvings=3, seed=7), exact, rtol=1e-9)
+    with pytest.raises(BadRequest, match="at least 4 points"):
+        unbiased_frechet(a[:3], b)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_unbiased_frechet_of_gaussians(shift):
+    # Kills: the distance of finite sets, which is too large by 0.3 here and by 40 standard errors.
+    rng = np.random.default_rng(0)
+    found = [
+        unbiased_frechet(rng.normal(size=(200, 8)), shift + 1.5 * rng.normal(size=(200, 8)), halvings=2)
+        for _ in range(150)
+    ]
+    exact = 8 * (shift**2 + 0.5**2)
+    assert abs(np.mean(found) - exact) < 5 * np.std(found) / np.sqrt(150)
+
+
+@pytest.mark.parametrize("block", [quality.BLOCK, 50])
+def test_two_sample(monkeypatch, block):
+    # Kills: a point that is its own neighbour; one kind counted; sets of unequal size, by which the larger wins.
+    monkeypatch.setattr(quality, "BLOCK", block)
+    real, fake = sets(n=40, m=40)
+    x, kind = np.concatenate([real, fake]), np.repeat([0, 1], 40)
+    right = []
+    for i in range(80):
+        apart = np.linalg.norm(x - x[i], axis=1)
+        apart[i] = np.inf
+        right.append(kind[apart.argmin()] == kind[i])
+    np.testing.assert_allclose(two_sample(real, fake), np.mean(right), rtol=1e-12)
+    assert two_sample(real, real + 100) == 1 and two_sample(real, real + 1e-9) == 0
+    assert two_sample(np.zeros((5, 3)), np.zeros((5, 3))) == 0.5  # nothing but ties
+    with pytest.raises(BadRequest, match="two points"):
+        two_sample(real[:1], fake)
+
+
+def test_two_sample_of_equal_distributions():
+    # Kills: an expectation other than a half where one set is larger.
+    rng = np.random.default_rng(0)
+    found = [two_sample(rng.normal(size=(60, 4)), rng.normal(size=(200, 4))) for _ in range(100)]
+    assert abs(np.mean(found) - 59 / 119) < 5 * np.std(found) / 10
+
+
+@pytest.mark.parametrize("f", [2, 12])  # by tree, and by products
+def test_nearest_ratio(monkeypatch, f):
+    # Kills: the second over the first; squares; 0 / 0 where a copy has two originals.
+    monkeypatch.setattr(quality, "BLOCK", 60)
+    rng = np.random.default_rng(0)
+    q, r = rng.normal(size=(17, f)), rng.normal(size=(29, f))
+    q[3] = r[20] = r[21]
+    ordered = np.sort([[np.linalg.norm(p - s) for s in r] for p in q], axis=1)
+    expected = np.where(ordered[:, 0] > 0, ordered[:, 0] / np.maximum(ordered[:, 1], 1e-30), 0)
+    np.testing.assert_allclose(nearest_ratio(q, r), expected, rtol=1e-9)
+    with pytest.raises(BadRequest, match="2 nearest neighbours need 2 references"):
+        nearest_ratio(q, r[:1])
+
+
+def test_near_copies():
+    # Kills: the median, or the 95th percentile, of what is usual; distances in place of ratios, which call samples
+    # copies where training examples are dense, and miss copies where they are sparse.
+    rng = np.random.default_rng(0)
+    scale = np.where(np.arange(600) % 2, 1.0, 100.0)[:, None]
+    train, new, usual = (scale * rng.normal(size=(600, 5)) + 1e3 * (scale > 1) for _ in range(3))
+    ratio = nearest_ratio(usual, train)
+    assert near_copies(ratio, ratio) == np.mean(ratio < np.quantile(ratio, 0.05)) == 0.05
+    share = near_copies(nearest_ratio(new, train), ratio)
+    assert abs(share - 0.05) < 5 * np.sqrt(2 * 0.05 * 0.95 / 600)
+    copies = train + 0.01 * scale * rng.normal(size=train.shape)
+    assert near_copies(nearest_ratio(copies, train), ratio) > 0.95
+    half = np.concatenate([copies[:300], new[300:]])
+    assert 0.45 < near_copies(nearest_ratio(half, train), ratio) < 0.6
 
 
 @pytest.mark.parametrize("distance", [frechet, kernel_distance])
