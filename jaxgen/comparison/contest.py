@@ -1,7 +1,7 @@
 """What one setting is decided on: the headline figures of all models and baselines, and who speaks for a side."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from jaxgen.tasks.task import Margin
@@ -25,6 +25,7 @@ class Contest(NamedTuple):
     unfinished: Sequence[str] = ()  # models that were still improving
     hurried: Sequence[str] = ()  # models that trained too little for any answer
     others: Mapping[str, tuple[bool, ByModel]] = {}  # metric -> (higher is better, models)
+    words: Callable[[float], str] | None = None  # what a mean of the figure compares to, or ""
 
     @property
     def played(self) -> list[int]:

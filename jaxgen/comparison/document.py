@@ -74,7 +74,10 @@ def assemble(
                 "without_encoder": task.encodes and contenders[name].of(task.training).inverter is not None,
             }
         contest = _contest(task, data, values, contenders)
-        contests[task.name] = contest._replace(seeds=seeds, unfinished=growing, hurried=short, stages=stages)
+        words = None if task.words is None else task.words(reference)
+        contests[task.name] = contest._replace(
+            seeds=seeds, unfinished=growing, hurried=short, stages=stages, words=words
+        )
     real = {metric: figure for figures in floors.values() for metric, figure in figures.items()}
     report = {
         "data": _about_data(data),

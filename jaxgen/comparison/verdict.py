@@ -102,7 +102,8 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
         f"{_sentence(contest.metric)}, {'higher' if up else 'lower'} is better: {both}; difference {ends[0]}, "
         f"95 % interval {ends[1]} to {ends[2]} over {some(gap.n, 'seed')} ({test})."
     )
-    parts = [reason, measured, _failures(contest, decision), _dissent(contest, decision), _caution(contest, decision)]
+    parts = [reason, measured, _likened(contest, decision)]
+    parts += [_failures(contest, decision), _dissent(contest, decision), _caution(contest, decision)]
     return " ".join(part for part in parts if part)
 
 
@@ -127,6 +128,17 @@ def _fields(contest: Contest, decision: Decision) -> dict[str, Any]:
 
 def _sentence(text: str, name: str = "") -> str:
     return text if name and text.startswith(name) else text[:1].upper() + text[1:]
+
+
+def _likened(contest: Contest, decision: Decision) -> str:
+    """What the figures of the pair compare to, in the order of the difference."""
+    if contest.words is None:
+        return ""
+    figures, told = filled(contest), []
+    for name in (decision.subtrahend, decision.minuend):
+        if said := contest.words(interval(list(figures[name].values())).mean):
+            told.append(f"samples of {name} are {said}")
+    return f"{_sentence('; '.join(told))}." if told else ""
 
 
 def _failures(contest: Contest, decision: Decision) -> str:

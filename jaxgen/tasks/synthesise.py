@@ -1,5 +1,7 @@
 """Synthesise: are samples like new data, as varied, and not copies of the training data?"""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -186,6 +188,13 @@ def _shown(data: Data) -> np.ndarray:
     return as_float(data.test.x[: {"image": 64, "table": 40, "points": 1000}[data.kind]])
 
 
+def _words(reference: Reference) -> Callable[[float], str]:
+    from jaxgen.tasks.yardstick import in_words, yardstick  # it measures by what stands above
+
+    marks = yardstick(reference) if reference.data.modes is None else []
+    return lambda value: in_words(value, marks)
+
+
 SYNTHESISE = Task(
     name="synthesise",
     title="Synthesise",
@@ -198,6 +207,7 @@ SYNTHESISE = Task(
     floor=ceiling,
     baselines=baselines,
     pictures=(Picture("Samples", "Of the first seed, not selected.", _samples, _shown),),
+    words=_words,
     titles={
         "frechet": "Frechet distance",
         "reverse_kl": "reverse KL divergence",

@@ -178,6 +178,8 @@ class Task(NamedTuple):
     pictures: tuple[Picture, ...] = ()  # of its training; also where the data cannot serve the task itself
     titles: Mapping[str, str] = {}  # of metrics that are called otherwise than by their name with blanks
     group: Callable[[Data, int], str] | None = None  # (data, seed) -> what the seed is measured on, if seeds differ
+    words: Callable[[Reference], Callable[[float], str]] | None = None
+    """reference -> (a mean of the headline -> what it compares to, as the end of a sentence, or "")."""
     encodes: bool = False  # whether figures change with an encoder that is trained afterwards
     paired: Callable[[Data], bool] = split_is_drawn  # whether figures of a seed rest on something drawn for that seed
 

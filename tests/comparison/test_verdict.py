@@ -262,6 +262,13 @@ def test_failed_seeds_are_said_and_count_as_the_worst():
     assert judge(contest(by_seed(0.8), {})._replace(seeds=SEEDS, stages={"vae": {"25": {0: 0.3}}}))[0] == "vae"
 
 
+def test_a_distance_is_likened_to_what_one_knows():
+    # Kills: a distance of 2.3 that tells nobody how far that is; the words of one model for the other.
+    said = judge(contest(by_seed(0.8), by_seed(0.9))._replace(words=lambda mean: f"as far as {mean:.1f}"))[1]
+    assert "Samples of vae are as far as 0.8; samples of r3gan are as far as 0.9." in said
+    assert "amples of" not in judge(contest(by_seed(0.8), by_seed(0.9))._replace(words=lambda mean: ""))[1]
+
+
 def test_the_fields_hold_what_was_decided():
     # Kills: a difference the other way round than its models; a p value before the correction; fields of no use.
     other = contest(by_seed(0.5, 0.1), by_seed(0.5, -0.1))
