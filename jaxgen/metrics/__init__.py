@@ -1,6 +1,6 @@
 """What a model's output is worth, as plain functions of arrays: sample quality, modes, latent structure.
 
-Everything here is evaluation on the host in float64. SciPy and scikit-learn are imported where they are used, so that
+Everything here is evaluation on the host in float64, but patches of images in float32. SciPy and scikit-learn are imported where they are used, so that
 `import jaxgen` stays cheap.
 """
 
