@@ -25,6 +25,7 @@ class Contest(NamedTuple):
     unfinished: Sequence[str] = ()  # models that were still improving
     hurried: Sequence[str] = ()  # models that trained too little for any answer
     others: Mapping[str, tuple[bool, ByModel]] = {}  # metric -> (higher is better, models)
+    barred: Mapping[str, str] = {}  # models that are not chosen, and why
     words: Callable[[float], str] | None = None  # what a mean of the figure compares to, or ""
 
     @property

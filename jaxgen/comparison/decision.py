@@ -46,7 +46,8 @@ def decide(contests: Mapping[str, Contest]) -> dict[str, Decision]:
     - "undecided": a model of the two went through its data too few times, or there is one seed.
     - "neither": a baseline is better than every model, corrected p < .05.
     - "either": the 95 % interval of the difference lies within the margin on both sides, and no seed failed.
-    - "undecided": corrected p >= .05, or the lead has halved in the second half of the time (`contest.closing`).
+    - "undecided": corrected p >= .05, the leader is barred (it copies), or the lead has halved in the second half of the
+      time (`contest.closing`).
     - else the side of the leader.
     """
     figures = {task: filled(contest) for task, contest in contests.items()}
@@ -127,6 +128,8 @@ def _decided(
         return found._replace(choose="either", why="equal")
     if not p < LEVEL:
         return found._replace(why="correction" if lead.p < LEVEL else "overlap")
+    if lead.leader in contest.barred:
+        return found._replace(why="barred")
     if closing(contest, lead.leader, lead.rival):
         return found._replace(why="closing", lacks="time")
     return found._replace(choose=contest.sides[lead.leader], why="better")

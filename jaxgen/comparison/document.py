@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxgen.comparison.budget import alike, flat, hurried, mean_seconds
@@ -17,6 +17,7 @@ from jaxgen.comparison.statistics import interval, still_improving, within
 from jaxgen.comparison.verdict import advise
 from jaxgen.data import Data
 from jaxgen.report import Extras
+from jaxgen.report.numbers import number
 from jaxgen.system.machine import device_name, versions
 from jaxgen.tasks import TASKS, Metric, Reference, Task, describe, titled
 from jaxgen.tasks.task import headline
@@ -76,7 +77,12 @@ def assemble(
         contest = _contest(task, data, values, contenders)
         words = None if task.words is None else task.words(reference)
         contests[task.name] = contest._replace(
-            seeds=seeds, unfinished=growing, hurried=short, stages=stages, words=words
+            seeds=seeds,
+            unfinished=growing,
+            hurried=short,
+            stages=stages,
+            words=words,
+            barred=_barred(task, data, values, contenders, floors[task.name]),
         )
     real = {metric: figure for figures in floors.values() for metric, figure in figures.items()}
     report = {
@@ -119,6 +125,20 @@ def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, C
         },
         bounds=metrics[name].bounds,
     )
+
+
+def _barred(
+    task: Task, data: Data, values: Mapping, contenders: Iterable[str], floor: Mapping[str, float]
+) -> dict[str, str]:
+    """The models that a figure bars from being chosen: its whole interval is above twice the figure of real data."""
+    barred = {}
+    for metric, about in task.metrics(data).items():
+        for name, by_seed in _finite(values, task.name, metric).items():
+            spread = interval(list(by_seed.values()))
+            if about.veto and name in contenders and metric in floor and spread.low > 2 * floor[metric]:
+                real, mean = number(floor[metric], 2), number(spread.mean, 2)
+                barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, of real data {real})"
+    return barred
 
 
 def _about_data(data: Data) -> dict[str, Any]:

@@ -23,6 +23,7 @@ WHY = {
     "equal": "The interval of the difference lies within the margin of {margin}.",
     "overlap": "The interval of the difference holds zero{beyond}.",
     "correction": "Over {count} settings together p {p}, which is not below 0.05.",
+    "barred": "{leader} leads, but {barred}.",
     "closing": "The lead of {leader} has halved in the second half of the time: more time may turn it.",
 }
 
@@ -91,6 +92,7 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
         count=count,
         p=probability(decision.p),
         leader=decision.leader,
+        barred=contest.barred.get(decision.leader, ""),
     )
     gap, up = decision.gap, contest.higher_is_better
     ends = [figure(x, places) for x in shown]

@@ -1,7 +1,7 @@
 """What a model's output is worth, as plain functions of arrays: sample quality, modes, outliers, latent structure.
 
-Everything here is evaluation on the host, in float64 (outlier scores in float32). SciPy and scikit-learn are imported
-where they are used, so that `import jaxgen` stays cheap.
+Everything here is evaluation on the host, in float64 (outlier scores and patches of images in float32). SciPy and
+scikit-learn are imported where they are used, so that `import jaxgen` stays cheap.
 """
 
 from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap

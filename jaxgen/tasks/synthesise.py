@@ -47,6 +47,7 @@ METRICS = {
         "share of samples nearer to one training example than 95 % of test data are; .05: no copies",
         "",
         SHARE,
+        veto="its samples are copies of training examples",
     ),
     "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes", SIZE),
     "high_quality_percent": Metric(

@@ -49,6 +49,7 @@ class Metric(NamedTuple):
     unit: str  # "" for a pure number
     bounds: tuple[float, float] | None = None  # beyond which it cannot lie
     margin: Margin | None = None  # of a headline: two figures that differ by less are equal
+    veto: str = ""  # why a model is not chosen whose figure is surely more than twice that of real data
 
 
 class Reading(NamedTuple):

@@ -97,6 +97,13 @@ def test_a_lead_that_halves_decides_nothing(half, closes):
     assert (decision.choose, decision.lacks) == (("undecided", "time") if closes else ("gan", ""))
 
 
+def test_a_model_that_copies_is_not_chosen():
+    # Kills: a GAN that wins by handing out its training examples; a bar on the model that trails.
+    found = contest({"vae": by_seed(0.5, key=1), "gan": by_seed(0.6, key=2)}, barred={"gan": "it copies"})
+    assert decide({"a": found})["a"][:2] == ("undecided", "barred")
+    assert decide({"a": found._replace(barred={"vae": "it copies"})})["a"].choose == "gan"
+
+
 def test_unpaired_figures_are_not_compared_by_seed():
     # Kills: pairs made of what shares nothing.
     models = {"vae": {0: 0.1, 1: 0.5, 2: 0.9}, "gan": {0: 0.2, 1: 0.6, 2: 1.0}}

@@ -13,7 +13,7 @@ from jaxgen.comparison import document
 from jaxgen.comparison.budget import alike, fewest, flat, full_time, unflat
 from jaxgen.comparison.caveats import _search, _times, limits
 from jaxgen.comparison.contender import Contender, Steps
-from jaxgen.comparison.document import _cell, _contest, assemble
+from jaxgen.comparison.document import _barred, _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
@@ -224,6 +224,16 @@ def test_wide_intervals_are_said(seeds):
     assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
     assert line.endswith(f"where 5 seeds give {sides[1]:.1f}, and are cut where a figure must end.")
     assert said(seeds=4) == said(seeds=1) == []
+
+
+def test_copies_bar_a_model():
+    # Kills: a share of copies compared with .05 and not with real data; one seed of copies; a baseline that is barred.
+    data = Data("toy", "image", *[Split(varied(9), None)] * 3, (), None, None, "", ())
+    by_seed = {"gan": {0: 0.3, 1: 0.32}, "vae": {0: 0.1, 1: 0.4}, "baseline: copies": {0: 1.0, 1: 1.0}}
+    values = {name: {SYNTHESISE.name: {"near_copies": own}} for name, own in by_seed.items()}
+    barred = _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.09})
+    assert barred == {"gan": "its samples are copies of training examples (near-copies 0.31, of real data 0.09)"}
+    assert _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.2}) == {}
 
 
 def test_an_unequal_search_is_said():

@@ -269,6 +269,11 @@ def test_a_distance_is_likened_to_what_one_knows():
     assert "amples of" not in judge(contest(by_seed(0.8), by_seed(0.9))._replace(words=lambda mean: ""))[1]
 
 
+def test_a_bar_is_said():
+    found = contest(by_seed(0.8), by_seed(0.9))._replace(barred={"r3gan": "it copies"})
+    assert judge(found)[0] == "undecided" and judge(found)[1].startswith("r3gan leads, but it copies. Accuracy")
+
+
 def test_the_fields_hold_what_was_decided():
     # Kills: a difference the other way round than its models; a p value before the correction; fields of no use.
     other = contest(by_seed(0.5, 0.1), by_seed(0.5, -0.1))
