@@ -46,8 +46,8 @@ def decide(contests: Mapping[str, Contest]) -> dict[str, Decision]:
     - "undecided": a model of the two went through its data too few times, or there is one seed.
     - "neither": a baseline is better than every model, corrected p < .05.
     - "either": the 95 % interval of the difference lies within the margin on both sides, and no seed failed.
-    - "undecided": corrected p >= .05, the leader is barred (it copies), or the lead has halved in the second half of the
-      time (`contest.closing`).
+    - "undecided": corrected p >= .05, the leader is barred, as one that copies is, or the lead has halved in the second
+      half of the time (`contest.closing`).
     - else the side of the leader.
     """
     figures = {task: filled(contest) for task, contest in contests.items()}
