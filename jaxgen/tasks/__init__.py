@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jaxgen.tasks.detect import DETECT
 from jaxgen.tasks.represent import REPRESENT
+from jaxgen.tasks.restore import RESTORE
 from jaxgen.tasks.synthesise import SYNTHESISE
 from jaxgen.tasks.task import BASELINE, MAIN, Metric, Picture, Reading, Reference, Task, Training, describe, titled
 
@@ -15,6 +16,7 @@ __all__ = [
     "DETECT",
     "MAIN",
     "REPRESENT",
+    "RESTORE",
     "SETTINGS",
     "SYNTHESISE",
     "TASKS",
@@ -29,7 +31,7 @@ __all__ = [
     "titled",
 ]
 
-TASKS: tuple[Task, ...] = (SYNTHESISE, DETECT, REPRESENT)
+TASKS: tuple[Task, ...] = (SYNTHESISE, RESTORE, DETECT, REPRESENT)
 
 
 class Setting(NamedTuple):
