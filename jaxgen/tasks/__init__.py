@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jaxgen.tasks.detect import DETECT
 from jaxgen.tasks.manipulate import MANIPULATE
 from jaxgen.tasks.represent import REPRESENT
+from jaxgen.tasks.restore import RESTORE
 from jaxgen.tasks.synthesise import SYNTHESISE
 from jaxgen.tasks.task import BASELINE, MAIN, Metric, Picture, Reading, Reference, Task, Training, describe, titled
 
@@ -17,6 +18,7 @@ __all__ = [
     "MAIN",
     "MANIPULATE",
     "REPRESENT",
+    "RESTORE",
     "SETTINGS",
     "SYNTHESISE",
     "TASKS",
@@ -31,7 +33,7 @@ __all__ = [
     "titled",
 ]
 
-TASKS: tuple[Task, ...] = (SYNTHESISE, DETECT, REPRESENT, MANIPULATE)
+TASKS: tuple[Task, ...] = (SYNTHESISE, RESTORE, DETECT, REPRESENT, MANIPULATE)
 
 
 class Setting(NamedTuple):

@@ -52,8 +52,9 @@ def said(
 
 RECIPE = SimpleNamespace(turns=(("one",),))
 T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
+UNSERVED = {SYNTHESISE.name: "too few.", MANIPULATE.name: "it is a table."}
+FORMED = {task.name: "no images." for task in TASKS if task.training.form is not None}  # the data here are a table
 EDITLESS = {MANIPULATE.name: "it is a table."}
-UNSERVED = {SYNTHESISE.name: "too few.", **EDITLESS}
 
 
 def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
@@ -74,7 +75,7 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
     counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
     settings = Settings(models=("vae", "gan"), seeds=2)
-    return assemble(settings, Reference(data, space), contenders, counts, outcomes, {0: {}, 1: {}}, unserved)
+    return assemble(settings, Reference(data, space), contenders, counts, outcomes, {0: {}, 1: {}}, FORMED | unserved)
 
 
 def floored(figures):
@@ -297,4 +298,7 @@ def test_lengths_are_read_as_they_were_written():
     # Kills: the encoder, or the stages, of one training under the name of another's.
     lengths = {"main": Steps(8, 4, (2, 4)), "detect": Steps(16, 12, (4, 8))}
     by_key = {"main": 8, "encoder": 4, "detect": 16, "detect_encoder": 12}
-    assert flat(lengths) == by_key and unflat(by_key, {"main": [2, 4], "detect": [4, 8]}) == lengths
+    found, unplayed = flat(lengths), {task.training.name for task in TASKS} - set(lengths)
+    assert found == {**dict.fromkeys(found, 0), **by_key} and set(found) >= by_key.keys() | unplayed
+    read = unflat(found, {"main": [2, 4], "detect": [4, 8]})
+    assert read == {**dict.fromkeys(unplayed, Steps()), **lengths}
