@@ -9,6 +9,7 @@ from jaxgen.tasks.detect import DETECT
 from jaxgen.tasks.represent import REPRESENT
 from jaxgen.tasks.synthesise import SYNTHESISE
 from jaxgen.tasks.task import BASELINE, MAIN, Metric, Picture, Reading, Reference, Task, Training, describe, titled
+from jaxgen.tasks.translate import TRANSLATE
 
 __all__ = [
     "BASELINE",
@@ -18,6 +19,7 @@ __all__ = [
     "SETTINGS",
     "SYNTHESISE",
     "TASKS",
+    "TRANSLATE",
     "Metric",
     "Picture",
     "Reading",
@@ -29,7 +31,7 @@ __all__ = [
     "titled",
 ]
 
-TASKS: tuple[Task, ...] = (SYNTHESISE, DETECT, REPRESENT)
+TASKS: tuple[Task, ...] = (SYNTHESISE, TRANSLATE, DETECT, REPRESENT)
 
 
 class Setting(NamedTuple):
