@@ -17,7 +17,7 @@ from jaxgen.comparison.document import _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
-from jaxgen.tasks import DETECT, REPRESENT, SYNTHESISE, TASKS, Metric, Reference, titled
+from jaxgen.tasks import DETECT, REPRESENT, SYNTHESISE, TASKS, TRANSLATE, Metric, Reference, titled
 from jaxgen.tasks.task import SHARE
 
 
@@ -72,7 +72,7 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
         outcomes[name] = {seed: reached(mean + 0.01 * seed * (side == "gan")) for seed in (0, 1)}
     counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
-    settings = Settings(models=("vae", "gan"), seeds=2)
+    settings, unserved = Settings(models=("vae", "gan"), seeds=2), {TRANSLATE.name: "no images.", **unserved}
     return assemble(settings, Reference(data, space), contenders, counts, outcomes, {0: {}, 1: {}}, unserved)
 
 
@@ -279,4 +279,7 @@ def test_lengths_are_read_as_they_were_written():
     # Kills: the encoder, or the stages, of one training under the name of another's.
     lengths = {"main": Steps(8, 4, (2, 4)), "detect": Steps(16, 12, (4, 8))}
     by_key = {"main": 8, "encoder": 4, "detect": 16, "detect_encoder": 12}
-    assert flat(lengths) == by_key and unflat(by_key, {"main": [2, 4], "detect": [4, 8]}) == lengths
+    found = flat(lengths)
+    assert {name: length for name, length in found.items() if length} == by_key
+    read = unflat(found, {"main": [2, 4], "detect": [4, 8]})
+    assert {name: steps for name, steps in read.items() if steps != Steps()} == lengths

@@ -16,7 +16,7 @@ import pytest
 import jaxgen
 from jaxgen import data as sources
 from jaxgen.comparison import conduct, console, schedule
-from jaxgen.comparison.budget import unflat
+from jaxgen.comparison.budget import flat, unflat
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.session import compare, repeat, resume
 from jaxgen.comparison.settings import Settings, known, recipes_of
@@ -244,7 +244,7 @@ def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
     settings = {**made.report["settings"], "out": None}
     assert seen == [named] * 2 and settings["anomaly"] == named
     digest = sources.load(str(tmp_path / "rows.npz")).digest
-    length = dict.fromkeys(("main", "encoder", "detect", "detect_encoder"), 1)
+    length = dict.fromkeys(flat({}), 1)
     played = {name: {"0": length, "1": length} for name in ("vae", "r3gan")}
     stages = {name: {"0": {}, "1": {}} for name in played}
     written = {"settings": settings, "protocol": {"steps": played, "stages": stages}, "data": {"digest": digest}}

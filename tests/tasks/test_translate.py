@@ -73,6 +73,7 @@ def test_every_gan_is_a_cycle_gan_and_every_vae_is_given_the_domain(data):
     recipe, condition = translate.told("gan", RECIPES["r3gan"], data)
     plan = build(recipe, Spec(seen.shape, domains=seen.classes), {})
     assert condition is None and plan.domains == ("original", "thick")
+    assert recipe.keywords == {"learning_rate": 2e-3}  # as the notes say
     for name in ("vae", "aae"):
         assert translate.told("hybrid" if name == "aae" else "vae", RECIPES[name], data) == (RECIPES[name], "label")
         assert build(RECIPES[name], Spec(seen.shape, 2, domains=seen.classes), {}).game
@@ -197,4 +198,4 @@ def test_pictures_stand_in_the_places_of_the_real_ones(data):
 def test_notes_name_the_style_and_the_recipe(data):
     # Kills: a GAN that is named and not trained, without a word; the rate of the paper for ours.
     notes = " ".join(TRANSLATE.notes(data, (0, 1)))
-    assert "thick" in notes and "cyclegan" in notes and "0.001" in notes and "ridge regression" in notes
+    assert "thick" in notes and "cyclegan" in notes and "0.002" in notes and "label" in notes
