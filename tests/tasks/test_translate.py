@@ -169,6 +169,8 @@ def test_the_ceiling_is_learned_from_pairs(data, monkeypatch):
     monkeypatch.setitem(translate.STYLES, "thick", lambda x: 255 - x)
     exact = translate.ceiling(RAW, data._replace(train=make_split(3, 2000)))
     assert exact["error"] < 0.01 and exact["error_back"] < 0.01
+    monkeypatch.setitem(translate.STYLES, "thick", lambda x: x[:, :, ::-1])
+    assert translate.ceiling(RAW, data)["content"] == 1  # of the originals it would be 0
 
 
 def test_which_data_are_served(data, table):
