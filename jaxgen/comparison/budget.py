@@ -118,10 +118,11 @@ def _untrained(contender: Contender) -> tuple[Model, Model]:
 def passes(contender: Contender, steps: int, examples: int) -> float:
     """How often a training of so many steps goes through so many examples.
 
-    Counted is what the player with the most turns in a step is shown. With fewer than 10 no verdict counts as settled.
+    Counted is what the player with the most turns in a step is shown, in each turn a batch of every domain if there are
+    any. With fewer than 10 no verdict counts as settled.
     """
     turns = max(Counter(player(name) for turn in contender.plan.turns for name in turn).values())
-    return steps * turns * contender.program.shape[1] / examples
+    return steps * turns * contender.program.shape[1] * max(1, len(contender.plan.domains)) / examples
 
 
 def hurried(
@@ -173,8 +174,10 @@ def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
 def flat(lengths: Counts) -> dict[str, int]:
     """All lengths in one dict, as report.json holds them: "main", "encoder", "detect", "detect_encoder", ...
 
-    >>> {name: steps for name, steps in flat({"main": Steps(8, 4)}).items() if steps}
-    {'main': 8, 'encoder': 4}
+    Those of a training that was not played are 0.
+
+    >>> [flat({"main": Steps(8, 4)})[name] for name in ("main", "encoder", "detect")]
+    [8, 4, 0]
     """
     by_key: dict[str, int] = {}
     for training in trainings(TASKS):

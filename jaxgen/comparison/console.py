@@ -8,7 +8,7 @@ from jaxgen.comparison.outcome import trainings
 from jaxgen.data import Data
 from jaxgen.report import headline
 from jaxgen.report.answer import called, verdict
-from jaxgen.tasks import TASKS
+from jaxgen.tasks import SETTINGS, TASKS
 
 LEFT_OUT = "It was not asked for."  # why a setting that `--settings` does not name is not measured
 
@@ -19,14 +19,19 @@ def say(line: str) -> None:
 
 
 def say_data(data: Data, unserved: Mapping[str, str]) -> None:
-    """What was loaded and what was done to it, and which tasks it cannot serve."""
+    """What was loaded and what was done to it, and which tasks it cannot serve.
+
+    Of tables and points, tasks that are of images by their nature are not named.
+    """
     sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
     say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
     for note in data.notes:
         say(f"{data.name}: {note}")
-    for task, reason in unserved.items():
-        if reason != LEFT_OUT:
-            say(f"not measured: {task}. {reason}")
+    of_images = {setting.name for setting in SETTINGS if setting.needs_images}
+    for task in TASKS:
+        reason = unserved.get(task.name, LEFT_OUT)
+        if reason != LEFT_OUT and (data.kind == "image" or task.setting not in of_images):
+            say(f"not measured: {task.name}. {reason}")
 
 
 def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:

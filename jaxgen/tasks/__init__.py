@@ -11,6 +11,7 @@ from jaxgen.tasks.represent import REPRESENT
 from jaxgen.tasks.restore import RESTORE
 from jaxgen.tasks.synthesise import SYNTHESISE
 from jaxgen.tasks.task import BASELINE, MAIN, Metric, Picture, Reading, Reference, Task, Training, describe, titled
+from jaxgen.tasks.translate import TRANSLATE
 
 __all__ = [
     "BASELINE",
@@ -22,6 +23,7 @@ __all__ = [
     "SETTINGS",
     "SYNTHESISE",
     "TASKS",
+    "TRANSLATE",
     "Metric",
     "Picture",
     "Reading",
@@ -33,7 +35,7 @@ __all__ = [
     "titled",
 ]
 
-TASKS: tuple[Task, ...] = (SYNTHESISE, RESTORE, DETECT, REPRESENT, MANIPULATE)
+TASKS: tuple[Task, ...] = (SYNTHESISE, TRANSLATE, RESTORE, DETECT, REPRESENT, MANIPULATE)
 
 
 class Setting(NamedTuple):

@@ -50,7 +50,7 @@ def said(
     return limits(settings, data, {"vae": contender}, {"vae": counts}, {"vae": by_seed}, tasks, dict(real))
 
 
-RECIPE = SimpleNamespace(turns=(("one",),))
+RECIPE = SimpleNamespace(turns=(("one",),), domains=())
 T = stats.t.ppf(0.975, 1)  # half of the width of an interval over two seeds, over half of their distance
 UNSERVED = {SYNTHESISE.name: "too few.", MANIPULATE.name: "it is a table."}
 FORMED = {task.name: "no images." for task in TASKS if task.training.form is not None}  # the data here are a table
@@ -70,7 +70,7 @@ def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=
     contenders, outcomes = {}, {}
     for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
         own = inverter if side == "gan" else None
-        contenders[name] = hollow(own, SimpleNamespace(turns=(("one",),)), side)
+        contenders[name] = hollow(own, RECIPE, side)
         outcomes[name] = {seed: reached(mean + 0.01 * seed * (side == "gan")) for seed in (0, 1)}
     counts = dict.fromkeys(contenders, {"main": Steps(lengths), "detect": Steps(detect or lengths)})
     space = SimpleNamespace(name="none")
@@ -104,10 +104,14 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
     assert report["models"]["gan"][DETECT.name]["auroc"]["mean"] == pytest.approx(0.805)
 
 
-@pytest.mark.parametrize(("turns", "lengths"), [((("critic",),) * 5 + (("gen",),), 10), ((("critic", "gen"),), 50)])
-def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, lengths):
-    # Kills: one batch a round counted where the critic is shown five; players that move together counted twice.
-    monkeypatch.setattr(sys.modules[__name__], "RECIPE", SimpleNamespace(turns=turns))
+@pytest.mark.parametrize(
+    ("turns", "domains", "lengths"),
+    [((("critic",),) * 5 + (("gen",),), (), 10), ((("critic", "gen"),), (), 50), ((("critic",), ("gen",)), "ab", 25)],
+)
+def test_passes_are_those_of_the_player_that_sees_most(monkeypatch, turns, domains, lengths):
+    # Kills: one batch a round counted where the critic is shown five; players that move together counted twice; the
+    # images of one domain counted where there are two in a step.
+    monkeypatch.setattr(sys.modules[__name__], "RECIPE", SimpleNamespace(turns=turns, domains=domains))
     assert said(lengths=lengths) == [] and said(lengths=lengths - 1)
 
 
