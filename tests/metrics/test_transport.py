@@ -45,4 +45,4 @@ def test_what_never_varies_moves_with_the_means():
     moved = linear_transport(a, b)(a)
     assert np.all(np.isfinite(moved))
     np.testing.assert_allclose(moved[:, 1], 0.75, atol=1e-8)
-    np.testing.assert_allclose(linear_transport(np.zeros((3, 2)), np.ones((3, 2)))(np.zeros((1, 2))), [[1, 1]])
+    np.testing.assert_allclose(linear_transport(np.zeros((3, 2)), np.ones((3, 2)))(np.full((1, 2), 2.0)), [[3, 3]])

@@ -73,7 +73,7 @@ def test_every_gan_is_a_cycle_gan_and_every_vae_is_given_the_domain(data):
     recipe, condition = translate.told("gan", RECIPES["r3gan"], data)
     plan = build(recipe, Spec(seen.shape, domains=seen.classes), {})
     assert condition is None and plan.domains == ("original", "thick")
-    assert recipe.keywords == {"learning_rate": 2e-3}  # as the notes say
+    assert recipe.keywords == {"learning_rate": 2e-3, "identity": 0.1}  # as the notes say
     for name in ("vae", "aae"):
         assert translate.told("hybrid" if name == "aae" else "vae", RECIPES[name], data) == (RECIPES[name], "label")
         assert build(RECIPES[name], Spec(seen.shape, 2, domains=seen.classes), {}).game
@@ -98,8 +98,8 @@ def test_figures_of_the_truth_and_of_a_known_error(data):
     assert set(exact) == set(translate.METRICS)
 
 
-def test_content_is_that_of_the_test_image(data):
-    # Kills: a share of what is like any training image; a classifier of the domain; figures of labels without any.
+def test_content_is_that_of_the_test_image(data, monkeypatch):
+    # Kills: a share of what is like any training image; neighbours among the originals; figures of labels without any.
     mirrored = perfect(data, also=lambda y: y[:, ::-1])
     assert read(mirrored, data)["content"] == 0
     half = data._replace(
@@ -109,6 +109,9 @@ def test_content_is_that_of_the_test_image(data):
     bare = data._replace(**{name: split._replace(label=None) for name, split in data.splits.items()}, classes=())
     assert set(read(perfect(bare), bare)) == {"error", "error_back", "frechet"}
     assert "content" not in translate.ceiling(RAW, bare)
+    monkeypatch.setitem(translate.STYLES, "thick", lambda x: x[:, :, ::-1])  # which looks like the other class
+    turned = dict.fromkeys(("original_to_thick", "thick_to_original"), lambda x: x[:, :, ::-1])
+    assert read(Model(maps=turned), data)["content"] == 1
 
 
 def test_an_autoencoder_decodes_as_the_other_domain(data):
@@ -156,6 +159,9 @@ def test_baselines(data, monkeypatch):
     monkeypatch.setattr(translate, "COMPONENTS", 1)
     monkeypatch.setitem(translate.STYLES, "thick", lambda x: x + 3)
     assert translate.baselines(RAW, many)["baseline: linear transport"]["error"] < 0.03
+    monkeypatch.setitem(translate.STYLES, "thick", lambda x: np.where(x > 100, 255, 0).astype(np.uint8))
+    monkeypatch.setattr(translate, "figures", lambda features, data, there, back: (there.min(), there.max()))
+    assert translate.baselines(RAW, data)["baseline: linear transport"] == (0, 1)  # cut there
 
 
 def test_the_ceiling_is_learned_from_pairs(data, monkeypatch):
@@ -200,4 +206,4 @@ def test_pictures_stand_in_the_places_of_the_real_ones(data):
 def test_notes_name_the_style_and_the_recipe(data):
     # Kills: a GAN that is named and not trained, without a word; the rate of the paper for ours.
     notes = " ".join(TRANSLATE.notes(data, (0, 1)))
-    assert "thick" in notes and "cyclegan" in notes and "0.002" in notes and "label" in notes
+    assert "thick" in notes and "cyclegan" in notes and "0.002" in notes and "0.1 " in notes and "label" in notes
