@@ -28,6 +28,7 @@ from jaxgen.metrics.quality import (
     two_sample,
     unbiased_frechet,
 )
+from jaxgen.metrics.restoration import joint_frechet, psnr, ssim
 
 __all__ = [
     "DCI",
@@ -45,6 +46,7 @@ __all__ = [
     "frechet",
     "held_out",
     "isolation",
+    "joint_frechet",
     "kernel_distance",
     "mutual_information_gap",
     "near_copies",
@@ -55,7 +57,9 @@ __all__ = [
     "path_ratio",
     "prdc",
     "principal_axes",
+    "psnr",
     "reconstruction_error",
+    "ssim",
     "two_sample",
     "unbiased_frechet",
 ]
