@@ -190,8 +190,8 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
         f"Style transfer: half of the training images stay as they are, the other half are {style_of(data)}, and no "
         f"image is in both. Each model is trained on these in {share} of the time of the main training.",
         f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has "
-        f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on validation "
-        "images of the digits, as the learning rate of vae is.",
+        f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on "
+        "validation images of the digits, as the learning rate of vae is.",
         "For style transfer a VAE is given the domain as a label, and nothing but shared weights and a shared prior "
         "makes its code of an image the same in both domains.",
     )
