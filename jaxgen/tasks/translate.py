@@ -1,6 +1,5 @@
 """Translate: images of one domain into another, learned from two sets of images without pairs."""
 
-import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -8,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core import Model
-from jaxgen.data import Data, Split, as_float
+from jaxgen.data import Data, as_float
 from jaxgen.data.styles import STYLES
 from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.quality import frechet
 from jaxgen.metrics.transport import linear_transport
-from jaxgen.recipes import Recipe, cyclegan, name_of
-from jaxgen.tasks.evaluation import in_batches, positions
+from jaxgen.recipes import cyclegan, name_of
+from jaxgen.tasks.evaluation import in_batches
 from jaxgen.tasks.task import (
     BASELINE,
     SHARE,
@@ -28,12 +27,8 @@ from jaxgen.tasks.task import (
     Task,
     Training,
 )
+from jaxgen.tasks.unpaired import IDENTITY, ORIGINAL, RATE, known_pairs, servable, some, style_of, told, unpaired
 
-ORIGINAL = "original"  # the domain of the images as they are; the other one is called as its style
-RATE = 2e-3  # of the cycle GAN: the best of 2e-4 (the paper's), 1e-3 and 2e-3 by the error on validation digits. The
-# vae was given as many, 5e-4, 1e-3 and 2e-3, and its own 1e-3 was the best
-IDENTITY = 0.1  # of the identity loss of the cycle GAN (its paper's section 5.2): the best of 0, .1 and .5, likewise.
-# Without it two of five runs found the other solution that keeps the cycle, and inverted the images
 COMPONENTS = 256  # principal components on which the baseline and the ceiling are fitted, at most
 ALPHA = 0.1  # weight of the squared coefficients of the ridge regression
 SHOWN = 8  # test images on the page
@@ -64,47 +59,6 @@ METRICS = {
         SHARE,
     ),
 }
-
-
-def style_of(data: Data) -> str:
-    """The style that images are translated into: `coloured` if they have three channels, `thick` otherwise."""
-    return "coloured" if data.shape[-1] == 3 else "thick"
-
-
-def servable(data: Data) -> str | None:
-    """None, or why there are no two domains to translate between."""
-    if data.kind != "image":
-        return "style transfer needs images."
-    if len(data.train.x) < 2 or not len(data.test.x):
-        return f"{data.name} has too few images for two sets of them and a test."
-    some, style = data.test.x[:100], style_of(data)
-    if np.array_equal(STYLES[style](some), some):
-        return f"the style {style!r} changes nothing in the images of {data.name}."
-    return None
-
-
-def unpaired(data: Data) -> Data:
-    """Two sets of training images in one split, told apart by their label: some as they are, the others in the style.
-
-    Of a fixed random order of the training images the first half, rounded down, stays. No image is in both.
-    """
-    order, style = np.random.default_rng(0).permutation(len(data.train.x)), style_of(data)
-    kept, changed = np.split(order, [len(order) // 2])
-    x = np.concatenate([data.train.x[kept], STYLES[style](data.train.x[changed])])
-    label = np.repeat([0, 1], [len(kept), len(changed)]).astype(np.int32)
-    return data._replace(train=Split(x, label), classes=(ORIGINAL, style), anomalies=())
-
-
-def told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
-    """A cycle GAN for every GAN; any other recipe as it is, with the domain as the label that it is given.
-
-    An autoencoder whose encoder and decoder are given the domain s and whose prior is not: z ~ p(z), x ~ p(x | z, s).
-    That is the unsupervised model of the variational fair autoencoder (Louizos et al. 2016, arXiv 1511.00830) without
-    its MMD penalty: that a z means the same in both domains rests on the common prior and on networks that share all
-    weights but those of the label. UNIT (Liu et al. 2017, arXiv 1703.00848) adds critics and a cycle to such a latent.
-    """
-    translator = functools.partial(cyclegan, learning_rate=RATE, identity=IDENTITY)
-    return (translator, None) if side == "gan" else (recipe, "label")
 
 
 def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -> np.ndarray | None:
@@ -148,7 +102,7 @@ def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray)
     """
     if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
         return {}
-    original, true, label = _looked_at(data.test, style_of(data))
+    original, true, label = known_pairs(data.test, style_of(data))
     embedded = features.embed(there)
     found = {
         "error": error(there, true),
@@ -166,11 +120,11 @@ def baselines(features: Features, data: Data) -> dict[str, dict[str, float]]:
     The map is fitted on the training images that models see, and carries at most 256 principal components of both sets
     together; what these do not hold of an image stays as it is. Values are cut to [0, 1].
     """
-    original, true, _ = _looked_at(data.test, style_of(data))
+    original, true, _ = known_pairs(data.test, style_of(data))
     seen = unpaired(data).train
     sets = [seen.x[seen.label == domain] for domain in (0, 1)]
     axes = principal_axes(seen.x, COMPONENTS)
-    codes = [(flat(_some(x)) - axes.mean) @ axes.axes.T for x in sets]
+    codes = [(flat(some(x)) - axes.mean) @ axes.axes.T for x in sets]
 
     def carried(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         z = (flat(x) - axes.mean) @ axes.axes.T
@@ -186,8 +140,8 @@ def ceiling(features: Features, data: Data) -> dict[str, float]:
     """What pairs would give. Errors: ridge regression on true pairs of the training images, linear, so that a network
     may do better. Frechet distance: of training images in the style. Content: of the true pairs.
     """
-    original, true, label = _looked_at(data.test, style_of(data))
-    train_original, train_true, _ = _looked_at(data.train, style_of(data))
+    original, true, label = known_pairs(data.test, style_of(data))
+    train_original, train_true, _ = known_pairs(data.train, style_of(data))
     found = {
         "error": error(_regressed(train_original, train_true, original), true),
         "error_back": error(_regressed(train_true, train_original, true), original),
@@ -214,23 +168,13 @@ def _moved(x: np.ndarray, by: np.ndarray) -> np.ndarray:
 def _content(features: Features, data: Data, embedded: np.ndarray, label: np.ndarray) -> float:
     from sklearn.neighbors import KNeighborsClassifier
 
-    _, styled, known = _looked_at(data.train, style_of(data))
+    _, styled, known = known_pairs(data.train, style_of(data))
     return float(KNeighborsClassifier(1).fit(features.embed(styled), known).score(embedded, label))
-
-
-def _looked_at(split: Split, style: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """(originals, the same in the style, labels) of those that evaluation looks at."""
-    x = _some(split.x)
-    return as_float(x), as_float(STYLES[style](x)), None if split.label is None else _some(split.label)
-
-
-def _some(a: np.ndarray) -> np.ndarray:
-    return a[positions(len(a))]
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
     data = reference.data
-    original, true, _ = _looked_at(data.test, style_of(data))
+    original, true, _ = known_pairs(data.test, style_of(data))
     there = translated(model, data, original)
     if there is None:
         return Reading({}, "")
@@ -245,9 +189,9 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     return (
         f"Style transfer: half of the training images stay as they are, the other half are {style_of(data)}, and no "
         f"image is in both. Each model is trained on these in {share} of the time of the main training.",
-        f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has 2e-4, "
-        f"and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on validation "
-        "images of the digits, as the learning rate of vae is.",
+        f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has "
+        f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on "
+        "validation images of the digits, as the learning rate of vae is.",
         "For style transfer a VAE is given the domain as a label, and nothing but shared weights and a shared prior "
         "makes its code of an image the same in both domains.",
     )
