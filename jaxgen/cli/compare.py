@@ -19,7 +19,7 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--data", str, "DATA", DATA, "digits")
     option(parser, "--models", _names("vae,r3gan"), "A,B,...", CANDIDATES, "vae,r3gan")
     option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
-    option(parser, "--seconds-per-model", number(), "S", "time of the main training of one model and seed", "5")
+    option(parser, "--seconds-per-model", number(), "S", "time of the main training of one model and seed", "2.5")
     option(parser, "--seeds", whole(1), "N", "trainings of each model, each on a split of its own", "6")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
     classes = "the classes that are anomalies"

@@ -78,7 +78,7 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
     state = program.init(keys.init)
     if trained is not None:
         state = with_trained(program, state, trained)
-    times = [chunk.seconds / chunk.steps for chunk in train(program, state, keys, steps=5 * program.chunk)]
+    times = [chunk.seconds / chunk.steps for chunk in train(program, state, keys, steps=4 * program.chunk)]
     return statistics.median(times[1:])
 
 

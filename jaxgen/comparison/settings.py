@@ -13,7 +13,7 @@ from jaxgen.core import BadRequest
 from jaxgen.recipes import Recipe, check, find, options
 from jaxgen.tasks import BASELINE, SETTINGS
 
-SECONDS = 5.0
+SECONDS = 2.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

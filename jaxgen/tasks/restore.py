@@ -212,13 +212,13 @@ def _told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str]:
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     (h, w), by = data.shape[:2], factor(data.shape)
     return (
-        "Super-resolution: each model is trained again in half of the time of the main training, on small images of "
+        f"Super-resolution: each model is trained again in {FROM_SMALL.in_words}, on small images of "
         f"{h // by}x{w // by} pixels, each the mean of {by}x{by} of the {h}x{w}. A GAN, whatever its name, is sr_gan: "
         "an L1 term tells it the true image, as its likelihood tells a VAE. Its rate was chosen on embedded digits.",
     )
 
 
-FROM_SMALL = Training("restore", "from small images", 1 / 2, (4, 5), form=Form("restore", lambda data: data, _told))
+FROM_SMALL = Training("restore", "from small images", 0.4, (4, 5), form=Form("restore", lambda data: data, _told))
 
 RESTORE = Task(
     name="restore",

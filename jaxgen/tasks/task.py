@@ -118,6 +118,15 @@ class Training(NamedTuple):
         """What a sentence calls it."""
         return f"training {self.words}" if self.words else "main training"
 
+    @property
+    def in_words(self) -> str:
+        """Its share of the time.
+
+        >>> Training("a", "apart", 0.4, (8, 9)).in_words
+        '0.4 of the time of the main training'
+        """
+        return f"{self.share:g} of the time of the main training"
+
     def examples(self, data: Data, seed: int) -> int:
         """How many training examples it sees."""
         seen = data if self.form is None else self.form.data(data)

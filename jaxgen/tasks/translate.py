@@ -185,10 +185,9 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
-    share = f"{UNPAIRED.share:g}".removeprefix("0")
     return (
         f"Style transfer: half of the training images stay as they are, the other half are {style_of(data)}, and no "
-        f"image is in both. Each model is trained on these in {share} of the time of the main training.",
+        f"image is in both. Each model is trained on these in {UNPAIRED.in_words}.",
         f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has "
         f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on "
         "validation images of the digits, as the learning rate of vae is.",
@@ -215,7 +214,7 @@ def _with_reference(task: Callable[[Features, Data], dict]) -> Callable[..., dic
 UNPAIRED = Training(
     "translate",
     "on two sets of images without pairs",
-    0.5,
+    1.3,
     (6, 7),
     form=Form("unpaired", unpaired, told),
 )
