@@ -165,7 +165,7 @@ def test_which_feature_is_the_image_and_which_the_label(root):
     rows = [{"a_mask": io.BytesIO(mask), "coarse": 0, **example} for example in examples(X, Y)]
     prepare(root, {"train": rows}, many, name="many")
     data = load("many")
-    both = [np.concatenate(arrays) for arrays in zip(data.train, data.valid, data.test, strict=True)]
+    both = [np.concatenate(arrays) for arrays in zip(data.train[:2], data.valid[:2], data.test[:2], strict=True)]
     assert pairs(data.train._replace(x=both[0], label=both[1])) == expected(X, Y)
 
     def unclear(kinds):
