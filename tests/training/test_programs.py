@@ -31,7 +31,7 @@ def plan_and_source(name, x):
     options = {option: value for option, value in options.items() if option in defaults(find(name))}
     spec, condition = Spec(x.shape[1:], width=8), None
     if name == "sr_gan":
-        spec, condition = spec._replace(condition=(4, 4, 1)), lambda x, label: x[::2, ::2]
+        spec, condition = spec._replace(condition=(4, 4, 1)), lambda x, label: x[:, ::2, ::2]
     if name == "cyclegan":
         spec = spec._replace(domains=("a", "b"))
 
