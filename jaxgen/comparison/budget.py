@@ -66,9 +66,9 @@ def _speeds(contender: Contender) -> tuple[float, float]:
 def fewest(by_seed: Mapping[int, Outcome]) -> dict[str, Steps]:
     """The steps of each training of a model on the seed that had the fewest of the model.
 
-    Seeds that failed are left out, unless all did: one that diverged early was not short of time.
+    Seeds that failed are left out, for one that diverged early was not short of time; nothing is left if all did.
     """
-    done = [outcome for outcome in by_seed.values() if not outcome.failed] or list(by_seed.values())
+    done = [outcome for outcome in by_seed.values() if not outcome.failed]
     names = dict.fromkeys(name for outcome in done for name in outcome.steps)
     return {name: min(outcome.steps[name] for outcome in done if name in outcome.steps) for name in names}
 
@@ -158,7 +158,7 @@ def too_short(
         for training in trainings
         if training.name in steps
     ]
-    return max(1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in made))
+    return max([1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in made)])
 
 
 def alike(data: Data) -> bool:

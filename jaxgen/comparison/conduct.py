@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import shlex
 import time
@@ -85,7 +86,7 @@ def conduct(asked: Asked, began: float) -> Comparison:
     claimed = contextlib.nullcontext(asked.out) if asked.resumed else _claimed(asked.out, settings.out is None)
     with stoppable() as signals, claimed as out:
         failure = _play(asked, ready, reached, out, signals)
-        reached = Reached(*whole(*reached))
+        reached = _leading(Reached(*whole(*reached)), settings)
         done = len(reached.baselines)
         if not done and failure is not None:
             raise failure
@@ -104,6 +105,14 @@ def conduct(asked: Asked, began: float) -> Comparison:
     for line in report["next"]:
         say(f"{line['what']}: {line['command']}")
     return Comparison(report, out)
+
+
+def _leading(reached: Reached, settings: Settings) -> Reached:
+    """The seeds up to the first that is missing: those after it, of a resumed comparison, wait for it on the disk."""
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    there = set(itertools.takewhile(lambda seed: seed in reached.baselines, seeds))
+    outcomes = {n: {s: own for s, own in by.items() if s in there} for n, by in reached.outcomes.items()}
+    return Reached(outcomes, {seed: own for seed, own in reached.baselines.items() if seed in there})
 
 
 def _ready(asked: Asked) -> Ready:
@@ -128,7 +137,13 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
         own = redivide(asked.data, seed)
         return first if seed == settings.seed or own is first.data else Reference(own, feature_space(own))
 
+    models: dict[str, tuple[State, Sequence[Mapping[str, Any]]]] = {}
+
     def on_seed(seed: int) -> None:
+        for name, (state, records) in models.items():
+            place, recipe, plan = out / "models" / name, asked.recipes[name], ready.contenders[name].plan
+            keep(place, recipe, plan, state, records, source=settings.data, data=asked.data, seed=seed)
+        models.clear()
         ledger.begin(out, settings, asked.data.digest, recorded)
         own = {name: by_seed[seed] for name, by_seed in reached.outcomes.items()}
         ledger.save(out, seed, own, reached.baselines[seed], pictures=seed == settings.seed)
@@ -136,8 +151,7 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
     def on_trained(name: str, seed: int, state: State, records: Sequence[Mapping[str, Any]]) -> None:
         # Only the split of the data as they load: the models of another would be tested on what they saw.
         if seed == settings.seed and first.data is asked.data:
-            place, recipe, plan = out / "models" / name, asked.recipes[name], ready.contenders[name].plan
-            keep(place, recipe, plan, state, records, source=settings.data, data=asked.data, seed=seed)
+            models[name] = state, records
 
     try:
         play_all(
@@ -173,25 +187,29 @@ def _write(asked: Asked, ready: Ready, reached: Reached, out: Path, cause: str, 
     return report
 
 
+def _known(folder: Path) -> bool:
+    """Whether a command line can go on with the run in `folder`: its recipe and its data have names."""
+    path = folder / "config.json"
+    if not path.exists():
+        return False
+    config = files.read_json(path.read_bytes())["config"]
+    return config["recipe"] is not None and config["data"] is not None
+
+
 def _next(
     out: Path, contenders: Mapping[str, Contender], outcomes: Mapping[str, Mapping[int, Outcome]], advice: Sequence
 ) -> list[dict[str, str]]:
     """What to do with the models of the first seed, as commands, if there are any: the one that leads comes first."""
     leaders = [entry["difference"]["leader"] for entry in advice if entry["choose"] in ("vae", "gan", "hybrid")]
-    names = [
-        name for name in dict.fromkeys([*leaders, *contenders]) if (out / "models" / name / "config.json").exists()
-    ]
+    names = [name for name in dict.fromkeys([*leaders, *contenders]) if _known(out / "models" / name)]
     if not names:
         return []
     name = names[0]
     steps = 10 * next(iter(outcomes[name].values())).steps[MAIN.name].model
-    folder = out / "models" / name
+    folder, picture = shlex.quote(str(out / "models" / name)), shlex.quote(f"{name}.png")
     return [
-        {"what": f"samples of {name}", "command": f"jaxgen sample {shlex.quote(str(folder))} --out {name}.png"},
-        {
-            "what": f"{name} for ten times longer",
-            "command": f"jaxgen train --resume {shlex.quote(str(folder))} --steps {steps}",
-        },
+        {"what": f"samples of {name}", "command": f"jaxgen sample {folder} --out {picture}"},
+        {"what": f"{name} for ten times longer", "command": f"jaxgen train --resume {folder} --steps {steps}"},
     ]
 
 
@@ -224,7 +242,9 @@ def _settle_lengths(
         steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
         lengths[name] = own
         measuring += evaluation_seconds(contender, reference, tasks)
-        through = passes(contender, steps[MAIN.name].model, len(data.train.x))
+        shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
+        examples = shown.examples(data, settings.seed)
+        through = passes(contender.of(shown), steps[shown.name].model, examples)
         about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
         say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
         if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:

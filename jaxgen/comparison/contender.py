@@ -179,6 +179,7 @@ def play(
             trained = _train(own, seen, training, played, seed, at_stage, keeping)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
+            seconds += played.spent
             continue
         finally:
             outcome.steps[training.name] = played.steps
@@ -203,6 +204,7 @@ class _Played:
     def __init__(self, length: Steps | Seconds, on_seconds: Callable[[float], None] = lambda seconds: None):
         """`length`: the steps to play again, or the time to play for."""
         self.length, self.steps, self._due, self._on_seconds = length, Steps(), list(STAGES[:-1]), on_seconds
+        self.spent = 0.0  # seconds of all its parts
 
     def chunks(self, part: str, program: Program, state: State, keys: Keys, fetch: Any) -> Iterator[Chunk]:
         """The chunks of `part`, "model" or "encoder"."""
@@ -210,6 +212,7 @@ class _Played:
         timed, spent = isinstance(self.length, Seconds), 0.0
         for chunk in train(program, state, keys, steps=None if timed else end, fetch=fetch):
             spent += chunk.seconds
+            self.spent += chunk.seconds
             self._on_seconds(chunk.seconds)
             self.steps = Steps(**{**self.steps._asdict(), part: chunk.step})
             yield chunk

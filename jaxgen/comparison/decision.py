@@ -89,7 +89,7 @@ def beaten_by(contest: Contest, figures: ByModel) -> dict[str, float]:
 
     A baseline has figures of all seeds, as the models have. Without baselines there is none.
     """
-    count = len(contest.baselines)
+    count = sum(map(bool, contest.baselines.values()))  # some have other figures alone
     return {
         name: min(1.0, 2 * count * max(_p(contest, values, own) for own in figures.values()))
         for name, values in contest.baselines.items()
@@ -101,7 +101,8 @@ def _early(contest: Contest, figures: ByModel) -> Decision | None:
     """A decision that needs no test."""
     sides = by_side(contest)
     if len(sides) < 2:
-        return Decision("not measured", "one side", "models")
+        alone = len(set(contest.sides.values())) < 2
+        return Decision("not measured", "one side", "models") if alone else Decision("not measured", "one side here")
     if not all(figures.values()) or not any(contest.models.values()):
         return Decision("not measured", "no figures")
     if len(contest.played) < 2:
@@ -120,19 +121,32 @@ def _decided(
     first, second = sorted((lead.leader, lead.rival), key=order.index)
     gap = difference(figures[second], figures[first], paired=contest.paired)
     margin = None if contest.margin is None else contest.margin.of(figures[first], figures[second])
-    found = Decision("undecided", "overlap", "", lead.leader, lead.rival, second, first, gap, p, margin)
+    holds_zero = gap.low <= 0 <= gap.high
+    why = "overlap" if holds_zero else "several"
+    found = Decision("undecided", why, "", lead.leader, lead.rival, second, first, gap, p, margin)
+    if {lead.leader, lead.rival} & set(contest.hurried):
+        return found._replace(why="hurried", lacks="time")
     if p_beaten < LEVEL:
         return found._replace(choose="neither", why="baseline", baseline=_best(contest, beaten), baseline_p=p_beaten)
     whole = not {lead.leader, lead.rival} & contest.failed.keys()
-    if margin is not None and whole and -margin <= gap.low and gap.high <= margin:
+    if margin is not None and whole and _inside(gap, margin) and _inside(_gap_of_best(contest, figures), margin):
         return found._replace(choose="either", why="equal")
     if not p < LEVEL:
-        return found._replace(why="correction" if lead.p < LEVEL else "overlap")
+        return found._replace(why="correction") if lead.p < LEVEL else found
     if lead.leader in contest.barred:
         return found._replace(why="barred")
     if closing(contest, lead.leader, lead.rival):
         return found._replace(why="closing", lacks="time")
     return found._replace(choose=contest.sides[lead.leader], why="better")
+
+
+def _inside(gap: Difference, margin: float) -> bool:
+    return -margin <= gap.low and gap.high <= margin
+
+
+def _gap_of_best(contest: Contest, figures: ByModel) -> Difference:
+    first, second = _spokesmen(contest, figures)
+    return difference(figures[second], figures[first], paired=contest.paired)
 
 
 def _p(contest: Contest, a: Mapping[int, float], b: Mapping[int, float]) -> float:

@@ -135,8 +135,9 @@ def _barred(
     for metric, about in task.metrics(data).items():
         for name, by_seed in _finite(values, task.name, metric).items():
             spread = interval(list(by_seed.values()))
-            if about.veto and name in contenders and metric in floor and spread.low > 2 * floor[metric]:
-                real, mean = number(floor[metric], 2), number(spread.mean, 2)
+            real_data = max(floor.get(metric, 0.0), about.usual)
+            if about.veto and name in contenders and spread.low > 2 * real_data:
+                real, mean = number(real_data, 2), number(spread.mean, 2)
                 barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, of real data {real})"
     return barred
 

@@ -47,8 +47,8 @@ def compare(
     Args:
       data: a name, a path, a `Data`, an array [N, ...], or (x, label) of two. An array is divided into what is trained
         on, chosen by and measured on, as if it stood in a file; a table is standardised.
-      models: names of recipes, or recipes by the name that the report gives them. For each side, "vae" and "gan", the
-        first one decides the answer.
+      models: names of recipes, or recipes by the name that the report gives them. All models of a side count:
+        it leads if one of them is better than all models of the other sides.
       seconds: of the main training of one model on one seed. The other trainings take their shares of it each
         (`jaxgen.tasks.Training.share`), however many there are.
       seeds: how often each model is trained, each time on a split of its own; a split that the source or a `Data`
@@ -132,7 +132,7 @@ def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | Non
     asked, digest, recorded = ledger.read(path)
     settings = _settings(asked, str(path))
     done = [int(file.stem) for file in (path / "seeds").glob("*.json")]
-    if len(done) >= settings.seeds and (path / "report.html").exists():
+    if len(done) >= settings.seeds and _reported(path) == settings.seeds:
         raise BadRequest(f"the comparison in {folder} is whole: open its report.html, or run it again by --repeat.")
     data = _as_recorded(path, settings, digest)
     if on_data is not None:
@@ -143,6 +143,15 @@ def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | Non
 
 def _named(data: Data, settings: Settings) -> Data:
     return with_anomalies(data, settings.anomaly) if settings.anomaly else data
+
+
+def _reported(folder: Path) -> int | None:
+    """How many seeds the report in `folder` holds; None if there is none that can be read."""
+    try:
+        seeds = json.loads((folder / "report.json").read_text(encoding="utf-8"))["settings"]["seeds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return seeds if (folder / "report.html").exists() else None
 
 
 def _settings(asked: Mapping[str, Any], out: str | None) -> Settings:

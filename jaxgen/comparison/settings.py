@@ -80,7 +80,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
         recipe = _named(recipe) if isinstance(recipe, str) else recipe
         if not callable(recipe):
             raise BadRequest(f"models: {name!r} is a {type(recipe).__name__}: pass a recipe, or the name of one.")
-        if not isinstance(name, str) or not name or name.startswith(BASELINE):
+        if not isinstance(name, str) or not name.strip(".") or name.startswith(BASELINE) or set(name) & set("/\\"):
             raise BadRequest(f"models: {name!r} cannot be the name of a model: take a word of your own.")
         recipes[name] = recipe
     return recipes

@@ -15,6 +15,7 @@ ONE_SIDE = "It takes models of two sides: name a VAE and a GAN with --models."
 ONE_SEED = "One seed gives no interval: run at least two, better six."
 WHY = {
     "one side": ONE_SIDE,
+    "one side here": "Models of one side alone can be trained for this: the limits say why.",
     "no figures": "No model was trained to the end on any seed.",
     "one seed": ONE_SEED,
     "hurried": "Too few passes through the training data: {hurried}.",
@@ -22,6 +23,7 @@ WHY = {
     "better": "",
     "equal": "The interval of the difference lies within the margin of {margin}.",
     "overlap": "The interval of the difference holds zero{beyond}.",
+    "several": "Over all models of the sides p {p}, which is not below 0.05.",
     "correction": "Over {count} settings together p {p}, which is not below 0.05.",
     "barred": "{leader} leads, but {barred}.",
     "closing": "The lead of {leader} has halved in the second half of the time: more time may turn it.",
@@ -55,6 +57,7 @@ def advise(
     """
     answers: list[dict[str, Any]] = []
     decisions = decide(contests)
+    tested = sum(not math.isnan(decision.p) for decision in decisions.values())
     task_of = {task.setting: task.name for task in TASKS}
     for setting in SETTINGS:
         task = task_of.get(setting.name)
@@ -69,7 +72,7 @@ def advise(
             answer["because"] = "The task was not run."
         else:
             decision = decisions[task]
-            answer |= {"choose": decision.choose, "because": because(contests[task], decision, len(contests))}
+            answer |= {"choose": decision.choose, "because": because(contests[task], decision, tested)}
             answer |= {"lacks": decision.lacks} if decision.lacks else {}
             answer |= {"task": task, "difference": _fields(contests[task], decision)} if decision.gap else {}
         answers.append(answer)
@@ -88,7 +91,7 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
         baseline_mean=_mean(contest.baselines.get(decision.baseline, {}), places),
         baseline_p=probability(decision.baseline_p),
         margin=margin,
-        beyond=f" and reaches beyond the margin of {margin}" if margin else "",
+        beyond=f" and reaches beyond the margin of {margin}" if margin and _beyond(decision) else "",
         count=count,
         p=probability(decision.p),
         leader=decision.leader,
@@ -107,6 +110,11 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
     parts = [reason, measured, _likened(contest, decision)]
     parts += [_failures(contest, decision), _dissent(contest, decision), _caution(contest, decision)]
     return " ".join(part for part in parts if part)
+
+
+def _beyond(decision: Decision) -> bool:
+    gap, margin = decision.gap, decision.margin
+    return gap is not None and margin is not None and not (-margin <= gap.low and gap.high <= margin)
 
 
 def _fields(contest: Contest, decision: Decision) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def _gap(difference: Mapping | None, looks: Mapping[str, Look]) -> dict | None:
         "name": f"{first} − {second}",
         "plot": charts.gap(difference, looks[difference.get("leader") or first]),
         "mean": numbers.number(difference["mean"]),
-        "margin": numbers.number(margin, 2 if margin < 1 else None) if numbers.known(margin) else None,
+        "margin": numbers.number(margin, max(2, -numbers.power(margin))) if numbers.known(margin) and margin else None,
     }
 
 

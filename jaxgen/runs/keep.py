@@ -1,6 +1,7 @@
 """A state that was trained elsewhere, such as by a comparison, as the folder of a run."""
 
 import functools
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def keep(
         "replaced": [],
     }
     job = Job(config, plan, data)
-    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)  # of a seed that is played again
+    out.mkdir(parents=True)
     samples.write_data_picture(out, data)
     for line in records:
         recorder.append(out / "metrics.jsonl", dict(line))

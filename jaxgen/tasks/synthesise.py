@@ -48,6 +48,7 @@ METRICS = {
         "",
         SHARE,
         veto="its samples are copies of training examples",
+        usual=0.05,
     ),
     "modes": Metric(True, False, "known modes with at least one high-quality sample", "modes", SIZE),
     "high_quality_percent": Metric(

@@ -50,6 +50,7 @@ class Metric(NamedTuple):
     bounds: tuple[float, float] | None = None  # beyond which it cannot lie
     margin: Margin | None = None  # of a headline: two figures that differ by less are equal
     veto: str = ""  # why a model is not chosen whose figure is surely more than twice that of real data
+    usual: float = 0.0  # what real data have of it by construction, where they are few and have less
 
 
 class Reading(NamedTuple):

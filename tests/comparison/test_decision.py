@@ -7,6 +7,7 @@ from scipy import stats
 from jaxgen.comparison.contest import Contest, closing
 from jaxgen.comparison.decision import beaten_by, decide, lead
 from jaxgen.comparison.statistics import better
+from jaxgen.tasks.task import Margin
 
 SEEDS = range(6)
 
@@ -97,6 +98,31 @@ def test_a_lead_that_halves_decides_nothing(half, closes):
     assert (decision.choose, decision.lacks) == (("undecided", "time") if closes else ("gan", ""))
 
 
+def test_the_rules_look_at_the_pair_that_decides():
+    # Kills: a lead of a model that was trained too little, for another of its side is better by mean; equality with
+    # the tighter model of a side where its best is not equal.
+    models = {"vae-1": by_seed(0.84, 0.3, 0), "vae-2": by_seed(0.80, 0.001, 1), "gan": by_seed(0.70, 0.001, 2)}
+    found = contest(models)
+    assert decide({"a": found})["a"][:2] == ("vae", "better")
+    assert decide({"a": found._replace(hurried=["vae-2"])})["a"][:3] == ("undecided", "hurried", "time")
+    near = contest({**models, "gan": by_seed(0.79, 0.001, 2)}, margin=Margin(0.02))
+    assert decide({"a": near})["a"].choose != "either"
+
+
+def test_several_models_that_are_not_sure_together_say_so():
+    # Kills: "the interval holds zero" beside an interval that does not.
+    models = {"vae": by_seed(0.5, 0.1, 0), "gan-1": by_seed(0.62, 0.1, 1), "gan-2": by_seed(0.3, 0.1, 2)}
+    found = decide({"a": contest(models)})["a"]
+    assert found.gap.low > 0 and found[:2] == ("undecided", "several")
+
+
+def test_one_side_that_cannot_be_trained_asks_for_no_other_models():
+    # Kills: "name a VAE and a GAN" to someone who named both.
+    found = contest({"gan": by_seed(0.5)}, sides={"gan": "gan", "vae": "vae"})
+    assert decide({"a": found})["a"][:3] == ("not measured", "one side here", "")
+    assert decide({"a": contest({"gan": by_seed(0.5)})})["a"][2] == "models"
+
+
 def test_a_model_that_copies_is_not_chosen():
     # Kills: a GAN that wins by handing out its training examples; a bar on the model that trails.
     found = contest({"vae": by_seed(0.5, key=1), "gan": by_seed(0.6, key=2)}, barred={"gan": "it copies"})
@@ -106,6 +132,6 @@ def test_a_model_that_copies_is_not_chosen():
 
 def test_unpaired_figures_are_not_compared_by_seed():
     # Kills: pairs made of what shares nothing.
-    models = {"vae": {0: 0.1, 1: 0.5, 2: 0.9}, "gan": {0: 0.2, 1: 0.6, 2: 1.0}}
+    models = {"vae": {0: 0.1, 1: 0.5, 2: 0.9}, "gan": {0: 0.2, 1: 0.601, 2: 1.002}}
     assert decide({"a": contest(models)})["a"].choose == "gan"
     assert decide({"a": contest(models, paired=False)})["a"].choose == "undecided"

@@ -154,6 +154,7 @@ def test_settings_that_cannot_be_are_refused(changes, word):
         ({"mine": "vaee"}, "did you mean 'vae'"),
         ({"mine": 3}, "'mine' is a int: pass a recipe"),
         ({"baseline: mine": "vae"}, "take a word of your own"),
+        ({"../x": "vae"}, "take a word of your own"),
         (("r3gan:gamma",), "'gamma' of 'r3gan:gamma' is no option=value"),
         (("r3gan:gamma=1|",), "is no option=value"),
         (("r3gan:gamma=much",), "'much' of 'r3gan:gamma=much' must be a number"),
@@ -311,7 +312,7 @@ def test_an_error_in_a_training_leaves_the_whole_seeds_and_a_way_on(hollow, tmp_
 
     def play(contender, reference, lengths, seed, **more):
         played.append(seed)
-        if played == [0, 0, 1, 1, 2]:
+        if played in ([0, 0, 1, 1, 2], [1]):
             raise MemoryError("of a seed")
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
 
@@ -329,6 +330,15 @@ def test_an_error_in_a_training_leaves_the_whole_seeds_and_a_way_on(hollow, tmp_
     assert played[5:] == [2, 2, 3, 3] and report["settings"]["seeds"] == 4 and report["notes"] == []
     with pytest.raises(BadRequest, match="is whole: open its report.html"):
         resume(out)
+    (out / "report.json").write_text(json.dumps({**report, "settings": {**report["settings"], "seeds": 3}}))
+    resume(out)  # killed between its last seed and its report
+    assert json.loads((out / "report.json").read_text())["settings"]["seeds"] == 4 and len(played) == 9
+    for seed in (1, 3):
+        (out / "seeds" / f"{seed}.json").unlink()
+    played.clear()  # and an error on seed 1
+    with pytest.raises(MemoryError):
+        resume(out)
+    assert json.loads((out / "report.json").read_text())["settings"]["seeds"] == 1
 
 
 def test_other_data_cannot_be_gone_on_with(hollow, tmp_path):

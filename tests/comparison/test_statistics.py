@@ -57,6 +57,17 @@ def test_what_does_not_vary_is_sure():
     assert np.isnan(difference({0: 1.0}, {0: 2.0}, paired=False).p)
 
 
+def test_equal_differences_of_few_seeds_may_be_chance():
+    # Kills: a sure winner of two seeds whose figures are counts of twenty, and differ by 2 in both; a floor for what
+    # varies, or for many seeds.
+    def gap(*shifts):
+        a = {seed: 0.05 * (seed + 11) for seed in range(len(shifts))}
+        return difference({seed: a[seed] + shift for seed, shift in enumerate(shifts)}, a)
+
+    assert (gap(0.1, 0.1).p, gap(0.1, 0.1, 0.1).p) == (0.5, 0.25) and gap(0.1, 0.1, 0.1, 0.1).p < 1e-6
+    assert gap(0.1, 0.1001).p < 0.01
+
+
 def test_holm():
     # Kills: Bonferroni; a corrected value below one that was smaller before; a NaN that counts.
     assert holm({"a": 0.01, "b": 0.02, "c": 0.9, "d": 0.015}) == {"a": 0.04, "b": 0.045, "c": 0.9, "d": 0.045}
