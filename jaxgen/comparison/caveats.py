@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.budget import FEWEST_PASSES, alike, allowed, hurried, mean_seconds
 from jaxgen.comparison.contender import Contender, Counts
+from jaxgen.comparison.groups import GROUPS
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
 from jaxgen.report.numbers import duration, number, some
 from jaxgen.report.sentences import listing
 from jaxgen.tasks import MAIN, Task
+from jaxgen.tasks.task import split_is_drawn
 
 FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
 FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
@@ -46,6 +48,7 @@ def limits(
         *_hurry(contenders, lengths, data, tasks, seeds),
         *_times({name: _meant(settings, own, tasks) for name, own in contenders.items()}, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
+        *_shared(data),
         *_encoders(contenders),
         *_left_out(contenders, tasks),
         *_search(contenders),
@@ -129,6 +132,16 @@ def _sizes(tested: int, seeds: int) -> list[str]:
             f"{usual:.1f}, and are cut where a figure must end."
         )
     return notes
+
+
+def _shared(data: Data) -> list[str]:
+    if split_is_drawn(data):
+        return []
+    return [
+        "The test split is the data's own, and all seeds share it. Intervals of single figures are over seeds alone; "
+        "the interval of a deciding difference also counts in which test examples there are, by leaving out each of "
+        f"{GROUPS} groups of them."
+    ]
 
 
 def _encoders(contenders: Mapping[str, Contender]) -> list[str]:

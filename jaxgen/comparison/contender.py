@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import optax
 
-from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, trainings
+from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, measure_without, trainings
 from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.games import invert
@@ -149,6 +149,7 @@ def play(
     seed: int,
     *,
     tasks: Sequence[Task],
+    parts: Sequence[Reference] = (),
     on_seconds: Callable[[float], None] = lambda seconds: None,
     on_trained: OnTrained = lambda state, records: None,
 ) -> Outcome:
@@ -160,6 +161,7 @@ def play(
       lengths: of each training.
       seed: of everything random.
       tasks: those that are measured.
+      parts: references of some of the same test examples each, against which headlines are measured again.
       on_seconds: called with the seconds of training since the last call.
       on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
     """
@@ -172,6 +174,8 @@ def play(
 
         def at_stage(model: Model, stage: str | None, training: Training = training):
             measure(outcome, model, training, reference, seed, tasks, stage)
+            if stage is None:
+                measure_without(outcome, model, training, parts, seed, tasks)
 
         played = _Played(lengths[training.name], on_seconds)
         keeping = on_trained if training == MAIN else None

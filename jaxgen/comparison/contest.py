@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from jaxgen.comparison.statistics import Difference, Sampling, better, difference, jackknife
 from jaxgen.tasks.task import Margin
 
 ByModel = Mapping[str, Mapping[int, float]]  # name -> seed -> value
@@ -27,6 +28,9 @@ class Contest(NamedTuple):
     others: Mapping[str, tuple[bool, ByModel]] = {}  # metric -> (higher is better, models)
     barred: Mapping[str, str] = {}  # models that are not chosen, and why
     words: Callable[[float], str] | None = None  # what a mean of the figure compares to, or ""
+    without: Mapping[str, Sequence[float]] = {}
+    """Model -> its figure on one seed, of the test examples without the i-th group of them. Empty if each seed has test
+    examples of its own."""
 
     @property
     def played(self) -> list[int]:
@@ -38,6 +42,37 @@ class Contest(NamedTuple):
         """The models that failed, and on how many seeds."""
         lost = {name: len(set(self.played) - values.keys()) for name, values in self.models.items()}
         return {name: n for name, n in lost.items() if n}
+
+
+def between(contest: Contest, figures: ByModel, minuend: str, subtrahend: str) -> Difference:
+    """The difference of two models, or of a model and a baseline, by `figures` of both on all seeds."""
+    own = figures[minuend], figures[subtrahend]
+    return difference(*own, paired=contest.paired, sampling=sampling(contest, minuend, subtrahend))
+
+
+def surely(contest: Contest, figures: ByModel, first: str, second: str) -> float:
+    """The p value, of one side, that `first` is no better than `second`."""
+    own, drawn = (figures[first], figures[second]), sampling(contest, first, second)
+    return better(*own, contest.higher_is_better, paired=contest.paired, sampling=drawn)
+
+
+def sampling(contest: Contest, first: str, second: str) -> Sampling | None:
+    """What the choice of test examples does to the difference of two, if all seeds have the same.
+
+    By the jackknife of the difference. A baseline, and a model that failed on that seed, is not measured again without
+    each group: it is taken to vary as much as the other of the two, and independently of it.
+
+    >>> made = Contest("accuracy", True, {}, {}, {}, without={"vae": [0.5, 0.6, 0.7], "gan": [0.6, 0.7, 0.8]})
+    >>> round(sampling(made, "vae", "gan").variance, 9), round(sampling(made, "vae", "PCA").variance, 9)
+    (0.0, 0.026666667)
+    """
+    known = [contest.without[name] for name in (first, second) if contest.without.get(name)]
+    if not known:
+        return None
+    if len(known) == 2:
+        return jackknife([a - b for a, b in zip(*known, strict=True)])
+    alone = jackknife(known[0])
+    return alone._replace(variance=2 * alone.variance)
 
 
 def by_side(contest: Contest) -> dict[str, list[str]]:

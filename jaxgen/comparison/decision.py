@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from jaxgen.comparison.contest import ByModel, Contest, by_side, closing, filled
-from jaxgen.comparison.statistics import LEVEL, Difference, better, difference, holm
+from jaxgen.comparison.contest import ByModel, Contest, between, by_side, closing, filled, surely
+from jaxgen.comparison.statistics import LEVEL, Difference, holm
 
 
 class Lead(NamedTuple):
@@ -77,8 +77,8 @@ def lead(contest: Contest, figures: ByModel) -> Lead:
         rivals = [name for other, names in sides.items() if other != side for name in names]
         against = []
         for name in own:
-            hardest = max(rivals, key=lambda rival: _p(contest, figures[name], figures[rival]))
-            against.append(Lead(name, hardest, _p(contest, figures[name], figures[hardest])))
+            hardest = max(rivals, key=lambda rival: surely(contest, figures, name, rival))
+            against.append(Lead(name, hardest, surely(contest, figures, name, hardest)))
         best = min(against, key=lambda one: one.p)
         found.append(best._replace(p=min(1.0, best.p * len(own) * len(sides))))
     return min(found, key=lambda one: one.p)
@@ -90,8 +90,9 @@ def beaten_by(contest: Contest, figures: ByModel) -> dict[str, float]:
     A baseline has figures of all seeds, as the models have. Without baselines there is none.
     """
     count = sum(map(bool, contest.baselines.values()))  # some have other figures alone
+    both = {**contest.baselines, **figures}
     return {
-        name: min(1.0, 2 * count * max(_p(contest, values, own) for own in figures.values()))
+        name: min(1.0, 2 * count * max(surely(contest, both, name, model) for model in figures))
         for name, values in contest.baselines.items()
         if values
     }
@@ -109,7 +110,7 @@ def _early(contest: Contest, figures: ByModel) -> Decision | None:
         return Decision("undecided", "one seed", "seeds")
     first, second = _spokesmen(contest, figures)
     if {first, second} & set(contest.hurried):
-        gap = difference(figures[second], figures[first], paired=contest.paired)
+        gap = between(contest, figures, second, first)
         return Decision("undecided", "hurried", "time", first, second, second, first, gap)
     return None
 
@@ -119,7 +120,7 @@ def _decided(
 ) -> Decision:
     order = list(contest.models)
     first, second = sorted((lead.leader, lead.rival), key=order.index)
-    gap = difference(figures[second], figures[first], paired=contest.paired)
+    gap = between(contest, figures, second, first)
     margin = None if contest.margin is None else contest.margin.of(figures[first], figures[second])
     holds_zero = gap.low <= 0 <= gap.high
     why = "overlap" if holds_zero else "several"
@@ -146,12 +147,7 @@ def _inside(gap: Difference, margin: float) -> bool:
 
 def _gap_of_best(contest: Contest, figures: ByModel) -> Difference:
     first, second = _spokesmen(contest, figures)
-    return difference(figures[second], figures[first], paired=contest.paired)
-
-
-def _p(contest: Contest, a: Mapping[int, float], b: Mapping[int, float]) -> float:
-    """Of one side: that a is no better than b."""
-    return better(a, b, contest.higher_is_better, paired=contest.paired)
+    return between(contest, figures, second, first)
 
 
 def _best(contest: Contest, beaten: Mapping[str, float]) -> str:

@@ -75,6 +75,7 @@ def assemble(
                 "without_encoder": task.encodes and contenders[name].of(task.training).inverter is not None,
             }
         contest = _contest(task, data, values, contenders)
+        without = {name: own for name, by_seed in outcomes.items() if (own := _without(by_seed, task.name))}
         words = None if task.words is None else task.words(reference)
         contests[task.name] = contest._replace(
             seeds=seeds,
@@ -82,6 +83,7 @@ def assemble(
             hurried=short,
             stages=stages,
             words=words,
+            without=without,
             barred=_barred(task, data, values, contenders, floors[task.name]),
         )
     real = {metric: figure for figures in floors.values() for metric, figure in figures.items()}
@@ -140,6 +142,11 @@ def _barred(
                 real, mean = number(real_data, 2), number(spread.mean, 2)
                 barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, of real data {real})"
     return barred
+
+
+def _without(by_seed: Mapping[int, Outcome], task: str) -> Sequence[float]:
+    """The headline without each group of test examples, of the first seed that has them."""
+    return next((outcome.without[task] for outcome in by_seed.values() if task in outcome.without), ())
 
 
 def _about_data(data: Data) -> dict[str, Any]:

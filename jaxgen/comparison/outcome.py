@@ -1,5 +1,6 @@
 """What one model reaches on one seed, task by task, and what the baselines reach."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,11 +26,12 @@ class Outcome(NamedTuple):
     seconds: float  # of training
     failed: str  # why, where a training diverged
     steps: dict[str, Any] = {}  # by training: the `Steps` that it played
+    without: dict[str, list[float]] = {}  # task -> headline without each group of test examples, where it is measured
 
 
 def empty() -> Outcome:
     """Before anything was trained."""
-    return Outcome({}, {}, {}, {}, {}, 0.0, "", {})
+    return Outcome({}, {}, {}, {}, {}, 0.0, "", {}, {})
 
 
 def trainings(tasks: Sequence[Task]) -> tuple[Training, ...]:
@@ -56,6 +58,19 @@ def measure(
             outcome.figures[task.name], outcome.chosen[task.name] = dict(reading.figures), reading.chosen
         elif name in reading.figures:
             outcome.stages.setdefault(task.name, {})[stage] = reading.figures[name]
+
+
+def measure_without(
+    outcome: Outcome, model: Model, training: Training, parts: Sequence[Reference], seed: int, tasks: Sequence[Task]
+) -> None:
+    """Adds the headlines of a model of `training` against each of `parts`, of the tasks that all of them serve."""
+    for task in tasks:
+        if task.training != training or not parts or any(task.servable(part.data) for part in parts):
+            continue
+        name, key = headline(task.metrics(parts[0].data)), evaluation_key(seed, training)
+        values = [task.measure(model, part, seed, key, STAGES[-1]).figures.get(name, math.nan) for part in parts]
+        if all(map(math.isfinite, values)):
+            outcome.without[task.name] = values
 
 
 def draw_pictures(outcome: Outcome, model: Model, training: Training, reference: Reference, seed: int) -> None:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths, play
+from jaxgen.comparison.groups import without_groups
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
@@ -70,7 +71,18 @@ def play_all(
             def passed(more: float) -> None:
                 bar.advance(task, more)
 
-            outcome = play(contender, reference, length, seed, tasks=tasks, on_seconds=passed, on_trained=trained)
+            # Which test examples there are: what it does to the figures is measured once, and taken for all seeds.
+            parts = without_groups(reference) if seed == seeds[0] else ()
+            outcome = play(
+                contender,
+                reference,
+                length,
+                seed,
+                tasks=tasks,
+                parts=parts,
+                on_seconds=passed,
+                on_trained=trained,
+            )
             outcomes[name][seed] = outcome
             bar.update(task, completed=(at + 1) * seconds)
             if not sys.stderr.isatty():

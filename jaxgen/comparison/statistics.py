@@ -22,6 +22,13 @@ class Interval(NamedTuple):
     n: int
 
 
+class Sampling(NamedTuple):
+    """What other examples would have done to a difference of means, if all seeds are measured on the same examples."""
+
+    variance: float
+    degrees: float  # of freedom, of that estimate
+
+
 class Difference(NamedTuple):
     """The difference of two means with its 95 % interval and the p value, of two sides, that there is none."""
 
@@ -30,7 +37,7 @@ class Difference(NamedTuple):
     high: float
     n: int  # of the smaller of the two sets; of the pairs, where they are paired
     p: float
-    test: str  # "paired t test" or "Welch's t test"
+    test: str  # "paired t test" or "Welch's t test", and "over seeds and test examples" if these are counted in
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -46,7 +53,9 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def difference(a: Mapping[int, float], b: Mapping[int, float], *, paired: bool = True) -> Difference:
+def difference(
+    a: Mapping[int, float], b: Mapping[int, float], *, paired: bool = True, sampling: Sampling | None = None
+) -> Difference:
     """The mean of a minus that of b, over seeds.
 
     Paired: Student's test of the differences of the seeds that both have. It is right where both figures of a seed rest
@@ -54,6 +63,9 @@ def difference(a: Mapping[int, float], b: Mapping[int, float], *, paired: bool =
     with a variance and a number of seeds of its own each:
 
       (m_a - m_b) / sqrt(v_a + v_b),  v = s^2 / n,  degrees (v_a + v_b)^2 / (v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1))
+
+    `sampling` is added to the variance of the mean, and the degrees of freedom are Satterthwaite's (1946) of the sum:
+    v^2 over the sum of v_i^2 / d_i. Seeds that are measured on the same examples do not show it.
 
     The interval and p are NaN where a set has fewer than two values. Where nothing varies p is 0 or 1; but of two or
     three seeds it is at least that of a test of signs, 2 / 2^n, for that few equal differences may be chance.
@@ -65,24 +77,43 @@ def difference(a: Mapping[int, float], b: Mapping[int, float], *, paired: bool =
     """
     if paired:
         n, mean, variance = _moments([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
-        return _tested(mean, variance / max(n, 1), n - 1, n, "paired t test")
+        return _tested(mean, (variance / max(n, 1), n - 1), sampling, n, "paired t test")
     (n_a, mean_a, var_a), (n_b, mean_b, var_b) = _moments(list(a.values())), _moments(list(b.values()))
     if min(n_a, n_b) < 2:
-        return _tested(mean_a - mean_b, math.nan, 0, min(n_a, n_b), "Welch's t test")
-    v_a, v_b = var_a / n_a, var_b / n_b
-    spread = v_a**2 / (n_a - 1) + v_b**2 / (n_b - 1)
-    degrees = (v_a + v_b) ** 2 / spread if spread > 0 else n_a + n_b - 2
-    return _tested(mean_a - mean_b, v_a + v_b, degrees, min(n_a, n_b), "Welch's t test")
+        return _tested(mean_a - mean_b, (math.nan, 0), None, min(n_a, n_b), "Welch's t test")
+    both = _summed((var_a / n_a, n_a - 1), (var_b / n_b, n_b - 1))
+    return _tested(mean_a - mean_b, both, sampling, min(n_a, n_b), "Welch's t test")
 
 
-def better(a: Mapping[int, float], b: Mapping[int, float], higher_is_better: bool, *, paired: bool = True) -> float:
+def jackknife(values: Sequence[float]) -> Sampling:
+    """The variance of a figure of all examples, from its values where one of g groups of examples is left out.
+
+      (g - 1) / g * sum_i (v_i - mean v)^2      Tukey (1958), by groups
+
+    of about equal size, drawn at random. The estimate has g - 1 degrees of freedom.
+
+    >>> jackknife([1.0, 2.0, 3.0])
+    Sampling(variance=1.3333333333333333, degrees=2)
+    """
+    n, _, variance = _moments(values)
+    return Sampling((n - 1) ** 2 / n * variance, n - 1)
+
+
+def better(
+    a: Mapping[int, float],
+    b: Mapping[int, float],
+    higher_is_better: bool,
+    *,
+    paired: bool = True,
+    sampling: Sampling | None = None,
+) -> float:
     """The p value, of one side, that a is no better than b; NaN where it cannot be told.
 
     >>> a, b = {0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.5}
     >>> round(better(a, b, True), 3), round(better(a, b, False), 3)
     (0.102, 0.898)
     """
-    gap = difference(a, b, paired=paired)
+    gap = difference(a, b, paired=paired, sampling=sampling)
     return gap.p / 2 if (gap.mean > 0) == higher_is_better else 1 - gap.p / 2
 
 
@@ -130,8 +161,18 @@ def _moments(values: Sequence[float]) -> tuple[int, float, float]:
     return n, mean, math.fsum((v - mean) ** 2 for v in values) / (n - 1) if n > 1 else math.nan
 
 
-def _tested(mean: float, variance: float, degrees: float, n: int, test: str) -> Difference:
-    """`variance` is that of the mean."""
+def _summed(*parts: tuple[float, float]) -> tuple[float, float]:
+    """The sum of independent variances, and its degrees of freedom by Satterthwaite; of what does not vary, all."""
+    variance = sum(own for own, _ in parts)
+    spread = sum(own**2 / degrees for own, degrees in parts if own)
+    return variance, variance**2 / spread if spread > 0 else sum(degrees for _, degrees in parts)
+
+
+def _tested(mean: float, over: tuple[float, float], sampling: Sampling | None, n: int, test: str) -> Difference:
+    """`over` is the variance of the mean over seeds, and its degrees of freedom."""
+    variance, degrees = over
+    if sampling is not None and sampling.variance > 0 and not math.isnan(variance):
+        (variance, degrees), test = _summed(over, sampling), f"{test} over seeds and test examples"
     if math.isnan(variance):
         return Difference(mean, math.nan, math.nan, n, math.nan, test)
     from scipy.stats import t

@@ -135,3 +135,20 @@ def test_unpaired_figures_are_not_compared_by_seed():
     models = {"vae": {0: 0.1, 1: 0.5, 2: 0.9}, "gan": {0: 0.2, 1: 0.601, 2: 1.002}}
     assert decide({"a": contest(models)})["a"].choose == "gan"
     assert decide({"a": contest(models, paired=False)})["a"].choose == "undecided"
+
+
+def test_a_lead_that_other_test_examples_would_turn_is_none():
+    # Kills: the jackknife left out of the lead, of what a baseline beats, or of the interval; figures taken as
+    # independent that move together; a baseline taken as known exactly.
+    models = {"vae": by_seed(0.5, 0.01, 0), "gan": by_seed(0.6, 0.01, 1)}
+    sure = contest(models, baselines={"baseline: 1": by_seed(0.7, 0.01, 2)})
+    assert decide({"a": sure})["a"].choose == "neither"
+    assert decide({"a": sure._replace(baselines={})})["a"].choose == "gan"
+    waves = (0.03 * np.cos(np.arange(10.0))).tolist()
+    apart = sure._replace(without={"vae": waves, "gan": [-wave for wave in waves]})
+    found = decide({"a": apart})["a"]
+    assert found.choose == "undecided" and found.gap.low < 0 < found.gap.high
+    np.testing.assert_allclose(found.p, found.gap.p)
+    together = sure._replace(without={"vae": waves, "gan": waves}, baselines={})
+    assert decide({"a": together})["a"].choose == "gan"
+    np.testing.assert_allclose(decide({"a": together})["a"].gap[:5], decide({"a": sure})["a"].gap[:5])

@@ -11,7 +11,7 @@ from scipy import stats
 
 from jaxgen.comparison import document
 from jaxgen.comparison.budget import alike, fewest, flat, full_time, unflat
-from jaxgen.comparison.caveats import _search, _times, limits
+from jaxgen.comparison.caveats import _search, _shared, _times, limits
 from jaxgen.comparison.contender import Contender, Steps
 from jaxgen.comparison.document import _barred, _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
@@ -42,7 +42,7 @@ def said(
 ):
     """The lines on one model of batches of 20 and 100 training examples."""
     splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, tested)]
-    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
+    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", (), official=())
     contender = hollow(inverter, RECIPE)
     by_seed = {i: outcome(s, failed, chosen) for i, s in enumerate(seconds)}
     settings = SimpleNamespace(seconds_per_model=1 / full_time(1, tasks), seeds=seeds, seed=0)
@@ -57,15 +57,16 @@ FORMED = {task.name: "no images." for task in TASKS if task.training.form is not
 EDITLESS = {MANIPULATE.name: "it is a table."}
 
 
-def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5):
+def assembled(lengths=100, inverter=None, unserved=UNSERVED, detect=None, scale=1, half=0.5, without=()):
     """(report, extras) of a GAN that beats a VAE on a table of 100 training examples, in batches of 20."""
     splits = [Split(varied(n) * scale, np.arange(n, dtype=np.int32) % 2) for n in (100, 20, 20)]
-    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", ())
+    data = Data("toy", "table", *splits, ("a", "b"), None, None, "", (), official=())
 
     def reached(value):
         figures = {DETECT.name: {"auroc": value}, REPRESENT.name: {"accuracy": value, "path_ratio": 1.0}}
         stages = {DETECT.name: {"25": half, "50": half, "100": 0.5}}
-        return Outcome(figures, stages, {}, {}, {"Samples": splits[0].x[:4]}, 1.0, "")
+        replicates = {DETECT.name: [value * (1 + x) for x in without]} if without else {}
+        return Outcome(figures, stages, {}, {}, {"Samples": splits[0].x[:4]}, 1.0, "", {}, replicates)
 
     contenders, outcomes = {}, {}
     for name, side, mean in (("vae", "vae", 0.6), ("gan", "gan", 0.8)):
@@ -309,3 +310,23 @@ def test_lengths_are_read_as_they_were_written():
     assert found == {**dict.fromkeys(found, 0), **by_key} and set(found) >= by_key.keys() | unplayed
     read = unflat(found, {"main": [2, 4], "detect": [4, 8]})
     assert read == {**dict.fromkeys(unplayed, Steps()), **lengths}
+
+
+def test_a_test_split_that_all_seeds_share_is_said_and_counted_in():
+    # Kills: the note where seeds draw their own split; figures without a group that do not reach the contest.
+    notes = []
+    splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, 100)]
+    for official in ((), ("valid",), ("test",)):
+        data = Data("toy", "table", *splits, ("a",), None, None, "", (), official=official)
+        notes.append(_shared(data))
+    assert notes[:2] == [[], []] and "all seeds share it" in notes[2][0] and "10 groups" in notes[2][0]
+    by_seed = {0: outcome(), 1: outcome()._replace(without={"detect": [0.5, 0.6]})}
+    assert document._without(by_seed, "detect") == [0.5, 0.6] and document._without(by_seed, "restore") == ()
+    tests = []
+    for without in ((), (0.1, 0.2)):
+        report, _ = assembled(without=without)
+        by_task = {
+            answer["task"]: answer["difference"]["test"] for answer in report["advice"] if "difference" in answer
+        }
+        tests.append((by_task[DETECT.name], by_task[REPRESENT.name]))
+    assert tests == [("paired t test",) * 2, ("paired t test over seeds and test examples", "paired t test")]

@@ -30,6 +30,7 @@ def played(monkeypatch, play, signals):
     outcomes, by_baselines = {name: {} for name in CONTENDERS}, {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
+    monkeypatch.setattr(schedule, "without_groups", lambda reference: ("without a group",))
     seeds = []
     watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": None}
     play_all(
@@ -42,9 +43,10 @@ def played(monkeypatch, play, signals):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
     # Kills: a signal that waits for the end of a training; outcomes that are lost with it; a model that trains on the
-    # split of another seed than it is measured on.
+    # split of another seed than it is measured on; groups of test examples left out on every seed, or on none.
     def play(contender, reference, lengths, seed, **more):
         assert contender[1] == reference.data.train.x.tolist() == (SPLIT.x + seed).tolist()
+        assert more["parts"] == (("without a group",) if seed == 3 else ())
         if (contender[0], seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)
             raise AssertionError("went on")

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from jaxgen.comparison.statistics import beats, difference, holm, interval, still_improving
+from jaxgen.comparison.statistics import Sampling, beats, difference, holm, interval, jackknife, still_improving
 
 SEEDS = range(5)
 
@@ -73,3 +73,37 @@ def test_holm():
     assert holm({"a": 0.01, "b": 0.02, "c": 0.9, "d": 0.015}) == {"a": 0.04, "b": 0.045, "c": 0.9, "d": 0.045}
     found = holm({"a": 0.03, "b": float("nan")})
     assert found["a"] == 0.03 and np.isnan(found["b"]) and holm({}) == {}
+
+
+def test_the_jackknife_of_a_mean_is_the_variance_of_a_mean():
+    # Kills: the variance of the values left out, which is far too small; g for g - 1.
+    x = np.random.default_rng(0).normal(size=20)
+    found = jackknife([float(np.delete(x, i).mean()) for i in range(20)])
+    np.testing.assert_allclose(found, (x.var(ddof=1) / 20, 19))
+
+
+def test_sampling_is_added_to_what_seeds_show():
+    # Kills: standard errors added for variances; the degrees of freedom of the seeds alone.
+    a, b = {0: 1.0, 1: 1.4, 2: 1.5}, {0: 0.9, 1: 1.0, 2: 1.3}
+    alone, gap = difference(a, b), difference(a, b, sampling=Sampling(0.04, 9))
+    over_seeds = np.var([0.1, 0.4, 0.2], ddof=1) / 3
+    degrees = (over_seeds + 0.04) ** 2 / (over_seeds**2 / 2 + 0.04**2 / 9)
+    half = stats.t.ppf(0.975, degrees) * np.sqrt(over_seeds + 0.04)
+    np.testing.assert_allclose(gap[:3], [alone.mean, alone.mean - half, alone.mean + half])
+    assert gap.test == "paired t test over seeds and test examples" and alone.test == "paired t test"
+    assert difference(a, b, sampling=Sampling(0.0, 9)) == alone
+
+
+def test_shared_test_examples_are_counted_in():
+    # Kills: an interval over seeds alone, which two equal models leave in most comparisons on one small test split.
+    rng, outside = np.random.default_rng(2), {True: 0, False: 0}
+    for _ in range(400):
+        # What each of 100 examples is worth to a model, beside it what the training of each of 6 seeds is worth.
+        example, training = rng.normal(size=(2, 100)), rng.normal(0, 0.03, (2, 6))
+        a, b = (dict(enumerate((example[i].mean() + training[i]).tolist())) for i in range(2))
+        without = [np.delete(example, np.arange(j, 100, 10), axis=1).mean(1) for j in range(10)]
+        sampling = jackknife([float(own[0] - own[1]) for own in without])
+        for counted in outside:
+            gap = difference(a, b, sampling=sampling if counted else None)
+            outside[counted] += not gap.low <= 0 <= gap.high
+    assert 0.02 < outside[True] / 400 < 0.08 and outside[False] / 400 > 0.5

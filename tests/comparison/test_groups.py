@@ -1,0 +1,74 @@
+"""Test examples that all seeds share, without a group of them at a time."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from jaxgen.comparison.groups import GROUPS, without_groups
+from jaxgen.comparison.outcome import empty, measure_without
+from jaxgen.data import Data, Split
+from jaxgen.tasks import MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference
+from jaxgen.tasks.evaluation import LIMIT
+
+
+def reference(n, official=("test",), classes=2):
+    label = np.arange(n, dtype=np.int32) % classes
+    x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+    split = Split(x, label)
+    names = tuple(map(str, range(classes)))
+    return Reference(Data("toy", "table", split, split, split, names, None, None, "", (), official=official), None)
+
+
+def test_each_example_is_left_out_once_and_classes_keep_their_shares():
+    # Kills: groups that follow the order of the file; a class that a part has lost; an example that is never left out.
+    whole = reference(60, classes=3)
+    parts = without_groups(whole)
+    assert len(parts) == GROUPS
+    out = [set(whole.data.test.x[:, 0]) - set(part.data.test.x[:, 0]) for part in parts]
+    assert sorted(x for own in out for x in own) == whole.data.test.x[:, 0].tolist()
+    for part in parts:
+        assert np.bincount(part.data.test.label).tolist() == [18, 18, 18]
+        assert part.data.train is whole.data.train
+    assert any(len(set(np.diff(sorted(own)))) > 1 for own in out)
+
+
+def test_only_what_evaluation_looks_at_is_grouped():
+    # Kills: replicates of other random 5,000 examples each, whose differences are not those of leaving out a tenth.
+    parts = without_groups(reference(LIMIT + 100))
+    assert {len(part.data.test.x) for part in parts} == {LIMIT - LIMIT // GROUPS}
+
+
+def test_none_where_seeds_have_test_examples_of_their_own_and_of_few():
+    # Kills: test examples counted twice, by the splits and by the groups; groups of one example.
+    assert without_groups(reference(60, official=())) == () and without_groups(reference(60, ("valid",))) == ()
+    assert without_groups(reference(19)) == () and len(without_groups(reference(20))) == GROUPS
+
+
+def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
+    # Kills: figures without the last group alone; the figures of another training; a figure that is not finite.
+    def measured(model, part, seed, key, stage):
+        assert (model, seed, stage) == ("model", 3, "100")
+        return Reading({"a": float(part.data), "b": 9.0}, "")
+
+    def task(name, fails=None, training=MAIN, measure=measured):
+        metrics = {"b": Metric(True, False, "", ""), "a": Metric(True, True, "", "")}
+        return SYNTHESISE._replace(
+            name=name,
+            servable=lambda data: "no" if data == fails else None,
+            metrics=lambda data: metrics,
+            measure=measure,
+            training=training,
+        )
+
+    parts = [SimpleNamespace(data=i) for i in (1, 2, 3)]
+    tasks = (
+        task("served"),
+        task("not by one", fails=2),
+        task("of another", training=REPRESENT.training._replace(name="other")),
+        task("not finite", measure=lambda *args: Reading({}, "")),
+    )
+    outcome = empty()
+    measure_without(outcome, "model", MAIN, parts, 3, tasks)
+    assert outcome.without == {"served": [1.0, 2.0, 3.0]}
+    measure_without(again := empty(), "model", MAIN, (), 3, tasks)
+    assert again.without == {}
