@@ -47,6 +47,11 @@ ROWS = [
     Row("compare --models ,", "vae,r3gan"),
     Row("compare --anomaly ,", "crack,scratch"),
     Row("compare --data cancer --anomaly malign", "'malign' to be the anomaly: its classes are malignant, benign"),
+    Row("compare --domains 3,a", "digits has no class 'a': its classes are 0, 1, 2"),
+    Row("compare --domains oil", "'oil' is no style; there are inverted, thick, edges, coloured"),
+    Row("compare --domains 1,2,3", "name two classes, A,B, or one style, not 1, 2, 3"),
+    Row("compare --domains coloured", "three channels"),
+    Row("compare --data cancer --domains malignant,benign", "cancer holds no images"),
     Row("recipes --all", "--help"),
     # what is missing
     Row("train", "RECIPE"),

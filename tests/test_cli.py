@@ -232,11 +232,11 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(jaxgen.comparison, "session", room)
     assert main(["compare"]) == 0
     words = "--data ring8 --models vae,aae --out o --seconds-per-model 1.5 --seeds 2 --seed 3 --anomaly 1,2"
-    words += " --settings style"
+    words += " --settings style --domains 1,2"
     assert main(["compare", *words.split()]) == 0
     assert main(["compare", "--repeat", "o", "--out", "p"]) == main(["compare", "--resume", "q"]) == 0
     asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds": 1.5, "seeds": 2, "seed": 3}
-    asked |= {"anomaly": ("1", "2"), "settings": ("style",)}
+    asked |= {"anomaly": ("1", "2"), "settings": ("style",), "domains": ("1", "2")}
     assert calls == [{}, asked, ("o", "p"), "q"]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 4
     assert options == {*asked, "on_data"}

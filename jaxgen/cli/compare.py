@@ -31,6 +31,14 @@ def compare(argv: Sequence[str]) -> None:
         classes,
         "those that the data name, else each class in turn",
     )
+    option(
+        parser,
+        "--domains",
+        _names("photos,paintings"),
+        "A,B",
+        "two classes to translate between, or a style: inverted, thick, edges or coloured",
+        "thick, or coloured for colour images",
+    )
     words = "synthesis, style, super-resolution, anomalies, representation, manipulation"
     option(
         parser, "--settings", _names("synthesis,anomalies"), "A,B,...", f"what to measure, of {words}", "all of them"

@@ -246,10 +246,11 @@ def _command(settings: Settings) -> str:
         models = "..." if settings.models is None else repr(settings.models)
         options = f"seconds={settings.seconds_per_model:g}, seeds={settings.seeds}, seed={settings.seed}"
         options += f", anomaly={settings.anomaly!r}" if settings.anomaly else ""
+        options += f", domains={settings.domains!r}" if settings.domains else ""
         options += f", settings={settings.settings!r}" if settings.settings else ""
         return f"jaxgen.compare({data}, models={models}, {options})  # in Python"
     flags: dict[str, Any] = {"data": settings.data, "models": ",".join(settings.models)}
-    lists = {"anomaly": settings.anomaly, "settings": settings.settings}
+    lists = {"anomaly": settings.anomaly, "domains": settings.domains, "settings": settings.settings}
     flags |= {flag: ",".join(names) for flag, names in lists.items() if names}
     flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}
     return "jaxgen compare " + " ".join(f"--{flag} {shlex.quote(str(value))}" for flag, value in flags.items())

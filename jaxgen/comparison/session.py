@@ -23,7 +23,7 @@ from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
-from jaxgen.data import Data, with_anomalies
+from jaxgen.data import Data, with_anomalies, with_domains
 from jaxgen.recipes import Recipe
 from jaxgen.runs.inputs import divided, source_of
 
@@ -36,6 +36,7 @@ def compare(
     seeds: int = FEWEST_SEEDS,
     seed: int = 0,
     anomaly: str | int | Sequence[str | int] = (),
+    domains: str | Sequence[str | int] = (),
     settings: Sequence[str] = (),
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
@@ -56,6 +57,8 @@ def compare(
       seed: the first of them.
       anomaly: the class, or the classes, that anomaly detection must find; by default those that the data name, such as
         the classes that their own train split lacks, else each class in turn, by seed.
+      domains: two classes to translate between in style transfer, or the name of one of `jaxgen.data.styles`; by
+        default the style `thick`, or `coloured` if images have three channels.
       settings: those to measure, of "synthesis", "style", "super-resolution", "anomalies", "representation" and
         "manipulation"; by default all that the data serve.
       out: a new or empty folder; by default the next free `runs/compare-N`.
@@ -77,6 +80,7 @@ def compare(
         seeds=seeds,
         seed=seed,
         anomaly=tuple(map(str, np.atleast_1d(anomaly))),
+        domains=tuple(map(str, np.atleast_1d(domains))),
         settings=(settings,) if isinstance(settings, str) else tuple(settings),
     )
     loaded = _named(divided(data), asked)
@@ -142,7 +146,8 @@ def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | Non
 
 
 def _named(data: Data, settings: Settings) -> Data:
-    return with_anomalies(data, settings.anomaly) if settings.anomaly else data
+    data = with_anomalies(data, settings.anomaly) if settings.anomaly else data
+    return with_domains(data, settings.domains) if settings.domains else data
 
 
 def _reported(folder: Path) -> int | None:

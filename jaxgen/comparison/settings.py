@@ -31,6 +31,7 @@ class Settings:
     seeds: int = FEWEST_SEEDS
     seed: int = 0  # the first of them
     anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
+    domains: tuple[str, ...] = ()  # two classes to translate between, or a style; (): the usual style
     settings: tuple[str, ...] = ()  # the words of those that are measured; (): all that the data serve
 
     def __post_init__(self):

@@ -3,5 +3,6 @@
 from jaxgen.core import as_float
 from jaxgen.data.data import Data, Modes, Split, subset, with_anomalies
 from jaxgen.data.sources import load, names
+from jaxgen.data.styles import with_domains
 
-__all__ = ["Data", "Modes", "Split", "as_float", "load", "names", "subset", "with_anomalies"]
+__all__ = ["Data", "Modes", "Split", "as_float", "load", "names", "subset", "with_anomalies", "with_domains"]

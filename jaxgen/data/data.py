@@ -45,6 +45,7 @@ class Data(NamedTuple):
     anomalies: tuple[str, ...] = ()  # the classes that are anomalies where that is known; whatever else is normal
     official: tuple[str, ...] = ("valid", "test")  # splits that came divided, and that stay as they are
     factors: tuple[str, ...] = ()  # what the examples were made from, by name, where it is known
+    domains: tuple[str, ...] = ()  # between which images are translated: two classes, or one of `jaxgen.data.styles`
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,6 +78,11 @@ def subset(split: Split, keep: np.ndarray) -> Split:
     return Split(split.x[keep], label, factors)
 
 
+def listed(classes: tuple[str, ...]) -> str:
+    """Classes as a message lists them: 20 of them at most; "none" if there are none."""
+    return ", ".join(classes[:SHOWN]) + f" and {len(classes) - SHOWN} more" * (len(classes) > SHOWN) or "none"
+
+
 def with_anomalies(data: Data, names: tuple[str, ...]) -> Data:
     """The same data, with these classes as its anomalies in place of those that its source names.
 
@@ -91,7 +97,7 @@ def with_anomalies(data: Data, names: tuple[str, ...]) -> Data:
         raise BadRequest(
             f"{data.name} has no labels, and so no class {', '.join(names)} to be the anomaly: give it labels."
         )
-    classes = ", ".join(data.classes[:SHOWN]) + f" and {len(data.classes) - SHOWN} more" * (len(data.classes) > SHOWN)
+    classes = listed(data.classes)
     for name in names:
         if name not in data.classes:
             raise BadRequest(f"{data.name} has no class {name!r} to be the anomaly: its classes are {classes}.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.data.data import Data, listed
 
 DARK, LIGHT = (20, 40, 110), (255, 225, 150)  # between which `coloured` maps brightness
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601
@@ -73,6 +74,34 @@ def coloured(x: np.ndarray) -> np.ndarray:
 STYLES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     style.__name__: style for style in (inverted, thick, edges, coloured)
 }
+
+
+def with_domains(data: Data, names: tuple[str, ...]) -> Data:
+    """The same data, to be translated between these two classes, or into this one style of `jaxgen.data.styles`.
+
+    Raises:
+      BadRequest: no images, a name that is no class, the same one twice, no style, or a style that these images cannot
+        have.
+
+    >>> from jaxgen.data import load
+    >>> with_domains(load("digits"), ("3", "8")).domains, with_domains(load("digits"), ("inverted",)).domains
+    (('3', '8'), ('inverted',))
+    """
+    if data.kind != "image":
+        raise BadRequest(f"{data.name} holds no images, and so there are no domains to translate between.")
+    if len(names) == 1:
+        style = STYLES.get(names[0])
+        if style is None:
+            styles = ", ".join(STYLES)
+            raise BadRequest(f"domains: {names[0]!r} is no style; there are {styles}. Or name two classes, A,B.")
+        style(data.train.x[:1])  # refuses images that it cannot change
+        return data._replace(domains=names)
+    if len(names) != 2 or names[0] == names[1]:
+        raise BadRequest(f"domains: name two classes, A,B, or one style, not {', '.join(names) or 'nothing'}.")
+    for name in names:
+        if name not in data.classes:
+            raise BadRequest(f"domains: {data.name} has no class {name!r}: its classes are {listed(data.classes)}.")
+    return data._replace(domains=names)
 
 
 def _checked(x: np.ndarray) -> np.ndarray:

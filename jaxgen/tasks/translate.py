@@ -13,6 +13,7 @@ from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.quality import frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
+from jaxgen.tasks import domains
 from jaxgen.tasks.evaluation import in_batches
 from jaxgen.tasks.task import (
     BASELINE,
@@ -27,7 +28,18 @@ from jaxgen.tasks.task import (
     Task,
     Training,
 )
-from jaxgen.tasks.unpaired import IDENTITY, ORIGINAL, RATE, known_pairs, servable, some, style_of, told, unpaired
+from jaxgen.tasks.unpaired import (
+    IDENTITY,
+    RATE,
+    domains_of,
+    known_pairs,
+    pairs_known,
+    servable,
+    some,
+    style_of,
+    told,
+    unpaired,
+)
 
 COMPONENTS = 256  # principal components on which the baseline and the ceiling are fitted, at most
 ALPHA = 0.1  # weight of the squared coefficients of the ridge regression
@@ -62,12 +74,12 @@ METRICS = {
 
 
 def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -> np.ndarray | None:
-    """Originals f32[N, H, W, C] in the style, or with `back` images in the style as originals; None without a way.
+    """Images f32[N, H, W, C] of the first set in the second, or with `back` the other way; None without a way.
 
     By the model's map of that name; otherwise decode(encode(x, own domain), other domain).
     """
-    domains = (style_of(data), ORIGINAL) if back else (ORIGINAL, style_of(data))
-    direct = model.maps.get("_to_".join(domains))
+    names = domains_of(data)[::-1] if back else domains_of(data)
+    direct = model.maps.get("_to_".join(names))
     encode, decode = model.encode, model.decode
     if direct is not None:
         return in_batches(lambda i, x: direct(x), x)
@@ -93,6 +105,8 @@ def error(made: np.ndarray, true: np.ndarray) -> float:
 def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray) -> dict[str, float]:
     """All figures of translations of the test images, and of the way back; {} if any of them is not finite.
 
+    Between two classes of the data they are those of `domains.figures`.
+
     Args:
       features: the space of the comparison, whatever the style: what it tells of originals it tells of images in the
         style too, and the ceiling of `content` says how well.
@@ -100,6 +114,8 @@ def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray)
       there: the test images that evaluation looks at, in the style.
       back: those in the style, as originals.
     """
+    if not pairs_known(data):
+        return domains.figures(features, data, there, back)
     if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
         return {}
     original, true, label = known_pairs(data.test, style_of(data))
@@ -120,7 +136,7 @@ def baselines(features: Features, data: Data) -> dict[str, dict[str, float]]:
     The map is fitted on the training images that models see, and carries at most 256 principal components of both sets
     together; what these do not hold of an image stays as it is. Values are cut to [0, 1].
     """
-    original, true, _ = known_pairs(data.test, style_of(data))
+    original, true = sources(data)
     seen = unpaired(data).train
     sets = [seen.x[seen.label == domain] for domain in (0, 1)]
     axes = principal_axes(seen.x, COMPONENTS)
@@ -137,9 +153,13 @@ def baselines(features: Features, data: Data) -> dict[str, dict[str, float]]:
 
 
 def ceiling(features: Features, data: Data) -> dict[str, float]:
-    """What pairs would give. Errors: ridge regression on true pairs of the training images, linear, so that a network
-    may do better. Frechet distance: of training images in the style. Content: of the true pairs.
+    """What pairs would give, and between two classes what training images of these have.
+
+    Errors: ridge regression on true pairs of the training images, linear, so that a network may do better. Frechet
+    distance: of training images in the style. Content: of the true pairs.
     """
+    if not pairs_known(data):
+        return domains.real(features, data)
     original, true, label = known_pairs(data.test, style_of(data))
     train_original, train_true, _ = known_pairs(data.train, style_of(data))
     found = {
@@ -150,6 +170,11 @@ def ceiling(features: Features, data: Data) -> dict[str, float]:
     if label is not None:
         found["content"] = _content(features, data, features.embed(true), label)
     return found
+
+
+def sources(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """The test images that are translated, and those that are translated back: pairs, if pairs are known."""
+    return known_pairs(data.test, style_of(data))[:2] if pairs_known(data) else domains.tested(data.test, data)
 
 
 def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -174,10 +199,12 @@ def _content(features: Features, data: Data, embedded: np.ndarray, label: np.nda
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
     data = reference.data
-    original, true, _ = known_pairs(data.test, style_of(data))
+    original, true = sources(data)
     there = translated(model, data, original)
     if there is None:
         return Reading({}, "")
+    if stage is not None and not pairs_known(data):
+        return Reading(domains.headline(reference.features, data, there), "")
     if stage is not None:
         return Reading({"error": error(there, true)} if np.all(np.isfinite(there)) else {}, "")
     back = translated(model, data, true, back=True)
@@ -185,9 +212,15 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
+    first, second = domains_of(data)
+    sets = f"Style transfer: the two sets are the training images of {first!r} and of {second!r}. No pair is known."
+    if pairs_known(data):
+        sets = (
+            f"Style transfer: half of the training images stay as they are, the other half are {second}, and no image "
+            "is in both."
+        )
     return (
-        f"Style transfer: half of the training images stay as they are, the other half are {style_of(data)}, and no "
-        f"image is in both. Each model is trained on these in {UNPAIRED.in_words}.",
+        f"{sets} Each model is trained on these in {UNPAIRED.in_words}.",
         f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has "
         f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on "
         "validation images of the digits, as the learning rate of vae is.",
@@ -197,6 +230,9 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
 
 
 def _pairs_shown(data: Data) -> np.ndarray:
+    if not pairs_known(data):
+        rows = [x[np.arange(SHOWN) % len(x)] for x in domains.tested(data.test, data)]
+        return np.concatenate(rows)
     x = data.test.x[:SHOWN]
     return as_float(np.concatenate([x, STYLES[style_of(data)](x)]))
 
@@ -224,11 +260,11 @@ TRANSLATE = Task(
     title="Translate",
     setting="style transfer",
     about="Images of one set into the style of another, learned without pairs: a cycle-consistent GAN against a VAE "
-    "whose latent both sets share. The true translation of a test image is known, and is what the error is measured "
-    "to.",
+    "whose latent both sets share. If the style is one of ours, the true translation of a test image is known, and the "
+    "error to it decides; between two classes of the data it is the Frechet distance to the second.",
     training=UNPAIRED,
     servable=servable,
-    metrics=lambda data: METRICS,
+    metrics=lambda data: METRICS if pairs_known(data) else domains.METRICS,
     measure=_read,
     baselines=_with_reference(baselines),
     floor=_with_reference(ceiling),
@@ -236,12 +272,19 @@ TRANSLATE = Task(
     pictures=(
         Picture(
             "Translations",
-            "Real data: test images, and under them the same in the style. Each model: the second row translated back, "
-            "and under it the first row in the style; each image should be like the real one in its place.",
+            "Real data: test images of the first set, and under them images of the second. Each model: the second row "
+            "translated back, and under it the first row translated. If the style is one of ours, the rows are pairs, "
+            "and each image should be like the real one in its place.",
             _shown,
             _pairs_shown,
             columns=SHOWN,
         ),
     ),
-    titles={"error": "error to the true pair", "error_back": "error of the way back", "frechet": "Frechet distance"},
+    titles={
+        "error": "error to the true pair",
+        "error_back": "error of the way back",
+        "frechet": "Frechet distance",
+        "frechet_back": "Frechet distance of the way back",
+        "lost": "relations lost",
+    },
 )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxgen.data import Data, Split, as_float
 from jaxgen.data.styles import STYLES
 from jaxgen.recipes import Recipe, cyclegan
+from jaxgen.tasks import domains
 from jaxgen.tasks.evaluation import positions
 
 ORIGINAL = "original"  # the domain of the images as they are; the other one is called as its style
@@ -16,15 +17,27 @@ IDENTITY = 0.1  # of the identity loss of the cycle GAN (its paper's section 5.2
 # Without it two of five runs found the other solution that keeps the cycle, and inverted the images
 
 
+def pairs_known(data: Data) -> bool:
+    """Whether images are translated into a style whose truth is known, not from one class of the data to another."""
+    return len(data.domains) < 2
+
+
 def style_of(data: Data) -> str:
-    """The style that images are translated into: `coloured` if they have three channels, `thick` otherwise."""
-    return "coloured" if data.shape[-1] == 3 else "thick"
+    """The known style: the one that the data name, else `coloured` if images have three channels, `thick` otherwise."""
+    return data.domains[0] if data.domains else "coloured" if data.shape[-1] == 3 else "thick"
+
+
+def domains_of(data: Data) -> tuple[str, str]:
+    """The names of the two sets: images are translated from the first to the second."""
+    return (ORIGINAL, style_of(data)) if pairs_known(data) else (data.domains[0], data.domains[1])
 
 
 def servable(data: Data) -> str | None:
     """None, or why there are no two domains to translate between."""
     if data.kind != "image":
         return "style transfer needs images."
+    if not pairs_known(data):
+        return domains.servable(data)
     if len(data.train.x) < 2 or not len(data.test.x):
         return f"{data.name} has too few images for two sets of them and a test."
     first, style = data.test.x[:100], style_of(data)
@@ -36,8 +49,11 @@ def servable(data: Data) -> str | None:
 def unpaired(data: Data) -> Data:
     """Two sets of training images in one split, told apart by their label: some as they are, the others in the style.
 
-    Of a fixed random order of the training images the first half, rounded down, stays. No image is in both.
+    Of a fixed random order of the training images the first half, rounded down, stays. No image is in both. If the data
+    name two classes as domains, the sets are these.
     """
+    if not pairs_known(data):
+        return domains.two_sets(data)
     order, style = np.random.default_rng(0).permutation(len(data.train.x)), style_of(data)
     kept, changed = np.split(order, [len(order) // 2])
     x = np.concatenate([data.train.x[kept], STYLES[style](data.train.x[changed])])

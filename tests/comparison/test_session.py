@@ -270,6 +270,16 @@ def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
     assert seen == [named] * 4 and again.report["settings"]["anomaly"] == named
 
 
+def test_domains_are_named_and_recorded(hollow, tmp_path):
+    # Kills: domains that reach the report and not the tasks; a style read letter by letter; labels that are no strings.
+    seen = []
+    anything = SimpleNamespace(on=lambda data, place: None)
+    hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.domains) or anything)
+    for i, (domains, named) in enumerate(((("3", 8), ("3", "8")), ("edges", ("edges",)), ((), ()))):
+        made = compare("digits", seeds=1, domains=domains, settings=("style",), out=tmp_path / str(i))
+        assert seen[-1] == named and made.report["settings"]["domains"] == named
+
+
 def striking(before):
     """`before`, and a signal in the middle of it."""
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.data.styles import STYLES, coloured, edges, inverted, thick
+from jaxgen.data import load
+from jaxgen.data.styles import STYLES, coloured, edges, inverted, thick, with_domains
 
 
 @pytest.fixture
@@ -64,3 +65,12 @@ def test_what_a_style_takes_and_gives(name, images):
     for wrong in (x[0], x / 255.0):
         with pytest.raises(BadRequest, match=r"uint8 \[N, H, W, C\]"):
             STYLES[name](wrong)
+
+
+def test_domains_are_two_classes_or_a_style():
+    # Kills: domains in the order of the classes; one class twice.
+    data = load("digits")
+    assert with_domains(data, ("8", "3")) == data._replace(domains=("8", "3"))
+    assert with_domains(data, ("edges",)).domains == ("edges",)
+    with pytest.raises(BadRequest, match="name two classes, A,B, or one style, not 3, 3"):
+        with_domains(data, ("3", "3"))

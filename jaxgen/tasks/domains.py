@@ -1,0 +1,114 @@
+"""Translation between two classes of the data: no pair is known, so what counts is the set that images come into."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from jaxgen.data import Data, Split, as_float, subset
+from jaxgen.metrics.features import Features
+from jaxgen.metrics.quality import unbiased_frechet
+from jaxgen.tasks.evaluation import looked_at
+from jaxgen.tasks.task import SIZE, Margin, Metric
+
+RELATED = 500  # images whose distances to each other are compared before and after, at most
+LOST = 0.4  # of `lost`: a model is not chosen if it is surely above twice that
+FEWEST = 10  # test images of each class
+
+METRICS: Mapping[str, Metric] = {
+    "frechet": Metric(
+        False,
+        True,
+        "Frechet distance of the features of translations to those of test images of the second class, extrapolated "
+        "to unlimited sets",
+        "squared",
+        margin=Margin(0.1, relative=True),
+    ),
+    "frechet_back": Metric(False, False, "the same of the way back, to test images of the first class", "squared"),
+    "lost": Metric(
+        False,
+        False,
+        "1 minus the correlation of the distances between images before translation with those after it, in the "
+        "feature space; 0: which images are alike is kept, 1: nothing of it",
+        "",
+        SIZE,
+        veto="its translations do not show what the images show",
+        usual=LOST,
+    ),
+}
+
+
+def servable(data: Data) -> str | None:
+    """None, or why there is nothing to translate between the two classes."""
+    for name in data.domains:
+        n = int((data.test.label == data.classes.index(name)).sum())
+        if n < FEWEST:
+            return f"the test split of {data.name} has {n} images of {name!r}, and {FEWEST} are needed."
+    return None
+
+
+def two_sets(data: Data) -> Data:
+    """The training images of the two classes, labelled 0 and 1 in the order in which they were named."""
+    places = [data.classes.index(name) for name in data.domains]
+    train = subset(data.train, np.flatnonzero(np.isin(data.train.label, places)))
+    label = (train.label == places[1]).astype(np.int32)
+    return data._replace(train=Split(train.x, label), classes=data.domains, anomalies=())
+
+
+def tested(split: Split, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Images of the first and of the second class that evaluation looks at, float32."""
+    places = [data.classes.index(name) for name in data.domains]
+    first, second = (looked_at(Split(split.x[split.label == place], None)).x for place in places)
+    return as_float(first), as_float(second)
+
+
+def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray) -> dict[str, float]:
+    """All figures of translations of the test images of either class; {} if any of them is not finite.
+
+    Args:
+      features: the space of the comparison.
+      data: all of it.
+      there: the test images of the first class, in the second.
+      back: those of the second class, in the first.
+    """
+    if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
+        return {}
+    first, second = (features.embed(x) for x in tested(data.test, data))
+    moved = features.embed(there)
+    return {
+        "frechet": unbiased_frechet(second, moved),
+        "frechet_back": unbiased_frechet(first, features.embed(back)),
+        "lost": lost(first, moved),
+    }
+
+
+def headline(features: Features, data: Data, there: np.ndarray) -> dict[str, float]:
+    """The headline of `figures` alone; {} likewise."""
+    if not np.all(np.isfinite(there)):
+        return {}
+    _, second = tested(data.test, data)
+    return {"frechet": unbiased_frechet(features.embed(second), features.embed(there))}
+
+
+def real(features: Features, data: Data) -> dict[str, float]:
+    """Of training images of the classes themselves, in place of translations."""
+    (first, second), (first_train, second_train) = (tested(split, data) for split in (data.test, data.train))
+    return {
+        "frechet": unbiased_frechet(features.embed(second), features.embed(second_train)),
+        "frechet_back": unbiased_frechet(features.embed(first), features.embed(first_train)),
+    }
+
+
+def lost(before: np.ndarray, after: np.ndarray) -> float:
+    """1 - r of the distances between the first 500 rows of `before` [N, F] and those between their images in `after`.
+
+    Distances do not change with a shift, a rotation or an inversion, which a style may bring. 1 where all rows of
+    `after` are one.
+
+    >>> x = np.random.default_rng(0).normal(size=(20, 3))
+    >>> round(lost(x, 5 - 2 * x), 6), lost(x, np.ones((20, 3)))
+    (0.0, 1.0)
+    """
+    from scipy.spatial.distance import pdist
+
+    a, b = pdist(before[:RELATED]), pdist(after[:RELATED])
+    return 1 - float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 1.0
