@@ -78,10 +78,12 @@ def common_shape(headers: Sequence[Header], size: int | None = None) -> tuple[tu
     width, height = int(widths[0]), int(heights[0])
     low, high = np.minimum(widths, heights), np.maximum(widths, heights)
     wanted = SIDES[0] <= low[0] and high[0] <= SIDES[-1] if size is None else (height, width) == (size, size)
-    if (widths == width).all() and (heights == height).all() and wanted:
+    same = bool((widths == width).all() and (heights == height).all())
+    if same and wanted:
         return (height, width, channels), f"{len(headers)} images of {height}x{width}, {colour}."
     side = nearest_side(np.median(low)) if size is None else size
-    note = f"{len(headers)} images, shorter side {low.min()} to {low.max()}: centre square at {side}x{side}, {colour}."
+    were = f" of {height}x{width}" if same else f", shorter side {low.min()} to {low.max()}"
+    note = f"{len(headers)} images{were}: centre square at {side}x{side}, {colour}."
     return (side, side, channels), note
 
 

@@ -168,7 +168,7 @@ def digest(splits: tuple[Split, ...]) -> str:
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
+    return np.ascontiguousarray(x).reshape(len(x), math.prod(x.shape[1:])).view(np.uint8)
 
 
 def some(names: list[str]) -> str:
