@@ -9,6 +9,7 @@ from heavy import HEAVY
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 4)  # simulated devices for the sharding tests; a program uses one unless told
 os.environ["TFDS_DATA_DIR"] = os.path.join(os.path.dirname(__file__), "nothing-is-prepared-here")
+os.environ["JAXGEN_CACHE"] = "off"  # no test leaves anything in the home of whoever runs it
 
 
 def pytest_configure(config):

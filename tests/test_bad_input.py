@@ -115,7 +115,6 @@ ROWS = [
             ("labels.npz", "(40,)"),
             ("range.npz", "rescale"),
             ("tiny.npy", "resize"),
-            ("huge.npy", "resize"),
             ("idx_cut", "train-images-idx3-ubyte"),
             ("idx_foreign", "no idx file"),
             ("idx_missing", "lacks t10k-images-idx3-ubyte"),
@@ -123,10 +122,22 @@ ROWS = [
             ("emnist/letters", "is not prepared"),
             ("fashon_mnist", "'fashion_mnist'"),
             ("pictures", "broken.png"),
+            ("damages", "5 images cannot be read: 1.png ("),
         )
     ),
     Row(f"{TRAIN} --batch-size 20001", "20000"),
     Row("train vae --data noted.npy --out new --steps 3 --batch-size 41", "training examples"),
+    *(
+        Row(f"{command} {words}", says)
+        for command in ("train vae --steps 3 --out new", "compare --out new")
+        for words, says in (
+            *((f"--size {size}", "--size") for size in ("7", "65", "0", "-8", "16.5", "x")),
+            ("--data ring8 --size 16", "ring8 is a set of vectors"),
+            ("--data digits --labels lost.csv", "digits is none"),
+            ("--data pictures --labels nowhere.csv", "nowhere.csv cannot be read"),
+            ("--data pictures --labels lost.csv", "1 name no image in pictures: '9.png' (line 3)"),
+        )
+    ),
     # where to write
     *(
         Row(f"{command} --data ring8 --out {out}", says)

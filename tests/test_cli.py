@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxgen
 import jaxgen.comparison.session
@@ -24,7 +25,7 @@ from jaxgen import cli, recipes
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
 from jaxgen.recipes import RECIPES
-from jaxgen.runs import run
+from jaxgen.runs import restore, run
 from jaxgen.runs.samples import BLOCK, draw
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
@@ -118,6 +119,8 @@ def test_train_hands_every_word_on(trained):
     wanted = {
         "recipe": "beta_vae",
         "data": "cancer",
+        "size": None,
+        "labels": None,
         "steps": 3,
         "seed": 7,
         "batch_size": 16,
@@ -132,6 +135,51 @@ def test_train_hands_every_word_on(trained):
     }
     assert config == wanted
     assert checkpoint.steps(trained / "checkpoints")[-1] == 3
+
+
+def test_a_run_remembers_how_its_images_are_read(tmp_path, monkeypatch, capsys):
+    # Kills: a size or labels that resume, sample or evaluate do not hear of, or a path that holds in one folder alone;
+    # an array above 64 that is refused, or resized and not written down; an older run without the keys that is refused.
+    x = np.random.default_rng(0).integers(0, 256, (40, 66, 70), dtype=np.uint8)
+    np.save(tmp_path / "large.npy", x)
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(x):
+        Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "l.csv").write_text("\n".join(["file,label", *(f"{i},{'ab'[i % 2]}" for i in range(40))]))
+    words = "train vae --steps 2 --batch-size 8 --latent-dim 2 --out".split()
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "a", "--data", "photos", "--size", "8", "--labels", "l.csv", "--condition", "label"]) == 0
+    assert main([*words, "b", "--data", "large.npy", "--size", "8"]) == 0
+    monkeypatch.chdir("photos")
+    configs = [json.loads((tmp_path / out / "config.json").read_text()) for out in "ab"]
+    assert [c["config"]["size"] for c in configs] == [8, 8] and [c["data"]["shape"] for c in configs] == [[8, 8, 1]] * 2
+    assert configs[0]["config"]["labels"] == str(tmp_path / "l.csv") and configs[0]["data"]["classes"] == ["a", "b"]
+    for out in "ab":
+        assert main(["train", "--resume", f"../{out}", "--steps", "3"]) == 0
+    assert main(["sample", "../a", "--out", "../a.npz", "--label", "b"]) == 0
+    assert restore.load_data(tmp_path / "a")[0].digest == configs[0]["data"]["digest"]
+    (tmp_path / "l.csv").unlink()
+    assert main(["train", "--resume", "../a", "--steps", "4"]) == 2 and "l.csv cannot be" in capsys.readouterr().err
+    assert restore.reading({"data": "x"}) == {"size": None, "labels": None}
+
+
+def test_images_that_are_too_large_for_networks_become_smaller(monkeypatch):
+    # Kills: an array above 64 that a recipe refuses; a size that is not written down, so that a resumed run reads
+    # other data; images resized for networks of the caller's own, or images that fit.
+    jobs = []
+    monkeypatch.setattr(run, "begin", lambda job, *_: jobs.append(job))
+    x = np.zeros((40, 65, 70), np.uint8)
+    for what in ("vae", jaxgen.recipes.example_plan(RECIPES["vae"])):
+        run.fit(what, x, steps=1, batch_size=8)
+    run.fit("vae", x[:, :9, :9], steps=1, batch_size=8)
+    run.fit("vae", x, steps=1, batch_size=8, size=np.int64(16))
+    assert [(job.config["size"], job.data.shape) for job in jobs] == [
+        (64, (64, 64, 1)),
+        (None, (65, 70, 1)),
+        (None, (9, 9, 1)),
+        (16, (16, 16, 1)),
+    ]
+    assert "65x70 images: centre square at 64x64." in jobs[0].data.notes and type(jobs[3].config["size"]) is int
 
 
 def test_evaluate_writes_what_it_prints(trained, capsys):
@@ -232,11 +280,11 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(jaxgen.comparison, "session", room)
     assert main(["compare"]) == 0
     words = "--data ring8 --models vae,aae --out o --seconds-per-model 1.5 --seeds 2 --seed 3 --anomaly 1,2"
-    words += " --settings style --domains 1,2"
+    words += " --settings style --domains 1,2 --size 16 --labels l.csv"
     assert main(["compare", *words.split()]) == 0
     assert main(["compare", "--repeat", "o", "--out", "p"]) == main(["compare", "--resume", "q"]) == 0
     asked = {"data": "ring8", "models": ("vae", "aae"), "out": "o", "seconds": 1.5, "seeds": 2, "seed": 3}
-    asked |= {"anomaly": ("1", "2"), "settings": ("style",), "domains": ("1", "2")}
+    asked |= {"anomaly": ("1", "2"), "settings": ("style",), "domains": ("1", "2"), "size": 16, "labels": "l.csv"}
     assert calls == [{}, asked, ("o", "p"), "q"]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 4
     assert options == {*asked, "on_data"}

@@ -49,11 +49,15 @@ def arrays(folder: Path) -> None:
     np.savez(folder / "range.npz", x=images * 700)
     np.save(folder / "noted.npy", (np.nan_to_num(images) * 99).round())
     np.save(folder / "tiny.npy", np.zeros((40, 4, 4), np.uint8))
-    np.save(folder / "huge.npy", np.zeros((40, 80, 80), np.uint8))
     (folder / "pictures").mkdir()
     for i in range(3):
         Image.fromarray(np.full((8, 8), i, np.uint8)).save(folder / "pictures" / f"{i}.png")
     (folder / "pictures" / "broken.png").write_bytes(b"\x89PNG, and then nothing")
+    (folder / "lost.csv").write_text("file,label\n1.png,a\n9.png,b\n")
+    shutil.copytree(folder / "pictures", folder / "damages")
+    for i in range(1, 6):
+        (folder / "damages" / f"{i}.png").write_bytes(b"\x89PNG, and then nothing")
+    (folder / "damages" / "broken.png").unlink()
 
 
 def official(folder: Path) -> None:

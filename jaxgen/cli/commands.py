@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, switch, whole
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, switch, whole
 
 if TYPE_CHECKING:
     from jaxgen.recipes import Recipe
@@ -28,6 +28,7 @@ def train(argv: Sequence[str]) -> None:
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="a name that `jaxgen recipes` lists")
     option(parser, "--data", str, "DATA", DATA, "digits")
+    of_images(parser)
     option(parser, "--out", str, "DIR", "new or empty folder for the run")
     option(parser, "--steps", whole(1), "N", "steps to train; in each, every turn of the recipe is taken")
     option(parser, "--seed", SEED, "I", "all randomness of the run follows from it", "0")

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 
-from jaxgen.cli.parser import DATA, SEED, Parser, given, number, option, whole
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, whole
 
 CANDIDATES = "recipes to compare, with options and several values of them, as in vae,r3gan:gamma=0.1|1"
 
@@ -17,6 +17,7 @@ def compare(argv: Sequence[str]) -> None:
         "jaxgen compare --data photos --models vae,r3gan,wgan_gp --out runs/photos",
     )
     option(parser, "--data", str, "DATA", DATA, "digits")
+    of_images(parser)
     option(parser, "--models", _names("vae,r3gan"), "A,B,...", CANDIDATES, "vae,r3gan")
     option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
     option(parser, "--seconds-per-model", number(), "S", "time of the main training of one model and seed", "2.5")

@@ -92,8 +92,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """The type of an option that takes whole numbers from `least` to `LARGEST`."""
+def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
+    """The type of an option that takes whole numbers from `least` to `most`."""
 
     def convert(text: str) -> int:
         try:
@@ -102,8 +102,8 @@ def whole(least: int) -> Callable[[str], int]:
             value = None
         if value is None or value < least:
             _refuse(text, f"a whole number of at least {least}")
-        if value > LARGEST:
-            _refuse(text, f"a whole number of at most {LARGEST}")
+        if value > most:
+            _refuse(text, f"a whole number of at most {most}")
         return value
 
     return convert
@@ -171,6 +171,14 @@ def option(parser: Parser, flag: str, type: Callable[[str], Any], metavar: str, 
 def switch(parser: Parser, flag: str, text: str) -> None:
     """Adds a flag without a value, which is True if it is given; the parser itself sets None."""
     parser.add_argument(flag, action="store_const", const=True, help=text)
+
+
+def of_images(parser: Parser) -> None:
+    """Adds the flags that say how images are read."""
+    option(
+        parser, "--size", whole(8, 64), "N", "make images squares of N pixels a side, 8 to 64", "one that suits them"
+    )
+    option(parser, "--labels", str, "FILE.csv", "labels of a folder of images: columns file, label and, if any, split")
 
 
 SEED = whole(0)

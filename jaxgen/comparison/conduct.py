@@ -142,7 +142,8 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
     def on_seed(seed: int) -> None:
         for name, (state, records) in models.items():
             place, recipe, plan = out / "models" / name, asked.recipes[name], ready.contenders[name].plan
-            keep(place, recipe, plan, state, records, source=settings.data, data=asked.data, seed=seed)
+            read: dict[str, Any] = {"source": settings.data, "size": settings.size, "labels": settings.labels}
+            keep(place, recipe, plan, state, records, **read, data=asked.data, seed=seed)
         models.clear()
         ledger.begin(out, settings, asked.data.digest, recorded)
         own = {name: by_seed[seed] for name, by_seed in reached.outcomes.items()}

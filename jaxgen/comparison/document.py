@@ -241,6 +241,7 @@ def _read_at(outcome: Outcome) -> dict[str, list[int]]:
 
 
 def _command(settings: Settings) -> str:
+    read = {name: value for name, value in (("size", settings.size), ("labels", settings.labels)) if value is not None}
     if settings.data is None or settings.models is None:
         data = "..." if settings.data is None else repr(settings.data)
         models = "..." if settings.models is None else repr(settings.models)
@@ -248,8 +249,9 @@ def _command(settings: Settings) -> str:
         options += f", anomaly={settings.anomaly!r}" if settings.anomaly else ""
         options += f", domains={settings.domains!r}" if settings.domains else ""
         options += f", settings={settings.settings!r}" if settings.settings else ""
+        options += "".join(f", {name}={value!r}" for name, value in read.items())
         return f"jaxgen.compare({data}, models={models}, {options})  # in Python"
-    flags: dict[str, Any] = {"data": settings.data, "models": ",".join(settings.models)}
+    flags: dict[str, Any] = {"data": settings.data, **read, "models": ",".join(settings.models)}
     lists = {"anomaly": settings.anomaly, "domains": settings.domains, "settings": settings.settings}
     flags |= {flag: ",".join(names) for flag, names in lists.items() if names}
     flags |= {"seconds-per-model": f"{settings.seconds_per_model:g}", "seeds": settings.seeds, "seed": settings.seed}

@@ -4,6 +4,7 @@ Each training ends with the chunk of steps that is nearest to the end of its tim
 figures are a function of (data, seeds, steps), so that `repeat` gives the same ones on the same machine.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -25,7 +26,7 @@ from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
 from jaxgen.data import Data, with_anomalies, with_domains
 from jaxgen.recipes import Recipe
-from jaxgen.runs.inputs import divided, source_of
+from jaxgen.runs.inputs import divided, fitted, place_of, source_of
 
 
 def compare(
@@ -38,6 +39,8 @@ def compare(
     anomaly: str | int | Sequence[str | int] = (),
     domains: str | Sequence[str | int] = (),
     settings: Sequence[str] = (),
+    size: int | None = None,
+    labels: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
 ) -> Comparison:
@@ -61,6 +64,9 @@ def compare(
         default the style `thick`, or `coloured` if images have three channels.
       settings: those to measure, of "synthesis", "style", "super-resolution", "anomalies", "representation" and
         "manipulation"; by default all that the data serve.
+      size: images become squares of that many pixels a side, 8 to 64, as by `jaxgen.data.load`. Without it a folder
+        gets a shape of its own, and of an array images with a side above 64 the one that a folder of them would get.
+      labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
 
@@ -82,8 +88,14 @@ def compare(
         anomaly=tuple(map(str, np.atleast_1d(anomaly))),
         domains=tuple(map(str, np.atleast_1d(domains))),
         settings=(settings,) if isinstance(settings, str) else tuple(settings),
+        size=size,
+        labels=None if labels is None else place_of(labels),
     )
-    loaded = _named(divided(data), asked)
+    loaded = divided(data, size=size, labels=labels)
+    if asked.models is not None:  # what takes a recipe of the caller's own is unknown
+        loaded, size = fitted(loaded, size)
+    asked = dataclasses.replace(asked, size=None if size is None else int(size))
+    loaded = _named(loaded, asked)
     if on_data is not None:
         on_data(loaded)
     return conduct(Asked(asked, loaded, recipes, folder), began)
@@ -175,7 +187,7 @@ def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
         raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    data = _named(sources.load(settings.data), settings)
+    data = _named(sources.load(settings.data, size=settings.size, labels=settings.labels), settings)
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     return data

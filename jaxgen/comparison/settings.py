@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
+from jaxgen.data.decode import check_size
 from jaxgen.recipes import Recipe, check, find, options
 from jaxgen.tasks import BASELINE, SETTINGS
 
@@ -33,6 +34,8 @@ class Settings:
     anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
     domains: tuple[str, ...] = ()  # two classes to translate between, or a style; (): the usual style
     settings: tuple[str, ...] = ()  # the words of those that are measured; (): all that the data serve
+    size: int | None = None  # the side of the squares that images become; None: as they are, or as their folder says
+    labels: str | None = None  # a CSV file with the labels of a folder of images
 
     def __post_init__(self):
         """Refuses what cannot be, before anything is loaded."""
@@ -50,6 +53,8 @@ class Settings:
         for name, least in (("seeds", 1), ("seed", 0)):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
                 raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
+        if self.size is not None:
+            check_size(self.size)
         if self.seed + self.seeds > 2**31:
             raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data.data import Data, Examples, Split, subset
+from jaxgen.data.decode import depth
 from jaxgen.data.divide import digest
 
 FAR = 100.0  # from unit scale, beyond which the columns of an array are not what rates and networks are made for
@@ -55,9 +56,14 @@ def pixels(name: str, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
 def as_pixels(name: str, dtype: Any, low: Any, high: Any) -> tuple[Callable[[np.ndarray], np.ndarray], list[str]]:
     """What makes uint8 pixels of numbers of `dtype` from `low` to `high`, and notes of what that does.
 
+    Integers of 16 bits above 255 are read by the rule of files (`decode.depth`): as 12-bit if none is above 4095.
+
     Raises:
       BadRequest: neither 0 to 1 nor 0 to 255.
     """
+    if dtype.kind in "iu" and dtype.itemsize == 2 and low >= 0 and high > 255:
+        top, note = depth(int(high))
+        return lambda x: np.rint(x * (255 / top)).astype(np.uint8), [note]
     if low < 0 or high > 255 or (dtype.kind == "f" and 1 < high < 2):
         raise BadRequest(
             f"{name}: pixels run from {low:.6g} to {high:.6g}; 0 to 1 or 0 to 255 are allowed: rescale or clip."

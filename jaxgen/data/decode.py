@@ -1,16 +1,19 @@
 """Images, in files or in memory, brought to one shape."""
 
+import numbers
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from jaxgen.core import BadRequest
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # PIL's other readers are never tried on a user's files
+RULE = 1  # another number once the pixels of some file are others than before
 SIDES = (8, 16, 28, 32, 64)
+DEPTHS = {255: 8, 4095: 12, 65535: 16}  # the largest number of a pixel that is kept in 16 bits, and what that says
 GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -20,6 +23,30 @@ class Header(NamedTuple):
     width: int
     height: int
     grey: bool
+    deep: bool = False  # its pixels are integers of more than eight bits
+
+
+class Unreadable(BadRequest):
+    """An image that cannot be read."""
+
+    def __init__(self, name: str, reason: str):
+        """`name` of the image; `reason` is what the reader says."""
+        super().__init__(f"{name} cannot be read as an image ({reason}): mend or remove it.")
+        self.name, self.reason = name, reason
+
+
+def check_size(size: Any) -> int:
+    """The side of the square that images are brought to, as a plain int.
+
+    Raises:
+      BadRequest: no whole number from 8 to 64, which is what the networks take.
+    """
+    if isinstance(size, numbers.Integral) and not isinstance(size, bool) and SIDES[0] <= int(size) <= SIDES[-1]:
+        return int(size)
+    raise BadRequest(
+        f"size={size!r}: images become squares of {SIDES[0]} to {SIDES[-1]} pixels a side, a whole number, for "
+        "networks take no others."
+    )
 
 
 def read_header(file: str | IO[bytes], name: str) -> Header:
@@ -33,34 +60,80 @@ def read_header(file: str | IO[bytes], name: str) -> Header:
         # Turning changes the common shape only where images may keep theirs; for large PNGs asking costs a decoding.
         if max(width, height) <= SIDES[-1] and image.getexif().get(0x0112, 1) >= 5:
             width, height = height, width
-        return Header(width, height, image.mode in GREY)
+        return Header(width, height, image.mode in GREY, image.mode.startswith("I"))
 
 
-def common_shape(headers: Sequence[Header]) -> tuple[tuple[int, int, int], str]:
+def common_shape(headers: Sequence[Header], size: int | None = None) -> tuple[tuple[int, int, int], str]:
     """The shape (H, W, C) that all images get, and the rule in a line.
 
-    Where all share one size with both sides in 8..64, they keep it. Else the shape is a square: its side is the median
-    of the shorter sides, rounded to the nearest of 8, 16, 28, 32 and 64 (the smaller of two equally near). C is 1
-    where all are grey, else 3.
+    With `size` it is a square of that side. Without, where all share one size with both sides in 8..64, they keep it;
+    else it is a square whose side is the median of the shorter sides, rounded to the nearest of 8, 16, 28, 32 and 64
+    (the smaller of two equally near). C is 1 where all are grey, else 3.
 
     >>> common_shape([Header(178, 218, False)] * 5)[0]
     (64, 64, 3)
     """
-    widths, heights, greys = map(np.array, zip(*headers, strict=True))
+    widths, heights, greys, _ = map(np.array, zip(*headers, strict=True))
     channels, colour = (1, "grey") if greys.all() else (3, "RGB")
     width, height = int(widths[0]), int(heights[0])
     low, high = np.minimum(widths, heights), np.maximum(widths, heights)
-    if (widths == width).all() and (heights == height).all() and SIDES[0] <= low[0] and high[0] <= SIDES[-1]:
+    wanted = SIDES[0] <= low[0] and high[0] <= SIDES[-1] if size is None else (height, width) == (size, size)
+    same = bool((widths == width).all() and (heights == height).all())
+    if same and wanted:
         return (height, width, channels), f"{len(headers)} images of {height}x{width}, {colour}."
-    side = min(SIDES, key=lambda s: abs(s - np.median(low)))
-    note = f"{len(headers)} images, shorter side {low.min()} to {low.max()}: centre square at {side}x{side}, {colour}."
+    side = nearest_side(np.median(low)) if size is None else size
+    were = f" of {height}x{width}" if same else f", shorter side {low.min()} to {low.max()}"
+    note = f"{len(headers)} images{were}: centre square at {side}x{side}, {colour}."
     return (side, side, channels), note
 
 
-def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int]) -> np.ndarray:
+def rule(size: int | None) -> str:
+    """What the pixels of a file depend on beside its content."""
+    import PIL
+
+    return f"{RULE} {PIL.__version__} {size}"
+
+
+def nearest_side(side: float) -> int:
+    """The nearest of 8, 16, 28, 32 and 64; the smaller of two equally near.
+
+    >>> nearest_side(300), nearest_side(12)
+    (64, 8)
+    """
+    return min(SIDES, key=lambda s: abs(s - side))
+
+
+def depth(highest: int) -> tuple[int, str]:
+    """The number that is white, of images whose pixels are integers of 16 bits, and the rule in a line.
+
+    `highest` is the largest number in any of the images, so that their brightness stays comparable. White is the
+    largest number of 8, 12 or 16 bits, whichever is the first to hold it: microscopes, X-ray detectors and cameras
+    keep 12 bits in files of 16. What a file says of itself is not asked: `BitsPerSample` 16 of a TIFF is how numbers
+    are kept, of one with 12 none is larger than 4095; PNG has numbers scaled up to 16 bits whatever its `sBIT`.
+
+    >>> depth(4095)[0], depth(4096)[0]
+    (4095, 65535)
+    """
+    top = next((top for top in DEPTHS if highest <= top), 65535)
+    none = "" if top == 65535 else f", of which none is above {highest},"
+    return top, f"pixels of 16 bits{none} read as {DEPTHS[top]}-bit: 0..{top}."
+
+
+def highest(file: str | IO[bytes], name: str) -> int:
+    """The largest number in an encoded image.
+
+    Raises:
+      BadRequest: it cannot be read.
+    """
+    with _opened(file, name) as image:
+        return int(np.asarray(image).max())
+
+
+def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: int = 65535) -> np.ndarray:
     """The pixels of an encoded image, uint8 of `shape`: cropped at its centre to a square, resized with a box filter.
 
-    EXIF orientation is applied, transparency put on white. Modes I and I;16 run from 0 to 65535, F from 0 to 1.
+    EXIF orientation is applied, transparency put on white. Modes I and I;16 run from 0 to `top`, which `depth` tells,
+    F from 0 to 1.
 
     Raises:
       BadRequest: it cannot be read.
@@ -74,7 +147,7 @@ def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int]) -> np.
             short = min(image.size)
             left, top = (image.width - short) // 2, (image.height - short) // 2
             image = image.crop((left, top, left + short, top + short))
-        image = _plain(image, "L" if channels == 1 else "RGB")
+        image = _plain(image, "L" if channels == 1 else "RGB", top)
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BOX)
         return np.asarray(image).reshape(shape)
@@ -93,15 +166,15 @@ def _opened(file: str | IO[bytes], name: str) -> Iterator:
         raise
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
         reason = " ".join(str(error).replace(f" {file!r}", "").split()) or type(error).__name__
-        raise BadRequest(f"{name} cannot be read as an image ({reason}): mend or remove it.") from error
+        raise Unreadable(name, reason) from error
 
 
-def _plain(image, mode: str):
+def _plain(image, mode: str, top: int):
     """Eight bits a channel, without transparency."""
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
-        x, top = np.asarray(image), 1 if image.mode == "F" else 65535
+        x, top = np.asarray(image), 1 if image.mode == "F" else top
         if not (x.min() >= 0 and x.max() <= top):  # not (...): NaN is refused as well
             raise ValueError(f"pixels run from {x.min()} to {x.max()}, and mode {image.mode} is read as 0 to {top}")
         image = Image.fromarray(np.rint(x * (255 / top)).astype(np.uint8))

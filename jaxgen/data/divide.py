@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,43 +67,53 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
       BadRequest: as `divide`; a table with a number beyond 1e18, or a column that float64 cannot standardise.
     """
     parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
-    stored = examples.shape is not None and examples.total * math.prod(examples.shape) > room
-    x = None if stored else examples.read(np.concatenate(parts))
-    notes, scale = list(examples.notes), None
-    anomalies = _unseen(examples, parts)
-    kept = [] if examples.official is None else [NAMES[i] for i in (1, 2) if (examples.official == i).any()]
-    if kept:
-        notes.append(f"{' and '.join(kept)}: the source's own.")
-    if examples.label is not None:
-        sizes, in_train = (
-            np.bincount(label, minlength=len(examples.classes)) for label in (examples.label, examples.label[parts[0]])
-        )
-        small = [repr(c) for c, n, m in zip(examples.classes, sizes, in_train, strict=True) if n == m < 3]
-        if small:
-            notes.append(f"{_some(small)}: fewer than 3 examples, so in train only.")
-        if anomalies:
-            alone = examples.classes[examples.label[parts[0]][0]]
-            notes.append(f"anomalies: {_some(list(map(repr, anomalies)))}, for train holds {alone!r} alone.")
-        else:
-            notes += _lacking(examples, parts)
     labels, factors = (
         [None if array is None else array[part] for part in parts] for array in (examples.label, examples.factors)
     )
-    if x is None:
-        stay = [Stored(examples.read, part, examples.shape or (), np.uint8) for part in parts]
-        train, valid, test = map(Split, stay, labels, factors)
-        digest_of = stored_digest((train, valid, test))
-        known = (tuple(notes), anomalies, tuple(kept), examples.factor_names)
-        return Data(name, kind, train, valid, test, examples.classes, None, None, digest_of, *known)
+    anomalies, kept = _unseen(examples, parts), _official(examples)
+    notes = [*examples.notes, *_notes_of_splits(examples, parts, kept, anomalies)]
+
+    def data_of(x: Sequence[Any], scale: Any = None) -> Data:
+        train, valid, test = map(Split, x, labels, factors)
+        known = (tuple(notes), anomalies, kept, examples.factor_names)
+        return Data(name, kind, train, valid, test, examples.classes, None, scale, "", *known)
+
+    if examples.shape is not None and examples.total * math.prod(examples.shape) > room:
+        stored = data_of([Stored(examples.read, part, examples.shape, np.uint8) for part in parts])
+        return stored._replace(digest=stored_digest((stored.train, stored.valid, stored.test)))
+    x, scale = examples.read(np.concatenate(parts)), None
     if kind == "table":
         x, scale, more = standardise(x, len(parts[0]))
         notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")
-    stops = np.cumsum([len(part) for part in parts])[:-1]
-    train, valid, test = map(Split, np.split(x, stops), labels, factors)
-    known = (tuple(notes), anomalies, tuple(kept), examples.factor_names)
-    return finish(Data(name, kind, train, valid, test, examples.classes, None, scale, "", *known))
+    return finish(data_of(np.split(x, np.cumsum([len(part) for part in parts])[:-1]), scale))
+
+
+def _official(examples: Examples) -> tuple[str, ...]:
+    """The splits, of valid and test, that the source itself names."""
+    if examples.official is None:
+        return ()
+    return tuple(NAMES[i] for i in (1, 2) if (examples.official == i).any())
+
+
+def _notes_of_splits(
+    examples: Examples, parts: tuple[np.ndarray, ...], kept: tuple[str, ...], anomalies: tuple[str, ...]
+) -> list[str]:
+    """What is to be said of the splits and of their classes."""
+    notes = [f"{' and '.join(kept)}: the source's own."] if kept else []
+    if examples.label is None:
+        return notes
+    sizes, in_train = (
+        np.bincount(label, minlength=len(examples.classes)) for label in (examples.label, examples.label[parts[0]])
+    )
+    small = [repr(c) for c, n, m in zip(examples.classes, sizes, in_train, strict=True) if n == m < 3]
+    if small:
+        notes.append(f"{some(small)}: fewer than 3 examples, so in train only.")
+    if anomalies:
+        alone = examples.classes[examples.label[parts[0]][0]]
+        return [*notes, f"anomalies: {some(list(map(repr, anomalies)))}, for train holds {alone!r} alone."]
+    return notes + _lacking(examples, parts)
 
 
 def _unseen(examples: Examples, parts: tuple[np.ndarray, ...]) -> tuple[str, ...]:
@@ -120,21 +132,26 @@ def _lacking(examples: Examples, parts: tuple[np.ndarray, ...]) -> list[str]:
     notes = []
     for name, part in zip(NAMES[1:], parts[1:], strict=True):
         if strange := sorted(set(examples.label[part]) - seen):
-            notes.append(f"in {name} but never in train: {_some([repr(examples.classes[c]) for c in strange])}.")
+            notes.append(f"in {name} but never in train: {some([repr(examples.classes[c]) for c in strange])}.")
     return notes
 
 
 def finish(data: Data) -> Data:
     """The same data with its digest, and with a note for each pair of splits that shares examples byte for byte."""
-    splits = (data.train, data.valid, data.test)
-    seen = [[hashlib.blake2b(row, digest_size=16).digest() for row in _rows(split.x)] for split in splits]
-    notes = list(data.notes)
+    notes = (*data.notes, *shared(data))
+    return data._replace(digest=digest((data.train, data.valid, data.test)), notes=notes)
+
+
+def shared(data: Data) -> list[str]:
+    """A note for each pair of splits that shares examples byte for byte."""
+    seen = [[hashlib.blake2b(row, digest_size=16).digest() for row in _rows(split.x)] for split in data.splits.values()]
+    notes = []
     for later, earlier in ((1, 0), (2, 0), (2, 1)):
         known = set(seen[earlier])
-        shared = sum(row in known for row in seen[later])
-        if shared:
-            notes.append(f"{shared} of {len(seen[later])} {NAMES[later]} examples also stand in {NAMES[earlier]}.")
-    return data._replace(digest=digest(splits), notes=tuple(notes))
+        both = sum(row in known for row in seen[later])
+        if both:
+            notes.append(f"{both} of {len(seen[later])} {NAMES[later]} examples also stand in {NAMES[earlier]}.")
+    return notes
 
 
 def digest(splits: tuple[Split, ...]) -> str:
@@ -151,10 +168,11 @@ def digest(splits: tuple[Split, ...]) -> str:
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
+    return np.ascontiguousarray(x).reshape(len(x), math.prod(x.shape[1:])).view(np.uint8)
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first five names, and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
@@ -188,5 +206,5 @@ def standardise(x: np.ndarray, n: int) -> tuple[np.ndarray, tuple[np.ndarray, np
             "rescale or drop it."
         )
     columns = list(map(str, np.flatnonzero(constant)))
-    notes = [f"columns constant in train, kept in their own unit around 0: {_some(columns)}."] if columns else []
+    notes = [f"columns constant in train, kept in their own unit around 0: {some(columns)}."] if columns else []
     return z.astype(np.float32), (mean, std), notes

@@ -1,20 +1,20 @@
 """Folders of images, brought to one shape."""
 
+import math
 import os
 from collections import Counter
 
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.data import decoded, label_file
 from jaxgen.data.data import PARTS, Examples
-from jaxgen.data.decode import common_shape, decode, read_header
-from jaxgen.data.streams import reader
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
 MASKS = "ground_truth"
 
 
-def read(path: str) -> Examples:
+def read(path: str, *, size: int | None = None, labels: str | None = None, room: float = math.inf) -> Examples:
     """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
 
     Where all first-level sub-folders are called train, test, val, valid or validation, in any case, they are the
@@ -22,31 +22,39 @@ def read(path: str) -> Examples:
     the masks of its defects there.
 
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
-    refused. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in any case, the first frame of each; hidden and
-    other files are skipped and counted.
+    refused. With `labels`, a CSV file, it names their labels, and their splits if it has a column of them
+    (`label_file.of_images`); sub-folders are then no labels. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in
+    any case, the first frame of each; hidden and other files are skipped and counted.
 
-    `images.common_shape` and `images.decode` bring them to one shape. Headers are read first, pixels when they are
-    asked for, by several threads.
+    `decoded.pixels` brings them to one shape, with `size` to squares of that side, and keeps them where it took long.
 
     Raises:
-      BadRequest: no images, images at both levels, splits beside other folders or without train, or an image that
-        cannot be read, by name of the first.
+      BadRequest: no images, images at both levels, splits beside other folders or without train, labels that do not
+        fit, or images that cannot be read.
     """
     images, notes = _find(path)
     images, masks = _without_masks(path, images)
     if not images:
         skipped = f" ({notes[0].removesuffix('.')})" if notes else ""
         raise BadRequest(f"{path} holds no images{skipped}: read are {', '.join(ENDINGS)}, and idx files.")
-    folders = [os.path.relpath(file, path).split(os.sep)[:-1] for file in images]
-    official = _official(path, folders)
-    level = 0 if official is None else 1
-    label, classes = _labels(path, images, [names[level : level + 1] for names in folders])
-    shape, note = common_shape([read_header(file, file) for file in images])
-    notes += [*masks, note]
-    if classes:
-        notes.append(f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level.")
-    pixels = reader(lambda at: decode(images[at], images[at], shape), shape)
-    return Examples(len(images), pixels, label, classes, tuple(notes), official, shape)
+    if labels is None:
+        folders = _folders(path, images)
+        official = _official(path, folders)
+        level = 0 if official is None else 1
+        label, classes = _labels(path, images, [names[level : level + 1] for names in folders])
+        said = [f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level."] if classes else []
+    else:
+        named = label_file.of_images(labels, path, [os.path.relpath(file, path) for file in images])
+        images = [images[i] for i in named.images]
+        official = _official(path, _folders(path, images)) if named.official is None else named.official
+        label, classes, said = named.label, named.classes, list(named.notes)
+    pixels, shape, done = decoded.pixels(path, images, size=size, room=room)
+    return Examples(len(images), pixels, label, classes, (*notes, *masks, *done, *said), official, shape)
+
+
+def _folders(path: str, images: list[str]) -> list[list[str]]:
+    """The sub-folders that each image lies in, from the first level on."""
+    return [os.path.relpath(file, path).split(os.sep)[:-1] for file in images]
 
 
 def _find(path: str) -> tuple[list[str], list[str]]:

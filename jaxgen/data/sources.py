@@ -10,12 +10,21 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data import array_files, idx, image_folder
 from jaxgen.data.data import Data
+from jaxgen.data.decode import check_size
 from jaxgen.data.divide import assemble
 from jaxgen.data.embedded import EMBEDDED
+from jaxgen.data.resize import resized
 from jaxgen.data.tfds import catalogue, records
 
 
-def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
+def load(
+    source: str | os.PathLike,
+    *,
+    seed: int = 0,
+    room: float = math.inf,
+    size: int | None = None,
+    labels: str | os.PathLike | None = None,
+) -> Data:
     """The data set of a known name, or of a path: an `.npz` or `.npy` file, or a folder of images or of idx files.
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
@@ -24,9 +33,13 @@ def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
     and `shapes`; a test split that the source names is kept. Images of an `.npy`, of a folder or of TFDS that take more
     than `room` bytes in memory are left on the disk, to be streamed; all else is loaded.
 
+    With `size` each image becomes a square of that many pixels a side: its centre square, resized with a box filter. A
+    folder without it gets the shape that `decode.common_shape` says. `labels` names a file with the labels of the
+    images of a folder (`label_file.of_images`).
+
     Raises:
       BadRequest: neither a known name nor an existing path, a set of TFDS that is not prepared, or a path that holds no
-        usable data.
+        usable data; a size outside 8 to 64, or of what are no images; labels of what is no folder of images.
 
     >>> data = load("ring8")
     >>> data.kind, data.shape, len(data.train.x), len(data.classes)
@@ -35,21 +48,35 @@ def load(source: str, *, seed: int = 0, room: float = math.inf) -> Data:
     source = os.fspath(source)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadRequest(f"the seed of the data is a whole number from 0 on, not {seed!r}.")
-    if known := _known(source, room):
+    size = None if size is None else check_size(size)
+    data = _load(source, seed, room, size, None if labels is None else os.path.expanduser(os.fspath(labels)))
+    return data if size is None else resized(data, size)
+
+
+def _load(source: str, seed: int, room: float, size: int | None, labels: str | None) -> Data:
+    """`load`, but that `size` counts for what is decoded alone."""
+    if known := _known(source, room, size):
+        if labels is not None:
+            raise _not_labelled(source)
         data = known(seed)
         if os.path.exists(source):
             data = data._replace(notes=(*data.notes, f"the known data set; the path of that name is ./{source}."))
         return data
     path = os.path.expanduser(source)
+    if not source or not os.path.exists(path):
+        raise _nothing(source)
     name = os.path.basename(os.path.abspath(path))
-    if source and os.path.isdir(path):
-        return assemble(
-            name, "image", idx.read(path) if idx.find(path) else image_folder.read(path), seed=seed, room=room
-        )
-    if source and os.path.exists(path):
-        kind, examples = array_files.read(path, room=room)
-        return assemble(name, kind, examples, seed=seed, room=room)
-    raise _nothing(source)
+    if os.path.isdir(path) and not idx.find(path):
+        examples = image_folder.read(path, size=size, labels=labels, room=room)
+        return assemble(name, "image", examples, seed=seed, room=room)
+    if labels is not None:
+        raise _not_labelled(source)
+    kind, examples = ("image", idx.read(path)) if os.path.isdir(path) else array_files.read(path, room=room)
+    return assemble(name, kind, examples, seed=seed, room=room)
+
+
+def _not_labelled(source: str) -> BadRequest:
+    return BadRequest(f"labels from a file are those of a folder of images, and {source} is none: leave them out.")
 
 
 def names() -> tuple[str, ...]:
@@ -61,11 +88,11 @@ def names() -> tuple[str, ...]:
     return (*EMBEDDED, *catalogue.names())
 
 
-def _known(source: str, room: float) -> Callable[[int], Data] | None:
+def _known(source: str, room: float, size: int | None) -> Callable[[int], Data] | None:
     if source in EMBEDDED:
         return EMBEDDED[source]
     if place := catalogue.find(source):
-        return lambda seed: assemble(source, "image", records.read(place), seed=seed, room=room)
+        return lambda seed: assemble(source, "image", records.read(place, size=size, room=room), seed=seed, room=room)
     return None
 
 

@@ -143,7 +143,7 @@ def reader(
             for row in rows:
                 out[row] = one(int(at[row]))
 
-        _each(fill, len(at))
+        each(fill, len(at))
         return out
 
     return read
@@ -160,7 +160,7 @@ def mapped(
         def fill(rows):  # each thread waits for the disk by itself
             np.take(x, at[rows], axis=0, out=out[rows.start : rows.stop], mode="clip")
 
-        _each(fill, len(at), least=16)
+        each(fill, len(at), least=16)
         return convert(out)
 
     return read
@@ -179,7 +179,7 @@ def digest(splits: tuple[Split, ...]) -> str:
     return sha.hexdigest()
 
 
-def _each(fill: Callable[[range], None], n: int, least: int = 1) -> None:
+def each(fill: Callable[[range], None], n: int, least: int = 1) -> None:
     """Calls `fill` for parts of `range(n)` of at least `least`, in threads, and raises the first error."""
     size = max(least, -(-n // (4 * _threads())))
     for done in [pool().submit(fill, range(i, min(i + size, n))) for i in range(0, n, size)]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jaxgen import recipes
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
+from jaxgen.data.decode import check_size
 from jaxgen.recipes import PRECISIONS, Spec
 from jaxgen.runs import conditions
 from jaxgen.training import devices
@@ -34,6 +35,8 @@ class Config:
     precision: str = "float32"
     micro_batches: int | None = None  # None: the recipe's
     remat: bool = False
+    size: int | None = None  # the side of the squares that images become; None: as `jaxgen.runs.run.train` says
+    labels: str | None = None  # a CSV file with the labels of a folder of images
     stream: bool | None = None  # whether examples travel in batches; None: if they do not fit in memory
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the recipe; the rest are its defaults
 
@@ -45,6 +48,8 @@ class Config:
         check_whole("seed", self.seed, least=0)
         check_whole("batch_size", self.batch_size, least=1)
         check_whole("micro_batches", self.micro_batches, least=1)
+        if self.size is not None:
+            check_size(self.size)
 
 
 class Job(NamedTuple):

@@ -12,6 +12,7 @@ from jaxgen import recipes
 from jaxgen.core import BadRequest, Game, player
 from jaxgen.data import Data, arrays, datasets, streams
 from jaxgen.data.divide import assemble
+from jaxgen.data.resize import for_networks, resized
 from jaxgen.recipes import Recipe
 from jaxgen.runs.conditions import Condition
 from jaxgen.training.program import Plan
@@ -50,22 +51,30 @@ def recipe_of(what: Any) -> Recipe | None:
     return what if callable(what) and not isinstance(what, Plan | Game) else None
 
 
-def data_of(data: Trained, *, stream: bool | None = None) -> Data:
+def data_of(
+    data: Trained, *, stream: bool | None = None, size: int | None = None, labels: str | os.PathLike | None = None
+) -> Data:
     """The data that `data` stands for: a name, a path, arrays or a data set of Python, all of them for training.
 
     `stream` as for `jaxgen.data.streams.room`. A data set is one with random access, such as a `grain.MapDataset`
     (`jaxgen.data.datasets.of_dataset`); it is always streamed.
 
     Arrays are x, (x, label), or {name: x} of several sets of examples, whose names become the classes.
-    `jaxgen.data.arrays.for_training` says what an array may hold, and what becomes of it.
+    `jaxgen.data.arrays.for_training` says what an array may hold, and what becomes of it. `size` and `labels` as for
+    `jaxgen.data.load`; a size may go with whatever holds images.
 
     Raises:
       BadRequest: nothing of that name; whatever is refused in a file or in an array.
     """
-    if isinstance(data, Data):
-        return data
     if isinstance(data, str | os.PathLike):
-        return sources.load(os.fspath(data), room=streams.room(stream))
+        return sources.load(os.fspath(data), room=streams.room(stream), size=size, labels=labels)
+    if labels is not None:
+        raise BadRequest("labels from a file are those of a folder of images: hand an array in as (x, label).")
+    whole = data if isinstance(data, Data) else _in_memory(data)
+    return whole if size is None else resized(whole, size)
+
+
+def _in_memory(data: Any) -> Data:
     if isinstance(data, Mapping):
         return _sets(data)
     if not isinstance(data, list | tuple) and not hasattr(data, "__array__"):
@@ -118,7 +127,12 @@ def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: b
     return unpaired(**{name: stream_source(x, subset=at[name]) if stream else array_source(x[at[name]]) for name in at})
 
 
-def divided(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray]) -> Data:
+def divided(
+    data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray],
+    *,
+    size: int | None = None,
+    labels: str | os.PathLike | None = None,
+) -> Data:
     """The data that `data` stands for, part of it held out to choose by and to be measured on.
 
     An array (or examples and labels) is divided, and a table standardised, as if it stood in a file: the splits are
@@ -127,15 +141,31 @@ def divided(data: str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.n
     Raises:
       BadRequest: as `data_of`.
     """
-    if isinstance(data, Data | str | os.PathLike):
-        return data_of(data)
+    if labels is not None or isinstance(data, Data | str | os.PathLike):
+        return data_of(data, size=size, labels=labels)
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     kind, examples = arrays.examples("the array", arrays.as_array(x), None if label is None else arrays.as_array(label))
-    return assemble("array", kind, examples, seed=0)
+    whole = assemble("array", kind, examples, seed=0)
+    return whole if size is None else resized(whole, size)
+
+
+def fitted(data: Data, size: int | None) -> tuple[Data, int | None]:
+    """The data as networks take them, and the size that brings them to that, if one was needed or asked for.
+
+    Images with a side above 64 become squares of the side that a folder of them gets (`resize.for_networks`).
+    """
+    needed = for_networks(data) if size is None else None
+    return (data, size) if needed is None else (resized(data, needed), needed)
 
 
 def source_of(data: str | os.PathLike) -> str:
     """A known name, or a path as it stands from everywhere; what is neither stays as it is, to be refused by `load`."""
     data = os.fspath(data)
-    path = os.path.abspath(os.path.expanduser(data))
-    return path if data and data not in sources.names() and os.path.exists(path) else data
+    return data if not data or data in sources.names() else place_of(data)
+
+
+def place_of(path: str | os.PathLike) -> str:
+    """A path as it stands from everywhere, if something is there."""
+    path = os.fspath(path)
+    whole = os.path.abspath(os.path.expanduser(path))
+    return whole if os.path.exists(whole) else path

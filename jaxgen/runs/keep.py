@@ -26,6 +26,8 @@ def keep(
     records: Sequence[Mapping[str, Any]],
     *,
     source: str | None,
+    size: int | None = None,
+    labels: str | None = None,
     data: Data,
     seed: int,
 ) -> None:
@@ -42,6 +44,8 @@ def keep(
     config: dict[str, Any] = {
         "recipe": name if recipes.RECIPES.get(name) is row else None,
         "data": source,
+        "size": size,
+        "labels": labels,
         "steps": int(state.context.step),
         "seed": seed,
         "batch_size": plan.batch_size,

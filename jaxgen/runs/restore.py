@@ -84,8 +84,14 @@ def job_of(out: Path, meta: dict[str, Any], what: Any, data: Any, replaced: dict
             )
     if own is not None and (foreign := [name for name in replaced if name not in own]):
         raise BadRequest(f"this run was started with the {foreign[0]} of its plan: leave {foreign[0]} out.")
-    given = data_of(config["data"] if data is None else data, stream=config["stream"])
+    read = reading(config) if data is None else {"size": config.get("size")}
+    given = data_of(config["data"] if data is None else data, stream=config["stream"], **read)
     return Job(config, settled_plan(meta, what, replaced), given)
+
+
+def reading(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What `jaxgen.data.load` is told of the data of a run beside their source; of an older run nothing."""
+    return {"size": config.get("size"), "labels": config.get("labels")}
 
 
 def settled_plan(
@@ -153,6 +159,6 @@ def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
     source = settings["config"]["data"]
     if source is None:
         raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
-    data = sources.load(source, room=streams.room(settings["config"]["stream"]))
+    data = sources.load(source, room=streams.room(settings["config"]["stream"]), **reading(settings["config"]))
     folder.same_data(source, data.digest, settings["data"]["digest"])
     return streams.sampled(data), settings

@@ -25,7 +25,7 @@ from jaxgen.runs.config import (
     replacing,
     settled,
 )
-from jaxgen.runs.inputs import Trained, data_of, is_streamed, plan_of, recipe_of, source_of
+from jaxgen.runs.inputs import Trained, data_of, fitted, is_streamed, place_of, plan_of, recipe_of, source_of
 from jaxgen.runs.play import Record, Run, begin, compiled, proceed, prolonged
 from jaxgen.runs.restore import abstract, job_of, model_of, read_meta
 from jaxgen.system import hosts
@@ -59,6 +59,8 @@ def fit(
     turns: tuple[tuple[str, ...], ...] | None = None,
     rule: Callable | None = None,
     stream: bool | None = None,
+    size: int | None = None,
+    labels: str | os.PathLike | None = None,
     on_record: Record | None = None,
     quiet: bool = True,
 ) -> Run:
@@ -95,6 +97,10 @@ def fit(
       rule: the update rule in place of the plan's, such as `jaxgen.objectives.extragradient`.
       stream: whether examples travel to the devices in batches, and images by path stay on the disk; by default if they
         take more than half of the memory of a device, or a quarter of that of the host.
+      size: images become squares of that many pixels a side, 8 to 64, as by `jaxgen.data.load`. Without it a folder
+        gets a shape of its own, and so do images of another source with a side above 64 if a recipe of jaxgen is
+        trained; a plan, a game or another recipe gets them as they are.
+      labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
       on_record: called after each chunk of steps with its line of the history.
       quiet: no progress on stderr.
 
@@ -111,10 +117,14 @@ def fit(
     replaced, recipe = replacing(optimizers=optimizers, turns=turns, rule=rule), recipe_of(what)
     if recipe is None:
         check_bare(options, precision, remat)
-    loaded = data_of(data, stream=stream)
+    loaded = data_of(data, stream=stream, size=size, labels=labels)
+    if recipe is not None and recipes.RECIPES.get(recipes.name_of(recipe)) is recipe:
+        loaded, size = fitted(loaded, size)
     config: dict[str, Any] = {
         "recipe": None,
         "data": source_of(data) if isinstance(data, str | os.PathLike) else None,
+        "size": None if size is None else int(size),
+        "labels": None if labels is None else place_of(labels),
         "steps": int(steps),
         "seed": int(seed),
         "batch_size": batch_size,
@@ -150,7 +160,8 @@ def train(
 ) -> Run:
     """Trains what `config` asks for into the new folder `out`, with progress on stderr.
 
-    A checkpoint is written at step 0, at the end, on SIGINT and SIGTERM, and between chunks of steps once
+    Images with a side above 64, which no recipe takes, become smaller squares, with a note, and `size` in `config.json`
+    says so. A checkpoint is written at step 0, at the end, on SIGINT and SIGTERM, and between chunks of steps once
     `checkpoint_seconds` have passed since the last. `on_data` is called with the data once they are loaded, before
     anything is compiled, and `on_record` as by `fit`.
 
@@ -160,9 +171,13 @@ def train(
       Stopped: by a signal; a checkpoint is there.
     """
     folder.check_new(Path(out))
-    loaded, recipe = data_of(config.data, stream=config.stream), recipes.find(config.recipe)
+    loaded, size = fitted(
+        data_of(config.data, stream=config.stream, size=config.size, labels=config.labels), config.size
+    )
+    recipe = recipes.find(config.recipe)
     options = {**recipes.defaults(recipe), **recipes.check(recipe, config.options)}
     whole = {**dataclasses.asdict(config), "data": source_of(config.data), "options": options}
+    whole |= {"size": size, "labels": None if config.labels is None else place_of(config.labels)}
     whole |= {"domains": list(config.domains), "stream": is_streamed(loaded, config.stream), "replaced": []}
     plan = recipe_plan(whole, folder.summary(loaded))
     check_domains(config.domains, plan)

@@ -289,6 +289,9 @@ def test_the_report_says_what_each_seed_was_measured_on():
     assert report["settings"]["anomaly"] == () and "anomaly" not in report["protocol"]["command"]
     settings = Settings(models=("vae", "gan"), anomaly=("b c", "d"))
     assert "--anomaly 'b c,d'" in document._command(settings)
+    asked = dataclasses.replace(settings, size=16, labels="a b.csv")
+    assert " --size 16 --labels 'a b.csv' " in document._command(asked) and "--size" not in document._command(settings)
+    assert "size=16, labels='a b.csv')" in document._command(dataclasses.replace(asked, data=None))
     assert "anomaly=('b c', 'd')" in document._command(dataclasses.replace(settings, data=None))
 
 

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxgen
 from jaxgen import data as sources
 from jaxgen.comparison import conduct, console, schedule
 from jaxgen.comparison.budget import flat, unflat
 from jaxgen.comparison.outcome import Outcome
-from jaxgen.comparison.session import compare, repeat, resume
+from jaxgen.comparison.session import _settings, compare, repeat, resume
 from jaxgen.comparison.settings import Settings, known, recipes_of
 from jaxgen.core import BadRequest
 from jaxgen.recipes import find
@@ -278,6 +279,36 @@ def test_domains_are_named_and_recorded(hollow, tmp_path):
     for i, (domains, named) in enumerate(((("3", 8), ("3", "8")), ("edges", ("edges",)), ((), ()))):
         made = compare("digits", seeds=1, domains=domains, settings=("style",), out=tmp_path / str(i))
         assert seen[-1] == named and made.report["settings"]["domains"] == named
+
+
+def test_how_images_are_read_is_recorded(hollow, tmp_path):
+    # Kills: a size or labels that a comparison that goes on does not hear of, or a size that nobody asked for and that
+    # was needed; an older comparison without them that is refused; images resized for recipes of the caller's own.
+    x = np.random.default_rng(0).integers(0, 256, (40, 66, 70), dtype=np.uint8)
+    np.save(tmp_path / "large.npy", x)
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(x):
+        Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "l.csv").write_text("\n".join(["file,label", *(f"{i},{'ab'[i % 2]}" for i in range(40))]))
+    shapes = []
+    anything = SimpleNamespace(on=lambda data, place: None)
+    hollow.setattr(
+        conduct, "compiled", lambda recipe, data, *more: shapes.append((data.shape, data.classes)) or anything
+    )
+    asked = {"large": {}, "photos": {"size": 16, "labels": tmp_path / "l.csv"}}
+    for name, read in asked.items():
+        path = tmp_path / ("large.npy" if name == "large" else name)
+        settings = compare(path, seeds=2, **read, out=tmp_path / f"{name} out").report["settings"]
+        assert settings["size"] == read.get("size", 64)
+        (tmp_path / f"{name} out" / "seeds" / "1.json").unlink()
+        resume(tmp_path / f"{name} out")
+    assert shapes == [((64, 64, 1), ())] * 4 + [((16, 16, 1), ("a", "b"))] * 4
+    asked = json.loads((tmp_path / "large out" / "comparison.json").read_text())["settings"]
+    older = _settings({name: own for name, own in asked.items() if name not in ("size", "labels")}, None)
+    assert older.size is older.labels is None
+    with pytest.raises(BadRequest, match="outside 8 to 64"):
+        hollow.setattr(conduct, "compiled", None)
+        compare(x, models={"mine": lambda spec: find("vae")(spec)}, seeds=1, out=tmp_path / "mine")
 
 
 def striking(before):

@@ -18,4 +18,5 @@ def root(made, tmp_path, monkeypatch):
     """A data folder with the set `toy` that nothing has been read from."""
     shutil.copytree(made, tmp_path / "data")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "data"

@@ -190,11 +190,25 @@ def test_pixel_ranges(tmp_path, x, expected, note):
     assert data.notes == note
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+@pytest.mark.parametrize("top", [4095, 4096, 32767])
+def test_arrays_of_16_bits_follow_the_rule_of_files(tmp_path, dtype, top):
+    # Kills: a refusal; another limit than files have; numbers cut to eight bits.
+    x = RNG.integers(0, top, (40, 8, 8)).astype(dtype)
+    x[3, 2, 1] = top
+    data = load(str(save(tmp_path / "a.npz", x=x)))
+    white = 4095 if top == 4095 else 65535
+    found = np.concatenate([split.x[..., 0] for split in data.splits.values()])
+    expected = np.rint(x.astype(np.float64) * 255 / white)
+    assert sorted(map(tuple, found.reshape(40, -1))) == sorted(map(tuple, expected.reshape(40, -1)))
+    assert any(f"0..{white}." in note for note in data.notes)
+
+
 @pytest.mark.parametrize(
     "x, says",
     [
         (PIXELS / 127.5 - 1, "from -1 to 1"),
-        (PIXELS.astype(np.uint16) * 257, "to 65535"),
+        (PIXELS.astype(np.int32) * 257, "to 65535"),
         (PIXELS.astype(np.int16) - 1, "from -1"),
         (PIXELS / 254.9, "to 1.00039"),
         (PIXELS + 0.5, "to 255.5"),

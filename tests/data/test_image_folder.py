@@ -124,7 +124,7 @@ def palette(colour, **info):
         (Image.new("L", (8, 8), 7), [7]),
         (Image.new("LA", (8, 8), (0, 0)), [255]),
         (Image.new("LA", (8, 8), (40, 255)), [40]),
-        (Image.fromarray(np.full((8, 8), 257 * 9, np.uint16)), [9]),
+        (Image.fromarray(np.full((8, 8), 257 * 99, np.uint16)), [99]),
         (Image.fromarray(np.full((8, 8), 65535, np.int32)), [255]),
         (Image.fromarray(np.full((8, 8), 0.2, np.float32)), [51]),
         (Image.new("RGB", (8, 8), (1, 2, 3)), [1, 2, 3]),
@@ -336,6 +336,59 @@ def test_damaged_images_are_named(tmp_path, ending, size):
     for part in (b"", b"no image at all", whole[:20], whole[: len(whole) * 2 // 3]):
         bad.write_bytes(part)
         refused(tmp_path, f"011 bäd.{ending} cannot be read as an image")
+
+
+def test_all_damaged_images_are_named_at_once(tmp_path):
+    # Kills: the first alone; a header that ends the look at the others; those whose pixels alone are damaged; a count
+    # of the names that are shown; names in the order in which threads end.
+    fill(tmp_path, 30, 12, 12)
+    for i in (3, 9, 11, 20, 28):
+        (tmp_path / f"{i:03}.png").write_bytes(b"no image")
+    refused(tmp_path, f"{tmp_path}: 5 images cannot be read: 003.png (", ", 009.png (", ", 011.png (", ") and 2 more: ")
+    for i in (3, 9, 11, 20, 28):
+        whole = put(tmp_path / f"{i:03}.png", noise(12, 12)).read_bytes()
+        (tmp_path / f"{i:03}.png").write_bytes(whole[: len(whole) * 2 // 3])
+    refused(tmp_path, "5 images cannot be read: 003.png (image file is truncated", ") and 2 more: mend or remove them.")
+
+
+@pytest.mark.parametrize(
+    "values, brightest, says",
+    [
+        ((60, 4095), 255, "none is above 4095, read as 12-bit: 0..4095."),
+        ((60, 4096), 16, "pixels of 16 bits read as 16-bit: 0..65535."),
+        ((60, 65535), 255, "0..65535."),
+        ((60, 255), 255, "read as 8-bit: 0..255."),
+    ],
+)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_the_depth_of_16_bit_files_is_one_for_the_folder(tmp_path, values, brightest, says, ending):
+    # Kills: a depth for each image, by which the dark ones are as bright as the others; 4095 of 65535, black; a limit
+    # that is off by one; a rule that nobody is told.
+    dark, bright = values
+    for i in range(20):
+        put(tmp_path / f"{i:02}.{ending}", np.full((8, 8), dark if i else bright, np.uint16))
+    data = load(str(tmp_path))
+    top = next(top for top in (255, 4095, 65535) if top >= bright)
+    assert sorted(set(everything(data).ravel().tolist())) == sorted({round(dark * 255 / top), brightest})
+    assert any(says in note for note in data.notes)
+
+
+@pytest.mark.parametrize("size", [8, 20, 64])
+def test_a_size_that_is_asked_for(tmp_path, size):
+    # Kills: a size dropped where all images share one that networks take; squeezing; a filter of its own.
+    arrays = fill(tmp_path, 20, 40, 80, 3)
+    data = load(str(tmp_path), size=size)
+    assert data.shape == (size, size, 3) and data.notes[0].endswith(f"centre square at {size}x{size}, RGB.")
+    if size == 20:
+        means = arrays[0][:, 20:60].reshape(20, 2, 20, 2, 3).mean((1, 3))
+        assert any(np.abs(x - means).max() <= 1 for x in everything(data))
+
+
+def test_a_size_that_images_have_changes_nothing(tmp_path):
+    # Kills: a resampling, or a note of one, where there is nothing to do.
+    fill(tmp_path, 20, 16, 16)
+    plain, asked = load(tmp_path), load(tmp_path, size=16)
+    assert (asked.digest, asked.notes) == (plain.digest, plain.notes)
 
 
 def test_other_formats_behind_a_known_ending_are_not_opened(tmp_path):

@@ -1,6 +1,7 @@
 """Prepared sets of TFDS, made here by builders of our own: as official ones, but small."""
 
 import io
+import os
 import shutil
 
 import numpy as np
@@ -44,6 +45,7 @@ def test_blocks_do_not_matter(root, monkeypatch, size):
     # Kills: a block left out, read twice or out of place; the last record, where it is a block of its own.
     digest = load("toy").digest
     shutil.rmtree(root)
+    shutil.rmtree(root.parent / "cache")
     prepare(root, splits(train=TRAIN, test=20), mnist)
     monkeypatch.setattr(records, "BLOCK", size)
     assert load("toy").digest == digest
@@ -52,47 +54,36 @@ def test_blocks_do_not_matter(root, monkeypatch, size):
 def test_the_second_reading_takes_the_arrays_that_the_first_kept(root, monkeypatch, capsys):
     # Kills: arrays never written or never read; a copy in memory beside the one that is asked for; other notes.
     first = load("toy")
-    assert capsys.readouterr().err == "reading 80 images of toy/1.0.0, once\n"
-    monkeypatch.setattr(records, "_arrays", None)
+    kept = root.parent / "cache"
+    assert capsys.readouterr().err == f"reading 80 images of toy/1.0.0, once: 0.1 MB are kept in {kept}\n"
+    monkeypatch.setattr(records, "_records", None)
     second = load("toy")
     assert second.digest == first.digest and second.notes == first.notes and capsys.readouterr().err == ""
-    assert isinstance(records._kept(str(root / "toy" / "1.0.0"), 80).x, np.memmap)
     assert type(second.train.x) is np.ndarray and second.train.x.flags.writeable
-    assert {path.name for path in (root / "toy" / "1.0.0").glob("jaxgen*")} == {
-        "jaxgen-1-images.npy",
-        "jaxgen-1-labels.npy",
-    }
+    assert not list((root / "toy" / "1.0.0").glob("jaxgen*"))
+    assert sorted(path.suffix for path in kept.iterdir()) == [".json", ".npy"]
 
 
-@pytest.mark.parametrize("what", ["images", "labels"])
-def test_damaged_arrays_are_made_again(root, what):
-    # Kills: a truncated array trusted; one of another set, or of Python objects.
-    digest, file = load("toy").digest, root / "toy" / "1.0.0" / f"jaxgen-1-{what}.npy"
-    whole = file.read_bytes()
-    other = io.BytesIO()
-    np.save(other, np.zeros((79, 28, 28, 1), np.uint8))
-    for content in (b"", whole[:100], whole[:-1], other.getvalue()):
-        file.write_bytes(content)
-        assert load("toy").digest == digest and file.read_bytes() == whole
-    file.unlink()
-    assert load("toy").digest == digest and file.read_bytes() == whole
+def test_other_records_are_read_anew(root, monkeypatch):
+    # Kills: a key of the place alone, of a set that was prepared again there; labels that were kept for fewer images.
+    load("toy")
+    file = next((root / "toy" / "1.0.0").glob("*.array_record*"))
+    os.utime(file, ns=(1, 1))
+    (about,) = (root.parent / "cache").glob("*.json")
+    assert load("toy") and len(list((root.parent / "cache").glob("*.json"))) == 2
+    os.utime(file, ns=(2, 2))
+    monkeypatch.setattr(records, "_key", lambda *_: about.stem)
+    about.write_text(about.read_text().replace('"label": [', '"label": [0,', 1))
+    assert pairs(load("toy").test) == expected(X[TRAIN:], Y[TRAIN:])
 
 
-def test_a_folder_that_cannot_be_written_to(root, monkeypatch):
-    # Kills: a set refused because its arrays cannot be kept; half an array left behind; silence.
-    digest = load("toy").digest
-    folder = root / "toy" / "1.0.0"
-    for file in folder.glob("jaxgen*"):
-        file.unlink()
-
-    def save(file, array):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "save", save)
-    data = load("toy")
-    assert data.digest == digest and "could not be kept" in data.notes[1] and "No space" in data.notes[1]
-    assert not list(folder.glob("jaxgen*"))
+def test_a_size_is_decoded_from_the_records(root):
+    # Kills: a size of what was kept at another one; one that is dropped.
+    assert load("toy").shape == (28, 28, 1)
+    data = load("toy", size=14)
+    assert data.shape == (14, 14, 1) and data.notes[0] == "80 images, centre square at 14x14, grey."
+    means = X.reshape(80, 14, 2, 14, 2).mean((2, 4))
+    assert all(min(np.abs(x[..., 0] - mean).max() for mean in means) <= 1 for x in data.train.x)
 
 
 def test_tfds_still_reads_what_arrays_lie_beside(root):
