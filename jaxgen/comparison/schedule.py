@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jaxgen.comparison.console import say
-from jaxgen.comparison.contender import Contender, Lengths, play
+from jaxgen.comparison.contender import Contender, Lengths
 from jaxgen.comparison.outcome import Outcome, baselines
+from jaxgen.comparison.player import play
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
 from jaxgen.training.sources import Source, arrays

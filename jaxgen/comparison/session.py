@@ -18,7 +18,8 @@ import numpy as np
 from jaxgen import data as sources
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import unflat
-from jaxgen.comparison.conduct import Asked, conduct, fresh
+from jaxgen.comparison.conduct import Asked, conduct
+from jaxgen.comparison.place import fresh
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS

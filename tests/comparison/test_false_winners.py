@@ -9,10 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen.comparison.contender import compiled, evaluated, training_keys
+from jaxgen.comparison.contender import compiled, evaluated
 from jaxgen.comparison.contest import Contest
 from jaxgen.comparison.decision import decide
 from jaxgen.comparison.outcome import evaluation_key
+from jaxgen.comparison.player import training_keys
 from jaxgen.data import load
 from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space

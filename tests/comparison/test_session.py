@@ -214,7 +214,7 @@ def hollow(monkeypatch):
     empty = {"advice": [], "protocol": {}, "models": {}}
     monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: SimpleNamespace(on=lambda data, place: None))
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
-    monkeypatch.setattr(conduct, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(conduct, "settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
@@ -236,7 +236,7 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
         "compiled",
         lambda recipe, data, *more: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
-    hollow.setattr(conduct, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
+    hollow.setattr(conduct, "settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
