@@ -122,9 +122,12 @@ def _ready(asked: Asked) -> Ready:
     say_data(asked.data, unserved)
     for reason in foreseen(asked.settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(recipe, first, trainings(tasks)) for name, recipe in asked.recipes.items()}
     reference = Reference(first, feature_space(first))
+    contenders = {
+        name: compiled(recipe, first, trainings(tasks), reference.formed) for name, recipe in asked.recipes.items()
+    }
     lengths, measuring = settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
+    contenders = {name: contender.bare() for name, contender in contenders.items()}
     return Ready(tasks, unserved, contenders, reference, lengths, measuring)
 
 

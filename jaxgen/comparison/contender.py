@@ -37,7 +37,7 @@ class Contender(NamedTuple):
     inverse: Any  # its (params, state) -> Model
     parameters: dict[str, int]  # by player
     compile_s: float
-    source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # of the data that it trains on
+    source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # of data in the form of the training
     side: str = "vae"  # that it speaks for: "vae", "gan" or "hybrid"
     forms: Mapping[str, Any] = {}  # name of a `Form` -> the contender of its trainings, or why there is none
 
@@ -50,11 +50,19 @@ class Contender(NamedTuple):
         return training.form is None or isinstance(self.forms.get(training.form.name), Contender)
 
     def on(self, data: Data, place: Callable[[Source], Source] = lambda source: source) -> "Contender":
-        """The programs of the main form on other data of the same shapes, such as another split.
+        """The programs on other data of the same shapes, such as another split, in the form of the training.
 
         `place` may put the examples on the devices, once for all that share them.
         """
-        source = place(self.source(data))
+        return self._serve(place(self.source(data)))
+
+    def bare(self) -> "Contender":
+        """The same with no examples, until `on` brings some: those of the first seed are not held after it."""
+        forms = {name: own.bare() if isinstance(own, Contender) else own for name, own in self.forms.items()}
+        nothing = Source((), _no_examples, lambda resident, fetched: _no_examples(), ())
+        return self._serve(nothing)._replace(forms=forms)
+
+    def _serve(self, source: Source) -> "Contender":
         inverter = None if self.inverter is None else self.inverter.serve(source)
         return self._replace(program=self.program.serve(source), inverter=inverter)
 
@@ -78,8 +86,14 @@ Lengths = Mapping[str, Steps | Seconds]  # what is to be played, by the name of 
 Counts = Mapping[str, Steps]  # what was played
 
 
-def compiled(recipe: Recipe, data: Data, trainings: Sequence[Training] = ()) -> Contender:
-    """What the recipe needs on this data for these trainings, compiled.
+def _no_examples(*args: Any) -> Any:
+    raise AssertionError("a contender is played on data")
+
+
+def compiled(
+    recipe: Recipe, data: Data, trainings: Sequence[Training] = (), formed: Callable[[Form], Data] | None = None
+) -> Contender:
+    """What the recipe needs on this data for these trainings, compiled. `formed` gives the data of a form.
 
     Raises:
       BadRequest: what no network takes.
@@ -88,7 +102,8 @@ def compiled(recipe: Recipe, data: Data, trainings: Sequence[Training] = ()) -> 
     plan = build(recipe, spec, {})
     main = _compiled(plan, data, lambda data: arrays(data.train.x), spec)
     own = side(plan)
-    forms = {form.name: _of_form(form, own, recipe, data) for form in _forms(trainings)}
+    formed = formed or (lambda form: form.data(data))
+    forms = {form.name: _of_form(form, own, recipe, data, formed) for form in _forms(trainings)}
     seconds = main.compile_s + sum(made.compile_s for made in forms.values() if isinstance(made, Contender))
     return main._replace(side=own, forms=forms, compile_s=seconds)
 
@@ -97,22 +112,22 @@ def _forms(trainings: Sequence[Training]) -> list[Form]:
     return list({training.form.name: training.form for training in trainings if training.form is not None}.values())
 
 
-def _of_form(form: Form, own: str, recipe: Recipe, data: Data) -> Contender | str:
+def _of_form(form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[[Form], Data]) -> Contender | str:
     """The contender of a form, or why there is none."""
     recipe, text = form.told(own, recipe, data)
-    formed = form.data(data)
-    condition = conditions.condition_of(text, formed.shape, len(formed.classes))
-    domains = formed.classes if len(formed.classes) == 2 else ()
-    spec = Spec(formed.shape, None if condition is None else condition.form, domains=domains)
+    seen = formed(form)
+    condition = conditions.condition_of(text, seen.shape, len(seen.classes))
+    domains = seen.classes if len(seen.classes) == 2 else ()
+    spec = Spec(seen.shape, None if condition is None else condition.form, domains=domains)
     try:
         plan = build(recipe, spec, {})
     except BadRequest as error:
         return str(error)
 
     def source(data: Data) -> Source:
-        return source_for(plan, form.data(data), condition)
+        return source_for(plan, data, condition)
 
-    return _compiled(plan, formed, source, None)._replace(source=source, side=own)
+    return _compiled(plan, seen, source, None)._replace(source=source, side=own)
 
 
 def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None) -> Contender:

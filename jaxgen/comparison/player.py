@@ -12,6 +12,7 @@ from jaxgen.data import Data
 from jaxgen.runs.recorder import record
 from jaxgen.tasks import MAIN, Reference, Task, Training
 from jaxgen.training.loop import Chunk, Diverged, train
+from jaxgen.training.pool import Rows
 from jaxgen.training.program import Keys, Program
 from jaxgen.training.sources import positions
 from jaxgen.training.step import State
@@ -44,8 +45,8 @@ def play(
     for training in trainings(tasks):
         if not contender.plays(training):
             continue
-        own = contender if training.form is None else contender.of(training).on(reference.data)
-        seen = reference.data if training.form is None else training.form.data(reference.data)
+        seen = reference.formed(training.form)
+        own = contender if training.form is None else contender.of(training).on(seen)
 
         def at_stage(model: Model, stage: str | None, training: Training = training):
             measure(outcome, model, training, reference, seed, tasks, stage)
@@ -125,7 +126,10 @@ def _train(
 
     Stages are read without the encoder that is trained afterwards, so that they compare like with like.
     """
-    kept = None if training.keep is None else positions(len(data.train.x), subset=training.keep(data, seed))
+    x = data.train.x
+    kept = None
+    if training.keep is not None:
+        kept = positions(x if isinstance(x, Rows) else len(x), subset=training.keep(data, seed))
     keys, failures = training_keys(seed, training.streams[0]), []
     state, seconds, curve, records = contender.program.init(keys.init), 0.0, [], []
     for chunk in played.chunks("model", contender.program, state, keys, kept):

@@ -25,6 +25,7 @@ from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
 from jaxgen.data import Data, with_anomalies
+from jaxgen.data.redivide import pooled
 from jaxgen.recipes import Recipe
 from jaxgen.runs.inputs import divided, source_of
 
@@ -80,7 +81,7 @@ def compare(
         anomaly=tuple(map(str, np.atleast_1d(anomaly))),
         settings=(settings,) if isinstance(settings, str) else tuple(settings),
     )
-    loaded = _named(divided(data), asked)
+    loaded = pooled(_named(divided(data), asked))
     if on_data is not None:
         on_data(loaded)
     return conduct(Asked(asked, loaded, recipes, folder), began)
@@ -171,7 +172,7 @@ def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
         raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    data = _named(sources.load(settings.data), settings)
+    data = pooled(_named(sources.load(settings.data), settings))
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     return data

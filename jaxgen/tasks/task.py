@@ -66,6 +66,19 @@ class Reference:
 
     data: Data
     features: Features  # the space in which samples are compared
+    _formed: dict[str, Data] = dataclasses.field(default_factory=dict)  # by name of a form
+
+    def formed(self, form: "Form | None") -> Data:
+        """The data that a training of this form sees, made once: all models, and the baselines, share one copy."""
+        if form is None:
+            return self.data
+        if form.name not in self._formed:
+            self._formed[form.name] = form.data(self.data)
+        return self._formed[form.name]
+
+    def release(self) -> None:
+        """Lets go of what `formed` has made, which may take as much memory as the training examples."""
+        self._formed.clear()
 
     @cached_property
     def test(self) -> np.ndarray:
@@ -98,7 +111,7 @@ class Form(NamedTuple):
     """
 
     name: str
-    data: Callable[[Data], Data]  # the data of a seed -> those that are trained on; only their train split is
+    data: Callable[[Data], Data]  # the data of a seed -> as many that are trained on; only their train split is
     told: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
     """(side, recipe, data) -> the recipe that a model of that side trains, and its condition as `--condition` names
     it. A recipe that cannot take it is left out, with a note."""
@@ -130,8 +143,7 @@ class Training(NamedTuple):
 
     def examples(self, data: Data, seed: int) -> int:
         """How many training examples it sees."""
-        seen = data if self.form is None else self.form.data(data)
-        return len(seen.train.x) if self.keep is None else len(self.keep(seen, seed))
+        return len(data.train.x) if self.keep is None else len(self.keep(data, seed))
 
 
 MAIN = Training("main", "", 1.0, (0, 2))

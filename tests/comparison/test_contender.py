@@ -221,7 +221,7 @@ def test_a_training_of_its_own_form_has_its_own_examples_condition_and_recipe(da
     label = jax.numpy.zeros(2, int)
     assert model.sample(model.draw(jax.random.key(0), 2, label), label).shape == (2, 3)
     other = data._replace(train=data.train._replace(x=data.train.x + 1))
-    x, _ = own.source(other).resident
+    x, _ = own.source(Reference(other, None).formed(form)).resident
     np.testing.assert_array_equal(x, 2 * (data.train.x + 1))
     np.testing.assert_array_equal(contender.source(other).resident[0], other.train.x)
     without = module.compiled(RECIPES["vamp_vae"], data, (training,))

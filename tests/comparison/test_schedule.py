@@ -23,7 +23,7 @@ CONTENDERS = {
 
 
 def of_seed(seed):
-    return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)))
+    return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)), release=lambda: None)
 
 
 def played(monkeypatch, play, signals):
@@ -31,7 +31,7 @@ def played(monkeypatch, play, signals):
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     seeds = []
-    watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": None}
+    watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": lambda *args: None}
     play_all(
         range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals, outcomes=outcomes, **watch
     )
