@@ -9,7 +9,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, unlabelled
+from jaxgen.tasks.evaluation import in_batches, looked_at, most, unlabelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 
 COUNTS = (1, 5, 20)  # labels per class
@@ -128,7 +128,7 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
 
 def _splits(data: Data) -> tuple[Split, Split, Split]:
     # Of each class alike, and never fewer than labels are asked for, however many classes there are.
-    each = min(POOL, max(COUNTS[-1], LIMIT // len(data.classes)))
+    each = min(POOL, max(COUNTS[-1], most(data.shape) // len(data.classes)))
     train = subset(data.train, np.sort(labelled(data.train.label, each, seed=0, draw=0)))
     return train._replace(x=as_float(train.x)), looked_at(data.valid), looked_at(data.test)
 

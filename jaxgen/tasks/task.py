@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -67,6 +67,7 @@ class Reference:
     data: Data
     features: Features  # the space in which samples are compared
     _formed: dict[str, Data] = dataclasses.field(default_factory=dict)  # by name of a form
+    _once: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # by what makes it
 
     def formed(self, form: "Form | None") -> Data:
         """The data that a training of this form sees, made once: all models, and the baselines, share one copy."""
@@ -76,9 +77,16 @@ class Reference:
             self._formed[form.name] = form.data(self.data)
         return self._formed[form.name]
 
+    def once(self, make: Callable[["Reference"], Any]) -> Any:
+        """`make(reference)`, computed the first time: what depends on the data alone is the same for all models."""
+        if make not in self._once:
+            self._once[make] = make(self)
+        return self._once[make]
+
     def release(self) -> None:
-        """Lets go of what `formed` has made, which may take as much memory as the training examples."""
+        """Lets go of what `formed` and `once` have made, which may take as much memory as the training examples."""
         self._formed.clear()
+        self._once.clear()
 
     @cached_property
     def test(self) -> np.ndarray:

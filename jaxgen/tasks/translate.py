@@ -13,7 +13,7 @@ from jaxgen.metrics.features import Features, flat, principal_axes
 from jaxgen.metrics.quality import frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
-from jaxgen.tasks.evaluation import in_batches
+from jaxgen.tasks.evaluation import STAGED, in_batches
 from jaxgen.tasks.task import (
     BASELINE,
     SHARE,
@@ -174,7 +174,7 @@ def _content(features: Features, data: Data, embedded: np.ndarray, label: np.nda
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
     data = reference.data
-    original, true, _ = known_pairs(data.test, style_of(data))
+    original, true, _ = known_pairs(data.test, style_of(data), STAGED if stage else 1)
     there = translated(model, data, original)
     if there is None:
         return Reading({}, "")

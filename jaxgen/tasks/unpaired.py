@@ -63,12 +63,13 @@ def told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
     return (translator, None) if side == "gan" else (recipe, "label")
 
 
-def known_pairs(split: Split, style: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """(originals, the same in the style, labels) of the examples of a split that evaluation looks at."""
-    x = some(split.x)
-    return as_float(x), as_float(STYLES[style](x)), None if split.label is None else some(split.label)
+def known_pairs(split: Split, style: str, part: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(originals, the same in the style, labels) of the examples of a split that evaluation looks at, or of a part."""
+    at = positions(split.x, part)
+    x = split.x[at]
+    return as_float(x), as_float(STYLES[style](x)), None if split.label is None else split.label[at]
 
 
-def some(a: np.ndarray) -> np.ndarray:
-    """Those of a split that evaluation looks at."""
-    return a[positions(len(a))]
+def some(x: np.ndarray) -> np.ndarray:
+    """Those of the examples x of a split that evaluation looks at."""
+    return x[positions(x)]

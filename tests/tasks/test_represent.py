@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from jaxgen.core import Model
 from jaxgen.metrics import feature_space
-from jaxgen.tasks import represent
+from jaxgen.tasks import evaluation, represent
 
 
 @pytest.fixture
@@ -131,10 +131,10 @@ def test_baselines(table, monkeypatch):
 
 def test_every_class_is_in_the_pool_alike(table, monkeypatch):
     # Kills: a pool cut at random, by which a figure of 20 labels a class is one of fewer.
-    monkeypatch.setattr(represent, "LIMIT", 30)
+    monkeypatch.setattr(evaluation, "LIMIT", 30)
     (pool, _, _) = represent._splits(table)
     assert set(np.bincount(pool.label)) == {20}  # 30 // 3 is fewer than the labels that are asked for
-    monkeypatch.setattr(represent, "LIMIT", 75)
+    monkeypatch.setattr(evaluation, "LIMIT", 75)
     assert set(np.bincount(represent._splits(table)[0].label)) == {25} and pool.x.dtype == np.float32
 
 
