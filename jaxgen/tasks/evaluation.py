@@ -21,7 +21,7 @@ NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 def looked_at(split: Split, part: int = 1) -> Split:
     """The examples that evaluation looks at, as float32: all, or a fixed random part of them, in their own order."""
-    found = subset(split, positions(split.x, part))
+    found = subset(split, positions(len(split.x), split.x.shape[1:], part))
     return found._replace(x=as_float(found.x))
 
 
@@ -39,9 +39,9 @@ def most(shape: tuple[int, ...], part: int = 1) -> int:
     return int(np.clip(LOOKED // (part * max(1, math.prod(shape))), FEWEST, LIMIT))
 
 
-def positions(x, part: int = 1) -> np.ndarray:
-    """Those of the examples that evaluation looks at, of a split with these x [N, ...]: a fixed random part of them."""
-    n, count = len(x), most(x.shape[1:], part)
+def positions(n: int, shape: tuple[int, ...], part: int = 1) -> np.ndarray:
+    """Those of n examples of this shape that evaluation looks at: all, or a fixed random part of them."""
+    count = most(shape, part)
     return np.arange(n) if n <= count else np.sort(np.random.default_rng(0).choice(n, count, replace=False))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, as_float, subset
-from jaxgen.metrics.features import flat, principal_axes
+from jaxgen.metrics.features import coordinates, flat, principal_axes
 from jaxgen.tasks import factors
 from jaxgen.tasks.edits import (
     LABELS,
@@ -160,7 +160,7 @@ def simple_models(data: Data) -> dict[str, Model]:
         return np.asarray(x)
 
     def components(x):
-        return ((flat(x) - found.mean) @ found.axes.T).astype(np.float32)
+        return coordinates(found, x).astype(np.float32)
 
     def image(z):
         return (np.asarray(z) @ found.axes + found.mean).reshape(-1, *data.shape)

@@ -1,13 +1,13 @@
 """Represent: how much a few labels are worth on top of what a model has learned without them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
-from jaxgen.metrics.features import Features, flat, principal_axes
+from jaxgen.metrics.features import DIRECT, Features, coordinates, flat, principal_axes, working
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.tasks.evaluation import in_batches, looked_at, most, unlabelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
@@ -19,6 +19,8 @@ COMPONENTS = 16
 WIDTH = 256  # of the random network, as of the shipped networks
 PAIRS = 64  # of test examples, interpolated
 RECONSTRUCTED = 16  # test examples that are shown encoded and decoded
+WIDE = 4  # times as many columns as rows that a probe may see, from which on it sees their coordinates
+BLOCK = 1 << 23  # numbers that are standardised at once
 WAYS, STEPS = 4, 8  # interpolations that are shown, and the images of each
 
 METRICS = {
@@ -108,14 +110,14 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
     read.
     """
     splits = _splits(data)
-    raw = [flat(split.x) for split in splits]
+    raw = [flat(split.x, working(data.shape)) for split in splits]
     components = principal_axes(data.train.x, COMPONENTS)
     rng = np.random.default_rng(seed)
     n = raw[0].shape[1]
-    first, second = (rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a) for a in (n, WIDTH))
+    first, second = ((rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a)).astype(raw[0].dtype) for a in (n, WIDTH))
     reads = {
         f"{BASELINE}raw values": raw,
-        f"{BASELINE}PCA": [(x - components.mean) @ components.axes.T for x in raw],
+        f"{BASELINE}PCA": [coordinates(components, split.x) for split in splits],
         f"{BASELINE}random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in raw],
     }
     labels = tuple(split.label for split in splits)
@@ -134,7 +136,8 @@ def _splits(data: Data) -> tuple[Split, Split, Split]:
 
 
 def _rows(x) -> np.ndarray:
-    return np.asarray(x, np.float64).reshape(len(x), -1)
+    x = x.reshape(len(x), -1)
+    return np.asarray(x, working(x.shape[1:]))
 
 
 def _best(seen: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str, float], str]:
@@ -149,16 +152,16 @@ def _best(seen: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str
 def _accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tuple[dict[str, float], dict[str, float]]:
     """Accuracy on valid and on test, by count, averages over draws; and their mean."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
     from threadpoolctl import threadpool_limits
 
-    mean, std = read[0].mean(0), read[0].std(0)
-    pool, valid, test = ((x - mean) / np.where(std > 1e-6, std, np.inf) for x in read)  # what never varies says nothing
+    known = {(n, draw): labelled(labels[0], n, seed=seed, draw=draw) for n in COUNTS for draw in range(draws)}
+    standard = _standard(read[0])
+    pool, valid, test = _spanned(read, standard, np.unique(np.concatenate(list(known.values()))))
     on_valid, on_test = {}, {}
     for count in COUNTS:
         fits = []
         for draw in range(draws):
-            at = labelled(labels[0], count, seed=seed, draw=draw)
+            at = known[count, draw]
             with threadpool_limits(1, user_api="blas"):  # a fit this small is slower on several, up to ten times
                 fitted = LogisticRegression(max_iter=1000).fit(pool[at], labels[0][at])
             fits.append([balanced(fitted.predict(x), y) for x, y in ((valid, labels[1]), (test, labels[2]))])
@@ -166,9 +169,41 @@ def _accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tup
     for found in (on_valid, on_test):
         found["accuracy"] = sum(found.values()) / len(COUNTS)
     if draws == DRAWS:
-        neighbours = KNeighborsClassifier(1).fit(pool, labels[0])
-        on_test["neighbour_accuracy"] = balanced(neighbours.predict(test), labels[2])
+        on_test["neighbour_accuracy"] = balanced(_neighbours(read[0], labels[0], read[2], standard), labels[2])
     return on_valid, on_test
+
+
+def _standard(pool: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Rows, less the mean of those of the pool, over their standard deviation; what never varies says nothing."""
+    mean, std = pool.mean(0, dtype=np.float64), pool.std(0, dtype=np.float64)
+    mean, scale = mean.astype(pool.dtype), np.where(std > 1e-6, std, np.inf).astype(pool.dtype)
+    return lambda x: (x - mean) / scale
+
+
+def _spanned(read: Sequence[np.ndarray], standard: Callable, at: np.ndarray) -> list[np.ndarray]:
+    """Standardised rows; of many columns their coordinates in the span of those of the pool at `at`.
+
+    The weights of a penalised linear model lie in the span of the rows that it is fitted on, so that it predicts the
+    same of the coordinates, which are as few as these rows.
+    """
+    if read[0].shape[1] <= max(DIRECT, WIDE * len(at)):
+        return [standard(x) for x in read]
+    basis, _ = np.linalg.qr(standard(read[0][at]).T.astype(np.float64))
+    basis = basis.astype(read[0].dtype)
+    return [_in_blocks(lambda part: (standard(part) @ basis).astype(np.float64), x) for x in read]
+
+
+def _neighbours(pool: np.ndarray, label: np.ndarray, test: np.ndarray, standard: Callable) -> np.ndarray:
+    """The labels of the standardised rows of the pool that are nearest to those of test."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    nearest = KNeighborsClassifier(1).fit(standard(pool), label)
+    return _in_blocks(lambda part: nearest.predict(standard(part)), test)
+
+
+def _in_blocks(fn: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    size = max(1, BLOCK // x.shape[1])
+    return np.concatenate([fn(x[i : i + size]) for i in range(0, len(x), size)])
 
 
 def balanced(predicted: np.ndarray, label: np.ndarray) -> float:

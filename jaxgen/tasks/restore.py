@@ -98,13 +98,14 @@ def pairs(x: np.ndarray) -> Pairs:
 
 
 def measure(features: Features, test: Pairs, made: np.ndarray) -> dict[str, float]:
-    """The figures of one result for each small image."""
+    """The figures of one result for each small image; of large ones `ssim` is that of a fixed random part."""
     real, fake = features.embed(test.large), features.embed(made)
+    some = positions(len(made), made.shape[1:], STAGED)
     return {
         "joint_frechet": joint_frechet(real, fake, _given(test)),
         "frechet": frechet(real, fake),
         "psnr": psnr(test.large, made),
-        "ssim": ssim(test.large, made),
+        "ssim": ssim(test.large[some], made[some]),
         "consistency": root_mean_square(pairs(made).small - test.small),
     }
 
@@ -148,7 +149,7 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
         return Reading({}, "")
     if headline_only:
         return Reading({"joint_frechet": headline(features, test, first)}, "")
-    at = positions(first, MANY)
+    at = positions(len(first), first.shape[1:], MANY)
     mean, squares, small = first[at], np.zeros_like(first[at]), test.small[at]
     for k in range(1, SAMPLES):  # one at a time: large images in eight forms are more than a memory holds
         made = restored(model, small, jax.random.fold_in(key, k))

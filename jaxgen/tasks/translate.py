@@ -1,6 +1,6 @@
 """Translate: images of one domain into another, learned from two sets of images without pairs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data, as_float
 from jaxgen.data.styles import STYLES
-from jaxgen.metrics.features import Features, flat, principal_axes
+from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
 from jaxgen.metrics.quality import frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
@@ -114,20 +114,21 @@ def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray)
     return found
 
 
-def baselines(features: Features, data: Data) -> dict[str, dict[str, float]]:
+def baselines(features: Features, data: Data, seen: Data | None = None) -> dict[str, dict[str, float]]:
     """Figures of the image as it is, and of the linear optimal transport map between the two sets, by `baseline:` name.
 
-    The map is fitted on the training images that models see, and carries at most 256 principal components of both sets
-    together; what these do not hold of an image stays as it is. Values are cut to [0, 1].
+    The map is fitted on the training images that models see (`seen`, else made here), and carries at most 256
+    principal components of both sets together; what these do not hold of an image stays as it is. Values are cut to
+    [0, 1].
     """
     original, true, _ = known_pairs(data.test, style_of(data))
-    seen = unpaired(data).train
-    sets = [seen.x[seen.label == domain] for domain in (0, 1)]
-    axes = principal_axes(seen.x, COMPONENTS)
-    codes = [(flat(some(x)) - axes.mean) @ axes.axes.T for x in sets]
+    train = (unpaired(data) if seen is None else seen).train
+    sets = [np.flatnonzero(train.label == domain) for domain in (0, 1)]
+    axes = principal_axes(train.x, COMPONENTS)
+    codes = [coordinates(axes, some(train.x, at)) for at in sets]
 
     def carried(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        z = (flat(x) - axes.mean) @ axes.axes.T
+        z = coordinates(axes, x)
         return _moved(x, (linear_transport(a, b)(z) - z) @ axes.axes)
 
     return {
@@ -157,8 +158,9 @@ def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarr
     from sklearn.linear_model import Ridge
 
     axes = principal_axes(given, COMPONENTS)
-    ridge = Ridge(ALPHA).fit((flat(given) - axes.mean) @ axes.axes.T, flat(wanted) - flat(given))
-    return _moved(x, ridge.predict((flat(x) - axes.mean) @ axes.axes.T))
+    precision = working(x.shape[1:])
+    ridge = Ridge(ALPHA).fit(coordinates(axes, given), flat(wanted, precision) - flat(given, precision))
+    return _moved(x, ridge.predict(coordinates(axes, x)))
 
 
 def _moved(x: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -207,8 +209,12 @@ def _shown(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
     return None if there is None or back is None else np.concatenate([back, there])
 
 
-def _with_reference(task: Callable[[Features, Data], dict]) -> Callable[..., dict]:
-    return lambda reference, *seed: task(reference.features, reference.data)
+def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    return baselines(reference.features, reference.data, reference.formed(UNPAIRED.form))
+
+
+def _floor(reference: Reference) -> dict[str, float]:
+    return ceiling(reference.features, reference.data)
 
 
 UNPAIRED = Training(
@@ -230,8 +236,8 @@ TRANSLATE = Task(
     servable=servable,
     metrics=lambda data: METRICS,
     measure=_read,
-    baselines=_with_reference(baselines),
-    floor=_with_reference(ceiling),
+    baselines=_baselines,
+    floor=_floor,
     notes=_notes,
     pictures=(
         Picture(

@@ -65,11 +65,11 @@ def told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
 
 def known_pairs(split: Split, style: str, part: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(originals, the same in the style, labels) of the examples of a split that evaluation looks at, or of a part."""
-    at = positions(split.x, part)
+    at = positions(len(split.x), split.x.shape[1:], part)
     x = split.x[at]
     return as_float(x), as_float(STYLES[style](x)), None if split.label is None else split.label[at]
 
 
-def some(x: np.ndarray) -> np.ndarray:
-    """Those of the examples x of a split that evaluation looks at."""
-    return x[positions(x)]
+def some(x: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Those of the examples of x at the positions `at` that evaluation looks at."""
+    return x[at[positions(len(at), x.shape[1:])]]
