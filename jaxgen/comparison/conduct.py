@@ -54,6 +54,7 @@ class Ready(NamedTuple):
     reference: Reference  # of the first seed
     lengths: Mapping[str, Lengths]
     measuring: float  # seconds of a seed
+    preparing: float = 0.0  # seconds that it took, from the call on
 
 
 class Reached(NamedTuple):
@@ -81,7 +82,9 @@ def conduct(asked: Asked, began: float) -> Comparison:
     if settings.seed not in reached.baselines:
         reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
     ready = ready._replace(measuring=ready.measuring + time.perf_counter() - start)
-    say_duration(settings, ready.tasks, len(ready.contenders), time.perf_counter() - began, ready.measuring)
+    spent = time.perf_counter() - began
+    ready = ready._replace(preparing=spent)
+    say_duration(settings, ready.tasks, len(ready.contenders), spent, ready.measuring)
     place = contextlib.nullcontext(asked.out) if asked.resumed else claimed(asked.out, settings.out is None)
     with stoppable() as signals, place as out:
         failure = _play(asked, ready, reached, out, signals)
@@ -182,6 +185,7 @@ def _write(asked: Asked, ready: Ready, reached: Reached, out: Path, cause: str, 
     report, extras = assemble(settings, ready.reference, ready.contenders, played, *reached, ready.unserved)
     if cause:
         report["notes"].insert(0, f"Stopped by {cause} after {done} of {asked.settings.seeds} seeds.")
+    report["protocol"]["preparing_seconds"] = round(ready.preparing, 1)
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
     report["next"] = _next(out, ready.contenders, reached.outcomes, report["advice"])
     files.write_json(out / "report.json", report)

@@ -15,7 +15,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, flat
 from jaxgen.tasks.evaluation import in_batches, most
-from jaxgen.tasks.represent import labelled
+from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import Reference
 
 LABELS = 20  # per class, of which a direction is made

@@ -26,7 +26,7 @@ from jaxgen.tasks.edits import (
     plan_edits,
 )
 from jaxgen.tasks.evaluation import unlabelled
-from jaxgen.tasks.represent import labelled
+from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
 
 STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
