@@ -15,6 +15,7 @@ UPDATES = 2000  # Adam updates of the classifier, whatever the size of the data
 COMPONENTS = 32  # principal components where there are no labels
 ROWS = 10_000  # training examples that any of them is fitted on, at most
 NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64, which examples of up to 1,024 numbers take
+NEGLIGIBLE = 1e-6  # of the largest variance: what float32 products cannot tell
 ITERATIONS = 4  # power iterations for the axes of examples of more: of 64x64x3 they then hold as much to four digits
 BLOCK = 1 << 22  # numbers of examples that are projected at once
 HELD = 2000  # training examples that none of them is fitted on, at most; a fifth where there are fewer
@@ -92,8 +93,10 @@ def feature_space(data: Data) -> Features:
 def principal_axes(x, count: int) -> Axes:
     """The first `count` principal axes of x [N, ...], fewer where there are fewer examples or numbers.
 
-    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500. At most 10,000
-    examples are looked at, a fixed random part; of large ones as many as have 32 Mi numbers.
+    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500; of large
+    examples that are fewer than their numbers, by the eigenvectors of their products, without the axes that hold less
+    than a millionth of the variance of the first. At most 10,000 examples are looked at, a fixed random part; of large
+    ones as many as have 32 Mi numbers.
 
     >>> found = principal_axes(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], np.float32), 1)
     >>> np.abs(found.axes).round(3).tolist(), round(found.share, 3)
@@ -103,16 +106,28 @@ def principal_axes(x, count: int) -> Axes:
     x = flat(x[_some(x, np.arange(len(x)))], precision)
     mean = x.mean(0, dtype=np.float64)
     x -= mean.astype(precision)
-    count = min(count, *x.shape)
-    if min(x.shape) > 500:
+    count, total = min(count, *x.shape), np.vdot(x, x)
+    if precision == np.float32 and 500 < len(x) < x.shape[1] and total > 0:
+        size, axes = _by_products(x, count)
+    elif min(x.shape) > 500:
         from sklearn.utils.extmath import randomized_svd
 
         iterations = "auto" if precision == np.float64 else ITERATIONS
         _, size, axes = randomized_svd(x, count, n_iter=iterations, random_state=0)
     else:
         _, size, axes = np.linalg.svd(x, full_matrices=False)
-    total = np.vdot(x, x)
     return Axes(mean, axes[:count], float(np.sum(size[:count] ** 2) / total) if total > 0 else 1.0)
+
+
+def _by_products(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, largest first, and right singular vectors of x [N, F], N < F."""
+    from scipy.linalg import eigh
+
+    n = len(x)
+    squares, left = eigh(x @ x.T, subset_by_index=(n - count, n - 1), overwrite_a=True)
+    kept = squares > NEGLIGIBLE * squares[-1]
+    size, left = np.sqrt(squares[kept])[::-1], left[:, kept][:, ::-1]
+    return size, (left.T @ x) / size[:, None]
 
 
 def _projection(found: Axes) -> Callable[..., np.ndarray]:

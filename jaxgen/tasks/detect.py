@@ -1,5 +1,6 @@
 """Detect anomalies: a model that never saw a class should find that class strange."""
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -97,6 +98,15 @@ def baselines(data: Data, anomalies: Sequence[int], seed: int) -> dict[str, dict
     return {f"{BASELINE}{name}": _figures(score, test.anomalous) for name, score in scores.items()}
 
 
+def samples_of(shape: tuple[int, ...]) -> int:
+    """Posterior samples of an example of this shape, for the scores that take them.
+
+    >>> samples_of((28, 28, 1)), samples_of((64, 64, 3))
+    (16, 4)
+    """
+    return int(np.clip(SAMPLED // math.prod(shape), FEWEST_SAMPLES, SAMPLES))
+
+
 def _figures(score: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
     return {"auroc": auroc(score, anomalous), "average_precision": average_precision(score, anomalous)}
 
@@ -104,7 +114,7 @@ def _figures(score: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
 def _scores(model: Model, names: Sequence[str], x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:
     if not names:
         return {}
-    samples = int(np.clip(SAMPLED // x[0].size, FEWEST_SAMPLES, SAMPLES))
+    samples = samples_of(x.shape[1:])
 
     def score(i, x):
         noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), samples, x)

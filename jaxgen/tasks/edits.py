@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
-from jaxgen.metrics.features import Features, flat
+from jaxgen.metrics.features import DIRECT, Features, flat
 from jaxgen.tasks.evaluation import in_batches, most
 from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import Reference
@@ -120,17 +120,24 @@ def identity_kept(x: np.ndarray, edits: Edits) -> float:
     The mean over edits, and 0 where it is below; distances of pixels. Two times an area under the ROC curve minus 1:
     what all edits change alike does not count, and so neither does the change of class itself.
     """
-    from scipy.spatial.distance import cdist
-
     ahead, edited, originals = np.zeros(len(x)), flat(x), flat(edits.x)
     of = edits.label[edits.source]
     for c in np.unique(of):
         mine, others = np.flatnonzero(of == c), np.flatnonzero(edits.label == c)
-        distance = cdist(edited[mine], originals[others])
+        distance = _distances(edited[mine], originals[others])
         own = distance[others[None] == edits.source[mine][:, None]]
         further = (distance > own[:, None]).sum(1) + ((distance == own[:, None]).sum(1) - 1) / 2
         ahead[mine] = further / (len(others) - 1)
     return float(max(0.0, 2 * ahead.mean() - 1))
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean distances [N, M] of rows; their squares, by one product, where rows are long: the order is the same."""
+    from scipy.spatial.distance import cdist
+
+    if a.shape[1] <= DIRECT:
+        return cdist(a, b)
+    return np.sum(a**2, 1)[:, None] + np.sum(b**2, 1)[None] - 2 * a @ b.T
 
 
 def area(kept, changed) -> float:
