@@ -164,7 +164,7 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
     """What trains no network, by `baseline:` name. Each gives one result for a small image, so its spread is 0."""
     data = reference.data
-    train, test = (pairs(looked_at(split).x) for split in (data.train, data.test))
+    train, (test, features) = pairs(looked_at(data.train).x), reference.once(_at_end)
     valid = pairs(looked_at(data.valid).x) if len(data.valid.x) else train
     with _one_thread():
         results = {
@@ -172,7 +172,7 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
             "ridge regression": ridge(train, valid, test.small),
             "nearest training example": nearest(train, test.small),
         }
-        found = {f"{BASELINE}{name}": measure(reference.features, test, made) for name, made in results.items()}
+        found = {f"{BASELINE}{name}": measure(features, test, made) for name, made in results.items()}
     return {name: {**own, "psnr_mean": own["psnr"], "spread": 0.0} for name, own in found.items()}
 
 
@@ -184,9 +184,24 @@ def _one_thread() -> AbstractContextManager:
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
-    test = pairs(looked_at(reference.data.test, STAGED if stage else 1).x)
+    test, features = reference.once(_at_stage if stage else _at_end)
     with _one_thread():
-        return read(model, reference.features, test, key, headline_only=stage is not None)
+        return read(model, features, test, key, headline_only=stage is not None)
+
+
+def _at_end(reference: Reference) -> tuple[Pairs, Features]:
+    return _known(reference, 1)
+
+
+def _at_stage(reference: Reference) -> tuple[Pairs, Features]:
+    return _known(reference, STAGED)
+
+
+def _known(reference: Reference, part: int) -> tuple[Pairs, Features]:
+    """The pairs of test images, and the feature space, which knows the features of their true ones."""
+    test, embed = pairs(looked_at(reference.data.test, part).x), reference.features.embed
+    real = embed(test.large)
+    return test, reference.features._replace(embed=lambda x: real if x is test.large else embed(x))
 
 
 def _shown(data: Data) -> Pairs:
