@@ -79,7 +79,7 @@ def baselines(
 
     def carried(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         z = coordinates(axes, x)
-        return _moved(x, (linear_transport(a, b)(z) - z) @ axes.axes)
+        return _moved(x, (linear_transport(a, b)(z) - z).astype(axes.axes.dtype) @ axes.axes)
 
     return {
         f"{BASELINE}unchanged": figures(features, data, original, true, truth),
