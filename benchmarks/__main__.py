@@ -13,7 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import checkouts, conv_gans, conv_vae, estimators, figures, gan_2d, interleave, loop, mlp_vae, startup
+from benchmarks import (
+    checkouts,
+    conv_gans,
+    conv_vae,
+    estimators,
+    figures,
+    gan_2d,
+    interleave,
+    loop,
+    measuring,
+    mlp_vae,
+    startup,
+)
 
 Row = Callable[..., dict[str, Any]]
 ROWS: Mapping[str, Row] = {
@@ -25,6 +37,7 @@ ROWS: Mapping[str, Row] = {
     "estimators": estimators.measure,
     "loop": loop.measure,
     "startup": startup.measure,
+    "measuring": measuring.measure,
 }
 ROUNDS, QUICK_ROUNDS = 9, 1
 QUIET = 0.5  # the highest load average that lets a figure stand

@@ -14,7 +14,7 @@ import optax
 import pytest
 
 from benchmarks import __main__ as door
-from benchmarks import figures, gan_2d, interleave, loop, mlp_vae, ours, startup, training, worker
+from benchmarks import figures, gan_2d, interleave, loop, measuring, mlp_vae, ours, startup, training, worker
 from benchmarks.interleave import Measured, Variant
 from jaxgen.core import Aux, Game
 from jaxgen.runs import progress
@@ -90,6 +90,19 @@ def test_first_steps_need_not_fit_a_chunk(tmp_path):
         np.testing.assert_allclose(said[n, 0], last, rtol=1e-4)
 
 
+def test_what_a_comparison_may_take():
+    # Kills: loading or preparing left out of the time; a ratio turned over; the 2 GiB left out; MiB for bytes.
+    spent = measuring.Spent(10, 1 << 30, preparing=30.0, training=20.0, measuring=90.0, peak_bytes=7 << 29)
+    assert spent.time_ratio == (30 + 90) / (20 + 60) and spent.memory_ratio == 1
+
+
+def test_images_are_made_alike_and_no_two_are():
+    # Kills: images of another seed in each run; blocks that repeat; a kind of object that is never drawn.
+    x, label = measuring.images(measuring.BLOCK + 20, 8)
+    np.testing.assert_array_equal(x, measuring.images(measuring.BLOCK + 20, 8)[0])
+    assert len({image.tobytes() for image in x}) == len(x) and set(label) == set(range(measuring.CLASSES))
+
+
 @contextlib.contextmanager
 def here(name, variant, folder):
     """A worker in this process, which has JAX already."""
@@ -118,7 +131,7 @@ def test_all_without_torch(long, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(progress, "shown", progress.shown)  # which the row `loop` wraps
     for commands, name in ((startup.COMMANDS, "import jax"), (startup.BESIDE, "jaxgen.fit")):
         monkeypatch.setitem(commands, name, ["-c", "pass"])  # seconds of imports that say nothing here
-    assert {"mlp_vae", "gan_2d", *LONG, "estimators", "loop", "startup"} == set(door.ROWS)
+    assert {"mlp_vae", "gan_2d", *LONG, "estimators", "loop", "startup", "measuring"} == set(door.ROWS)
     monkeypatch.setattr(door, "ROWS", {name: row for name, row in door.ROWS.items() if (name in LONG) == long})
     assert door.main(["all", "--quick", "--json", str(file)]) == 0
     rows, said = json.loads(file.read_text()), capsys.readouterr().out
@@ -141,12 +154,14 @@ def test_all_without_torch(long, monkeypatch, tmp_path, capsys):
     if not long:
         assert set(by_name["loop"]["peers"]) == {"bare loop"} and set(by_name["startup"]["peers"]) == {"import jax"}
         assert by_name["startup"]["beside_s"]["jaxgen --help"] > 0
+        (spent,) = by_name["measuring"]["spent"]
+        assert min(spent[part] for part in ("preparing", "training", "measuring", "peak_bytes")) > 0
     assert said.count("pip install -e '.[bench]'") == sum(map(len, skipped.values()))
     assert max(map(len, said.splitlines()[3:])) <= 100
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [name for name in door.ROWS if name not in ("loop", "startup")])
+@pytest.mark.parametrize("row", [name for name in door.ROWS if name not in ("loop", "startup", "measuring")])
 def test_both_sides_do_the_same(row):
     # Kills: a loss, optimiser, layer or activation that differs between the sides; noise or batches of another step.
     pytest.importorskip("torch")

@@ -12,7 +12,8 @@ from experiments.anomaly_detection import tables
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from jaxgen import data as sources
 from jaxgen.comparison.budget import allowed
-from jaxgen.comparison.contender import compiled, play
+from jaxgen.comparison.contender import compiled
+from jaxgen.comparison.player import play
 from jaxgen.data import Data
 from jaxgen.recipes import find
 from jaxgen.tasks import BASELINE, DETECT, Reference

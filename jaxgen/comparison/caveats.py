@@ -11,8 +11,12 @@ from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
 from jaxgen.report.numbers import duration, number, some
 from jaxgen.report.sentences import listing
-from jaxgen.tasks import MAIN, Task
+from jaxgen.tasks import DETECT, MAIN, RESTORE, Task
+from jaxgen.tasks.detect import samples_of
+from jaxgen.tasks.evaluation import LIMIT, STAGED, most
+from jaxgen.tasks.restore import MANY
 from jaxgen.tasks.task import split_is_drawn
+from jaxgen.tasks.unseen import SCORED
 
 FEWEST_TESTED = 100  # test examples; with fewer each of them moves a figure
 FEW_SEEDS = (2, 3)  # that give intervals, and wide ones
@@ -49,6 +53,7 @@ def limits(
         *_times({name: _meant(settings, own, tasks) for name, own in contenders.items()}, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
         *_shared(data),
+        *_parts(data, tasks),
         *_encoders(contenders),
         *_left_out(contenders, tasks),
         *_search(contenders),
@@ -142,6 +147,21 @@ def _shared(data: Data) -> list[str]:
         "the interval of a deciding difference also counts in which test examples there are, by leaving out each of "
         f"{GROUPS} groups of them."
     ]
+
+
+def _parts(data: Data, tasks: Sequence[Task]) -> list[str]:
+    """What was looked at in part."""
+    shape, tested = data.shape, len(data.test.x)
+    whole, stage = most(shape), most(shape, STAGED)
+    if tested <= stage:
+        return []
+    said = f"Of {tested:,} test examples a fixed random part is looked at: {min(whole, tested):,}, and {stage:,} at a "
+    said += "stage of a training."
+    if DETECT in tasks and most(shape, SCORED) < LIMIT:
+        said += f" Anomalies are told on {most(shape, SCORED):,} at most, by {samples_of(shape)} samples of each."
+    if RESTORE in tasks and most(shape, MANY) < whole:
+        said += f" Of super-resolution {most(shape, MANY):,} small images have all their results."
+    return [said]
 
 
 def _encoders(contenders: Mapping[str, Contender]) -> list[str]:

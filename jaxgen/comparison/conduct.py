@@ -3,19 +3,20 @@
 import contextlib
 import dataclasses
 import itertools
-import math
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.comparison import ledger
-from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, fewest, full_time, passes, too_short
-from jaxgen.comparison.console import LEFT_OUT, count, print_answer, say, say_data
+from jaxgen.comparison.budget import fewest, full_time
+from jaxgen.comparison.console import LEFT_OUT, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Lengths, compiled
 from jaxgen.comparison.document import assemble
+from jaxgen.comparison.forecast import say_duration, settle_lengths
 from jaxgen.comparison.outcome import Outcome, baselines, trainings
+from jaxgen.comparison.place import claimed
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import Settings
@@ -26,10 +27,8 @@ from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.report import write_report
-from jaxgen.report.numbers import duration, some
 from jaxgen.runs.keep import keep
 from jaxgen.system import files
-from jaxgen.system.lock import check_new
 from jaxgen.system.signals import Stopped, stoppable
 from jaxgen.tasks import MAIN, SETTINGS, TASKS, Reference, Task
 from jaxgen.training.step import State
@@ -55,6 +54,7 @@ class Ready(NamedTuple):
     reference: Reference  # of the first seed
     lengths: Mapping[str, Lengths]
     measuring: float  # seconds of a seed
+    preparing: float = 0.0  # seconds that it took, from the call on
 
 
 class Reached(NamedTuple):
@@ -82,9 +82,11 @@ def conduct(asked: Asked, began: float) -> Comparison:
     if settings.seed not in reached.baselines:
         reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
     ready = ready._replace(measuring=ready.measuring + time.perf_counter() - start)
-    _say_duration(settings, ready.tasks, len(ready.contenders), time.perf_counter() - began, ready.measuring)
-    claimed = contextlib.nullcontext(asked.out) if asked.resumed else _claimed(asked.out, settings.out is None)
-    with stoppable() as signals, claimed as out:
+    spent = time.perf_counter() - began
+    ready = ready._replace(preparing=spent)
+    say_duration(settings, ready.tasks, len(ready.contenders), spent, ready.measuring)
+    place = contextlib.nullcontext(asked.out) if asked.resumed else claimed(asked.out, settings.out is None)
+    with stoppable() as signals, place as out:
         failure = _play(asked, ready, reached, out, signals)
         reached = _leading(Reached(*whole(*reached)), settings)
         done = len(reached.baselines)
@@ -123,9 +125,12 @@ def _ready(asked: Asked) -> Ready:
     say_data(asked.data, unserved)
     for reason in foreseen(asked.settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
-    contenders = {name: compiled(recipe, first, trainings(tasks)) for name, recipe in asked.recipes.items()}
     reference = Reference(first, feature_space(first))
-    lengths, measuring = _settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
+    contenders = {
+        name: compiled(recipe, first, trainings(tasks), reference.formed) for name, recipe in asked.recipes.items()
+    }
+    lengths, measuring = settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
+    contenders = {name: contender.bare() for name, contender in contenders.items()}
     return Ready(tasks, unserved, contenders, reference, lengths, measuring)
 
 
@@ -181,6 +186,7 @@ def _write(asked: Asked, ready: Ready, reached: Reached, out: Path, cause: str, 
     report, extras = assemble(settings, ready.reference, ready.contenders, played, *reached, ready.unserved)
     if cause:
         report["notes"].insert(0, f"Stopped by {cause} after {done} of {asked.settings.seeds} seeds.")
+    report["protocol"]["preparing_seconds"] = round(ready.preparing, 1)
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
     report["next"] = _next(out, ready.contenders, reached.outcomes, report["advice"])
     files.write_json(out / "report.json", report)
@@ -225,75 +231,3 @@ def _served(data: Data, asked: Sequence[str]) -> tuple[tuple[Task, ...], dict[st
         raise BadRequest(f"{what} can be measured on {data.name}; bring more examples. {reasons}".rstrip())
     served = tuple(task for task in wanted if task.name not in unserved)
     return served, {**unserved, **{task.name: LEFT_OUT for task in TASKS if task not in wanted}}
-
-
-def _settle_lengths(
-    settings: Settings,
-    contenders: Mapping[str, Contender],
-    reference: Reference,
-    tasks: Sequence[Task],
-    recorded: ledger.Recorded | None,
-) -> tuple[dict[str, Lengths], float]:
-    """The time of every training, and the seconds that measuring one seed of all models takes."""
-    lengths: dict[str, Lengths] = {}
-    measuring, data = 0.0, reference.data
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    for name, contender in contenders.items():
-        own = allowed(contender, settings.seconds_per_model, tasks)
-        steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
-        lengths[name] = own
-        measuring += evaluation_seconds(contender, reference, tasks)
-        shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
-        examples = shown.examples(data, settings.seed)
-        through = passes(contender.of(shown), steps[shown.name].model, examples)
-        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
-        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
-        if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
-            enough = math.ceil(longer * settings.seconds_per_model)
-            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
-    return lengths, measuring
-
-
-def _say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float) -> None:
-    training = full_time(settings.seconds_per_model, tasks) * models
-    total = duration(round(spent + settings.seeds * (training + measuring)))
-    say(
-        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
-        f"of {training:g} s training and {measuring:.0f} s measuring"
-    )
-
-
-@contextlib.contextmanager
-def _claimed(out: Path, numbered: bool) -> Iterator[Path]:
-    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
-    made = True
-    while True:
-        try:
-            out.mkdir(parents=True)
-            break
-        except FileExistsError:
-            if not numbered:
-                made = False  # whoever made it may want it
-                break
-            out = fresh(None)
-    try:
-        yield out
-    except BaseException:
-        if made and not any(out.iterdir()):
-            out.rmdir()
-        raise
-
-
-def fresh(out: str | None) -> Path:
-    """A folder for a new comparison: `out`, or the next free one.
-
-    Raises:
-      BadRequest: it is there and not empty.
-    """
-    if out is None:
-        n = 1
-        while Path(f"runs/compare-{n}").exists():
-            n += 1
-        out = f"runs/compare-{n}"
-    check_new(Path(out))
-    return Path(out)

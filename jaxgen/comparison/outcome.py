@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgen.comparison.groups import Groups
 from jaxgen.core import Model
 from jaxgen.tasks import TASKS, Reference, Task, Training
 from jaxgen.tasks.task import headline
@@ -61,16 +62,17 @@ def measure(
 
 
 def measure_without(
-    outcome: Outcome, model: Model, training: Training, parts: Sequence[Reference], seed: int, tasks: Sequence[Task]
+    outcome: Outcome, model: Model, training: Training, groups: Groups, seed: int, tasks: Sequence[Task]
 ) -> None:
-    """Adds the headlines of a model of `training` against each of `parts`, of the tasks that all of them serve."""
+    """Adds the headlines of a model of `training` without each group, of the tasks that can be measured so."""
+    parts, key = groups.without, evaluation_key(seed, training)
     for task in tasks:
-        if task.training != training or not parts or any(task.servable(part.data) for part in parts):
+        if task.training != training or any(task.servable(part.data) for part in parts):
             continue
-        name, key = headline(task.metrics(parts[0].data)), evaluation_key(seed, training)
+        name = headline(task.metrics(parts[0].data))
         values = [task.measure(model, part, seed, key, STAGES[-1]).figures.get(name, math.nan) for part in parts]
         if all(map(math.isfinite, values)):
-            outcome.without[task.name] = values
+            outcome.without[task.name] = groups.of_all(values)
 
 
 def draw_pictures(outcome: Outcome, model: Model, training: Training, reference: Reference, seed: int) -> None:

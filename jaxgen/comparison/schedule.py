@@ -1,20 +1,22 @@
 """All seeds of a comparison: the order in which models are trained, the progress bar, and what a signal leaves."""
 
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jaxgen.comparison.console import say
-from jaxgen.comparison.contender import Contender, Lengths, play
-from jaxgen.comparison.groups import without_groups
+from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.groups import Groups, groups_of
 from jaxgen.comparison.outcome import Outcome, baselines
+from jaxgen.comparison.player import OnTrained, play
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
-from jaxgen.training.sources import Source, arrays
+from jaxgen.training.sources import arrays
 from jaxgen.training.step import State
 
 COLUMNS = (
@@ -58,48 +60,27 @@ def play_all(
       on_seed: called with each seed that all models and baselines have.
       on_trained: called with (name, seed, state, lines of metrics.jsonl) of each main training.
     """
-    with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(seeds) * len(contenders) * seconds)
-
-        def one(at: int, seed: int, name: str, reference: Reference, placed: Source) -> None:
-            bar.update(task, description=f"{name}, seed {seed}")
-            contender, length = contenders[name].on(reference.data, lambda source: placed), lengths(name, seed)
-
-            def trained(state: State, records: Sequence[Mapping[str, Any]]) -> None:
-                on_trained(name, seed, state, records)
-
-            def passed(more: float) -> None:
-                bar.advance(task, more)
-
-            # Which test examples there are: what it does to the figures is measured once, and taken for all seeds.
-            parts = without_groups(reference) if seed == seeds[0] else ()
-            outcome = play(
-                contender,
-                reference,
-                length,
-                seed,
-                tasks=tasks,
-                parts=parts,
-                on_seconds=passed,
-                on_trained=trained,
-            )
-            outcomes[name][seed] = outcome
-            bar.update(task, completed=(at + 1) * seconds)
-            if not sys.stderr.isatty():
-                say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
-            if outcome.failed:
-                say(f"{name}, seed {seed} failed: {outcome.failed}")
+    with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        bar = _Bar(progress, progress.add_task("", total=len(seeds) * len(contenders) * seconds), seconds)
 
         def whole_seed(i: int, seed: int) -> None:
-            bar.update(task, description=f"split of seed {seed}", completed=i * len(contenders) * seconds)
+            bar.says(f"split of seed {seed}", i * len(contenders))
             reference = references(seed)
+            # What the choice of test examples does to the figures is measured once, and taken for all seeds.
+            groups = groups_of(reference) if seed == seeds[0] else None
+            source = arrays(reference.data.train.x)
             # On the devices once: all programs of a seed share it.
-            source = arrays(jax.device_put(reference.data.train.x))
-            for j, name in enumerate(contenders):
-                one(i * len(contenders) + j, seed, name, reference, source)
+            source = source._replace(resident=jax.device_put(source.resident))
+            for j, (name, contender) in enumerate(contenders.items()):
+                own = contender.on(reference.data, lambda _: source)
+                kept = functools.partial(on_trained, name, seed)
+                of_seed = reference, groups, lengths(name, seed)
+                outcomes[name][seed] = _one(own, name, *of_seed, seed, tasks, bar, kept)
+                bar.done(i * len(contenders) + j + 1)
             if seed not in by_baselines:
-                bar.update(task, description=f"baselines, seed {seed}")
+                bar.says(f"baselines, seed {seed}")
                 by_baselines[seed] = baselines(reference, seed, tasks)
+            reference.release()
             on_seed(seed)
 
         try:
@@ -111,6 +92,56 @@ def play_all(
                         whole_seed(i, seed)
         except Interrupted as interruption:
             signals.insert(0, interruption.signal)
+
+
+class _Bar(NamedTuple):
+    """The progress bar, in seconds; `seconds` are those of one model on one seed."""
+
+    progress: Progress
+    task: Any
+    seconds: float
+
+    def says(self, text: str, models: int | None = None) -> None:
+        """What is done now, and after how many models on one seed each, if that is known."""
+        self.progress.update(self.task, description=text, completed=None if models is None else models * self.seconds)
+
+    def done(self, models: int) -> None:
+        """So many models were played on one seed each."""
+        self.progress.update(self.task, completed=models * self.seconds)
+
+    def advance(self, seconds: float) -> None:
+        """So much longer was trained."""
+        self.progress.advance(self.task, seconds)
+
+
+def _one(
+    contender: Contender,
+    name: str,
+    reference: Reference,
+    groups: Groups | None,
+    lengths: Lengths,
+    seed: int,
+    tasks: Sequence[Task],
+    bar: _Bar,
+    on_trained: OnTrained,
+) -> Outcome:
+    """Plays one model on one seed, and says so."""
+    bar.says(f"{name}, seed {seed}")
+    outcome = play(
+        contender,
+        reference,
+        lengths,
+        seed,
+        tasks=tasks,
+        groups=groups,
+        on_seconds=bar.advance,
+        on_trained=on_trained,
+    )
+    if not sys.stderr.isatty():
+        say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")
+    if outcome.failed:
+        say(f"{name}, seed {seed} failed: {outcome.failed}")
+    return outcome
 
 
 def whole(

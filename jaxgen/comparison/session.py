@@ -19,12 +19,14 @@ import numpy as np
 from jaxgen import data as sources
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import unflat
-from jaxgen.comparison.conduct import Asked, conduct, fresh
+from jaxgen.comparison.conduct import Asked, conduct
+from jaxgen.comparison.place import fresh
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
 from jaxgen.comparison.statistics import FEWEST_SEEDS
 from jaxgen.core import BadRequest
 from jaxgen.data import Data, with_anomalies, with_domains
+from jaxgen.data.redivide import pooled
 from jaxgen.recipes import Recipe
 from jaxgen.runs.inputs import divided, fitted, place_of, source_of
 
@@ -95,7 +97,7 @@ def compare(
     if asked.models is not None:  # what takes a recipe of the caller's own is unknown
         loaded, size = fitted(loaded, size)
     asked = dataclasses.replace(asked, size=None if size is None else int(size))
-    loaded = _named(loaded, asked)
+    loaded = pooled(_named(loaded, asked))
     if on_data is not None:
         on_data(loaded)
     return conduct(Asked(asked, loaded, recipes, folder), began)
@@ -187,7 +189,7 @@ def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
         raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
-    data = _named(sources.load(settings.data, size=settings.size, labels=settings.labels), settings)
+    data = pooled(_named(sources.load(settings.data, size=settings.size, labels=settings.labels), settings))
     if data.digest != digest:
         raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
     return data

@@ -1,7 +1,7 @@
 """The space in which samples are compared. Images: random filters; tables: a classifier's layer; else components."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,9 @@ HIDDEN = 128  # width of the classifier's one hidden layer
 UPDATES = 2000  # Adam updates of the classifier, whatever the size of the data
 COMPONENTS = 32  # principal components where there are no labels
 ROWS = 10_000  # training examples that any of them is fitted on, at most
-NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64
+NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64, which examples of up to 1,024 numbers take
+NEGLIGIBLE = 1e-6  # of the largest variance: what float32 products cannot tell
+ITERATIONS = 4  # power iterations for the axes of examples of more: of 64x64x3 they then hold as much to four digits
 BLOCK = 1 << 22  # numbers of examples that are projected at once
 HELD = 2000  # training examples that none of them is fitted on, at most; a fifth where there are fewer
 
@@ -25,21 +27,26 @@ class Features(NamedTuple):
     embed: Callable[..., np.ndarray]  # x [N, ...] -> float64 [N, F]
     name: str  # as a report prints it
     classify: Callable[..., np.ndarray] | None = None  # x [N, ...] -> int [N], positions in `data.classes`
-    accuracy: float | None = None  # of `classify` on the test split, 0 to 1
+    accuracy: float | None = None  # of `classify` on the test split, of which as many are looked at, 0 to 1
 
 
 class Axes(NamedTuple):
     """Principal axes of a set of examples."""
 
     mean: np.ndarray  # float64 [F]
-    axes: np.ndarray  # float64 [count, F], orthonormal rows, largest variance first
+    axes: np.ndarray  # [count, F], orthonormal rows, largest variance first; float64, or float32 of large examples
     share: float  # of the variance that the axes hold, 0 to 1
 
 
-def flat(x) -> np.ndarray:
-    """Examples [N, ...] as rows float64 [N, F], in the range that the networks see (images in [0, 1])."""
-    x = np.asarray(as_float(x), np.float64)
+def flat(x, dtype: Any = np.float64) -> np.ndarray:
+    """Examples [N, ...] as rows [N, F], in the range that the networks see (images in [0, 1])."""
+    x = np.asarray(as_float(x), dtype)
     return x.reshape(len(x), -1)
+
+
+def working(shape: tuple[int, ...]) -> Any:
+    """The type in which examples of this shape are projected: float32 where they hold more than 1,024 numbers."""
+    return np.float64 if np.prod(shape) <= DIRECT else np.float32
 
 
 def held_out(n: int) -> np.ndarray:
@@ -79,41 +86,65 @@ def feature_space(data: Data) -> Features:
         return space
     found = principal_axes(train.x, COMPONENTS)
     name = f"first {len(found.axes)} principal components ({100 * found.share:.0f} % of the variance)"
-    return Features(_projection(found), name)
+    project = _projection(found)
+    return Features(lambda x: project(x).astype(np.float64), name)
 
 
 def principal_axes(x, count: int) -> Axes:
     """The first `count` principal axes of x [N, ...], fewer where there are fewer examples or numbers.
 
-    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500.
+    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500; of large
+    examples that are fewer than their numbers, by the eigenvectors of their products, without the axes that hold less
+    than a millionth of the variance of the first. At most 10,000 examples are looked at, a fixed random part; of large
+    ones as many as have 32 Mi numbers.
 
     >>> found = principal_axes(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], np.float32), 1)
     >>> np.abs(found.axes).round(3).tolist(), round(found.share, 3)
     ([[0.6, 0.8]], 1.0)
     """
-    x = flat(x[_some(x, np.arange(len(x)))])
-    mean = x.mean(0)
-    x -= mean
-    count = min(count, *x.shape)
-    if min(x.shape) > 500:
+    precision = working(x.shape[1:])
+    x = flat(x[_some(x, np.arange(len(x)))], precision)
+    mean = x.mean(0, dtype=np.float64)
+    x -= mean.astype(precision)
+    count, total = min(count, *x.shape), np.vdot(x, x)
+    if precision == np.float32 and 500 < len(x) < x.shape[1] and total > 0:
+        size, axes = _by_products(x, count)
+    elif min(x.shape) > 500:
         from sklearn.utils.extmath import randomized_svd
 
-        _, size, axes = randomized_svd(x, count, random_state=0)
+        iterations = "auto" if precision == np.float64 else ITERATIONS
+        _, size, axes = randomized_svd(x, count, n_iter=iterations, random_state=0)
     else:
         _, size, axes = np.linalg.svd(x, full_matrices=False)
-    total = np.sum(x**2)
     return Axes(mean, axes[:count], float(np.sum(size[:count] ** 2) / total) if total > 0 else 1.0)
 
 
+def _by_products(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, largest first, and right singular vectors of x [N, F], N < F."""
+    from scipy.linalg import eigh
+
+    n = len(x)
+    squares, left = eigh(x @ x.T, subset_by_index=(n - count, n - 1), overwrite_a=True)
+    kept = squares > NEGLIGIBLE * squares[-1]
+    size, left = np.sqrt(squares[kept])[::-1], left[:, kept][:, ::-1]
+    return size, (left.T @ x) / size[:, None]
+
+
 def _projection(found: Axes) -> Callable[..., np.ndarray]:
-    """Coordinates along principal axes: x [N, ...] -> float64 [N, count], a block of examples at a time."""
+    """Coordinates along principal axes: x [N, ...] -> [N, count], a block of examples at a time."""
 
     def project(x) -> np.ndarray:
         size = max(1, BLOCK // found.axes.shape[1])
-        parts = [(flat(x[i : i + size]) - found.mean) @ found.axes.T for i in range(0, len(x), size)]
+        parts = [coordinates(found, x[i : i + size]) for i in range(0, len(x), size)]
         return np.concatenate(parts)
 
     return project
+
+
+def coordinates(found: Axes, x) -> np.ndarray:
+    """Examples x [N, ...] along principal axes: [N, count], of the type of the axes."""
+    precision = found.axes.dtype
+    return (flat(x, precision) - found.mean.astype(precision)) @ found.axes.T
 
 
 def _classifier(data: Data, train: Split) -> Features:
@@ -130,7 +161,8 @@ def _classifier(data: Data, train: Split) -> Features:
         for _ in range(-(-UPDATES // -(-len(x) // min(200, len(x))))):  # epochs; 200 is MLPClassifier's batch size
             net.partial_fit(x, label, classes=np.unique(data.train.label))
     weight, bias = (np.asarray(layer[0], np.float64) for layer in (net.coefs_, net.intercepts_))
-    accuracy = float(np.mean(net.predict(reduced(data.test.x)) == data.test.label))
+    test = subset(data.test, _some(data.test.x, np.arange(len(data.test.x))))
+    accuracy = float(np.mean(net.predict(reduced(test.x)) == test.label))
 
     def embed(x):
         return np.maximum(reduced(x) @ weight + bias, 0)

@@ -15,6 +15,7 @@ from jaxgen.data.divide import assemble
 from jaxgen.data.resize import for_networks, resized
 from jaxgen.recipes import Recipe
 from jaxgen.runs.conditions import Condition
+from jaxgen.training.pool import Rows
 from jaxgen.training.program import Plan
 from jaxgen.training.sources import Source, unpaired
 from jaxgen.training.sources import arrays as array_source
@@ -124,7 +125,13 @@ def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: b
             f"{', '.join(data.classes) or 'none'}."
         )
     at = {name: np.flatnonzero(label == data.classes.index(name)) for name in plan.domains}
-    return unpaired(**{name: stream_source(x, subset=at[name]) if stream else array_source(x[at[name]]) for name in at})
+
+    def domain(at: np.ndarray) -> Source:
+        if stream:
+            return stream_source(x, subset=at)
+        return array_source(x, subset=at) if isinstance(x, Rows) else array_source(x[at])  # a pool is resident once
+
+    return unpaired(**{name: domain(own) for name, own in at.items()})
 
 
 def divided(

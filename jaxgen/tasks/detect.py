@@ -1,5 +1,6 @@
 """Detect anomalies: a model that never saw a class should find that class strange."""
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -12,8 +13,12 @@ from jaxgen.metrics.outliers import auroc, average_precision
 from jaxgen.tasks.evaluation import in_batches
 from jaxgen.tasks.task import BASELINE, SHARE, Margin, Metric, Reading, Reference, Task, Training
 from jaxgen.tasks.unseen import anomaly_classes, choice_set, normal_indices, scored_set, servable, tested
+from jaxgen.training.models import Scores
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
+AT_STAGE = 8  # the part of what evaluation looks at that is scored at a stage
+FEWEST_SAMPLES = 4  # of them, where examples are large
+SAMPLED = 1 << 15  # numbers in the samples of an example: from 2,048 on an example has fewer than 16
 
 METRICS = {
     "auroc": Metric(
@@ -38,8 +43,8 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
 
     The fixed score is the first of `Model.scores`, whatever the data: the literature's own for a model of that kind.
     `auroc_chosen` is the AUROC, on the test set, of the score that has the highest AUROC on the validation split, where
-    that holds 3 anomalies. Posterior noise, 16 samples an example, comes from `key`. A score that is not a number
-    somewhere has no figures, and no other stands in for the fixed one.
+    that holds 3 anomalies. Posterior noise comes from `key`: 16 samples an example, and down to 4 where it holds more
+    than 2,048 numbers. A score that is not a number somewhere has no figures, and no other stands in for the fixed one.
 
     Args:
       model: trained on `normal_indices(data, anomalies)` alone.
@@ -50,7 +55,10 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
     """
     names = list(model.scores)[: 1 if fixed_only else None]
     test, choice = scored_set(data, anomalies), choice_set(data, anomalies)
-    # Together, and at a stage too: one shape to compile, and the same noise for an example.
+    fewer = scored_set(data, anomalies, AT_STAGE) if fixed_only else test
+    if len(fewer.x) < len(test.x):
+        test, choice = fewer, None
+    # Together, and at a stage too where examples are small: one shape to compile, and the same noise for an example.
     x = test.x if choice is None else np.concatenate([test.x, choice.x])
     figures, on_choice, n = {}, {}, len(test.x)
     for name, score in _scores(model, names, x, key).items():
@@ -70,12 +78,13 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
 def baselines(data: Data, anomalies: Sequence[int], seed: int) -> dict[str, dict[str, float]]:
     """AUROC and average precision on the test set of four scores that need no network, by `baseline:` name.
 
-    Those of `jaxgen.metrics.outliers`, on at most 10,000 of the normal training examples, a fixed random part of them.
+    Those of `jaxgen.metrics.outliers`, on at most 10,000 of the normal training examples (2,730 of 64x64x3), a fixed
+    random part of them.
     Tables are standardised by these first. `seed` is that of the isolation forest.
     """
     at = normal_indices(data, anomalies)
-    if len(at) > outliers.ROWS:
-        at = np.sort(np.random.default_rng(0).choice(at, outliers.ROWS, replace=False))
+    if len(at) > (most := outliers.rows(data.shape)):
+        at = np.sort(np.random.default_rng(0).choice(at, most, replace=False))
     test = scored_set(data, anomalies)
     normal, x = (np.reshape(a, (len(a), -1)) for a in (as_float(data.train.x[at]), test.x))
     if data.kind == "table":
@@ -89,6 +98,15 @@ def baselines(data: Data, anomalies: Sequence[int], seed: int) -> dict[str, dict
     return {f"{BASELINE}{name}": _figures(score, test.anomalous) for name, score in scores.items()}
 
 
+def samples_of(shape: tuple[int, ...]) -> int:
+    """Posterior samples of an example of this shape, for the scores that take them.
+
+    >>> samples_of((28, 28, 1)), samples_of((64, 64, 3))
+    (16, 4)
+    """
+    return int(np.clip(SAMPLED // math.prod(shape), FEWEST_SAMPLES, SAMPLES))
+
+
 def _figures(score: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
     return {"auroc": auroc(score, anomalous), "average_precision": average_precision(score, anomalous)}
 
@@ -96,12 +114,18 @@ def _figures(score: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
 def _scores(model: Model, names: Sequence[str], x: np.ndarray, key: jax.Array) -> dict[str, np.ndarray]:
     if not names:
         return {}
+    samples = samples_of(x.shape[1:])
 
     def score(i, x):
-        noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), SAMPLES, x)
-        return np.stack([np.asarray(model.scores[name](noise, x), np.float64) for name in names], -1)
+        noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), samples, x)
+        found = (
+            model.scores.together(names, noise, x)
+            if isinstance(model.scores, Scores)
+            else {name: model.scores[name](noise, x) for name in names}
+        )
+        return np.stack([np.asarray(found[name], np.float64) for name in names], -1)
 
-    return dict(zip(names, in_batches(score, x, copies=SAMPLES).T, strict=True))
+    return dict(zip(names, in_batches(score, x, copies=samples).T, strict=True))
 
 
 def _group(data: Data, seed: int) -> str:

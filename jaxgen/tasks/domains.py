@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxgen.data import Data, Split, as_float, subset
+from jaxgen.data import Data, Split
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.quality import unbiased_frechet
 from jaxgen.tasks.evaluation import looked_at
 from jaxgen.tasks.task import SIZE, Margin, Metric
+from jaxgen.training.pool import Rows
 
 RELATED = 500  # images whose distances to each other are compared before and after, at most
 LOST = 0.4  # of `lost`: a model is not chosen if it is surely above twice that
@@ -49,44 +50,37 @@ def servable(data: Data) -> str | None:
 def two_sets(data: Data) -> Data:
     """The training images of the two classes, labelled 0 and 1 in the order in which they were named."""
     places = [data.classes.index(name) for name in data.domains]
-    train = subset(data.train, np.flatnonzero(np.isin(data.train.label, places)))
-    label = (train.label == places[1]).astype(np.int32)
-    return data._replace(train=Split(train.x, label), classes=data.domains, anomalies=())
+    at, x = np.flatnonzero(np.isin(data.train.label, places)), data.train.x
+    label = (data.train.label[at] == places[1]).astype(np.int32)
+    x = x.pool.rows(x.at[at]) if isinstance(x, Rows) else x[at]
+    return data._replace(train=Split(x, label), classes=data.domains, anomalies=())
 
 
-def tested(split: Split, data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """Images of the first and of the second class that evaluation looks at, float32."""
+def tested(split: Split, data: Data, part: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Images of the first and of the second class that evaluation looks at, or a part of them, float32."""
     places = [data.classes.index(name) for name in data.domains]
-    first, second = (looked_at(Split(split.x[split.label == place], None)).x for place in places)
-    return as_float(first), as_float(second)
+    first, second = (looked_at(Split(split.x[np.flatnonzero(split.label == at)], None), part).x for at in places)
+    return first, second
 
 
-def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray) -> dict[str, float]:
-    """All figures of translations of the test images of either class; {} if any of them is not finite.
+def figures(
+    features: Features, first: np.ndarray, second: np.ndarray, there: np.ndarray, back: np.ndarray
+) -> dict[str, float]:
+    """All figures of translations of the test images of either class, which are finite.
 
     Args:
       features: the space of the comparison.
-      data: all of it.
+      first: features of the test images of the first class.
+      second: those of the second class.
       there: the test images of the first class, in the second.
       back: those of the second class, in the first.
     """
-    if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
-        return {}
-    first, second = (features.embed(x) for x in tested(data.test, data))
     moved = features.embed(there)
     return {
         "frechet": unbiased_frechet(second, moved),
         "frechet_back": unbiased_frechet(first, features.embed(back)),
         "lost": lost(first, moved),
     }
-
-
-def headline(features: Features, data: Data, there: np.ndarray) -> dict[str, float]:
-    """The headline of `figures` alone; {} likewise."""
-    if not np.all(np.isfinite(there)):
-        return {}
-    _, second = tested(data.test, data)
-    return {"frechet": unbiased_frechet(features.embed(second), features.embed(there))}
 
 
 def real(features: Features, data: Data) -> dict[str, float]:

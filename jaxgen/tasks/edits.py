@@ -13,13 +13,15 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
-from jaxgen.metrics.features import Features, flat
-from jaxgen.tasks.evaluation import LIMIT, in_batches
-from jaxgen.tasks.represent import labelled
+from jaxgen.metrics.features import DIRECT, Features, flat
+from jaxgen.tasks.evaluation import in_batches, most
+from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import Reference
 
 LABELS = 20  # per class, of which a direction is made
 PAIRS = 500  # edits of a split, at most
+FEW = 113  # of large images, which with 9 strengths fill two batches
+PART = 32  # images are large of which this part of what evaluation looks at is fewer than the edits
 ORIGINALS = 50  # examples of a class that edits start from, and among which the original is to be told, at most
 POOL = 200  # training examples of a class near which an edit must lie, at most
 TYPICAL = 0.95  # share of validation examples that lie as near to training examples of their class as an edit must
@@ -65,14 +67,18 @@ def decoded(model: Model, codes: np.ndarray) -> np.ndarray:
     return np.clip(in_batches(lambda i, z: decode(z), codes), 0, 1).astype(np.float32)
 
 
-def plan_edits(data: Data, split: Split, seed: int) -> Edits:
-    """At most 500 pairs of an example and another class, drawn by the seed, from at most 50 examples of each class."""
+def plan_edits(data: Data, split: Split, seed: int, *, few: bool = False) -> Edits:
+    """At most 500 pairs of an example and another class, drawn by the seed, from at most 50 examples of each class.
+
+    With `few` there are 113 at most where images are large: 32x32 in colour and more.
+    """
+    count = FEW if few and most(data.shape, PART) < PAIRS else PAIRS
     classes = classes_of(data)
     at = np.sort(labelled(split.label, ORIGINALS, seed=0, draw=0))
     held = subset(split, at[np.isin(split.label[at], classes)])
     source, target = np.repeat(np.arange(len(held.x)), len(classes)), np.tile(classes, len(held.x))
     pairs = np.flatnonzero(held.label[source] != target)
-    drawn = np.random.default_rng([seed, len(pairs)]).permutation(pairs)[:PAIRS]
+    drawn = np.random.default_rng([seed, len(pairs)]).permutation(pairs)[:count]
     return Edits(as_float(held.x), held.label, source[drawn], target[drawn])
 
 
@@ -84,7 +90,7 @@ def make_judge(reference: Reference) -> Judge:
 
     data, features = reference.data, reference.features
     known, radius = {}, {}
-    each = min(POOL, max(LABELS, LIMIT // len(data.classes)))
+    each = min(POOL, max(LABELS, most(data.shape) // len(data.classes)))
     at = labelled(data.train.label, each, seed=0, draw=0)
     for c in classes_of(data):
         known[c] = features.embed(data.train.x[at[data.train.label[at] == c]])
@@ -114,17 +120,24 @@ def identity_kept(x: np.ndarray, edits: Edits) -> float:
     The mean over edits, and 0 where it is below; distances of pixels. Two times an area under the ROC curve minus 1:
     what all edits change alike does not count, and so neither does the change of class itself.
     """
-    from scipy.spatial.distance import cdist
-
     ahead, edited, originals = np.zeros(len(x)), flat(x), flat(edits.x)
     of = edits.label[edits.source]
     for c in np.unique(of):
         mine, others = np.flatnonzero(of == c), np.flatnonzero(edits.label == c)
-        distance = cdist(edited[mine], originals[others])
+        distance = _distances(edited[mine], originals[others])
         own = distance[others[None] == edits.source[mine][:, None]]
         further = (distance > own[:, None]).sum(1) + ((distance == own[:, None]).sum(1) - 1) / 2
         ahead[mine] = further / (len(others) - 1)
     return float(max(0.0, 2 * ahead.mean() - 1))
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean distances [N, M] of rows; their squares, by one product, where rows are long: the order is the same."""
+    from scipy.spatial.distance import cdist
+
+    if a.shape[1] <= DIRECT:
+        return cdist(a, b)
+    return np.sum(a**2, 1)[:, None] + np.sum(b**2, 1)[None] - 2 * a @ b.T
 
 
 def area(kept, changed) -> float:

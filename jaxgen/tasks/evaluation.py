@@ -1,5 +1,6 @@
 """The examples that evaluation looks at, and how a model is handed them."""
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -10,21 +11,38 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 
 LIMIT = 5000  # examples of a split that evaluation looks at, at most
+LOOKED = 3 << 23  # numbers in these examples, at most: 96 MiB as float32, 2,048 images of 64x64x3
+FEWEST = 256  # examples that it looks at however large they are, if there are so many
+STAGED = 4  # the part at a stage of a training, whose figures are compared with those of other stages alone
 UNIT = 128  # of the size of a batch
 MOST = 512  # examples or samples that a model is handed or makes at once, at most
 NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
 
 
-def looked_at(split: Split) -> Split:
-    """The examples that evaluation looks at, as float32: all, or a fixed random 5,000 of them, in their own order."""
-    if len(split.x) > LIMIT:
-        split = subset(split, positions(len(split.x)))
-    return split._replace(x=as_float(split.x))
+def looked_at(split: Split, part: int = 1) -> Split:
+    """The examples that evaluation looks at, as float32: all, or a fixed random part of them, in their own order."""
+    found = subset(split, positions(len(split.x), split.x.shape[1:], part))
+    return found._replace(x=as_float(found.x))
 
 
-def positions(n: int) -> np.ndarray:
-    """Those of the examples that evaluation looks at, of a split of n."""
-    return np.arange(n) if n <= LIMIT else np.sort(np.random.default_rng(0).choice(n, LIMIT, replace=False))
+def most(shape: tuple[int, ...], part: int = 1) -> int:
+    """How many examples of this shape evaluation looks at, of a split: 5,000, and fewer where each is large.
+
+    What costs more than others takes a `part` of the numbers that these hold, half or a quarter ...; of small examples
+    that is as many.
+
+    >>> most((28, 28, 1)), most((32, 32, 3)), most((64, 64, 3)), most((256, 256, 3))
+    (5000, 5000, 2048, 256)
+    >>> most((28, 28, 1), 4), most((64, 64, 3), 4)
+    (5000, 512)
+    """
+    return int(np.clip(LOOKED // (part * max(1, math.prod(shape))), FEWEST, LIMIT))
+
+
+def positions(n: int, shape: tuple[int, ...], part: int = 1) -> np.ndarray:
+    """Those of n examples of this shape that evaluation looks at: all, or a fixed random part of them."""
+    count = most(shape, part)
+    return np.arange(n) if n <= count else np.sort(np.random.default_rng(0).choice(n, count, replace=False))
 
 
 def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
@@ -32,15 +50,19 @@ def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
 
     Batches have one size (the last is padded with its last example, and cut), so that a model meets one shape. The size
     depends on the shape of x and on `copies`, the copies of an example that `fn` makes; where it is beyond 128 it is a
-    multiple of that or the most that fits, so that sets of nearly one length share a compiled function.
+    multiple of that or the most that fits, so that sets of nearly one length share a compiled function; so do all sets
+    that take more than one batch of large examples.
 
     >>> in_batches(lambda i, x: 2 * x, np.arange(3.0)).tolist()
     [0.0, 2.0, 4.0]
     """
     most = int(np.clip(NUMBERS // max(1, copies * x[0].size), 1, MOST))
+    most = most // UNIT * UNIT or most
     size = -(-len(x) // -(-len(x) // most))
     if size > UNIT:
         size = min(most, -(-size // UNIT) * UNIT)
+    elif most < UNIT < len(x):
+        size = most
     parts = -(-len(x) // size)
     full = np.concatenate([x, np.repeat(x[-1:], parts * size - len(x), axis=0)])
     done = [np.asarray(fn(i, jnp.asarray(full[i * size : (i + 1) * size]))) for i in range(parts)]

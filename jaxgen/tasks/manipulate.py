@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, as_float, subset
-from jaxgen.metrics.features import flat, principal_axes
+from jaxgen.metrics.features import coordinates, flat, principal_axes
 from jaxgen.tasks import factors
 from jaxgen.tasks.edits import (
     LABELS,
@@ -26,10 +26,11 @@ from jaxgen.tasks.edits import (
     plan_edits,
 )
 from jaxgen.tasks.evaluation import unlabelled
-from jaxgen.tasks.represent import labelled
+from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
 
 STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
+DECODED = 1024  # edits that are decoded at once, about
 COMPONENTS = 16
 ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
 
@@ -101,12 +102,15 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
     an error of the model or of the classifier is not an edit.
     """
     codes, found, kept = encoded(model, edits.x)[edits.source], [], []
-    for strength in STRENGTHS:
-        x = decoded(model, codes + strength * way[edits.target])
-        if not np.all(np.isfinite(x)):
+    at_once = max(1, DECODED // len(codes))  # few edits of all strengths fill one batch
+    for some in np.split(STRENGTHS, range(at_once, len(STRENGTHS), at_once)):
+        moved = codes[None] + some.reshape(-1, *[1] * codes.ndim) * way[edits.target][None]
+        images = decoded(model, moved.reshape(-1, *codes.shape[1:]))
+        if not np.all(np.isfinite(images)):
             return None
-        found.append(judged(judge, x, edits.target))
-        kept.append(identity_kept(x, edits))
+        for x in images.reshape(len(some), len(codes), *images.shape[1:]):
+            found.append(judged(judge, x, edits.target))
+            kept.append(identity_kept(x, edits))
     taken, typical = np.moveaxis(np.array(found), 1, 0)
     return Curve((typical & ~typical[0]).mean(1), np.array(kept), taken.mean(1))
 
@@ -128,15 +132,15 @@ def measure(model: Model, reference: Reference, seed: int, *, only_headline: boo
 
 
 def _measured(model: Model, reference: Reference, seed: int, only_headline: bool) -> Reading:
-    data, judge = reference.data, make_judge(reference)
+    data, judge = reference.data, reference.once(make_judge)
     way = directions(model, data, seed)
-    curve = follow(model, way, plan_edits(data, data.test, seed), judge)
+    curve = follow(model, way, plan_edits(data, data.test, seed, few=only_headline), judge)
     if curve is None:
         return Reading({}, "")
     figures = {"area": area(curve.kept, curve.changed)}
     if only_headline:
         return Reading(figures, "")
-    before = follow(model, way, plan_edits(data, data.valid, seed), judge)
+    before = follow(model, way, plan_edits(data, data.valid, seed, few=True), judge)
     at = 0 if before is None else int(np.argmax(before.changed * before.kept))
     figures |= {name: float(values[at]) for name, values in curve._asdict().items()}
     figures["composition"] = float(curve.kept[0])
@@ -156,7 +160,7 @@ def simple_models(data: Data) -> dict[str, Model]:
         return np.asarray(x)
 
     def components(x):
-        return ((flat(x) - found.mean) @ found.axes.T).astype(np.float32)
+        return coordinates(found, x).astype(np.float32)
 
     def image(z):
         return (np.asarray(z) @ found.axes + found.mean).reshape(-1, *data.shape)
@@ -169,7 +173,7 @@ def simple_models(data: Data) -> dict[str, Model]:
 
 def nearest_examples(reference: Reference) -> dict[str, float]:
     """The figures of real examples: in place of an edit, the training example of the target class nearest in pixels."""
-    data, judge = reference.data, make_judge(reference)
+    data, judge = reference.data, reference.once(make_judge)
     edits = plan_edits(data, data.test, 0)
     train = subset(data.train, labelled(data.train.label, POOL, seed=0, draw=0))
     x, rows = edits.x[edits.source].copy(), flat(train.x)

@@ -30,8 +30,7 @@ def fitted_gaussian(x, *, image: bool) -> Callable[[int, int], np.ndarray]:
 
     shape = x.shape[1:]
     count = min(ROWS, max(2, NUMBERS // max(1, int(np.prod(shape)))))
-    if len(x) > count:
-        x = x[np.sort(np.random.default_rng(0).choice(len(x), count, replace=False))]
+    x = x[np.sort(np.random.default_rng(0).choice(len(x), count, replace=False))] if len(x) > count else x[:]
     rows = np.asarray(as_float(x)).reshape(len(x), -1)
     fit = PCA(min(COMPONENTS, *rows.shape), random_state=0, iterated_power=2).fit(rows)
     rest = np.float32(max(fit.noise_variance_, 0))

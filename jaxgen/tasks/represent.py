@@ -7,13 +7,12 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
-from jaxgen.metrics.features import Features, flat, principal_axes
+from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks.evaluation import LIMIT, in_batches, looked_at, unlabelled
+from jaxgen.tasks.evaluation import in_batches, looked_at, most, unlabelled
+from jaxgen.tasks.probe import COUNTS, DRAWS, accuracies, labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 
-COUNTS = (1, 5, 20)  # labels per class
-DRAWS = 5  # of labels; figures are their average. At a stage one is enough: it is compared with other stages alone
 POOL = 200  # training examples per class that labels are drawn from and features standardised on, at most
 COMPONENTS = 16
 WIDTH = 256  # of the random network, as of the shipped networks
@@ -57,18 +56,6 @@ def notes(data: Data) -> tuple[str, ...]:
     return (f"Classes with fewer than {COUNTS[-1]} training examples, all used: {', '.join(few)}.",) if few else ()
 
 
-def labelled(label: np.ndarray, count: int, *, seed: int, draw: int) -> np.ndarray:
-    """Positions of `count` examples of each class, or of all where a class has fewer; a function of (seed, draw).
-
-    Those of a smaller count are among those of a larger one, and they are the same for all models.
-
-    >>> [len(labelled(np.array([0, 0, 0, 1]), n, seed=0, draw=0)) for n in (1, 2, 5)]
-    [2, 3, 4]
-    """
-    rng = np.random.default_rng([seed, draw])
-    return np.concatenate([rng.permutation(np.flatnonzero(label == c))[:count] for c in np.unique(label)])
-
-
 def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int = DRAWS) -> Reading:
     """Test accuracy of a linear probe on the model's best layer, active latents and smoothness of interpolation.
 
@@ -108,78 +95,43 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
     read.
     """
     splits = _splits(data)
-    raw = [flat(split.x) for split in splits]
+    raw = [flat(split.x, working(data.shape)) for split in splits]
     components = principal_axes(data.train.x, COMPONENTS)
     rng = np.random.default_rng(seed)
     n = raw[0].shape[1]
-    first, second = (rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a) for a in (n, WIDTH))
+    first, second = ((rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a)).astype(raw[0].dtype) for a in (n, WIDTH))
     reads = {
         f"{BASELINE}raw values": raw,
-        f"{BASELINE}PCA": [(x - components.mean) @ components.axes.T for x in raw],
+        f"{BASELINE}PCA": [coordinates(components, split.x) for split in splits],
         f"{BASELINE}random network": [np.maximum(np.maximum(x @ first, 0) @ second, 0) for x in raw],
     }
     labels = tuple(split.label for split in splits)
     always = 1 / len(np.unique(labels[2]))
     return {
-        **{name: _accuracies(read, labels, seed)[1] for name, read in reads.items()},
+        **{name: accuracies(read, labels, seed)[1] for name, read in reads.items()},
         f"{BASELINE}majority class": {name: always for name in METRICS if "accuracy" in name},
     }
 
 
 def _splits(data: Data) -> tuple[Split, Split, Split]:
     # Of each class alike, and never fewer than labels are asked for, however many classes there are.
-    each = min(POOL, max(COUNTS[-1], LIMIT // len(data.classes)))
+    each = min(POOL, max(COUNTS[-1], most(data.shape) // len(data.classes)))
     train = subset(data.train, np.sort(labelled(data.train.label, each, seed=0, draw=0)))
     return train._replace(x=as_float(train.x)), looked_at(data.valid), looked_at(data.test)
 
 
 def _rows(x) -> np.ndarray:
-    return np.asarray(x, np.float64).reshape(len(x), -1)
+    x = x.reshape(len(x), -1)
+    return np.asarray(x, working(x.shape[1:]))
 
 
 def _best(seen: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str, float], str]:
-    results = {name: _accuracies(read, labels, seed, draws) for name, read in seen.items()}
+    results = {name: accuracies(read, labels, seed, draws) for name, read in seen.items()}
     if not results:
         return {}, ""
     chosen = max(results, key=lambda name: results[name][0]["accuracy"])
     each = {f"accuracy[{name}]": on_test["accuracy"] for name, (_, on_test) in results.items()}
     return {**results[chosen][1], **each}, chosen
-
-
-def _accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tuple[dict[str, float], dict[str, float]]:
-    """Accuracy on valid and on test, by count, averages over draws; and their mean."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from threadpoolctl import threadpool_limits
-
-    mean, std = read[0].mean(0), read[0].std(0)
-    pool, valid, test = ((x - mean) / np.where(std > 1e-6, std, np.inf) for x in read)  # what never varies says nothing
-    on_valid, on_test = {}, {}
-    for count in COUNTS:
-        fits = []
-        for draw in range(draws):
-            at = labelled(labels[0], count, seed=seed, draw=draw)
-            with threadpool_limits(1, user_api="blas"):  # a fit this small is slower on several, up to ten times
-                fitted = LogisticRegression(max_iter=1000).fit(pool[at], labels[0][at])
-            fits.append([balanced(fitted.predict(x), y) for x, y in ((valid, labels[1]), (test, labels[2]))])
-        on_valid[f"accuracy_{count}"], on_test[f"accuracy_{count}"] = map(float, np.mean(fits, axis=0))
-    for found in (on_valid, on_test):
-        found["accuracy"] = sum(found.values()) / len(COUNTS)
-    if draws == DRAWS:
-        neighbours = KNeighborsClassifier(1).fit(pool, labels[0])
-        on_test["neighbour_accuracy"] = balanced(neighbours.predict(test), labels[2])
-    return on_valid, on_test
-
-
-def balanced(predicted: np.ndarray, label: np.ndarray) -> float:
-    """The mean over the classes in `label` of the share of each that is predicted right.
-
-    >>> balanced(np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]))
-    0.5
-    """
-    right = np.bincount(label, predicted == label)
-    there = np.bincount(label)
-    return float(np.mean(right[there > 0] / there[there > 0]))
 
 
 def _smoothness(features: Features, model: Model, codes: np.ndarray) -> dict[str, float]:

@@ -23,12 +23,13 @@ from jaxgen.metrics.restoration import (
 )
 from jaxgen.recipes import Recipe, find
 from jaxgen.runs.conditions import shrunk
-from jaxgen.tasks.evaluation import in_batches, looked_at
+from jaxgen.tasks.evaluation import STAGED, in_batches, looked_at, positions
 from jaxgen.tasks.task import BASELINE, SIZE, Form, Margin, Metric, Picture, Reading, Reference, Task, Training
 
 FACTORS = (4, 3, 2)  # of the sides; the first that divides both and leaves enough
 SMALLEST = 4  # pixels of a side of the small image, at least
 SAMPLES = 8  # of each small image, for their mean and their spread
+MANY = 8  # the part of what evaluation looks at whose small images have all these samples
 COMPONENTS = 32  # of the small images, in the pairs that are compared
 ROWS = 500  # small images that the components are of, at most
 SHOWN = 8  # test examples
@@ -97,12 +98,14 @@ def pairs(x: np.ndarray) -> Pairs:
 
 
 def measure(features: Features, test: Pairs, made: np.ndarray) -> dict[str, float]:
-    """The figures of one result for each small image."""
+    """The figures of one result for each small image; of large ones `ssim` is that of a fixed random part."""
+    real, fake = features.embed(test.large), features.embed(made)
+    some = positions(len(made), made.shape[1:], STAGED)
     return {
-        "joint_frechet": headline(features, test, made),
-        "frechet": frechet(features.embed(test.large), features.embed(made)),
+        "joint_frechet": joint_frechet(real, fake, _given(test)),
+        "frechet": frechet(real, fake),
         "psnr": psnr(test.large, made),
-        "ssim": ssim(test.large, made),
+        "ssim": ssim(test.large[some], made[some]),
         "consistency": root_mean_square(pairs(made).small - test.small),
     }
 
@@ -114,9 +117,12 @@ def headline(features: Features, test: Pairs, made: np.ndarray) -> float:
     distance of the results alone, is 0 for the true images in another order, and distortion is least for a blurred
     mean. The distance of pairs counts what looks wrong, what belongs to another small image and what varies too little.
     """
+    return joint_frechet(features.embed(test.large), features.embed(made), _given(test))
+
+
+def _given(test: Pairs) -> np.ndarray:
     found = principal_axes(test.small[:: -(-len(test.small) // ROWS)], COMPONENTS)
-    given = (flat(test.small) - found.mean) @ found.axes.T
-    return joint_frechet(features.embed(test.large), features.embed(made), given)
+    return (flat(test.small) - found.mean) @ found.axes.T
 
 
 def restored(model: Model, small: np.ndarray, key: jax.Array) -> np.ndarray:
@@ -135,20 +141,22 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
 
     With K results x_k of a small image, `psnr_mean` is of m = mean_k x_k, and spread^2 is the mean over images and
     pixels of sum_k (x_k - m)^2 / (K - 1). Draws of the true image given the small one have a squared error of twice
-    spread^2, and their mean over many of spread^2: 3.01 dB.
+    spread^2, and their mean over many of spread^2: 3.01 dB. These two figures are of a fixed random part of the small
+    images where images are large, for all but one of the results serve them alone.
     """
     first = restored(model, test.small, jax.random.fold_in(key, 0))
     if not np.all(np.isfinite(first)):
         return Reading({}, "")
     if headline_only:
         return Reading({"joint_frechet": headline(features, test, first)}, "")
-    mean, squares = first.copy(), np.zeros_like(first)
+    at = positions(len(first), first.shape[1:], MANY)
+    mean, squares, small = first[at], np.zeros_like(first[at]), test.small[at]
     for k in range(1, SAMPLES):  # one at a time: large images in eight forms are more than a memory holds
-        made = restored(model, test.small, jax.random.fold_in(key, k))
+        made = restored(model, small, jax.random.fold_in(key, k))
         change = made - mean
         mean += change / (k + 1)
         squares += change * (made - mean)
-    figures = measure(features, test, first) | {"psnr_mean": psnr(test.large, mean)}
+    figures = measure(features, test, first) | {"psnr_mean": psnr(test.large[at], mean)}
     figures["spread"] = float(np.sqrt(np.mean(squares, dtype=np.float64) / (SAMPLES - 1)))
     return Reading({name: value for name, value in figures.items() if np.isfinite(value)}, "")
 
@@ -156,7 +164,7 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
     """What trains no network, by `baseline:` name. Each gives one result for a small image, so its spread is 0."""
     data = reference.data
-    train, test = (pairs(looked_at(split).x) for split in (data.train, data.test))
+    train, (test, features) = pairs(looked_at(data.train).x), reference.once(_at_end)
     valid = pairs(looked_at(data.valid).x) if len(data.valid.x) else train
     with _one_thread():
         results = {
@@ -164,7 +172,7 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
             "ridge regression": ridge(train, valid, test.small),
             "nearest training example": nearest(train, test.small),
         }
-        found = {f"{BASELINE}{name}": measure(reference.features, test, made) for name, made in results.items()}
+        found = {f"{BASELINE}{name}": measure(features, test, made) for name, made in results.items()}
     return {name: {**own, "psnr_mean": own["psnr"], "spread": 0.0} for name, own in found.items()}
 
 
@@ -176,9 +184,24 @@ def _one_thread() -> AbstractContextManager:
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
-    test = pairs(looked_at(reference.data.test).x)
+    test, features = reference.once(_at_stage if stage else _at_end)
     with _one_thread():
-        return read(model, reference.features, test, key, headline_only=stage is not None)
+        return read(model, features, test, key, headline_only=stage is not None)
+
+
+def _at_end(reference: Reference) -> tuple[Pairs, Features]:
+    return _known(reference, 1)
+
+
+def _at_stage(reference: Reference) -> tuple[Pairs, Features]:
+    return _known(reference, STAGED)
+
+
+def _known(reference: Reference, part: int) -> tuple[Pairs, Features]:
+    """The pairs of test images, and the feature space, which knows the features of their true ones."""
+    test, embed = pairs(looked_at(reference.data.test, part).x), reference.features.embed
+    real = embed(test.large)
+    return test, reference.features._replace(embed=lambda x: real if x is test.large else embed(x))
 
 
 def _shown(data: Data) -> Pairs:

@@ -11,7 +11,7 @@ from jaxgen.data import Data
 from jaxgen.metrics.features import held_out
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import kernel_distance, near_copies, nearest_ratio, prdc, two_sample, unbiased_frechet
-from jaxgen.tasks.evaluation import LIMIT, drawn
+from jaxgen.tasks.evaluation import STAGED, drawn, most
 from jaxgen.tasks.naive import copies
 from jaxgen.tasks.task import BASELINE, CHECKED, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 
@@ -70,8 +70,8 @@ def servable(data: Data) -> str | None:
 
 
 def sample_count(data: Data) -> int:
-    """How many samples `measure` wants: as many as test examples (5,000 at most), 2,500 where the modes are known."""
-    return POINTS if data.modes is not None else min(len(data.test.x), LIMIT)
+    """How many samples `measure` wants: as many as test examples that it looks at, 2,500 where the modes are known."""
+    return POINTS if data.modes is not None else min(len(data.test.x), most(data.shape))
 
 
 def metrics(data: Data) -> dict[str, Metric]:
@@ -124,7 +124,8 @@ def unseen(data: Data) -> np.ndarray:
 
     The validation split, then that part of the training split which feature spaces leave out (`held_out`).
     """
-    return np.concatenate([as_float(data.valid.x[:LIMIT]), as_float(data.train.x[held_out(len(data.train.x))])])
+    valid, train = data.valid.x[: most(data.shape)], data.train.x[held_out(len(data.train.x))]
+    return np.concatenate([as_float(valid), as_float(train)])
 
 
 @one_thread
@@ -136,10 +137,10 @@ def ceiling(reference: Reference, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """
     real, rng = unseen(reference.data), np.random.default_rng(0)
     n = min(sample_count(reference.data), len(real))
-    parts = []
+    embedded, parts = reference.features.embed(real), []
     for _ in range(int(np.clip(EXAMPLES // n, 2, 20)) if n < len(real) else 1):
-        x = real[rng.choice(len(real), n, replace=False)]
-        parts.append(_compare(reference, x, reference.features.embed(x), k))
+        at = rng.choice(len(real), n, replace=False)
+        parts.append(_compare(reference, real[at], embedded[at], k))
     ratio = nearest_ratio(reference.features.embed(reference.data.valid.x[:CHECKED]), reference.train)
     figures = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
     return {**figures, "near_copies": near_copies(ratio, reference.usual_ratio)}
@@ -178,8 +179,10 @@ def _compare(reference: Reference, samples, fake: np.ndarray, k: int) -> dict[st
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
-    samples = drawn(model, key, sample_count(reference.data))
-    return Reading((headline if stage else measure)(reference, samples), "")
+    n = sample_count(reference.data)
+    if stage is None:
+        return Reading(measure(reference, drawn(model, key, n)), "")
+    return Reading(headline(reference, drawn(model, key, min(n, most(reference.data.shape, STAGED)))), "")
 
 
 def _samples(model: Model, data: Data, key: jax.Array) -> np.ndarray:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -66,6 +66,27 @@ class Reference:
 
     data: Data
     features: Features  # the space in which samples are compared
+    _formed: dict[str, Data] = dataclasses.field(default_factory=dict)  # by name of a form
+    _once: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # by what makes it
+
+    def formed(self, form: "Form | None") -> Data:
+        """The data that a training of this form sees, made once: all models, and the baselines, share one copy."""
+        if form is None:
+            return self.data
+        if form.name not in self._formed:
+            self._formed[form.name] = form.data(self.data)
+        return self._formed[form.name]
+
+    def once(self, make: Callable[["Reference"], Any]) -> Any:
+        """`make(reference)`, computed the first time: what depends on the data alone is the same for all models."""
+        if make not in self._once:
+            self._once[make] = make(self)
+        return self._once[make]
+
+    def release(self) -> None:
+        """Lets go of what `formed` and `once` have made, which may take as much memory as the training examples."""
+        self._formed.clear()
+        self._once.clear()
 
     @cached_property
     def test(self) -> np.ndarray:
@@ -98,7 +119,7 @@ class Form(NamedTuple):
     """
 
     name: str
-    data: Callable[[Data], Data]  # the data of a seed -> those that are trained on; only their train split is
+    data: Callable[[Data], Data]  # the data of a seed -> as many that are trained on; only their train split is
     told: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
     """(side, recipe, data) -> the recipe that a model of that side trains, and its condition as `--condition` names
     it. A recipe that cannot take it is left out, with a note."""
@@ -130,8 +151,7 @@ class Training(NamedTuple):
 
     def examples(self, data: Data, seed: int) -> int:
         """How many training examples it sees."""
-        seen = data if self.form is None else self.form.data(data)
-        return len(seen.train.x) if self.keep is None else len(self.keep(seen, seed))
+        return len(data.train.x) if self.keep is None else len(self.keep(data, seed))
 
 
 MAIN = Training("main", "", 1.0, (0, 2))

@@ -1,20 +1,19 @@
 """Translate: images of one domain into another, learned from two sets of images without pairs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, as_float
 from jaxgen.data.styles import STYLES
-from jaxgen.metrics.features import Features, flat, principal_axes
-from jaxgen.metrics.quality import frechet
+from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
+from jaxgen.metrics.quality import frechet, unbiased_frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
 from jaxgen.tasks import domains
-from jaxgen.tasks.evaluation import in_batches
+from jaxgen.tasks.evaluation import STAGED
 from jaxgen.tasks.task import (
     BASELINE,
     SHARE,
@@ -28,6 +27,7 @@ from jaxgen.tasks.task import (
     Task,
     Training,
 )
+from jaxgen.tasks.translation import Truth, content, error, figures, translated, truth_of
 from jaxgen.tasks.unpaired import (
     IDENTITY,
     RATE,
@@ -73,82 +73,31 @@ METRICS = {
 }
 
 
-def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -> np.ndarray | None:
-    """Images f32[N, H, W, C] of the first set in the second, or with `back` the other way; None without a way.
-
-    By the model's map of that name; otherwise decode(encode(x, own domain), other domain).
-    """
-    names = domains_of(data)[::-1] if back else domains_of(data)
-    direct = model.maps.get("_to_".join(names))
-    encode, decode = model.encode, model.decode
-    if direct is not None:
-        return in_batches(lambda i, x: direct(x), x)
-    if encode is None or decode is None:
-        return None
-
-    def through(i, x):
-        own, other = (jnp.full(len(x), label, jnp.int32) for label in ((1, 0) if back else (0, 1)))
-        return decode(encode(x, own), other)
-
-    return in_batches(through, x)
-
-
-def error(made: np.ndarray, true: np.ndarray) -> float:
-    """Root mean square difference over all numbers.
-
-    >>> error(np.array([0.0, 0.5]), np.array([0.6, 1.3])).__round__(6)
-    0.707107
-    """
-    return float(np.sqrt(np.mean(np.square(made.astype(np.float64) - true))))
-
-
-def figures(features: Features, data: Data, there: np.ndarray, back: np.ndarray) -> dict[str, float]:
-    """All figures of translations of the test images, and of the way back; {} if any of them is not finite.
-
-    Between two classes of the data they are those of `domains.figures`.
-
-    Args:
-      features: the space of the comparison, whatever the style: what it tells of originals it tells of images in the
-        style too, and the ceiling of `content` says how well.
-      data: all of it.
-      there: the test images that evaluation looks at, in the style.
-      back: those in the style, as originals.
-    """
-    if not pairs_known(data):
-        return domains.figures(features, data, there, back)
-    if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
-        return {}
-    original, true, label = known_pairs(data.test, style_of(data))
-    embedded = features.embed(there)
-    found = {
-        "error": error(there, true),
-        "error_back": error(back, original),
-        "frechet": frechet(features.embed(true), embedded),
-    }
-    if label is not None:
-        found["content"] = _content(features, data, embedded, label)
-    return found
-
-
-def baselines(features: Features, data: Data) -> dict[str, dict[str, float]]:
+def baselines(
+    features: Features, data: Data, seen: Data | None = None, truth: Truth | None = None
+) -> dict[str, dict[str, float]]:
     """Figures of the image as it is, and of the linear optimal transport map between the two sets, by `baseline:` name.
 
-    The map is fitted on the training images that models see, and carries at most 256 principal components of both sets
-    together; what these do not hold of an image stays as it is. Values are cut to [0, 1].
+    The map is fitted on the training images that models see (`seen`, else made here), and carries at most 256
+    principal components of both sets together; what these do not hold of an image stays as it is. Values are cut to
+    [0, 1].
     """
-    original, true = sources(data)
-    seen = unpaired(data).train
-    sets = [seen.x[seen.label == domain] for domain in (0, 1)]
-    axes = principal_axes(seen.x, COMPONENTS)
-    codes = [(flat(some(x)) - axes.mean) @ axes.axes.T for x in sets]
+    truth = truth or truth_of(features, data)
+    original, true = truth.original, truth.true
+    train = (unpaired(data) if seen is None else seen).train
+    sets = [np.flatnonzero(train.label == domain) for domain in (0, 1)]
+    axes = principal_axes(train.x, COMPONENTS)
+    codes = [coordinates(axes, some(train.x, at)) for at in sets]
 
     def carried(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        z = (flat(x) - axes.mean) @ axes.axes.T
-        return _moved(x, (linear_transport(a, b)(z) - z) @ axes.axes)
+        z = coordinates(axes, x)
+        return _moved(x, (linear_transport(a, b)(z) - z).astype(axes.axes.dtype) @ axes.axes)
 
     return {
-        f"{BASELINE}unchanged": figures(features, data, original, true),
-        f"{BASELINE}linear transport": figures(features, data, carried(original, *codes), carried(true, *codes[::-1])),
+        f"{BASELINE}unchanged": figures(features, data, original, true, truth),
+        f"{BASELINE}linear transport": figures(
+            features, data, carried(original, *codes), carried(true, *codes[::-1]), truth
+        ),
     }
 
 
@@ -160,21 +109,15 @@ def ceiling(features: Features, data: Data) -> dict[str, float]:
     """
     if not pairs_known(data):
         return domains.real(features, data)
-    original, true, label = known_pairs(data.test, style_of(data))
+    truth = truth_of(features, data)
+    original, true = truth.original, truth.true
     train_original, train_true, _ = known_pairs(data.train, style_of(data))
     found = {
         "error": error(_regressed(train_original, train_true, original), true),
         "error_back": error(_regressed(train_true, train_original, true), original),
-        "frechet": frechet(features.embed(true), features.embed(train_true)),
+        "frechet": frechet(truth.embedded, features.embed(train_true)),
     }
-    if label is not None:
-        found["content"] = _content(features, data, features.embed(true), label)
-    return found
-
-
-def sources(data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """The test images that are translated, and those that are translated back: pairs, if pairs are known."""
-    return known_pairs(data.test, style_of(data))[:2] if pairs_known(data) else domains.tested(data.test, data)
+    return found | content(truth, truth.embedded)
 
 
 def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -182,33 +125,37 @@ def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarr
     from sklearn.linear_model import Ridge
 
     axes = principal_axes(given, COMPONENTS)
-    ridge = Ridge(ALPHA).fit((flat(given) - axes.mean) @ axes.axes.T, flat(wanted) - flat(given))
-    return _moved(x, ridge.predict((flat(x) - axes.mean) @ axes.axes.T))
+    precision = working(x.shape[1:])
+    ridge = Ridge(ALPHA).fit(coordinates(axes, given), flat(wanted, precision) - flat(given, precision))
+    return _moved(x, ridge.predict(coordinates(axes, x)))
 
 
 def _moved(x: np.ndarray, by: np.ndarray) -> np.ndarray:
     return np.clip(x + by.reshape(x.shape), 0, 1).astype(np.float32)
 
 
-def _content(features: Features, data: Data, embedded: np.ndarray, label: np.ndarray) -> float:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    _, styled, known = known_pairs(data.train, style_of(data))
-    return float(KNeighborsClassifier(1).fit(features.embed(styled), known).score(embedded, label))
-
-
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
     data = reference.data
-    original, true = sources(data)
-    there = translated(model, data, original)
-    if there is None:
-        return Reading({}, "")
     if stage is not None and not pairs_known(data):
-        return Reading(domains.headline(reference.features, data, there), "")
+        first, second = domains.tested(data.test, data, STAGED)
+        there = translated(model, data, first)
+        if there is None or not np.all(np.isfinite(there)):
+            return Reading({}, "")
+        return Reading({"frechet": unbiased_frechet(*map(reference.features.embed, (second, there)))}, "")
     if stage is not None:
-        return Reading({"error": error(there, true)} if np.all(np.isfinite(there)) else {}, "")
-    back = translated(model, data, true, back=True)
-    return Reading({} if back is None else figures(reference.features, data, there, back), "")
+        original, true, _ = known_pairs(data.test, style_of(data), STAGED)
+        there = translated(model, data, original)
+        return Reading({} if there is None or not np.all(np.isfinite(there)) else {"error": error(there, true)}, "")
+    truth = reference.once(_truth)
+    there = translated(model, data, truth.original)
+    back = None if there is None else translated(model, data, truth.true, back=True)
+    if there is None or back is None:
+        return Reading({}, "")
+    return Reading(figures(reference.features, data, there, back, truth), "")
+
+
+def _truth(reference: Reference) -> Truth:
+    return truth_of(reference.features, reference.data)
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
@@ -231,8 +178,7 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
 
 def _pairs_shown(data: Data) -> np.ndarray:
     if not pairs_known(data):
-        rows = [x[np.arange(SHOWN) % len(x)] for x in domains.tested(data.test, data)]
-        return np.concatenate(rows)
+        return np.concatenate([x[np.arange(SHOWN) % len(x)] for x in domains.tested(data.test, data)])
     x = data.test.x[:SHOWN]
     return as_float(np.concatenate([x, STYLES[style_of(data)](x)]))
 
@@ -243,8 +189,12 @@ def _shown(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
     return None if there is None or back is None else np.concatenate([back, there])
 
 
-def _with_reference(task: Callable[[Features, Data], dict]) -> Callable[..., dict]:
-    return lambda reference, *seed: task(reference.features, reference.data)
+def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
+    return baselines(reference.features, reference.data, reference.formed(UNPAIRED.form), reference.once(_truth))
+
+
+def _floor(reference: Reference) -> dict[str, float]:
+    return ceiling(reference.features, reference.data)
 
 
 UNPAIRED = Training(
@@ -266,8 +216,8 @@ TRANSLATE = Task(
     servable=servable,
     metrics=lambda data: METRICS if pairs_known(data) else domains.METRICS,
     measure=_read,
-    baselines=_with_reference(baselines),
-    floor=_with_reference(ceiling),
+    baselines=_baselines,
+    floor=_floor,
     notes=_notes,
     pictures=(
         Picture(

@@ -7,14 +7,18 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data import Data, Split, as_float
-from jaxgen.tasks.evaluation import LIMIT
+from jaxgen.tasks.evaluation import most
 
 TRAINED, TESTED = 20, 5  # normal examples to learn from; examples of either kind to test on
+SCORED, CHOOSING = (
+    2,
+    8,
+)  # the parts of what evaluation looks at that are scored, and that choose: they are decoded often
 CHOICE = 3  # examples of either kind in the validation split, from which on they choose a score
 
 
 class Examined(NamedTuple):
-    """Examples that are scored, at most 5,000."""
+    """Examples that are scored, at most as many as evaluation looks at."""
 
     x: np.ndarray  # float32 [M, ...]
     anomalous: np.ndarray  # bool [M]
@@ -58,24 +62,24 @@ def normal_indices(data: Data, anomalies: Sequence[int]) -> np.ndarray:
     return np.flatnonzero(~_among(data.train, anomalies))
 
 
-def scored_set(data: Data, anomalies: Sequence[int]) -> Examined:
+def scored_set(data: Data, anomalies: Sequence[int], part: int = SCORED) -> Examined:
     """The normal examples of the test split, and the anomalies of all splits: no model was trained on any of them.
 
-    The anomalies of the validation split are left to `choice_set` where that uses them. Beyond 5,000 examples a fixed
-    random part is taken, of the anomalies at most 2,500.
+    The anomalies of the validation split are left to `choice_set` where that uses them. Beyond what evaluation looks at
+    (`jaxgen.tasks.evaluation.most`, with that part) a fixed random part is taken, of which anomalies are at most half.
     """
-    return _examined(_tested(data, anomalies), anomalies)
+    return _examined(_tested(data, anomalies, part), anomalies)
 
 
 def choice_set(data: Data, anomalies: Sequence[int]) -> Examined | None:
     """The validation split, cut as `scored_set` is; None if it holds fewer than 3 examples of either kind."""
     whole = [(data.valid, np.arange(len(data.valid.x)))]
-    return _examined(_cut(whole, anomalies), anomalies) if _chooses(_sizes(data), anomalies) else None
+    return _examined(_cut(whole, anomalies, CHOOSING), anomalies) if _chooses(_sizes(data), anomalies) else None
 
 
 def tested(data: Data, anomalies: Sequence[int]) -> tuple[int, int]:
     """How many normal examples and how many anomalies `scored_set` holds."""
-    parts = _tested(data, anomalies)
+    parts = _tested(data, anomalies, SCORED)
     anomalous = sum(int(_among(split, anomalies)[at].sum()) for split, at in parts)
     return sum(len(at) for _, at in parts) - anomalous, anomalous
 
@@ -113,20 +117,21 @@ def _chooses(sizes: np.ndarray, anomalies: Sequence[int]) -> bool:
     return bool(min(anomalous, sizes[1].sum() - anomalous) >= CHOICE)
 
 
-def _tested(data: Data, anomalies: Sequence[int]) -> list[Part]:
+def _tested(data: Data, anomalies: Sequence[int], part: int) -> list[Part]:
     beside = (data.train,) if _chooses(_sizes(data), anomalies) else (data.train, data.valid)
     parts = [(split, np.flatnonzero(_among(split, anomalies))) for split in beside]
-    return _cut([(data.test, np.arange(len(data.test.x))), *parts], anomalies)
+    return _cut([(data.test, np.arange(len(data.test.x))), *parts], anomalies, part)
 
 
-def _cut(parts: Sequence[Part], anomalies: Sequence[int]) -> list[Part]:
-    """At most 5,000 of the examples, anomalies at most half of them; all normal ones that there is room for."""
+def _cut(parts: Sequence[Part], anomalies: Sequence[int], part: int) -> list[Part]:
+    """What evaluation looks at, anomalies at most half of it; all normal examples that there is room for."""
     anomalous = np.concatenate([_among(split, anomalies)[at] for split, at in parts])
-    if len(anomalous) <= LIMIT:
+    limit = most(parts[0][0].x.shape[1:], part)
+    if len(anomalous) <= limit:
         return list(parts)
     keep, rng = np.ones(len(anomalous), bool), np.random.default_rng(0)
-    most = min(int(anomalous.sum()), LIMIT // 2)
-    for kind, room in ((anomalous, most), (~anomalous, LIMIT - most)):
+    found = min(int(anomalous.sum()), limit // 2)
+    for kind, room in ((anomalous, found), (~anomalous, limit - found)):
         keep[rng.permutation(np.flatnonzero(kind))[room:]] = False
     ends = np.cumsum([len(at) for _, at in parts])[:-1]
     return [(split, at[stays]) for (split, at), stays in zip(parts, np.split(keep, ends), strict=True)]

@@ -1,6 +1,6 @@
 """A game's model as compiled functions that take the params as an argument."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,19 @@ import jax
 
 from jaxgen.core import Game, Model
 from jaxgen.system.threefry import straight
+
+
+class Scores(dict):
+    """The compiled scores of a model, by name."""
+
+    def __init__(self, each: Mapping[str, Callable], together: Callable[..., dict[str, Any]]):
+        """`each` by name; `together` as the method."""
+        super().__init__(each)
+        self._together = together
+
+    def together(self, names: Sequence[str], noise: Any, x: Any) -> dict[str, Any]:
+        """Some of the scores of x, in one program: what several of them decode from the same noise is decoded once."""
+        return self._together(tuple(names), noise, x)
 
 
 def compile_model(game: Game) -> Callable[[Any, Any], Model]:
@@ -35,10 +48,18 @@ def compile_model(game: Game) -> Callable[[Any, Any], Model]:
             compiled[field, *name] = jax.jit(draws.get(field, call), static_argnums=static)
         return compiled[field, *name]
 
+    @partial(jax.jit, static_argnums=0)
+    def together(names, params, state, noise, x):
+        scores = game.model(params, state).scores
+        return {name: scores[name](noise, x) for name in names}
+
     def bind(params, state) -> Model:
         def part(field, value):
             if isinstance(value, Mapping):
-                return {name: partial(function(field, name), params, state) for name in value}
+                each = {name: partial(function(field, name), params, state) for name in value}
+                if field != "scores":
+                    return each
+                return Scores(each, lambda names, noise, x: together(names, params, state, noise, x))
             return value if value is None else partial(function(field), params, state)
 
         has = game.model(params, state)

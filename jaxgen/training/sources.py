@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxgen.core import Array, BadRequest, Batch, as_float
 from jaxgen.training.order import indices
+from jaxgen.training.pool import Rows
 
 PROBED = 1024  # examples of a stream whose numbers are looked at when it begins
 Shape = tuple[int, int, int]  # R steps, T turns, B examples of a batch over all processes
@@ -40,7 +41,8 @@ def arrays(
     device.
 
     Args:
-      x: uint8 or float32 [N, ...], or a pytree of such arrays of one length.
+      x: uint8 or float32 [N, ...], or a pytree of such arrays of one length. Of `Rows` the whole pool is resident,
+        and shared by all sources that are made of it.
       label: int32 [N], or None.
       condition: (x, label) of a batch -> the condition of `Batch`; traced. None: no condition.
       subset: int [M], the examples to train on, if not all.
@@ -57,17 +59,25 @@ def arrays(
     if len(lengths) != 1 or 0 in lengths:
         raise BadRequest(f"examples and labels are arrays of one length above 0, not of {sorted(lengths) or 'none'}.")
     size = lengths.pop() if subset is None else len(subset)
+    fetch, range_ = positions(x if isinstance(x, Rows) else len(jax.tree.leaves(x)[0]), subset=subset), _range(x)
+    if isinstance(x, Rows):
+        x, label = x.pool.placed, None if label is None else _spread(label, x)
 
     def batch(resident, at) -> Batch:
         x, label = jax.tree.map(lambda a: jnp.take(a, at, axis=0, mode="clip"), resident)
         return _conditioned(jax.tree.map(as_float, x), label, condition)
 
-    fetch = positions(len(jax.tree.leaves(x)[0]), subset=subset)
-    return Source((x, label), fetch, batch, jax.ShapeDtypeStruct((), jnp.int32), size, _range(x))
+    return Source((x, label), fetch, batch, jax.ShapeDtypeStruct((), jnp.int32), size, range_)
 
 
-def positions(n: int, *, subset: np.ndarray | None = None) -> Callable[..., np.ndarray]:
-    """The `fetch` of `arrays` for `n` examples, or for those of them that `subset` names: indices int32."""
+def positions(of: int | Rows, *, subset: np.ndarray | None = None) -> Callable[..., np.ndarray]:
+    """The `fetch` of `arrays` for a number of examples or for rows, or for those of them that `subset` names: int32.
+
+    Those of rows are positions in their pool: rows meet the examples that an array of them would, in the same order.
+    """
+    if isinstance(of, Rows):
+        subset = of.at if subset is None else of.at[subset]
+    n = len(of.pool.x) if isinstance(of, Rows) else of
 
     def fetch(key: Array, position: int, shape: Shape, process: int, processes: int) -> np.ndarray:
         part = shape[2] // processes
@@ -155,6 +165,13 @@ def _conditioned(x: Any, label: Any, condition: Callable[..., Any] | None) -> Ba
     if condition is None:
         return Batch(x)
     return Batch(x, jax.vmap(condition)(x, label) if label is not None else jax.vmap(lambda a: condition(a, None))(x))
+
+
+def _spread(label: Any, rows: Rows) -> np.ndarray:
+    """The labels of rows at their places in the pool; those of all others are 0 and never read."""
+    whole = np.zeros(len(rows.pool.x), np.int32)
+    whole[rows.at] = label
+    return whole
 
 
 def _range(x: Any) -> tuple[float, float] | None:

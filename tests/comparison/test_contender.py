@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from jaxgen.comparison import contender as module
-from jaxgen.comparison.contender import Contender, Seconds, Steps, play
+from jaxgen.comparison import player
+from jaxgen.comparison.contender import Contender, Seconds, Steps
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
+from jaxgen.comparison.player import play
 from jaxgen.core import Context
 from jaxgen.data import Data, Split
 from jaxgen.recipes import RECIPES
@@ -72,8 +74,8 @@ def seen(data, monkeypatch):
     def measure(outcome, model, training, reference, seed, tasks, stage):
         measured.append((training.name, stage))
 
-    monkeypatch.setattr(module, "measure", measure)
-    monkeypatch.setattr(module, "draw_pictures", lambda *args: None)
+    monkeypatch.setattr(player, "measure", measure)
+    monkeypatch.setattr(player, "draw_pictures", lambda *args: None)
     contender = Contender(
         None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0
     )
@@ -114,7 +116,7 @@ def test_no_key_of_one_training_is_a_key_of_another(seen):
         assert len(used[-1]) == 23
     alone = [*run_keys(SEED), *run_keys(SEED + 1), *(jax.random.fold_in(run_keys(SEED).noise, n) for n in range(20))]
     used.append({jax.random.key_data(key).tobytes() for key in alone})
-    beside = [module.training_keys(SEED + 1, stream) for stream in range(4)]
+    beside = [player.training_keys(SEED + 1, stream) for stream in range(4)]
     used.append({jax.random.key_data(key).tobytes() for keys in beside for key in keys})
     assert len(set.union(*used)) == sum(map(len, used))
 
@@ -150,9 +152,9 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
     def diverging(contender, data, training, steps, seed, measure, on_trained):
         if training == MAIN:
             raise Diverged("ten in a row.")
-        return module._Trained("model", {"step": []}, 2.0, ["its encoder: lost."])
+        return player._Trained("model", {"step": []}, 2.0, ["its encoder: lost."])
 
-    monkeypatch.setattr(module, "_train", diverging)
+    monkeypatch.setattr(player, "_train", diverging)
     lengths = {"main": Steps(8), "detect": Steps(8)}
     contender = Contender(None, None, None, None, None, {}, 0.0)
     outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
@@ -171,8 +173,8 @@ def test_a_training_ends_nearest_to_its_time(monkeypatch, each, model, stages, e
         assert steps is None
         yield from (Chunk(step, "state", {}, 2, each) for step in range(2, 100, 2))
 
-    monkeypatch.setattr(module, "train", train)
-    played, spent, read = module._Played(Seconds(1.1, 0.5)), 0.0, []
+    monkeypatch.setattr(player, "train", train)
+    played, spent, read = player._Played(Seconds(1.1, 0.5)), 0.0, []
     for chunk in played.chunks("model", None, None, None, None):
         spent += chunk.seconds
         read += played.stages(spent)
@@ -183,9 +185,9 @@ def test_a_training_ends_nearest_to_its_time(monkeypatch, each, model, stages, e
 
 def test_what_was_played_is_played_again(seen, data, monkeypatch):
     # Kills: a repetition that looks at the clock; stages that are read elsewhere than they were.
-    played, read = module._Played(Steps(6, 4, (2, 2))), []
+    played, read = player._Played(Steps(6, 4, (2, 2))), []
     program = hollow("again", len(data.train.x), [])
-    keys = module.training_keys(SEED, 0)
+    keys = player.training_keys(SEED, 0)
     for _ in played.chunks("model", program, program.init(None), keys, None):
         read.append(played.stages(1e9))
     assert read == [["25", "50"], [], []] and played.steps == Steps(6, 0, (2, 2))
@@ -219,7 +221,7 @@ def test_a_training_of_its_own_form_has_its_own_examples_condition_and_recipe(da
     label = jax.numpy.zeros(2, int)
     assert model.sample(model.draw(jax.random.key(0), 2, label), label).shape == (2, 3)
     other = data._replace(train=data.train._replace(x=data.train.x + 1))
-    x, _ = own.source(other).resident
+    x, _ = own.source(Reference(other, None).formed(form)).resident
     np.testing.assert_array_equal(x, 2 * (data.train.x + 1))
     np.testing.assert_array_equal(contender.source(other).resident[0], other.train.x)
     without = module.compiled(RECIPES["vamp_vae"], data, (training,))

@@ -11,13 +11,13 @@ from scipy import stats
 
 from jaxgen.comparison import document
 from jaxgen.comparison.budget import alike, fewest, flat, full_time, unflat
-from jaxgen.comparison.caveats import _search, _shared, _times, limits
+from jaxgen.comparison.caveats import _parts, _search, _shared, _times, limits
 from jaxgen.comparison.contender import Contender, Steps
 from jaxgen.comparison.document import _barred, _cell, _contest, assemble
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data, Split
-from jaxgen.tasks import DETECT, MANIPULATE, REPRESENT, SYNTHESISE, TASKS, Metric, Reference, titled
+from jaxgen.tasks import DETECT, MANIPULATE, REPRESENT, RESTORE, SYNTHESISE, TASKS, Metric, Reference, titled
 from jaxgen.tasks.task import SHARE
 
 
@@ -333,3 +333,21 @@ def test_a_test_split_that_all_seeds_share_is_said_and_counted_in():
         }
         tests.append((by_task[DETECT.name], by_task[REPRESENT.name]))
     assert tests == [("paired t test",) * 2, ("paired t test over seeds and test examples", "paired t test")]
+
+
+def test_what_is_looked_at_in_part_is_said():
+    # Kills: a part of the test examples that no reader is told of; figures of parts of small examples, which are whole;
+    # words on tasks that were not measured.
+    def noted(shape, tested, tasks):
+        split = Split(np.zeros((tested, *shape), np.uint8), np.zeros(tested, np.int32))
+        return _parts(Data("toy", "image", split, split, split, ("a", "b"), None, None, "", ()), tasks)
+
+    (note,) = noted((64, 64, 3), 3000, (SYNTHESISE, DETECT, RESTORE))
+    assert note == (
+        "Of 3,000 test examples a fixed random part is looked at: 2,048, and 512 at a stage of a training. Anomalies "
+        "are told on 1,024 at most, by 4 samples of each. Of super-resolution 256 small images have all their results."
+    )
+    (note,) = noted((64, 64, 3), 600, (SYNTHESISE,))
+    assert note.endswith("is looked at: 600, and 512 at a stage of a training.")
+    assert noted((64, 64, 3), 512, (SYNTHESISE,)) == noted((8, 8, 1), 5000, (SYNTHESISE, DETECT)) == []
+    assert noted((8, 8, 1), 5001, (DETECT,))[0].endswith("is looked at: 5,000, and 5,000 at a stage of a training.")

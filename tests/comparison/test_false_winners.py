@@ -8,10 +8,11 @@ import functools
 import numpy as np
 import pytest
 
-from jaxgen.comparison.contender import Steps, compiled, play
+from jaxgen.comparison.contender import Steps, compiled
 from jaxgen.comparison.contest import Contest
 from jaxgen.comparison.decision import decide
 from jaxgen.comparison.outcome import evaluation_key, trainings
+from jaxgen.comparison.player import play
 from jaxgen.data import load
 from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space

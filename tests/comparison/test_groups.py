@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from jaxgen.comparison.groups import GROUPS, without_groups
+from jaxgen.comparison.groups import GROUPS, Groups, groups_of
 from jaxgen.comparison.outcome import empty, measure_without
 from jaxgen.data import Data, Split
 from jaxgen.tasks import MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference
@@ -22,7 +22,7 @@ def reference(n, official=("test",), classes=2):
 def test_each_example_is_left_out_once_and_classes_keep_their_shares():
     # Kills: groups that follow the order of the file; a class that a part has lost; an example that is never left out.
     whole = reference(60, classes=3)
-    parts = without_groups(whole)
+    parts = groups_of(whole).without
     assert len(parts) == GROUPS
     out = [set(whole.data.test.x[:, 0]) - set(part.data.test.x[:, 0]) for part in parts]
     assert sorted(x for own in out for x in own) == whole.data.test.x[:, 0].tolist()
@@ -33,19 +33,28 @@ def test_each_example_is_left_out_once_and_classes_keep_their_shares():
 
 
 def test_only_what_evaluation_looks_at_is_grouped():
-    # Kills: replicates of other random 5,000 examples each, whose differences are not those of leaving out a tenth.
-    parts = without_groups(reference(LIMIT + 100))
-    assert {len(part.data.test.x) for part in parts} == {LIMIT - LIMIT // GROUPS}
+    # Kills: replicates of other random 5,000 examples each, whose differences are not those of leaving out a tenth; a
+    # part that some task halves again.
+    groups = groups_of(reference(LIMIT + 100))
+    assert {len(part.data.test.x) for part in groups.without} == {LIMIT - LIMIT // GROUPS} and groups.share == 1
+    large = reference(600)
+    images = np.broadcast_to(np.zeros((64, 64, 3), np.uint8), (600, 64, 64, 3))
+    data = large.data._replace(**{name: split._replace(x=images) for name, split in large.data.splits.items()})
+    groups = groups_of(Reference(data, None))
+    # The smallest part that a task looks at, at a stage, is 256 of these 600.
+    assert {len(part.data.test.x) for part in groups.without} == {230, 231} and groups.share == 256 / 600
 
 
 def test_none_where_seeds_have_test_examples_of_their_own_and_of_few():
     # Kills: test examples counted twice, by the splits and by the groups; groups of one example.
-    assert without_groups(reference(60, official=())) == () and without_groups(reference(60, ("valid",))) == ()
-    assert without_groups(reference(19)) == () and len(without_groups(reference(20))) == GROUPS
+    assert groups_of(reference(60, official=())) is None and groups_of(reference(60, ("valid",))) is None
+    assert groups_of(reference(19)) is None and len(groups_of(reference(20)).without) == GROUPS
 
 
 def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
-    # Kills: figures without the last group alone; the figures of another training; a figure that is not finite.
+    # Kills: the spread of a part taken for that of all; figures without the last group alone; the figures of another
+    # training; a figure that is not finite.
+
     def measured(model, part, seed, key, stage):
         assert (model, seed, stage) == ("model", 3, "100")
         return Reading({"a": float(part.data), "b": 9.0}, "")
@@ -60,7 +69,7 @@ def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
             training=training,
         )
 
-    parts = [SimpleNamespace(data=i) for i in (1, 2, 3)]
+    groups = Groups(tuple(SimpleNamespace(data=i) for i in (1, 2, 3)), 0.25)
     tasks = (
         task("served"),
         task("not by one", fails=2),
@@ -68,7 +77,5 @@ def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
         task("not finite", measure=lambda *args: Reading({}, "")),
     )
     outcome = empty()
-    measure_without(outcome, "model", MAIN, parts, 3, tasks)
-    assert outcome.without == {"served": [1.0, 2.0, 3.0]}
-    measure_without(again := empty(), "model", MAIN, (), 3, tasks)
-    assert again.without == {}
+    measure_without(outcome, "model", MAIN, groups, 3, tasks)
+    assert outcome.without == {"served": [1.5, 2.0, 2.5]}

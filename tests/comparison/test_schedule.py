@@ -23,16 +23,16 @@ CONTENDERS = {
 
 
 def of_seed(seed):
-    return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)))
+    return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)), release=lambda: None)
 
 
 def played(monkeypatch, play, signals):
     outcomes, by_baselines = {name: {} for name in CONTENDERS}, {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
-    monkeypatch.setattr(schedule, "without_groups", lambda reference: ("without a group",))
+    monkeypatch.setattr(schedule, "groups_of", lambda reference: "groups")
     seeds = []
-    watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": None}
+    watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": lambda *args: None}
     play_all(
         range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals, outcomes=outcomes, **watch
     )
@@ -46,7 +46,7 @@ def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
     # split of another seed than it is measured on; groups of test examples left out on every seed, or on none.
     def play(contender, reference, lengths, seed, **more):
         assert contender[1] == reference.data.train.x.tolist() == (SPLIT.x + seed).tolist()
-        assert more["parts"] == (("without a group",) if seed == 3 else ())
+        assert more["groups"] == ("groups" if seed == 3 else None)
         if (contender[0], seed) == ("gan of it", 4):
             os.kill(os.getpid(), number)
             raise AssertionError("went on")

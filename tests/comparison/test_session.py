@@ -208,14 +208,20 @@ def test_out_must_be_new_and_is_looked_at_first(tmp_path):
     assert sources.load("cancer").name == "cancer" and (tmp_path / "x").read_text() == "kept"
 
 
+def hollow_contender():
+    contender = SimpleNamespace(on=lambda data, place: None)
+    contender.bare = lambda: contender
+    return contender
+
+
 @pytest.fixture
 def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "models": {}}
-    monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: SimpleNamespace(on=lambda data, place: None))
+    monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: hollow_contender())
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
-    monkeypatch.setattr(conduct, "_settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(conduct, "settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
@@ -231,13 +237,13 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=(600, 5)), np.arange(600) % 2
     compiled, out = [], tmp_path / "out"
-    anything = SimpleNamespace(on=lambda data, place: None)
+    anything = hollow_contender()
     hollow.setattr(
         conduct,
         "compiled",
         lambda recipe, data, *more: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
-    hollow.setattr(conduct, "_settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
+    hollow.setattr(conduct, "settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
@@ -254,7 +260,7 @@ def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
     # Kills: an anomaly that reaches the report and not the tasks, or the tasks and not `--repeat`; a label that is no
     # string, or a string read letter by letter.
     seen, x = [], np.random.default_rng(0).normal(size=(400, 5))
-    anything = SimpleNamespace(on=lambda data, place: None)
+    anything = hollow_contender()
     hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.anomalies) or anything)
     np.savez(tmp_path / "rows.npz", X=x, y=np.arange(400) % 2)
     made = compare(tmp_path / "rows.npz", seeds=2, anomaly=anomaly, out=tmp_path / "out")
@@ -477,7 +483,7 @@ def test_settings_that_are_named_are_measured_alone(hollow, tmp_path, capsys):
     seen = []
     hollow.setattr(
         conduct,
-        "_settle_lengths",
+        "settle_lengths",
         lambda settings, contenders, reference, tasks, *more: (
             seen.append([t.name for t in tasks]) or dict.fromkeys(contenders),
             0.0,

@@ -127,3 +127,19 @@ def test_principal_axes_of_large_data():
     np.testing.assert_allclose(np.abs(np.sum(found.axes * exact[2][:3], 1)), 1, rtol=1e-6)
     np.testing.assert_allclose(found.share, np.sum(exact[1][:3] ** 2) / np.sum(exact[1] ** 2), rtol=1e-6)
     np.testing.assert_array_equal(principal_axes(x, 3).axes, found.axes)
+
+
+def test_axes_of_large_examples(monkeypatch):
+    # Kills: axes of another scale, order or sign of variance; a mean that is left in; axes that hold nothing kept.
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(520, 20)) * np.geomspace(30, 1, 20) @ rng.normal(size=(20, 1100)) + 50).astype(np.float32)
+    found = principal_axes(x, 8)
+    assert found.axes.dtype == np.float32 and features.DIRECT < 1100
+    centred = x.astype(np.float64) - x.mean(0, dtype=np.float64)
+    _, size, axes = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(8), atol=1e-4)  # float32 products of 1,100 numbers
+    np.testing.assert_allclose(np.abs(np.sum(found.axes * axes[:8], 1)), 1, atol=1e-4)
+    assert found.share == pytest.approx(np.sum(size[:8] ** 2) / np.sum(size**2), rel=1e-4)
+    assert len(principal_axes(x, 300).axes) == 20  # there are no more
+    alike = principal_axes(np.ones((600, 1100), np.float32), 4)
+    assert np.all(np.isfinite(alike.axes)) and alike.share == 1

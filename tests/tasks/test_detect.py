@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from jaxgen.core import Model
 from jaxgen.data import load
 from jaxgen.metrics import outliers
-from jaxgen.tasks import DETECT, Reference, detect
+from jaxgen.tasks import DETECT, Reference, detect, evaluation
 from jaxgen.tasks.unseen import scored_set
 
 KEY = jax.random.key(0)
@@ -126,3 +126,23 @@ def test_what_a_reader_must_know(table):
     assert "60 normal examples and 90 anomalies" in counts
     named = DETECT.notes(load("cancer"), (5, 6))
     assert named[1] == "The anomaly is malignant." and "71 normal examples and 191 anomalies" in named[2]
+
+
+def test_large_examples_are_scored_in_part(table, monkeypatch):
+    # Kills: all of them decoded at each stage; a stage that also scores what chooses; as few at the end; sixteen
+    # samples of each; anomalies lost from a part.
+    monkeypatch.setattr(evaluation, "LOOKED", table.test.x[0].size * 80)
+    monkeypatch.setattr(evaluation, "FEWEST", 4)
+    monkeypatch.setattr(detect, "SAMPLED", 5 * table.test.x[0].size)
+    seen = []
+
+    def draw_posterior(key, k, x):
+        seen.append((k, len(x)))
+        return jnp.zeros(k)
+
+    one = model({"a": lambda noise, x: x[:, 0], "b": lambda noise, x: x[:, 1]}, draw_posterior=draw_posterior)
+    reference = Reference(table._replace(anomalies=("c",)), None)
+    end = DETECT.measure(one, reference, 0, KEY, None)
+    assert seen == [(5, 40 + 10)] and end.chosen
+    stage = DETECT.measure(one, reference, 0, KEY, "25")
+    assert seen[1:] == [(5, 10)] and 0 < stage.figures["auroc"] <= 1

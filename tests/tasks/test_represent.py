@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from jaxgen.core import Model
 from jaxgen.metrics import feature_space
-from jaxgen.tasks import represent
+from jaxgen.tasks import evaluation, probe, represent
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def model(encode=None, decode=None, **layers):
 def test_labelled():
     # Kills: draws that are not nested; one draw for all; one class short of others; examples twice.
     label = np.repeat(np.arange(3), [40, 30, 3])
-    draws = {draw: [represent.labelled(label, n, seed=4, draw=draw) for n in (1, 5, 20)] for draw in range(3)}
+    draws = {draw: [probe.labelled(label, n, seed=4, draw=draw) for n in (1, 5, 20)] for draw in range(3)}
     for few, some, many in draws.values():
         assert set(few) < set(some) < set(many)
         assert np.bincount(label[many]).tolist() == [20, 20, 3]
         assert len(set(many)) == 43
     assert len({tuple(few) for few, _, _ in draws.values()}) == 3
-    np.testing.assert_array_equal(draws[2][1], represent.labelled(label, 5, seed=4, draw=2))
-    assert set(draws[0][2]) != set(represent.labelled(label, 20, seed=5, draw=0))
+    np.testing.assert_array_equal(draws[2][1], probe.labelled(label, 5, seed=4, draw=2))
+    assert set(draws[0][2]) != set(probe.labelled(label, 20, seed=5, draw=0))
 
 
 def test_choice(table, space):
@@ -66,7 +66,7 @@ def test_accuracy(table):
     for count in (1, 5, 20):
         right = []
         for draw in range(5):
-            at = represent.labelled(y, count, seed=3, draw=draw)
+            at = probe.labelled(y, count, seed=3, draw=draw)
             right.append(LogisticRegression(max_iter=1000).fit(pool[at], y[at]).score(test, table.test.label))
         np.testing.assert_allclose(found[f"accuracy_{count}"], np.mean(right), atol=0.003)
 
@@ -74,8 +74,8 @@ def test_accuracy(table):
 def test_accuracy_is_balanced():
     # Kills: the share of all examples, by which a class of 95 in 100 makes every guess of it look right.
     predicted, label = np.array([0, 0, 0, 1, 1, 0]), np.array([0, 0, 0, 0, 3, 3])
-    assert represent.balanced(predicted, label) == np.mean([3 / 4, 0])
-    assert represent.balanced(label, label) == 1
+    assert probe.balanced(predicted, label) == np.mean([3 / 4, 0])
+    assert probe.balanced(label, label) == 1
 
 
 def test_a_stage_reads_the_headline_alike(table, space):
@@ -85,7 +85,7 @@ def test_a_stage_reads_the_headline_alike(table, space):
     assert one["accuracy"] == pytest.approx(np.mean([one[f"accuracy_{n}"] for n in (1, 5, 20)]))
     x, y = table.train.x.astype(float), table.train.label
     nearest = y[np.abs(x[:, :1] - table.test.x[:, 0].astype(float)).argmin(0)]
-    assert every["neighbour_accuracy"] == pytest.approx(represent.balanced(nearest, table.test.label), abs=0.01)
+    assert every["neighbour_accuracy"] == pytest.approx(probe.balanced(nearest, table.test.label), abs=0.01)
 
 
 def test_latent(table, space):
@@ -120,10 +120,8 @@ def test_baselines(table, monkeypatch):
     assert set(first.pop("baseline: majority class").values()) == {1 / 3}
     assert all(0.5 < figures["accuracy"] < 1 for figures in first.values())
     assert first["baseline: raw values"] != other["baseline: raw values"]
-    fixed = represent.labelled
-    monkeypatch.setattr(
-        represent, "labelled", lambda label, count, *, seed, draw: fixed(label, count, seed=0, draw=draw)
-    )
+    fixed = probe.labelled
+    monkeypatch.setattr(probe, "labelled", lambda label, count, *, seed, draw: fixed(label, count, seed=0, draw=draw))
     other = represent.baselines(table, 1)
     assert first["baseline: raw values"] == other["baseline: raw values"]
     assert first["baseline: random network"] != other["baseline: random network"]
@@ -131,10 +129,10 @@ def test_baselines(table, monkeypatch):
 
 def test_every_class_is_in_the_pool_alike(table, monkeypatch):
     # Kills: a pool cut at random, by which a figure of 20 labels a class is one of fewer.
-    monkeypatch.setattr(represent, "LIMIT", 30)
+    monkeypatch.setattr(evaluation, "LIMIT", 30)
     (pool, _, _) = represent._splits(table)
     assert set(np.bincount(pool.label)) == {20}  # 30 // 3 is fewer than the labels that are asked for
-    monkeypatch.setattr(represent, "LIMIT", 75)
+    monkeypatch.setattr(evaluation, "LIMIT", 75)
     assert set(np.bincount(represent._splits(table)[0].label)) == {25} and pool.x.dtype == np.float32
 
 
@@ -144,3 +142,20 @@ def test_notes(table):
     label = np.where(np.arange(180) < 12, 0, 1 + np.arange(180) % 2).astype(np.int32)
     small = table._replace(train=table.train._replace(label=label))
     assert represent.notes(small) == ("Classes with fewer than 20 training examples, all used: a (12).",)
+
+
+def test_many_columns_are_probed_in_the_span_of_the_known_rows(monkeypatch):
+    # Kills: a basis of other rows than are known; coordinates that are not standardised; neighbours in the span alone.
+    rng = np.random.default_rng(0)
+    ways = rng.normal(size=(3, 600))
+    labels = tuple(np.repeat(np.arange(3), n).astype(np.int32) for n in (30, 20, 40))
+    read = [(0.2 * ways[label] + rng.normal(size=(len(label), 600)) + 3).astype(np.float32) for label in labels]
+    plain = probe.accuracies(read, labels, 0)
+    monkeypatch.setattr(probe, "DIRECT", 100)
+    assert probe._spanned(read, probe._standard(read[0]), np.arange(9))[2].shape == (120, 9)
+    monkeypatch.setattr(probe, "BLOCK", 600 * 7)  # 120 rows are no multiple of 7
+    spanned = probe.accuracies(read, labels, 0)
+    assert 0.4 < plain[1]["accuracy_1"] < plain[1]["accuracy_20"] < 1
+    for ours, theirs in zip(spanned, plain, strict=True):
+        assert ours == pytest.approx(theirs, abs=0.02)  # the solver stops near the optimum: a row or two may differ
+    assert spanned[1]["neighbour_accuracy"] == plain[1]["neighbour_accuracy"]

@@ -196,3 +196,22 @@ def test_pictures():
     assert made.shape == (16, 8, 8, 1) and picture.columns == 8
     np.testing.assert_allclose(halved(made), np.concatenate([halved(x)] * 2), atol=1e-6)
     assert np.abs(made[:8] - made[8:]).max() > DETAIL
+
+
+def test_of_large_images_a_part_has_all_results(test, monkeypatch):
+    # Kills: seven more results of each small image; a mean beside the truth of other images; a stage as long as the
+    # end; the first images in place of random ones.
+    monkeypatch.setattr(evaluation, "LOOKED", 64 * 256)
+    monkeypatch.setattr(evaluation, "FEWEST", 16)
+    data = load("digits")._replace(test=Split((255 * test.large).astype(np.uint8), None))
+    model, seen = by_hand(lambda small, rng: detailed(np.asarray(small), rng))
+    figures = RESTORE.measure(model, Reference(data, SPACE), 0, KEY, None).figures
+    assert [len(given) for _, given in seen] == [256] + 7 * [32]
+    first, rest = seen[0][1], seen[1][1]
+    at = [int(np.flatnonzero((first == one).all((1, 2, 3)))[0]) for one in rest]
+    assert at == sorted(at) and at[-1] > 200
+    # One result has twice the squared error of the mean of very many, and of eight 9 / 8 of that.
+    assert figures["psnr_mean"] - figures["psnr"] == pytest.approx(10 * np.log10(2 / (9 / 8)), abs=0.3)
+    seen.clear()
+    RESTORE.measure(model, Reference(data, SPACE), 0, KEY, "25")
+    assert [len(given) for _, given in seen] == [64]

@@ -8,6 +8,7 @@ from jaxgen.core import Model
 from jaxgen.data import Split, load
 from jaxgen.tasks import SETTINGS, TASKS, detect, evaluation, represent, restore, synthesise
 from jaxgen.tasks.evaluation import drawn, in_batches, looked_at
+from jaxgen.tasks.task import Form, Reference
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 513, 1700])
@@ -115,3 +116,32 @@ def test_titles_are_of_metrics_that_there_are(table):
     ring = load("ring8")
     for task in TASKS:
         assert set(task.titles) <= {*task.metrics(table), *task.metrics(ring)}
+
+
+def test_large_examples_share_a_shape(monkeypatch):
+    # Kills: a model that decodes many copies compiled anew for a stage, for its sets are smaller.
+    monkeypatch.setattr(evaluation, "NUMBERS", 3 * 85)
+    shapes = set()
+    for n in (129, 512, 1536):
+        in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))
+    monkeypatch.setattr(evaluation, "NUMBERS", 3 * 341)
+    for n in (512, 2048):
+        in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))
+    assert shapes == {(85, 3), (256, 3)}
+
+
+def test_a_reference_computes_once_and_lets_go(monkeypatch):
+    # Kills: data in the form of a training made for each model; one form's for another; what is held after a seed.
+    made = []
+    form, other = (Form(name, lambda data, n=name: made.append(n) or (n, data), None) for name in ("a", "b"))
+    reference = Reference("data", None)
+    assert reference.formed(None) == "data" and reference.formed(form) is reference.formed(form) == ("a", "data")
+    assert reference.formed(other) == ("b", "data") and made == ["a", "b"]
+
+    def counted(reference):
+        made.append(reference)
+        return "counted"
+
+    assert reference.once(counted) == reference.once(counted) == "counted" and made[2:] == [reference]
+    reference.release()
+    assert reference.formed(form) == ("a", "data") and made[3:] == ["a"]

@@ -160,7 +160,7 @@ def test_baselines(data, monkeypatch):
     monkeypatch.setitem(translate.STYLES, "thick", lambda x: x + 3)
     assert translate.baselines(RAW, many)["baseline: linear transport"]["error"] < 0.03
     monkeypatch.setitem(translate.STYLES, "thick", lambda x: np.where(x > 100, 255, 0).astype(np.uint8))
-    monkeypatch.setattr(translate, "figures", lambda features, data, there, back: (there.min(), there.max()))
+    monkeypatch.setattr(translate, "figures", lambda features, data, there, back, truth: (there.min(), there.max()))
     assert translate.baselines(RAW, data)["baseline: linear transport"] == (0, 1)  # cut there
 
 

@@ -7,7 +7,7 @@ from jaxgen.core import BadRequest
 from jaxgen.data import load, with_anomalies
 from jaxgen.data.data import Examples
 from jaxgen.data.divide import assemble
-from jaxgen.tasks import unseen
+from jaxgen.tasks import evaluation, unseen
 
 
 def of_classes(*counts, anomalies=()):
@@ -58,7 +58,7 @@ def test_validation_anomalies_are_scored_where_they_are_too_few_to_choose_by(tab
 def test_at_most_so_many_are_scored(monkeypatch, normal, anomalous, kept):
     # Kills: a handful of anomalies lost among thousands of normal examples; anomalies alone; more than the limit; the
     # first examples in place of random ones; a cut that differs from call to call.
-    monkeypatch.setattr(unseen, "LIMIT", 40)
+    monkeypatch.setattr(evaluation, "LIMIT", 40)
     data = of_classes(*[normal * 5, anomalous])
     scored, again = (unseen.scored_set(data, (1,)) for _ in range(2))
     assert ((~scored.anomalous).sum(), scored.anomalous.sum()) == kept

@@ -71,3 +71,31 @@ def test_what_a_draw_takes_by_name():
     np.testing.assert_array_equal(model.draw(key, n=3), model.draw(key, 3))
     np.testing.assert_array_equal(model.draw(n=3, key=key), model.draw(key, 3))
     np.testing.assert_array_equal(model.draw_posterior(key, K=3, x=X), model.draw_posterior(key, 3, X))
+
+
+def test_scores_together_decode_once():
+    # Kills: scores under each other's names; all scores where some are asked for; one program for each of them.
+    game = small_vae()
+    decoded = []
+
+    def model(params, state):
+        own = game.model(params, state)
+
+        def doubled(noise, x):
+            decoded.append("doubled")
+            return 2 * own.scores["reconstruction"](noise, x)
+
+        return own._replace(scores={"reconstruction": own.scores["reconstruction"], "doubled": doubled})
+
+    bound = compile_model(game._replace(model=model))(*two(game)[0])
+    each = {name: score(None, X) for name, score in bound.scores.items()}
+    assert decoded == ["doubled"] and list(each) == ["reconstruction", "doubled"]
+    for names in (["doubled", "reconstruction"], ["reconstruction"]):
+        found = bound.scores.together(names, None, X)
+        assert set(found) == set(names)
+        for name in names:
+            # Two programs, whose sums are in another order.
+            np.testing.assert_allclose(found[name], each[name], rtol=1e-6)
+    assert decoded == ["doubled"] * 2
+    bound.scores.together(["doubled", "reconstruction"], None, X)
+    assert decoded == ["doubled"] * 2  # compiled

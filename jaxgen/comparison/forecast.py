@@ -1,0 +1,50 @@
+"""How long a comparison will take: the time of each training, and the seconds of measuring, found before the first."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from jaxgen.comparison import ledger
+from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, full_time, passes, too_short
+from jaxgen.comparison.console import count, say
+from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.outcome import trainings
+from jaxgen.comparison.settings import Settings
+from jaxgen.report.numbers import duration, some
+from jaxgen.tasks import Reference, Task
+
+
+def settle_lengths(
+    settings: Settings,
+    contenders: Mapping[str, Contender],
+    reference: Reference,
+    tasks: Sequence[Task],
+    recorded: ledger.Recorded | None,
+) -> tuple[dict[str, Lengths], float]:
+    """The time of every training, and the seconds that measuring one seed of all models takes."""
+    lengths: dict[str, Lengths] = {}
+    measuring, data = 0.0, reference.data
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    for name, contender in contenders.items():
+        own = allowed(contender, settings.seconds_per_model, tasks)
+        steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
+        lengths[name] = own
+        measuring += evaluation_seconds(contender, reference, tasks)
+        shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
+        examples = shown.examples(data, settings.seed)
+        through = passes(contender.of(shown), steps[shown.name].model, examples)
+        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
+        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
+        if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
+            enough = math.ceil(longer * settings.seconds_per_model)
+            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
+    return lengths, measuring
+
+
+def say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float) -> None:
+    """One line: how long all will take; `spent` are the seconds so far, `measuring` those of a seed."""
+    training = full_time(settings.seconds_per_model, tasks) * models
+    total = duration(round(spent + settings.seeds * (training + measuring)))
+    say(
+        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
+        f"of {training:g} s training and {measuring:.0f} s measuring"
+    )

@@ -1,0 +1,172 @@
+"""One model on one seed: each of its trainings, by the clock or by recorded steps, and what is measured after it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.comparison.contender import Contender, Lengths, Seconds, Steps, evaluated, with_trained
+from jaxgen.comparison.groups import Groups
+from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, measure_without, trainings
+from jaxgen.core import Model
+from jaxgen.data import Data
+from jaxgen.runs.recorder import record
+from jaxgen.tasks import MAIN, Reference, Task, Training
+from jaxgen.training.loop import Chunk, Diverged, train
+from jaxgen.training.pool import Rows
+from jaxgen.training.program import Keys, Program
+from jaxgen.training.sources import positions
+from jaxgen.training.step import State
+
+OnTrained = Callable[[State, Sequence[Mapping[str, Any]]], None]
+
+
+def play(
+    contender: Contender,
+    reference: Reference,
+    lengths: Lengths,
+    seed: int,
+    *,
+    tasks: Sequence[Task],
+    groups: Groups | None = None,
+    on_seconds: Callable[[float], None] = lambda seconds: None,
+    on_trained: OnTrained = lambda state, records: None,
+) -> Outcome:
+    """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so.
+
+    Args:
+      contender: with the programs on the data of the seed.
+      reference: what it is measured against, with these data.
+      lengths: of each training.
+      seed: of everything random.
+      tasks: those that are measured.
+      groups: of test examples, without each of which headlines are measured again.
+      on_seconds: called with the seconds of training since the last call.
+      on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
+    """
+    outcome, seconds, failed = empty(), 0.0, []
+    for training in trainings(tasks):
+        if not contender.plays(training):
+            continue
+        seen = reference.formed(training.form)
+        own = contender if training.form is None else contender.of(training).on(seen)
+
+        def at_stage(model: Model, stage: str | None, training: Training = training):
+            measure(outcome, model, training, reference, seed, tasks, stage)
+            if stage is None and groups is not None:
+                measure_without(outcome, model, training, groups, seed, tasks)
+
+        played = _Played(lengths[training.name], on_seconds)
+        keeping = on_trained if training == MAIN else None
+        try:
+            trained = _train(own, seen, training, played, seed, at_stage, keeping)
+        except Diverged as error:
+            failed.append(f"{training.title}: {error}")
+            seconds += played.spent
+            continue
+        finally:
+            outcome.steps[training.name] = played.steps
+        seconds += trained.seconds
+        failed += trained.failures
+        draw_pictures(outcome, trained.model, training, reference, seed)
+        if training == MAIN:
+            outcome.curve.update(seed=seed, **trained.curve)
+    return outcome._replace(seconds=seconds, failed="; ".join(failed))
+
+
+class _Trained(NamedTuple):
+    model: Model
+    curve: dict[str, Any]
+    seconds: float
+    failures: list[str]
+
+
+class _Played:
+    """How far a training has come, of what it was given."""
+
+    def __init__(self, length: Steps | Seconds, on_seconds: Callable[[float], None] = lambda seconds: None):
+        """`length`: the steps to play again, or the time to play for."""
+        self.length, self.steps, self._due, self._on_seconds = length, Steps(), list(STAGES[:-1]), on_seconds
+        self.spent = 0.0  # seconds of all its parts
+
+    def chunks(self, part: str, program: Program, state: State, keys: Keys, fetch: Any) -> Iterator[Chunk]:
+        """The chunks of `part`, "model" or "encoder"."""
+        end = getattr(self.length, part)
+        timed, spent = isinstance(self.length, Seconds), 0.0
+        for chunk in train(program, state, keys, steps=None if timed else end, fetch=fetch):
+            spent += chunk.seconds
+            self.spent += chunk.seconds
+            self._on_seconds(chunk.seconds)
+            self.steps = Steps(**{**self.steps._asdict(), part: chunk.step})
+            yield chunk
+            if timed and spent + chunk.seconds / 2 >= end:
+                return
+
+    def stages(self, seconds: float) -> list[str]:
+        """The stages that the model has reached by now, after `seconds`, and that were not read yet."""
+        reached = []
+        while self._due:
+            length, at = self.length, len(STAGES) - 1 - len(self._due)
+            if isinstance(length, Seconds):
+                late = seconds >= length.model * int(self._due[0]) / 100
+            else:
+                late = at < len(length.stages) and self.steps.model >= length.stages[at]
+            if not late:
+                break
+            reached.append(self._due.pop(0))
+            self.steps = self.steps._replace(stages=(*self.steps.stages, self.steps.model))
+        return reached
+
+
+def _train(
+    contender: Contender,
+    data: Data,
+    training: Training,
+    played: _Played,
+    seed: int,
+    measure: Callable[[Model, str | None], None],
+    on_trained: OnTrained | None = None,
+) -> _Trained:
+    """One training; `measure(model, stage)` at each stage and, with None, at the end, is not timed.
+
+    Stages are read without the encoder that is trained afterwards, so that they compare like with like.
+    """
+    x = data.train.x
+    kept = None
+    if training.keep is not None:
+        kept = positions(x if isinstance(x, Rows) else len(x), subset=training.keep(data, seed))
+    keys, failures = training_keys(seed, training.streams[0]), []
+    state, seconds, curve, records = contender.program.init(keys.init), 0.0, [], []
+    for chunk in played.chunks("model", contender.program, state, keys, kept):
+        seconds, state = seconds + chunk.seconds, chunk.state
+        curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
+        records.append(record(chunk))
+        for stage in played.stages(seconds):
+            measure(contender.model(*evaluated(state)), stage)
+    model = contender.model(*evaluated(state))
+    measure(model, STAGES[-1])
+    if on_trained is not None:
+        on_trained(state, records)
+    if contender.inverter is not None:
+        keys = training_keys(seed, training.streams[1])
+        inverting = with_trained(contender.inverter, contender.inverter.init(keys.init), state)
+        try:
+            for chunk in played.chunks("encoder", contender.inverter, inverting, keys, kept):
+                seconds, inverting = seconds + chunk.seconds, chunk.state
+            model = contender.inverse(*evaluated(inverting))
+        except Diverged as error:  # the GAN itself is whole
+            failures.append(f"its encoder: {error}")
+    measure(model, None)
+    return _Trained(model, _thin(curve), seconds, failures)
+
+
+def training_keys(seed: int, stream: int) -> Keys:
+    """Keys of one stream of a seed; no key of one is a key, or the key of a step, of another."""
+    base = jax.random.fold_in(jax.random.key(seed), len(Keys._fields) + stream)
+    return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
+
+
+def _thin(curve: list, most: int = 120) -> dict[str, Any]:
+    keep = curve[:: max(1, len(curve) // most)]
+    losses = {name: [losses[name] for *_, losses in keep] for name in keep[0][2]} if keep else {}
+    return {"step": [n for n, *_ in keep], "seconds": [round(s, 3) for _, s, _ in keep], "losses": losses}

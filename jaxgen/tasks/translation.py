@@ -1,0 +1,106 @@
+"""Translations of test images, and how far they are from the true ones."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.core import Model
+from jaxgen.data import Data
+from jaxgen.metrics.features import Features
+from jaxgen.metrics.quality import frechet
+from jaxgen.tasks import domains
+from jaxgen.tasks.evaluation import in_batches
+from jaxgen.tasks.unpaired import domains_of, known_pairs, pairs_known, style_of
+
+BLOCK = 512  # images whose differences are squared at once
+
+
+def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -> np.ndarray | None:
+    """Images f32[N, H, W, C] of the first set in the second, or with `back` the other way; None without a way.
+
+    By the model's map of that name; otherwise decode(encode(x, own domain), other domain).
+    """
+    names = domains_of(data)[::-1] if back else domains_of(data)
+    direct = model.maps.get("_to_".join(names))
+    encode, decode = model.encode, model.decode
+    if direct is not None:
+        return in_batches(lambda i, x: direct(x), x)
+    if encode is None or decode is None:
+        return None
+
+    def through(i, x):
+        own, other = (jnp.full(len(x), label, jnp.int32) for label in ((1, 0) if back else (0, 1)))
+        return decode(encode(x, own), other)
+
+    return in_batches(through, x)
+
+
+def error(made: np.ndarray, true: np.ndarray) -> float:
+    """Root mean square difference over all numbers.
+
+    >>> error(np.array([0.0, 0.5]), np.array([0.6, 1.3])).__round__(6)
+    0.707107
+    """
+    blocks = (slice(i, i + BLOCK) for i in range(0, len(made), BLOCK))
+    return float(np.sqrt(sum(np.sum((made[at].astype(np.float64) - true[at]) ** 2) for at in blocks) / made.size))
+
+
+class Truth(NamedTuple):
+    """What translations are compared to, and what is computed of that and of the training images once."""
+
+    original: np.ndarray  # f32[N, H, W, C], the test images that evaluation looks at; of the first class, if of two
+    true: np.ndarray  # the same in the style; between two classes, test images of the second
+    label: np.ndarray | None
+    embedded: np.ndarray  # features of `true`
+    told: Callable[[np.ndarray], np.ndarray] | None  # features -> the label of the nearest training image in the style
+
+
+def truth_of(features: Features, data: Data) -> Truth:
+    """What translations of the test images are compared to."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    if not pairs_known(data):
+        first, second = domains.tested(data.test, data)
+        return Truth(first, second, None, features.embed(second), None)
+    original, true, label = known_pairs(data.test, style_of(data))
+    told = None
+    if label is not None:
+        _, styled, known = known_pairs(data.train, style_of(data))
+        told = KNeighborsClassifier(1).fit(features.embed(styled), known).predict
+    return Truth(original, true, label, features.embed(true), told)
+
+
+def figures(
+    features: Features, data: Data, there: np.ndarray, back: np.ndarray, truth: Truth | None = None
+) -> dict[str, float]:
+    """All figures of translations of the test images, and of the way back; {} if any of them is not finite.
+
+    Between two classes of the data they are those of `domains.figures`.
+
+    Args:
+      features: the space of the comparison, whatever the style: what it tells of originals it tells of images in the
+        style too, and the ceiling of `content` says how well.
+      data: all of it.
+      there: the test images that evaluation looks at, in the style.
+      back: those in the style, as originals.
+      truth: `truth_of` these, if it is known already.
+    """
+    if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
+        return {}
+    truth = truth or truth_of(features, data)
+    if not pairs_known(data):
+        return domains.figures(features, features.embed(truth.original), truth.embedded, there, back)
+    embedded = features.embed(there)
+    found = {
+        "error": error(there, truth.true),
+        "error_back": error(back, truth.original),
+        "frechet": frechet(truth.embedded, embedded),
+    }
+    return found | content(truth, embedded)
+
+
+def content(truth: Truth, embedded: np.ndarray) -> dict[str, float]:
+    """The share of translations with these features whose label is told; {} without labels."""
+    return {} if truth.told is None else {"content": float(np.mean(truth.told(embedded) == truth.label))}
