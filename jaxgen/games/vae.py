@@ -32,7 +32,7 @@ from jaxgen.latents.latent import Given, Inference, Latent
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.bounds import Bound, elbo, importance
 from jaxgen.objectives.observation import PIXELS, Observation
-from jaxgen.objectives.penalties import check_weight
+from jaxgen.objectives.schedules import check_weight
 
 
 def vae(
