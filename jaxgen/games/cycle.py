@@ -1,12 +1,13 @@
 """Translation without pairs: two generators that undo each other, two critics."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, draw_each, rows
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, Network, draw_each, rows
 from jaxgen.games.parts import check_generated, check_logits, check_loss
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import LEAST_SQUARES, Adversarial, mean_loss
@@ -51,85 +52,109 @@ def cycle(
     for name, value in (("weight", weight), ("identity", identity)):
         if not 0 <= value < float("inf"):
             raise BadRequest(f"{name} must be a finite number of at least 0, not {value}.")
-    networks = {
-        "generator": {domain: network(generators[domain]) for domain in domains},
-        "critic": {domain: network(critics[domain]) for domain in domains},
-    }
-    other = dict(zip(domains, reversed(domains), strict=True))
+    parts = _Parts(
+        {domain: network(generators[domain]) for domain in domains},
+        {domain: network(critics[domain]) for domain in domains},
+        dict(zip(domains, reversed(domains), strict=True)),
+        loss,
+        weight,
+        identity,
+    )
+    losses = {"critic": partial(_critic_loss, parts), "generator": partial(_generator_loss, parts)}
+    couples = loss.couples or any(net.couples for net in (*parts.generator.values(), *parts.critic.values()))
+    return Game(partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts), couples)
 
-    def init(key, batch: Batch):
-        _check_batch(batch, domains)
-        keys = iter(jax.random.split(key, 4))
-        params, state = {}, {}
-        for player, source in (("generator", other), ("critic", dict(zip(domains, domains, strict=True)))):
-            pairs = {d: networks[player][d].init(next(keys), batch.x[source[d]]) for d in domains}
-            params[player] = {d: pair[0] for d, pair in pairs.items()}
-            state[player] = {d: pair[1] for d, pair in pairs.items()}
-        return params, state
 
-    def draw(key, batch: Batch):
-        calls: dict[str, tuple] = {}
-        for domain in domains:
-            here, there = batch.x[domain], batch.x[other[domain]]
-            generator, critic = (networks[player][domain].draw for player in ("generator", "critic"))
-            calls |= {f"{domain}:fake": (generator, there), f"{domain}:back": (generator, here)}
-            calls |= {f"{domain}:same": (generator, here)} if identity else {}
-            calls |= {f"{domain}:on_real": (critic, here), f"{domain}:on_fake": (critic, here)}
-        return draw_each(key, **calls)
+class _Parts(NamedTuple):
+    generator: dict[str, Network]  # by domain, sorted by name
+    critic: dict[str, Network]
+    other: dict[str, str]  # domain -> the other one
+    loss: Adversarial
+    weight: float
+    identity: float
 
-    def caller(params, noise, state):
-        def call(player, domain, which, x):
-            own = params[player][domain], state[player][domain], noise[f"{domain}:{which}"]
-            return networks[player][domain].apply(*own, x)
 
-        return call
+def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    _check_batch(batch, list(parts.other))
+    keys = iter(jax.random.split(key, 4))
+    params, state = {}, {}
+    for player, networks in (("generator", parts.generator), ("critic", parts.critic)):
+        pairs = {}
+        for domain, net in networks.items():
+            source = parts.other[domain] if player == "generator" else domain
+            pairs[domain] = net.init(next(keys), batch.x[source])
+        params[player] = {domain: pair[0] for domain, pair in pairs.items()}
+        state[player] = {domain: pair[1] for domain, pair in pairs.items()}
+    return params, state
 
-    def adversarial(domain, call, x) -> tuple[Array, Array, Any, dict[str, Any]]:
-        """Logits of real and fake, the fake, and the new states of the two networks."""
-        fake, generator_state = call("generator", domain, "fake", x[other[domain]])
-        check_generated(fake, x[domain])
-        real_logits, critic_state = call("critic", domain, "on_real", x[domain])
-        fake_logits, _ = call("critic", domain, "on_fake", fake)
-        check_logits(real_logits, fake_logits, rows(x[domain]), networks["critic"][domain].couples)
-        return real_logits, fake_logits, fake, {"generator": generator_state, "critic": critic_state}
 
-    def generator_loss(params, noise, batch: Batch, context: Context):
-        call = caller(params, noise, context.state)
-        total, fakes, state, info = jnp.zeros(()), {}, {}, {}
-        for domain in domains:
-            real, fake, fakes[domain], new = adversarial(domain, call, batch.x)
-            total, state[domain] = total + mean_loss(loss.generator(real, fake), real), new["generator"]
-        for domain in domains:
-            back, _ = call("generator", domain, "back", fakes[other[domain]])
-            info[f"cycle_{domain}"] = _distance(back, batch.x[domain])
-            total += weight * info[f"cycle_{domain}"]
-            if identity:
-                same, _ = call("generator", domain, "same", batch.x[domain])
-                total += identity * _distance(same, batch.x[domain])
-        return total, Aux(info, {"generator": state})
+def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
+    calls: dict[str, tuple] = {}
+    for domain, other in parts.other.items():
+        here, there = batch.x[domain], batch.x[other]
+        generator, critic = parts.generator[domain].draw, parts.critic[domain].draw
+        calls |= {f"{domain}:fake": (generator, there), f"{domain}:back": (generator, here)}
+        calls |= {f"{domain}:same": (generator, here)} if parts.identity else {}
+        calls |= {f"{domain}:on_real": (critic, here), f"{domain}:on_fake": (critic, here)}
+    return draw_each(key, **calls)
 
-    def critic_loss(params, noise, batch: Batch, context: Context):
-        call = caller(params, noise, context.state)
-        total, state = jnp.zeros(()), {}
-        for domain in domains:
-            real, fake, _, new = adversarial(domain, call, batch.x)
-            total, state[domain] = total + mean_loss(loss.critic(real, fake), real), new["critic"]
-        return total, Aux({}, {"critic": state})
 
-    def model(params, state):
-        def to(domain):
-            def translate(x, condition=None):
-                if condition is not None:
-                    raise BadRequest("cycle() takes no condition: leave it out.")
-                own = params["generator"][domain], state["generator"][domain], None
-                return networks["generator"][domain].apply(*own, x)[0]
+def _caller(parts: _Parts, params, noise, state) -> Callable[..., tuple[Any, Any]]:
+    """`call(player, domain, which, x) -> (y, new state)`: a network with the noise of that call."""
 
-            return translate
+    def call(player: str, domain: str, which: str, x):
+        net = getattr(parts, player)[domain]
+        return net.apply(params[player][domain], state[player][domain], noise[f"{domain}:{which}"], x)
 
-        return Model(maps={f"{other[domain]}_to_{domain}": to(domain) for domain in domains})
+    return call
 
-    couples = loss.couples or any(net.couples for pair in networks.values() for net in pair.values())
-    return Game(init, draw, {"critic": critic_loss, "generator": generator_loss}, model, couples=couples)
+
+def _adversarial(parts: _Parts, domain: str, call: Callable, x) -> tuple[Array, Array, Any, dict[str, Any]]:
+    """(logits of real, logits of fake, the fake, new state of the two networks by player)."""
+    fake, generator_state = call("generator", domain, "fake", x[parts.other[domain]])
+    check_generated(fake, x[domain])
+    real_logits, critic_state = call("critic", domain, "on_real", x[domain])
+    fake_logits, _ = call("critic", domain, "on_fake", fake)
+    check_logits(real_logits, fake_logits, rows(x[domain]), parts.critic[domain].couples)
+    return real_logits, fake_logits, fake, {"generator": generator_state, "critic": critic_state}
+
+
+def _generator_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    call = _caller(parts, params, noise, context.state)
+    total, fakes, state, info = jnp.zeros(()), {}, {}, {}
+    for domain in parts.other:
+        real, fake, fakes[domain], new = _adversarial(parts, domain, call, batch.x)
+        total, state[domain] = total + mean_loss(parts.loss.generator(real, fake), real), new["generator"]
+    for domain, other in parts.other.items():
+        back, _ = call("generator", domain, "back", fakes[other])
+        info[f"cycle_{domain}"] = _distance(back, batch.x[domain])
+        total += parts.weight * info[f"cycle_{domain}"]
+        if parts.identity:
+            same, _ = call("generator", domain, "same", batch.x[domain])
+            total += parts.identity * _distance(same, batch.x[domain])
+    return total, Aux(info, {"generator": state})
+
+
+def _critic_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    call = _caller(parts, params, noise, context.state)
+    total, state = jnp.zeros(()), {}
+    for domain in parts.other:
+        real, fake, _, new = _adversarial(parts, domain, call, batch.x)
+        total, state[domain] = total + mean_loss(parts.loss.critic(real, fake), real), new["critic"]
+    return total, Aux({}, {"critic": state})
+
+
+def _model(parts: _Parts, params, state) -> Model:
+    def to(domain: str) -> Callable:
+        def translate(x, condition=None):
+            if condition is not None:
+                raise BadRequest("cycle() takes no condition: leave it out.")
+            trained = params["generator"][domain], state["generator"][domain]
+            return parts.generator[domain].apply(*trained, None, x)[0]
+
+        return translate
+
+    return Model(maps={f"{other}_to_{domain}": to(domain) for domain, other in parts.other.items()})
 
 
 def _distance(x: Array, y: Array) -> Array:

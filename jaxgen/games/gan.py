@@ -1,12 +1,26 @@
 """Generative adversarial networks: a critic tells real examples from fake ones, and a generator learns from it."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, inputs, rows, whole
+from jaxgen.core import (
+    Array,
+    Aux,
+    BadRequest,
+    Batch,
+    Context,
+    Game,
+    Model,
+    Network,
+    check_type,
+    draw_each,
+    inputs,
+    rows,
+    whole,
+)
 from jaxgen.games.parts import check_generated, check_logits, check_loss, evaluation, features_of, strangeness
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
@@ -75,95 +89,121 @@ def gan(
     check_loss(loss)
     for name, part in penalties.items():
         check_type(f"the penalty of the {name}", part, Penalty, "r1(1.0)")
-
-    def init(key, batch: Batch):
-        if latent_dim == 0 and batch.condition is None:
-            raise BadRequest("latent_dim=0 makes a generator of the condition alone, and the batch has no condition.")
-        k_generator, k_critic = jax.random.split(key)
-        state = {f"{name}:penalty": part.init() for name, part in penalties.items()}
-        z = jnp.zeros((rows(batch), latent_dim))
-        p_generator, state["generator"] = generator.init(k_generator, *inputs(z, batch.condition))
-        p_critic, state["critic"] = critic.init(k_critic, *inputs(*batch))
-        return {"critic": p_critic, "generator": p_generator}, state
-
-    def draw(key, batch: Batch):
-        z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
-        return draw_each(
-            key,
-            z=(jax.random.normal, z.shape),
-            generator=(generator.draw, *inputs(z, batch.condition)),
-            real=(critic.draw, *inputs(*batch)),
-            fake=(critic.draw, *inputs(*batch)),
-            **{f"{name}:penalty": (part.draw, batch) for name, part in penalties.items()},
-        )
-
-    def forward(params, noise, batch: Batch, state) -> tuple[Forward, dict[str, Any]]:
-        def generate(z):
-            given = inputs(z, batch.condition)
-            return generator.apply(params["generator"], state["generator"], noise["generator"], *given)
-
-        def logits(which, x):
-            return critic.apply(params["critic"], state["critic"], noise[which], *inputs(x, batch.condition))
-
-        fake, generator_state = generate(noise["z"])
-        check_generated(fake, batch.x)
-        real_logits, critic_state = logits("real", batch.x)
-        fake_logits = logits("fake", fake)[0]
-        check_logits(real_logits, fake_logits, rows(batch), critic.couples)
-        view = Forward(
-            critic_real=lambda x: logits("real", x)[0],
-            critic_fake=lambda x: logits("fake", x)[0],
-            generate=lambda z: generate(z)[0],
-            z=noise["z"],
-            real=batch.x,
-            fake=fake,
-            real_logits=real_logits,
-            fake_logits=fake_logits,
-        )
-        return view, {"generator": generator_state, "critic": critic_state}
-
-    def loss_of(player: str, adversarial: bool, penalised: bool) -> Callable[..., tuple[Array, Aux]]:
-        def value(params, noise, batch: Batch, context: Context):
-            view, states = forward(params, noise, batch, context.state)
-            terms, info, state = [], {}, {}
-            if adversarial:
-                values = getattr(loss, player)(view.real_logits, view.fake_logits)
-                terms.append(mean_loss(values, view.real_logits))
-                state[player] = states[player]
-                if player == "critic":  # a generator may not need the real logits, and a figure would keep them
-                    info = {"real_logit": jnp.mean(view.real_logits), "fake_logit": jnp.mean(view.fake_logits)}
-            if penalised:
-                name = f"{player}:penalty"
-                values, state[name] = penalties[player].value(view, noise[name], context.state[name], context.step)
-                info["penalty"] = _mean_penalty(values, view)
-                terms.append(info["penalty"])
-            return sum(terms), Aux(info, state)
-
-        return value
-
-    def draw_code(key, n, condition=None):
-        return jax.random.normal(key, (n, latent_dim))
-
-    def model(params, state):
-        decode = evaluation(generator, params["generator"], state["generator"])
-        judge = critic, params["critic"], state["critic"]
-
-        def score(noise, x, condition=None):
-            return strangeness(evaluation(*judge)(x, condition), rows(x))
-
-        return Model(
-            draw=draw_code,
-            sample=decode,
-            decode=decode,
-            scores={} if critic.couples else {"critic": score},
-            features={} if critic.couples else features_of("critic", *judge),
-        )
-
-    losses = {name: loss_of(name, True, name in penalties) for name in ("critic", "generator")}
+    parts = _Parts(generator, critic, latent_dim, loss, penalties)
+    losses = {name: partial(_loss, parts, name, True, name in penalties) for name in ("critic", "generator")}
     for name in penalties:
-        losses |= {f"{name}:adversarial": loss_of(name, True, False), f"{name}:penalty": loss_of(name, False, True)}
+        losses[f"{name}:adversarial"] = partial(_loss, parts, name, True, False)
+        losses[f"{name}:penalty"] = partial(_loss, parts, name, False, True)
     couples = any(part.couples for part in (generator, critic, loss, *penalties.values()))
-    return Game(init, draw, losses, model, couples=couples, turns=(("critic",), ("generator",)))
+    turns = ("critic",), ("generator",)
+    return Game(partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts), couples, turns=turns)
+
+
+class _Parts(NamedTuple):
+    generator: Network
+    critic: Network
+    latent_dim: int
+    loss: Adversarial
+    penalties: dict[str, Penalty]  # by player
+
+    def generate(self, params, noise, state, z: Array, condition: Any) -> tuple[Any, Any]:
+        """(x of z, new state of the generator)."""
+        given = inputs(z, condition)
+        return self.generator.apply(params["generator"], state["generator"], noise["generator"], *given)
+
+    def logits(self, params, noise, state, x: Any, condition: Any) -> tuple[Array, Any]:
+        """(logits of x, new state of the critic), with the critic's noise of this call."""
+        return self.critic.apply(params["critic"], state["critic"], noise, *inputs(x, condition))
+
+
+def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    if parts.latent_dim == 0 and batch.condition is None:
+        raise BadRequest("latent_dim=0 makes a generator of the condition alone, and the batch has no condition.")
+    k_generator, k_critic = jax.random.split(key)
+    state = {f"{name}:penalty": part.init() for name, part in parts.penalties.items()}
+    z = jnp.zeros((rows(batch), parts.latent_dim))
+    p_generator, state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
+    p_critic, state["critic"] = parts.critic.init(k_critic, *inputs(*batch))
+    return {"critic": p_critic, "generator": p_generator}, state
+
+
+def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
+    z = jax.ShapeDtypeStruct((rows(batch), parts.latent_dim), jnp.float32)
+    return draw_each(
+        key,
+        z=(jax.random.normal, z.shape),
+        generator=(parts.generator.draw, *inputs(z, batch.condition)),
+        real=(parts.critic.draw, *inputs(*batch)),
+        fake=(parts.critic.draw, *inputs(*batch)),
+        **{f"{name}:penalty": (part.draw, batch) for name, part in parts.penalties.items()},
+    )
+
+
+def _forward(parts: _Parts, params, noise, batch: Batch, state) -> tuple[Forward, dict[str, Any]]:
+    """(what losses and penalties read, the new state of each network)."""
+
+    def generate(z):
+        return parts.generate(params, noise, state, z, batch.condition)
+
+    def logits(which: str, x):
+        return parts.logits(params, noise[which], state, x, batch.condition)
+
+    fake, generator_state = generate(noise["z"])
+    check_generated(fake, batch.x)
+    real_logits, critic_state = logits("real", batch.x)
+    fake_logits = logits("fake", fake)[0]
+    check_logits(real_logits, fake_logits, rows(batch), parts.critic.couples)
+    view = Forward(
+        critic_real=lambda x: logits("real", x)[0],
+        critic_fake=lambda x: logits("fake", x)[0],
+        generate=lambda z: generate(z)[0],
+        z=noise["z"],
+        real=batch.x,
+        fake=fake,
+        real_logits=real_logits,
+        fake_logits=fake_logits,
+    )
+    return view, {"generator": generator_state, "critic": critic_state}
+
+
+def _loss(
+    parts: _Parts, player: str, adversarial: bool, penalised: bool, params, noise, batch: Batch, context: Context
+) -> tuple[Array, Aux]:
+    """The sum of the adversarial term and the penalty of `player`, or one of the two."""
+    view, states = _forward(parts, params, noise, batch, context.state)
+    terms, info, state = [], {}, {}
+    if adversarial:
+        values = getattr(parts.loss, player)(view.real_logits, view.fake_logits)
+        terms.append(mean_loss(values, view.real_logits))
+        state[player] = states[player]
+        if player == "critic":  # a generator may not need the real logits, and a figure would keep them
+            info = {"real_logit": jnp.mean(view.real_logits), "fake_logit": jnp.mean(view.fake_logits)}
+    if penalised:
+        name = f"{player}:penalty"
+        values, state[name] = parts.penalties[player].value(view, noise[name], context.state[name], context.step)
+        info["penalty"] = _mean_penalty(values, view)
+        terms.append(info["penalty"])
+    total: Any = sum(terms)
+    return total, Aux(info, state)
+
+
+def _model(parts: _Parts, params, state) -> Model:
+    decode = evaluation(parts.generator, params["generator"], state["generator"])
+    judge = parts.critic, params["critic"], state["critic"]
+
+    def draw(key, n, condition=None):
+        return jax.random.normal(key, (n, parts.latent_dim))
+
+    def score(noise, x, condition=None):
+        return strangeness(evaluation(*judge)(x, condition), rows(x))
+
+    return Model(
+        draw=draw,
+        sample=decode,
+        decode=decode,
+        scores={} if parts.critic.couples else {"critic": score},
+        features={} if parts.critic.couples else features_of("critic", *judge),
+    )
 
 
 def _mean_penalty(values: Array, view: Forward) -> Array:

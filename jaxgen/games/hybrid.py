@@ -1,11 +1,26 @@
 """Games between: an autoencoder whose latent is shaped by a critic."""
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Aux, BadRequest, Batch, Context, Game, Model, check_type, draw_each, inputs, rows, whole
+from jaxgen.core import (
+    Array,
+    Aux,
+    BadRequest,
+    Batch,
+    Context,
+    Game,
+    Model,
+    Network,
+    check_type,
+    draw_each,
+    inputs,
+    rows,
+    whole,
+)
 from jaxgen.games.parts import (
     check_array,
     check_logits,
@@ -58,107 +73,130 @@ def aae(
     latent_dim = whole("latent_dim", latent_dim, 1)
     check_loss(loss)
     check_type("observation", observation, Observation, "VECTORS or independent(GAUSSIAN)")
-    encoder, decoder, critic = network(encoder), network(decoder), network(critic)
+    parts = _Parts(network(encoder), network(decoder), network(critic), latent_dim, observation, loss)
+    losses = {
+        "autoencoder": partial(_autoencoder_loss, parts),
+        "critic": partial(_critic_loss, parts),
+        "autoencoder:fool": partial(_fool_loss, parts),
+    }
+    couples = parts.encoder.couples or parts.decoder.couples or parts.critic.couples or loss.couples
+    return Game(
+        partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts), couples, observation.range
+    )
 
-    def init(key, batch: Batch):
-        check_array(batch)
-        k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
-        zs = inputs(jnp.zeros((rows(batch), latent_dim)), batch.condition)
-        own: dict[str, Any] = {"observation": observation.init(batch.x.shape[1:])}
-        state: dict[str, Any] = {}
-        own["encoder"], state["encoder"] = encoder.init(k_encoder, *inputs(*batch))
-        own["decoder"], state["decoder"] = decoder.init(k_decoder, *zs)
-        judged, state["critic"] = critic.init(k_critic, *zs)
-        z, _ = jax.eval_shape(encoder.apply, own["encoder"], state["encoder"], None, *inputs(*batch))
-        if z.shape[1:] != (latent_dim,):
-            raise BadRequest(
-                f"the encoder gives {list(z.shape)}, where [B, {latent_dim}] is wanted: change its last layer."
-            )
-        y, _ = jax.eval_shape(decoder.apply, own["decoder"], state["decoder"], None, *zs)
-        check_outputs(observation, y, batch.x)
-        return {"autoencoder": own, "critic": judged}, state
 
-    def draw(key, batch: Batch):
-        shape = rows(batch), latent_dim
-        zs = inputs(jax.ShapeDtypeStruct(shape, jnp.float32), batch.condition)
-        return draw_each(
-            key,
-            z=(jax.random.normal, shape),
-            encoder=(encoder.draw, *inputs(*batch)),
-            decoder=(decoder.draw, *zs),
-            real=(critic.draw, *zs),
-            fake=(critic.draw, *zs),
-        )
+class _Parts(NamedTuple):
+    encoder: Network
+    decoder: Network
+    critic: Network
+    latent_dim: int
+    observation: Observation
+    loss: Adversarial
 
-    def encode(params, noise, batch: Batch, state):
-        return encoder.apply(params["autoencoder"]["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
+    def encode(self, params, noise, batch: Batch, state) -> tuple[Array, Any]:
+        """(codes, new state of the encoder)."""
+        weights = params["autoencoder"]["encoder"]
+        return self.encoder.apply(weights, state["encoder"], noise["encoder"], *inputs(*batch))
 
-    def logits(params, noise, batch: Batch, state):
-        """(on draws of the prior, on codes, state of the critic from its call on the first)."""
-        codes, _ = encode(params, noise, batch, state)
-        on_prior, new = critic.apply(
-            params["critic"], state["critic"], noise["real"], *inputs(noise["z"], batch.condition)
-        )
-        on_codes, _ = critic.apply(params["critic"], state["critic"], noise["fake"], *inputs(codes, batch.condition))
-        check_logits(on_prior, on_codes, rows(batch), critic.couples)
+    def logits(self, params, noise, batch: Batch, state) -> tuple[Array, Array, Any]:
+        """(logits of draws of the prior, logits of codes, new state of the critic from its call on the draws)."""
+
+        def judge(which: str, z):
+            return self.critic.apply(params["critic"], state["critic"], noise[which], *inputs(z, batch.condition))
+
+        codes, _ = self.encode(params, noise, batch, state)
+        on_prior, new = judge("real", noise["z"])
+        on_codes, _ = judge("fake", codes)
+        check_logits(on_prior, on_codes, rows(batch), self.critic.couples)
         return on_prior, on_codes, new
 
-    def autoencoder_loss(params, noise, batch: Batch, context: Context):
-        own, state = params["autoencoder"], context.state
-        codes, encoder_state = encode(params, noise, batch, state)
-        zs = inputs(codes, batch.condition)
-        y, decoder_state = decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *zs)
-        nll = -jnp.mean(observation.log_prob(own["observation"], y, batch.x))
-        return nll, Aux({"nll_nats": nll}, {"encoder": encoder_state, "decoder": decoder_state})
 
-    def critic_loss(params, noise, batch: Batch, context: Context):
-        on_prior, on_codes, new = logits(params, noise, batch, context.state)
-        info = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
-        return mean_loss(loss.critic(on_prior, on_codes), on_prior), Aux(info, {"critic": new})
-
-    def fool_loss(params, noise, batch: Batch, context: Context):
-        on_prior, on_codes, _ = logits(params, noise, batch, context.state)
-        return mean_loss(loss.generator(on_prior, on_codes), on_prior), Aux()
-
-    def model(params, state):
-        own = params["autoencoder"]
-
-        codes = evaluation(encoder, own["encoder"], state["encoder"])
-        outputs = evaluation(decoder, own["decoder"], state["decoder"])
-        judge = evaluation(critic, params["critic"], state["critic"])
-
-        def decode(z, condition=None):
-            return observation.mean(own["observation"], outputs(z, condition))
-
-        def reconstruct(x, condition=None):
-            return decode(codes(x, condition), condition)
-
-        def draw_sample(key, n, condition=None):
-            k_z, k_x = jax.random.split(key)
-            z = jax.random.normal(k_z, (n, latent_dim))
-            return {"z": z, "x": observation.draw(k_x, jax.eval_shape(lambda: outputs(z, condition)))}
-
-        def sample(noise, condition=None):
-            if observation.sample is None:
-                return decode(noise["z"], condition)
-            return observation.sample(own["observation"], noise["x"], outputs(noise["z"], condition))
-
-        def reconstruction(noise, x, condition=None):
-            return squared_error(x, reconstruct(x, condition))
-
-        def code_critic(noise, x, condition=None):
-            return strangeness(judge(codes(x, condition), condition), rows(x))
-
-        return Model(
-            draw=draw_sample,
-            sample=sample,
-            decode=decode,
-            encode=codes,
-            scores={"reconstruction": reconstruction} | ({} if critic.couples else {"code critic": code_critic}),
-            features=features_of("encoder", encoder, own["encoder"], state["encoder"]),
-            maps={"reconstruct": reconstruct},
+def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    check_array(batch)
+    k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
+    zs = inputs(jnp.zeros((rows(batch), parts.latent_dim)), batch.condition)
+    autoencoder: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
+    state: dict[str, Any] = {}
+    autoencoder["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
+    autoencoder["decoder"], state["decoder"] = parts.decoder.init(k_decoder, *zs)
+    critic, state["critic"] = parts.critic.init(k_critic, *zs)
+    z, _ = jax.eval_shape(parts.encoder.apply, autoencoder["encoder"], state["encoder"], None, *inputs(*batch))
+    if z.shape[1:] != (parts.latent_dim,):
+        raise BadRequest(
+            f"the encoder gives {list(z.shape)}, where [B, {parts.latent_dim}] is wanted: change its last layer."
         )
+    y, _ = jax.eval_shape(parts.decoder.apply, autoencoder["decoder"], state["decoder"], None, *zs)
+    check_outputs(parts.observation, y, batch.x)
+    return {"autoencoder": autoencoder, "critic": critic}, state
 
-    losses = {"autoencoder": autoencoder_loss, "critic": critic_loss, "autoencoder:fool": fool_loss}
-    couples = encoder.couples or decoder.couples or critic.couples or loss.couples
-    return Game(init, draw, losses, model, couples, observation.range)
+
+def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
+    shape = rows(batch), parts.latent_dim
+    zs = inputs(jax.ShapeDtypeStruct(shape, jnp.float32), batch.condition)
+    return draw_each(
+        key,
+        z=(jax.random.normal, shape),
+        encoder=(parts.encoder.draw, *inputs(*batch)),
+        decoder=(parts.decoder.draw, *zs),
+        real=(parts.critic.draw, *zs),
+        fake=(parts.critic.draw, *zs),
+    )
+
+
+def _autoencoder_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    own, state = params["autoencoder"], context.state
+    codes, encoder_state = parts.encode(params, noise, batch, state)
+    zs = inputs(codes, batch.condition)
+    y, decoder_state = parts.decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *zs)
+    nll = -jnp.mean(parts.observation.log_prob(own["observation"], y, batch.x))
+    return nll, Aux({"nll_nats": nll}, {"encoder": encoder_state, "decoder": decoder_state})
+
+
+def _critic_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    on_prior, on_codes, new = parts.logits(params, noise, batch, context.state)
+    info = {"prior_logit": jnp.mean(on_prior), "code_logit": jnp.mean(on_codes)}
+    return mean_loss(parts.loss.critic(on_prior, on_codes), on_prior), Aux(info, {"critic": new})
+
+
+def _fool_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    on_prior, on_codes, _ = parts.logits(params, noise, batch, context.state)
+    return mean_loss(parts.loss.generator(on_prior, on_codes), on_prior), Aux()
+
+
+def _model(parts: _Parts, params, state) -> Model:
+    own, observation, latent_dim = params["autoencoder"], parts.observation, parts.latent_dim
+    encode = evaluation(parts.encoder, own["encoder"], state["encoder"])
+    outputs = evaluation(parts.decoder, own["decoder"], state["decoder"])
+    judge = evaluation(parts.critic, params["critic"], state["critic"])
+
+    def decode(z, condition=None):
+        return observation.mean(own["observation"], outputs(z, condition))
+
+    def reconstruct(x, condition=None):
+        return decode(encode(x, condition), condition)
+
+    def draw(key, n, condition=None):
+        k_z, k_x = jax.random.split(key)
+        z = jax.random.normal(k_z, (n, latent_dim))
+        return {"z": z, "x": observation.draw(k_x, jax.eval_shape(lambda: outputs(z, condition)))}
+
+    def sample(noise, condition=None):
+        if observation.sample is None:
+            return decode(noise["z"], condition)
+        return observation.sample(own["observation"], noise["x"], outputs(noise["z"], condition))
+
+    def reconstruction(noise, x, condition=None):
+        return squared_error(x, reconstruct(x, condition))
+
+    def code_critic(noise, x, condition=None):
+        return strangeness(judge(encode(x, condition), condition), rows(x))
+
+    return Model(
+        draw=draw,
+        sample=sample,
+        decode=decode,
+        encode=encode,
+        scores={"reconstruction": reconstruction} | ({} if parts.critic.couples else {"code critic": code_critic}),
+        features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
+        maps={"reconstruct": reconstruct},
+    )

@@ -1,12 +1,13 @@
 """The encoder that a GAN lacks, trained after it."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Aux, BadRequest, Batch, Context, Game, draw_each, inputs, rows
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, Network, draw_each, inputs, rows
 from jaxgen.games.parts import evaluation, features_of, mean_squared_error, squared_error
 from jaxgen.nets.adapters import network
 
@@ -41,64 +42,77 @@ def invert(game: Game, encoder: Any, trained: tuple[Any, Any] | None = None) -> 
       BadRequest: by `init`, if `trained` has other shapes than params and state of `game`; by `draw`, if the model has
         no `decode`, or draws something else than z; by the loss, if the encoder gives another shape than that of z.
     """
-    encoder = network(encoder)
+    parts = _Parts(game, network(encoder), trained)
+    losses = {"encoder": partial(_loss, parts)}
+    couples = parts.encoder.couples
+    return Game(
+        partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts), couples=couples, range=game.range
+    )
 
-    def init(key, batch: Batch):
-        k_encoder, k_game = jax.random.split(key)
-        params, state = encoder.init(k_encoder, *inputs(*batch))
-        if trained is None:
-            return {"encoder": params}, {"encoder": state, "trained": game.init(k_game, batch)}
-        fresh = jax.eval_shape(game.init, k_game, batch)
-        if jax.tree.map(jnp.shape, trained) != jax.tree.map(jnp.shape, fresh):
-            raise BadRequest("trained=... does not fit this game: hand in (params, state) of the same networks.")
-        return {"encoder": params}, {"encoder": state, "trained": trained}
 
-    def draw(key, batch: Batch):
-        def code(key):
-            own = game.init(key, batch)
-            model = game.model(*own)
-            if model.draw is None or model.decode is None:
-                raise BadRequest("invert() needs a model that draws z and decodes it, and this one does not.")
-            return own, model.draw(key, rows(batch), batch.condition)
+class _Parts(NamedTuple):
+    game: Game
+    encoder: Network
+    trained: tuple[Any, Any] | None  # (params, state) of `game`
 
-        own, z = jax.eval_shape(code, key)
-        if not hasattr(z, "shape"):
-            raise BadRequest("invert() needs a model whose noise is z itself, one array, such as that of gan().")
-        draw_code = game.model(*own).draw
-        return draw_each(key, z=(draw_code, rows(batch), batch.condition), encoder=(encoder.draw, *inputs(*batch)))
 
-    def loss(params, noise, batch: Batch, context: Context):
-        decode: Any = game.model(*context.state["trained"]).decode
-        x = decode(noise["z"], batch.condition)
-        given = inputs(x, batch.condition)
-        code, state = encoder.apply(params["encoder"], context.state["encoder"], noise["encoder"], *given)
-        if code.shape != noise["z"].shape:
-            raise BadRequest(f"the encoder gives {code.shape}, and z is {noise['z'].shape}: make them the same.")
-        return jnp.mean((code - noise["z"]) ** 2), Aux({}, {"encoder": state})
+def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+    k_encoder, k_game = jax.random.split(key)
+    params, state = parts.encoder.init(k_encoder, *inputs(*batch))
+    if parts.trained is None:
+        return {"encoder": params}, {"encoder": state, "trained": parts.game.init(k_game, batch)}
+    fresh = jax.eval_shape(parts.game.init, k_game, batch)
+    if jax.tree.map(jnp.shape, parts.trained) != jax.tree.map(jnp.shape, fresh):
+        raise BadRequest("trained=... does not fit this game: hand in (params, state) of the same networks.")
+    return {"encoder": params}, {"encoder": state, "trained": parts.trained}
 
-    def model(params, state):
-        bare = game.model(*state["trained"])
-        decode: Any = bare.decode
-        own = encoder, params["encoder"], state["encoder"]
-        encode = evaluation(*own)
 
-        def reconstruct(x, condition=None):
-            return decode(encode(x, condition), condition)
+def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
+    def code(key):
+        untrained = parts.game.init(key, batch)
+        model = parts.game.model(*untrained)
+        if model.draw is None or model.decode is None:
+            raise BadRequest("invert() needs a model that draws z and decodes it, and this one does not.")
+        return untrained, model.draw(key, rows(batch), batch.condition)
 
-        def error(noise, x, condition=None):
-            return squared_error(x, reconstruct(x, condition))
+    untrained, z = jax.eval_shape(code, key)
+    if not hasattr(z, "shape"):
+        raise BadRequest("invert() needs a model whose noise is z itself, one array, such as that of gan().")
+    draw_code = parts.game.model(*untrained).draw
+    return draw_each(key, z=(draw_code, rows(batch), batch.condition), encoder=(parts.encoder.draw, *inputs(*batch)))
 
-        added = {"reconstruction": error}
-        if critic := bare.features.get("critic"):
-            added = {**_critic_scores(critic, reconstruct), **added}
-        return bare._replace(
-            encode=encode,
-            scores={**added, **bare.scores},
-            features={**bare.features, **features_of("encoder", *own)},
-            maps={**bare.maps, "reconstruct": reconstruct},
-        )
 
-    return Game(init, draw, {"encoder": loss}, model, couples=encoder.couples, range=game.range)
+def _loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
+    decode: Any = parts.game.model(*context.state["trained"]).decode
+    x = decode(noise["z"], batch.condition)
+    given = inputs(x, batch.condition)
+    code, state = parts.encoder.apply(params["encoder"], context.state["encoder"], noise["encoder"], *given)
+    if code.shape != noise["z"].shape:
+        raise BadRequest(f"the encoder gives {code.shape}, and z is {noise['z'].shape}: make them the same.")
+    return jnp.mean((code - noise["z"]) ** 2), Aux({}, {"encoder": state})
+
+
+def _model(parts: _Parts, params, state) -> Model:
+    bare = parts.game.model(*state["trained"])
+    decode: Any = bare.decode
+    net = parts.encoder, params["encoder"], state["encoder"]
+    encode = evaluation(*net)
+
+    def reconstruct(x, condition=None):
+        return decode(encode(x, condition), condition)
+
+    def reconstruction(noise, x, condition=None):
+        return squared_error(x, reconstruct(x, condition))
+
+    added = {"reconstruction": reconstruction}
+    if critic := bare.features.get("critic"):
+        added = {**_critic_scores(critic, reconstruct), **added}
+    return bare._replace(
+        encode=encode,
+        scores={**added, **bare.scores},
+        features={**bare.features, **features_of("encoder", *net)},
+        maps={**bare.maps, "reconstruct": reconstruct},
+    )
 
 
 def _critic_scores(critic: Callable, reconstruct: Callable) -> dict[str, Callable]:

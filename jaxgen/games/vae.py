@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +32,7 @@ from jaxgen.latents.latent import Given, Inference, Latent
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.bounds import Bound, elbo, importance
 from jaxgen.objectives.observation import PIXELS, Observation
-from jaxgen.objectives.penalties import check_weight
+from jaxgen.objectives.schedules import check_weight
 
 
 def vae(
@@ -82,37 +83,10 @@ def vae(
     latent.check(bound, samples)
     parts = _Parts(network(encoder), network(decoder), latent, observation)
 
-    def init(key, batch: Batch):
-        return _init(parts, key, batch)
-
-    def draw(key, batch: Batch):
-        z = _decoder_inputs(init, parts, key, batch, samples) if parts.decoder.draw is not nothing else ()
-        return draw_each(
-            key,
-            encoder=(parts.encoder.draw, *inputs(*batch)),
-            latent=(latent.draw, samples, rows(batch)),
-            decoder=(parts.decoder.draw, *z),
-        )
-
-    def loss(params, noise, batch: Batch, context: Context):
-        own, weight = params["vae"], at(beta, context.step)
-        q, encoder_state = parts.infer(own, context.state, noise, batch)
-        log_x, decoder_state = parts.log_likelihood(own, context.state, noise, q.z, batch)
-        if bound is None and q.kl is not None:
-            divergence = jnp.sum(q.kl, -1)
-            value = q.reduce(elbo, log_x, weight) - weight * (divergence if q.cost is None else jnp.sum(q.cost, -1))
-        else:
-            divergence = q.log_q - q.log_p
-            value = q.reduce(bound or elbo, log_x - weight * divergence, weight)
-        info = _figures(observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
-        state = {"encoder": encoder_state, "latent": q.state, "decoder": decoder_state}
-        return jnp.mean(q.penalty - value), Aux(info, state)
-
-    def model(params, state):
-        return _model(parts, params["vae"], state)
-
+    losses = {"vae": partial(_loss, parts, bound, beta)}
     couples = parts.encoder.couples or parts.decoder.couples or latent.couples
-    return Game(init, draw, {"vae": loss}, model, couples, observation.range)
+    draw = partial(_draw, parts, samples)
+    return Game(partial(_init, parts), draw, losses, partial(_model, parts), couples, observation.range)
 
 
 class _Parts(NamedTuple):
@@ -140,6 +114,11 @@ class _Parts(NamedTuple):
         log_x = self.observation.log_prob(own["observation"], y, repeat(batch.x, samples))
         return split(log_x, samples), new
 
+    def evaluate(self, own, state, noise, batch: Batch) -> tuple[Inference, Array]:
+        """(the latent's answer, log p(x | z) in nats [K, B]) from noise of the latent; the networks evaluate."""
+        q, _ = self.infer(own, state, _without_noise(noise), batch)
+        return q, self.log_likelihood(own, state, _without_noise(noise), q.z, batch)[0]
+
     def generate(self, own, state, noise, condition: Any) -> Any:
         """z of the prior, leaves [n, ...]."""
         return self.latent.generate(own["latent"], state["latent"], noise, self.given(own, state, condition))
@@ -164,16 +143,43 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     return {"vae": own}, state
 
 
-def _decoder_inputs(init: Callable, parts: _Parts, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
+def _draw(parts: _Parts, samples: int, key: Array, batch: Batch) -> dict[str, Any]:
+    z = _decoder_inputs(parts, key, batch, samples) if parts.decoder.draw is not nothing else ()
+    return draw_each(
+        key,
+        encoder=(parts.encoder.draw, *inputs(*batch)),
+        latent=(parts.latent.draw, samples, rows(batch)),
+        decoder=(parts.decoder.draw, *z),
+    )
+
+
+def _decoder_inputs(parts: _Parts, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
     """The shapes of what the decoder is called with, for a decoder that draws noise by them."""
     conditions = repeat(batch.condition, samples)
 
     def prior_draws(key):
-        params, state = init(key, batch)
+        params, state = _init(parts, key, batch)
         noise = parts.latent.draw_prior(key, samples * rows(batch))
         return parts.generate(params["vae"], state, noise, conditions)
 
     return inputs(jax.eval_shape(prior_draws, key), conditions)
+
+
+def _loss(
+    parts: _Parts, bound: Bound | None, beta: Any, params, noise, batch: Batch, context: Context
+) -> tuple[Array, Aux]:
+    own, weight = params["vae"], at(beta, context.step)
+    q, encoder_state = parts.infer(own, context.state, noise, batch)
+    log_x, decoder_state = parts.log_likelihood(own, context.state, noise, q.z, batch)
+    if bound is None and q.kl is not None:
+        divergence = jnp.sum(q.kl, -1)
+        value = q.reduce(elbo, log_x, weight) - weight * (divergence if q.cost is None else jnp.sum(q.cost, -1))
+    else:
+        divergence = q.log_q - q.log_p
+        value = q.reduce(bound or elbo, log_x - weight * divergence, weight)
+    info = _figures(parts.observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
+    state = {"encoder": encoder_state, "latent": q.state, "decoder": decoder_state}
+    return jnp.mean(q.penalty - value), Aux(info, state)
 
 
 def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[str, Array]:
@@ -183,11 +189,8 @@ def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[
     return info
 
 
-def _model(parts: _Parts, own, state) -> Model:
-    observation, latent = parts.observation, parts.latent
-
-    def evaluate(noise):
-        return {"encoder": None, "latent": noise, "decoder": None}
+def _model(parts: _Parts, params, state) -> Model:
+    own, observation, latent = params["vae"], parts.observation, parts.latent
 
     def decode(z, condition=None):
         return observation.mean(own["observation"], parts.decode(own, state, z, condition))
@@ -212,20 +215,8 @@ def _model(parts: _Parts, own, state) -> Model:
         return observation.sample(own["observation"], noise["x"], parts.decode(own, state, z, condition))
 
     def log_weight(noise, x, condition=None):
-        batch = Batch(x, condition)
-        q, _ = parts.infer(own, state, evaluate(noise), batch)
-        log_x, _ = parts.log_likelihood(own, state, evaluate(noise), q.z, batch)
+        q, log_x = parts.evaluate(own, state, noise, Batch(x, condition))
         return log_x + q.log_p - q.log_q
-
-    def reconstruction_probability(noise, x, condition=None):
-        batch = Batch(x, condition)
-        q, _ = parts.infer(own, state, evaluate(noise), batch)
-        best = 0.0 if observation.best is None else observation.best(x)
-        return best - jnp.mean(parts.log_likelihood(own, state, evaluate(noise), q.z, batch)[0], 0)
-
-    def divergence(noise, x, condition=None):
-        q, _ = parts.infer(own, state, evaluate(noise), Batch(x, condition))
-        return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
 
     return Model(
         draw=draw,
@@ -234,13 +225,33 @@ def _model(parts: _Parts, own, state) -> Model:
         encode=encode,
         draw_posterior=lambda key, K, x, condition=None: latent.draw(key, K, rows(x)),
         log_weight=log_weight,
-        scores={
-            "reconstruction probability": reconstruction_probability,
-            "elbo": lambda noise, x, condition=None: -elbo(log_weight(noise, x, condition)),
-            "importance bound": lambda noise, x, condition=None: -importance(log_weight(noise, x, condition)),
-            "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
-            "divergence": divergence,
-        },
+        scores=_scores(parts, own, state, log_weight, reconstruct),
         features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
         maps={"reconstruct": reconstruct},
     )
+
+
+def _scores(parts: _Parts, own, state, log_weight: Callable, reconstruct: Callable) -> dict[str, Callable[..., Array]]:
+    """`Model.scores`, the reconstruction probability first."""
+
+    def reconstruction_probability(noise, x, condition=None):
+        _, log_x = parts.evaluate(own, state, noise, Batch(x, condition))
+        best = 0.0 if parts.observation.best is None else parts.observation.best(x)
+        return best - jnp.mean(log_x, 0)
+
+    def divergence(noise, x, condition=None):
+        q, _ = parts.infer(own, state, _without_noise(noise), Batch(x, condition))
+        return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
+
+    return {
+        "reconstruction probability": reconstruction_probability,
+        "elbo": lambda noise, x, condition=None: -elbo(log_weight(noise, x, condition)),
+        "importance bound": lambda noise, x, condition=None: -importance(log_weight(noise, x, condition)),
+        "reconstruction": lambda noise, x, condition=None: squared_error(x, reconstruct(x, condition)),
+        "divergence": divergence,
+    }
+
+
+def _without_noise(latent: Any) -> dict[str, Any]:
+    """Noise of the latent alone: the networks evaluate."""
+    return {"encoder": None, "latent": latent, "decoder": None}

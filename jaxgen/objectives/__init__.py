@@ -22,12 +22,10 @@ from jaxgen.objectives.bounds import (
 from jaxgen.objectives.columns import columns
 from jaxgen.objectives.distributions import (
     BERNOULLI,
-    DISCRETISED_LOGISTIC,
     GAUSSIAN,
     LAPLACE,
     DiagGaussian,
     DiagLaplace,
-    DiagLogistic,
     Family,
     Support,
     diag_gaussian,
@@ -44,6 +42,10 @@ from jaxgen.objectives.estimators import (
     SCORE,
     Estimator,
     expectation,
+)
+from jaxgen.objectives.levels import (
+    DISCRETISED_LOGISTIC,
+    DiagLogistic,
 )
 from jaxgen.objectives.observation import (
     DECODED_LEVELS,

@@ -16,12 +16,12 @@ from jax.scipy.special import xlogy
 from jaxgen.core import Array, BadRequest, nothing, whole
 from jaxgen.objectives.distributions import (
     BERNOULLI,
-    DISCRETISED_LOGISTIC,
     GAUSSIAN,
     DiagGaussian,
     Family,
     diag_gaussian,
 )
+from jaxgen.objectives.levels import DISCRETISED_LOGISTIC
 
 
 class Observation(NamedTuple):

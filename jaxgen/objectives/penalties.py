@@ -6,7 +6,6 @@ would be that of another function. A penalty gives one number for each leading e
 """
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,9 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Batch, at, draw_each, nothing, rows
-
-Schedule = float | Array | Callable[[Array], Any]
-"""A number, or a function of the step that gives one."""
+from jaxgen.objectives.schedules import Schedule, check_decay, check_weight
 
 
 class Forward(NamedTuple):
@@ -159,7 +156,7 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
       BadRequest: for a weight that is negative or not finite, or a decay outside (0, 1]; by `value`, where z is empty.
     """
     check_weight("weight", weight)
-    _check_decay(decay)
+    check_decay(decay)
 
     def draw(key, batch: Batch):
         leaves, tree = jax.tree.flatten(batch.x)
@@ -194,7 +191,7 @@ def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
         fake logits differ in shape.
     """
     check_weight("weight", weight)
-    _check_decay(decay)
+    check_decay(decay)
 
     def value(forward, noise, averages, step):
         real, fake = forward.real_logits, forward.fake_logits
@@ -250,17 +247,3 @@ def _root(square: Array) -> Array:
     # Two selects: one alone leaves 0 * inf = NaN in the gradient at zero.
     flat = square == 0
     return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))
-
-
-def check_weight(name: str, value: Any) -> None:
-    """Refuses a weight that is no schedule: a finite number of at least 0, or a function of the step."""
-    # A function of the step, or a traced number, is not known before the step runs.
-    if callable(value) or (hasattr(value, "shape") and value.shape == () and not isinstance(value, numbers.Real)):
-        return
-    if not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
-        raise BadRequest(f"{name} must be a finite number of at least 0, or a function of the step, not {value}.")
-
-
-def _check_decay(decay: float) -> None:
-    if not 0 < decay <= 1:
-        raise BadRequest(f"decay must be in (0, 1], not {decay}.")

@@ -18,9 +18,10 @@ from jaxgen.system import files, hosts
 from jaxgen.system.signals import stoppable
 from jaxgen.training import checkpoint
 from jaxgen.training.devices import default_mesh
+from jaxgen.training.forms import FORMS
 from jaxgen.training.loop import default_chunk, train
 from jaxgen.training.models import compile_model
-from jaxgen.training.program import FORMS, Plan, Program, compile_loop, run_keys
+from jaxgen.training.program import Plan, Program, compile_loop, run_keys
 from jaxgen.training.step import State, evaluation_params
 
 Record = Callable[[dict[str, Any]], object]

@@ -17,7 +17,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.system import files
 from jaxgen.training.digests import digest, digest_file, seal
-from jaxgen.training.faults import plain
+from jaxgen.training.storage import read_arrays, write_arrays
 
 FORMAT = 2
 KEPT = 2  # steps; the one before the last is there for someone who has to go back
@@ -82,7 +82,7 @@ def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
         shutil.rmtree(left)  # by a process that died; one writer at a time is the caller's promise
     try:
         beside.mkdir()
-        _write_arrays(beside / "state", leaves)
+        write_arrays(beside / "state", leaves)
         record = {
             "format": FORMAT,
             "step": step,
@@ -118,8 +118,8 @@ def leaves_of(folder: Path, step: int, entry: str) -> dict[str, jax.ShapeDtypeSt
       BadRequest, CheckpointCorrupt: as `read_meta`.
     """
     saved = _read_record(folder.resolve() / str(_choose(folder, step)), step)["leaves"]
-    found = {name.removeprefix(f"{entry}/"): leaf for name, leaf in saved.items() if name.startswith(f"{entry}/")}
-    return {name: jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for name, (shape, dtype, _) in found.items()}
+    leaves = {name.removeprefix(f"{entry}/"): leaf for name, leaf in saved.items() if name.startswith(f"{entry}/")}
+    return {name: jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for name, (shape, dtype, _) in leaves.items()}
 
 
 def rewrite_meta(folder: Path, step: int, meta: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ def restore(folder: Path, like: Any, *, step: int | None = None) -> tuple[Any, d
     _compare(path, record["leaves"], expected)
     _check_files(path, record["files"], step)
     try:
-        leaves = _read_arrays(path / "state", expected)
+        leaves = read_arrays(path / "state", expected)
     except Exception as error:
         raise _corrupt(path, step, f"{type(error).__name__} from Orbax") from error
     for name, (shape, dtype, sealed) in record["leaves"].items():
@@ -211,15 +211,15 @@ def _check_files(path: Path, recorded: dict[str, str], step: int) -> None:
 
 
 def _walk(folder: Path, under: str = "") -> list[str]:
-    found = []
+    names = []
     for entry in sorted(os.scandir(folder / under), key=lambda entry: entry.name):
         name = f"{under}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            found += _walk(folder, f"{name}/")
+            names += _walk(folder, f"{name}/")
         else:
             _refuse_odd(folder / name)
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _refuse_odd(*paths: Path) -> None:
@@ -227,31 +227,6 @@ def _refuse_odd(*paths: Path) -> None:
     for path in paths:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path.name} is missing, or no plain file or folder")
-
-
-def _write_arrays(path: Path, leaves: dict[str, np.ndarray]) -> None:
-    # Orbax refuses arrays without entries; their shape and dtype in the record say all.
-    full = {name: leaf for name, leaf in leaves.items() if leaf.size}
-    with plain(path):
-        _checkpointer().save(path, full)
-
-
-def _read_arrays(path: Path, expected: dict[str, Any]) -> dict[str, np.ndarray]:
-    blank = {name: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape) for name, leaf in expected.items()}
-    full = {name: leaf for name, leaf in blank.items() if leaf.size}
-    return blank | _checkpointer().restore(path, full)
-
-
-def _checkpointer() -> Any:
-    import orbax.checkpoint as ocp  # half a second of import that only a saved run pays
-
-    if jax.process_count() == 1:
-        return ocp.Checkpointer(ocp.StandardCheckpointHandler())
-    # Each process acts alone: one writes, and all read what they need, without waiting for each other.
-    me = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(me, {me}, f"process{me}")
-    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _corrupt(path: Path, step: int, cause: str) -> CheckpointCorrupt:

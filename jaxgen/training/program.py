@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,14 +13,10 @@ from jax.sharding import Mesh
 from jaxgen.core import Array, BadRequest, Batch, Game
 from jaxgen.objectives.rules import descend
 from jaxgen.training import devices
+from jaxgen.training.forms import choose_form
 from jaxgen.training.sources import Source, fetched_like
 from jaxgen.training.step import Ema, Rate, State, Step, make_step
 from jaxgen.training.turns import Turn
-
-FORMS = {
-    "scanned": "many steps per dispatch.",
-    "unrolled": "one step per dispatch, turns unrolled: on CPU, XLA's own convolutions are slow in a loop.",
-}
 
 
 class Plan(NamedTuple):
@@ -61,7 +58,7 @@ class Program(NamedTuple):
     shape: tuple[int, int]  # T, B
     size: int | None  # examples an epoch, if the source has epochs
     chunk: int  # steps per dispatch
-    form: str  # a name in FORMS
+    form: str  # a name in `forms.FORMS`
     compile_s: dict[Any, float]  # seconds of each compilation so far: "init", and by chunk length
     serve: Callable[[Source], Any]  # the program for another source of the same shapes, such as another split
 
@@ -73,11 +70,6 @@ def run_keys(seed: int) -> Keys:
     4
     """
     return Keys(*(jax.random.fold_in(jax.random.key(seed), i) for i in range(len(Keys._fields))))
-
-
-def choose_form(jaxpr: Any, backend: str) -> str:
-    """The one place where the form of the loop is decided: from the operations of a scanned step."""
-    return "unrolled" if backend == "cpu" and "conv_general_dilated" in _primitives(jaxpr) else "scanned"
 
 
 def abstract_state(plan: Plan, batch: Batch) -> State:
@@ -106,69 +98,93 @@ def compile_loop(
         raise BadRequest(f"batch size {size}: it must be between 1 and the {source.size} training examples.")
     _check_range(plan.game, source)
     devices.check_batch(size, mesh, micro=plan.micro)
-    turns = len(plan.turns)
-    resident = devices.put(source.resident, mesh)
-    programs, compile_s = {}, {}
+    source = source._replace(resident=devices.put(source.resident, mesh))
     abstract_key = jax.eval_shape(lambda: run_keys(0).init)
-    start = _start(plan, source, mesh).trace(abstract_key, resident, fetched_like(source, (1, size)))
+    start = _start(plan, source, mesh).trace(abstract_key, source.resident, fetched_like(source, (1, size)))
 
-    def trace(unroll: bool, count: int):
-        lead = (turns, size) if unroll else (count, turns, size)
-        fetched = fetched_like(source, lead)
-        steps = _steps(plan, source, unroll, mesh)
-        return _jitted(steps, mesh, len(lead)).trace(start.out_info, abstract_key, resident, fetched)
+    def trace(unroll: bool, count: int) -> Any:
+        lead = (len(plan.turns), size) if unroll else (count, len(plan.turns), size)
+        steps = _jitted(_steps(plan, source, unroll, mesh), mesh, len(lead))
+        return steps.trace(start.out_info, abstract_key, source.resident, fetched_like(source, lead))
 
-    def compile(name: str | int, traced: Callable[[], Any], options: dict[str, Any] | None = None) -> None:
-        began = time.perf_counter()
-        programs[name] = traced().lower().compile(compiler_options=options)
-        compile_s[name] = time.perf_counter() - began
-
-    # It runs once, so on CPU, where that saves half of its compilation, it is not optimised.
-    compile("init", lambda: start, {"xla_backend_optimization_level": 0} if _platform(mesh) == "cpu" else None)
     looped = trace(False, chunk)
     form = choose_form(looped.jaxpr.jaxpr, _platform(mesh))
-    unroll = form == "unrolled"
-    compile(1 if unroll else chunk, lambda: trace(True, 1) if unroll else looped)
+    compiled = _Compiled({}, {}, form, (len(plan.turns), size), chunk, mesh, trace)
+    # It runs once, so on CPU, where that saves half of its compilation, it is not optimised.
+    compiled.add("init", lambda: start, {"xla_backend_optimization_level": 0} if _platform(mesh) == "cpu" else None)
+    if form == "unrolled":
+        compiled.add(1, lambda: trace(True, 1))
+    else:
+        compiled.add(chunk, lambda: looped)
+    return _serve(compiled, source)
 
-    def prepare(count: int) -> None:
-        if not unroll and count not in programs:
-            compile(count, lambda: trace(False, count))
 
-    def serve(source: Source) -> Program:
-        """The compiled programs with the examples of `source`."""
-        resident = devices.put(source.resident, mesh)
+class _Compiled(NamedTuple):
+    """The programs of a plan for sources of one shape."""
 
-        def fetch(key, step: int, count: int, other: Callable[..., Any] | None = None):
-            position, place = step * turns * size, (jax.process_index(), jax.process_count())
-            return (other or source.fetch)(key, position, (count, turns, size), *place)
+    programs: dict[Any, Any]  # "init", and by number of steps
+    compile_s: dict[Any, float]  # seconds, by the same names
+    form: str
+    shape: tuple[int, int]  # T, B
+    chunk: int
+    mesh: Mesh | None
+    trace: Callable[[bool, int], Any]  # (unrolled, steps) -> what is to be compiled
 
-        def init(key):
-            # The first batch in an order of its own: what the state starts from depends on the init key alone.
-            one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
-            return programs["init"](
-                devices.put_key(key, mesh), resident, devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
-            )
+    def add(self, name: str | int, traced: Callable[[], Any], options: dict[str, Any] | None = None) -> None:
+        """Compiles what `traced` returns, and takes the time of both."""
+        began = time.perf_counter()
+        self.programs[name] = traced().lower().compile(compiler_options=options)
+        self.compile_s[name] = time.perf_counter() - began
 
-        def advance(state, key, fetched):
-            count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, mesh)
-            if not unroll:
-                prepare(count)
-                return programs[count](state, key, resident, devices.put(fetched, mesh, 2))
-            infos = []
-            for i in range(count):
-                one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), mesh, 1)
-                state, info = programs[1](state, key, resident, one)
-                infos.append(info)
-            return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
+    def prepare(self, count: int) -> None:
+        """`Program.prepare`: an unrolled program serves any number of steps."""
+        if self.form == "scanned" and count not in self.programs:
+            self.add(count, lambda: self.trace(False, count))
 
-        shape = (turns, size)
-        return Program(init, fetch, advance, prepare, place, shape, source.size, chunk, form, compile_s, serve)
+    def advance(self, resident: Any, state: State, key: Array, fetched: Any) -> tuple[State, Any]:
+        """`Program.advance`, of the resident arrays of a source."""
+        count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, self.mesh)
+        if self.form == "scanned":
+            self.prepare(count)
+            return self.programs[count](state, key, resident, devices.put(fetched, self.mesh, 2))
+        infos = []
+        for i in range(count):
+            one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), self.mesh, 1)
+            state, info = self.programs[1](state, key, resident, one)
+            infos.append(info)
+        return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
 
-    def place(state):
-        # A copy: a buffer that NumPy still holds must not be donated.
-        return devices.put_copies(state, mesh)
 
-    return serve(source._replace(resident=resident))
+def _serve(compiled: _Compiled, source: Source) -> Program:
+    """The compiled programs with the examples of `source`."""
+    (turns, size), mesh = compiled.shape, compiled.mesh
+    resident = devices.put(source.resident, mesh)
+
+    def fetch(key, step: int, count: int, other: Callable[..., Any] | None = None):
+        position, place = step * turns * size, (jax.process_index(), jax.process_count())
+        return (other or source.fetch)(key, position, (count, turns, size), *place)
+
+    def init(key):
+        # The first batch in an order of its own: what the state starts from depends on the init key alone.
+        one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
+        first = devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
+        return compiled.programs["init"](devices.put_key(key, mesh), resident, first)
+
+    return Program(
+        init=init,
+        fetch=fetch,
+        advance=partial(compiled.advance, resident),
+        prepare=compiled.prepare,
+        place=lambda state: devices.put_copies(
+            state, mesh
+        ),  # NumPy may hold a buffer still, which is not to be donated
+        shape=compiled.shape,
+        size=source.size,
+        chunk=compiled.chunk,
+        form=compiled.form,
+        compile_s=compiled.compile_s,
+        serve=partial(_serve, compiled),
+    )
 
 
 def _check_range(game: Game, source: Source) -> None:
@@ -214,20 +230,6 @@ def _jitted(steps: Callable, mesh: Mesh | None, axes: int) -> Any:
     everywhere = devices.replicated(mesh)
     places = (everywhere, everywhere, everywhere, devices.split(mesh, axes - 1))
     return jax.jit(steps, donate_argnums=0, in_shardings=places, out_shardings=everywhere)
-
-
-def _primitives(jaxpr: Any) -> set[str]:
-    names = set()
-    for equation in jaxpr.eqns:
-        names.add(equation.primitive.name)
-        for value in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
-            if _is_jaxpr(value):
-                names |= _primitives(getattr(value, "jaxpr", value))
-    return names
-
-
-def _is_jaxpr(value: Any) -> bool:
-    return hasattr(value, "eqns") or hasattr(value, "jaxpr")
 
 
 def _platform(mesh: Mesh | None) -> str:

@@ -58,13 +58,16 @@ def test_parts_that_do_not_go_together(parts, word):
 
 def test_legal_neighbours_of_the_illegal_ones():
     # Kills: a check that refuses too much: a continuous family without a path called discrete, a positive posterior.
-    vector(D, posterior=GAUSSIAN._replace(pathwise=False), estimator=SCORE)
-    vector(D, posterior=GAUSSIAN._replace(support=Support(0.0)))
-    vector(np.int64(D), posterior=LAPLACE, prior=vamp(np.int32(5), family=LAPLACE))
-    for estimator in (SCORE, CUT):
-        vector(D, posterior=BERNOULLI, estimator=estimator)
-    for bound in (None, elbo):
-        vector(D, estimator=SCORE).check(bound, 2)
+    bits = [vector(D, posterior=BERNOULLI, estimator=estimator) for estimator in (SCORE, CUT)]
+    numbers = [
+        vector(D, posterior=GAUSSIAN._replace(pathwise=False), estimator=SCORE),
+        vector(D, posterior=GAUSSIAN._replace(support=Support(0.0))),
+        vector(np.int64(D), posterior=LAPLACE, prior=vamp(np.int32(B), family=LAPLACE)),
+    ]
+    for latent, h in [(latent, H[:, :D]) for latent in bits] + [(latent, H) for latent in numbers]:
+        answer, *_ = inferred(latent, h)
+        assert answer.z.shape == (K, B, D) and np.all(np.isfinite(answer.log_p - answer.log_q))
+    assert [vector(D, estimator=SCORE).check(bound, 2) for bound in (None, elbo)] == [None, None]
 
 
 def test_score_asks_for_two_samples():

@@ -273,20 +273,8 @@ def test_added_penalties_want_a_noise_each():
         add(r1(1.0), wide).value(view, (), ((), ()), 0)
 
 
-@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1), "1", None, np.ones(2)])
-def test_bad_weights(bad):
-    # Kills: a penalty that pays the critic for steepness; one that fails when it is traced.
-    for make in (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam):
-        with pytest.raises(BadRequest, match="finite number"):
-            make(bad)
-
-
-@pytest.mark.parametrize("bad", [0.0, -0.1, 1.1, float("nan")])
-def test_moving_averages_refuse(bad):
-    # Kills: an average that stands still; a slope in no latent at all.
-    for make in (path_length, lecam):
-        with pytest.raises(BadRequest, match="decay"):
-            make(decay=bad)
+def test_a_path_needs_latents():
+    # Kills: a slope in no latent at all.
     empty = passed(lambda x: x.sum(-1), jnp.ones((B, 2)), jnp.ones((B, 2)), z=jnp.zeros((B, 0)))
     with pytest.raises(BadRequest, match="latent_dim=0"):
         path_length().value(empty, jnp.ones((B, 2)), jnp.zeros(()), 0)

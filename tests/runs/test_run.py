@@ -315,10 +315,10 @@ def test_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    write = checkpoint._write_arrays
+    write = checkpoint.write_arrays
     monkeypatch.setattr(run, "SECONDS", 0.0)
     monkeypatch.setattr(
-        checkpoint, "_write_arrays", lambda path, leaves: full() if ".200" in str(path) else write(path, leaves)
+        checkpoint, "write_arrays", lambda path, leaves: full() if ".200" in str(path) else write(path, leaves)
     )
     with pytest.raises(OSError, match="No space left"):
         go(tmp_path / "run")

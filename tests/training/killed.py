@@ -20,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 
 
 def pause_inside(out: Path, first: int) -> None:
-    write = checkpoint._write_arrays
+    write = checkpoint.write_arrays
 
     def halting(path, leaves):
         write(path, leaves)
@@ -28,7 +28,7 @@ def pause_inside(out: Path, first: int) -> None:
             (out / "paused").touch()
             time.sleep(600)
 
-    checkpoint._write_arrays = halting
+    checkpoint.write_arrays = halting
 
 
 def main(out: Path, recipe: str, steps: int) -> None:

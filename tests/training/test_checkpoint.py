@@ -70,7 +70,7 @@ def test_older_goes_only_after_the_newer_is_there(tmp_path, state, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    for name in ("_write_arrays", "digest_file"):
+    for name in ("write_arrays", "digest_file"):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, name, full)
             with pytest.raises(OSError, match="No space"):
@@ -110,7 +110,7 @@ def test_never_saves_what_is_not_finite(tmp_path, bad, dtype):
 def test_another_structure_is_refused_before_anything_is_read(tmp_path, like, says, monkeypatch):
     # Kills: a cast; a missing or an extra leaf let through; memory taken for what does not fit.
     save(tmp_path, 1, {"p": jnp.ones((2, 3)), "n": jnp.int32(7)}, {})
-    monkeypatch.setattr(checkpoint, "_read_arrays", None)
+    monkeypatch.setattr(checkpoint, "read_arrays", None)
     with pytest.raises(BadRequest, match=says):
         restore(tmp_path, like)
 
@@ -190,10 +190,10 @@ def test_every_byte_of_the_record_counts(tmp_path, state):
 def test_leaves_are_checked_against_their_own_digests(tmp_path, monkeypatch):
     # Kills: trust in what Orbax hands back.
     save(tmp_path, 1, {"p": jnp.ones(2)}, {})
-    monkeypatch.setattr(checkpoint, "_read_arrays", lambda *args: {"p": np.array([1, 2], np.float32)})
+    monkeypatch.setattr(checkpoint, "read_arrays", lambda *args: {"p": np.array([1, 2], np.float32)})
     with pytest.raises(CheckpointCorrupt, match="p is not what was saved"):
         restore(tmp_path, {"p": jnp.ones(2)})
-    monkeypatch.setattr(checkpoint, "_read_arrays", lambda *args: 1 / 0)
+    monkeypatch.setattr(checkpoint, "read_arrays", lambda *args: 1 / 0)
     with pytest.raises(CheckpointCorrupt, match="ZeroDivisionError from Orbax"):
         restore(tmp_path, {"p": jnp.ones(2)})
 

@@ -1,0 +1,76 @@
+"""How the models came along: curves of their losses, and their headlines at 25, 50 and 100 % of the budget."""
+
+from collections.abc import Mapping, Sequence
+
+from jaxgen.report import charts, numbers, sentences
+from jaxgen.report.charts import Look
+from jaxgen.report.extras import Extras, metric_title, task_names, task_title
+
+
+def training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]) -> list[dict]:
+    """The curves of each model, along seconds if every run has them, else along steps."""
+    runs = [run for seeds in curves.values() for run in seeds]
+    timed = bool(runs) and all(len(run.get("seconds", ())) == len(run["step"]) for run in runs)
+    along, unit = ("seconds", "training time (s)") if timed else ("step", "steps")
+    far = max((run[along][-1] for run in runs if len(run[along])), default=None)
+    out = []
+    for model, seeds in curves.items():
+        drawn = []
+        for name in dict.fromkeys(name for run in seeds for name in run["losses"]):
+            ends = [run["losses"][name][-1] for run in seeds if run["losses"].get(name)]
+            finite = [end for end in ends if numbers.known(end)]
+            drawn.append(
+                {
+                    "name": name,
+                    "chart": charts.lines(seeds, name, looks[model], along=along, unit=unit, highest=far),
+                    "low": numbers.number(min(finite, default=None)),
+                    "high": numbers.number(max(finite, default=None)),
+                    "lost": len(ends) - len(finite),
+                }
+            )
+        if drawn:
+            out.append({"model": model, "look": looks[model], "seeds": len(seeds), "charts": drawn})
+    return out
+
+
+def budget_groups(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> list[dict]:
+    """A group of rows for each task and metric that was measured along the way."""
+    groups = []
+    for task in task_names(models, extras):
+        title = task_title(task, extras)
+        there = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
+        for metric in dict.fromkeys(entry["metric"] for entry in there.values()):
+            entries = {model: entry for model, entry in there.items() if entry["metric"] == metric}
+            called = metric_title(metric, extras.metrics.get(task, {}).get(metric, {}))
+            rows = [_course(model, entry, title, called, looks[model]) for model, entry in entries.items()]
+            groups.append({"title": title, "metric": called, "rows": rows})
+    return groups
+
+
+def without_encoder(budget: Mapping, extras: Extras) -> list[str]:
+    """A sentence for each model whose figures along the way lack the encoder that it has at the end."""
+    by = {
+        name: [task for task, entry in tasks.items() if entry.get("without_encoder")] for name, tasks in budget.items()
+    }
+    return [
+        f"{name} is read here without the encoder that is trained for it afterwards; its figures above, on "
+        f"{sentences.listing([f'“{task_title(task, extras)}”' for task in tasks])}, are read with it."
+        for name, tasks in by.items()
+        if tasks
+    ]
+
+
+def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> dict:
+    at = [entry["at"].get(share) for share in ("25", "50", "100")]
+    texts = [numbers.number(value) for value in at]
+    improving, hurried = bool(entry["still_improving"]), bool(entry.get("hurried"))
+    return {
+        "model": model,
+        "look": look,
+        "at": texts,
+        "end": "still improving" if improving else "too short to tell" if hurried else "no clear gain",
+        "improving": improving,
+        "spark": charts.spark(at, look, f"{model}, {metric}: {', '.join(texts)}"),
+        "sentence": f"{model} was still improving on “{title}” when its time ran out "
+        f"({metric} {texts[0]}, {texts[1]}, {texts[2]} at 25, 50 and 100 % of it).",
+    }
