@@ -178,7 +178,7 @@ def draw(report: Mapping[str, Any], settings: Mapping[str, Any]) -> bytes:
                 panel.plot(cell["ci95"], [at, at], color=colour, linewidth=2)
             mark = "o" if name in ("VAE", "GAN") else "D"
             panel.plot(cell["mean"], at, mark, color=colour, markersize=9 if mark == "o" else 7)
-        if (ceiling := cells["VAE"]["ceiling"]) is not None:
+        if (ceiling := cells["VAE"]["reference"]) is not None:
             panel.axvline(ceiling, color=plots.INK, linewidth=1.2, linestyle="--")
             plots.label(panel, ceiling, 0.5, "  real images", plots.INK)
         if all(cell["mean"] <= 1 for cell in cells.values()):  # a share: its interval may pass 1, the axis does not

@@ -190,11 +190,11 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
     assert found["data"] == "cancer" and found["step"] == 3 and found["failed"] is None
     frechet, recall = found["figures"]["frechet"], found["figures"]["recall"]
     assert (frechet["bounds"], recall["bounds"]) == (None, [0, 1])
-    assert frechet["value"] > 2 * abs(frechet["ceiling"]) > 0  # three steps teach little
-    assert recall["value"] < recall["ceiling"] and recall["higher_is_better"] is True
+    assert frechet["value"] > 2 * abs(frechet["reference"]) > 0  # three steps teach little
+    assert recall["value"] < recall["reference"] and recall["higher_is_better"] is True
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
     for name, figure in found["figures"].items():
-        assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['ceiling']:.4g}"]
+        assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['reference']:.4g}"]
 
 
 def test_evaluate_draws_the_labels_of_the_test_split(tmp_path, monkeypatch):

@@ -46,17 +46,17 @@ def test_the_textbook_speaks_of_every_setting():
     assert list(choose.TEXTBOOK) == [setting.name for setting in SETTINGS]
 
 
-def cell(*values, up=True, ceiling=None):
+def cell(*values, up=True, reference=None):
     mean = sum(values) / len(values)
     seeds = {str(i): value for i, value in enumerate(values)}
-    return {"mean": mean, "ci95": [mean - 1, mean + 1], "ceiling": ceiling, "higher_is_better": up, "values": seeds}
+    return {"mean": mean, "ci95": [mean - 1, mean + 1], "reference": reference, "higher_is_better": up, "values": seeds}
 
 
 def report():
     """What `compare` writes, of two seeds; the last value of the VAE's distances is lost."""
     rows = {
-        "vae": {"synthesise": {"frechet": cell(5.0, 7.0, up=False, ceiling=0.5)}, "detect anomalies": {}},
-        "r3gan": {"synthesise": {"frechet": cell(2.0, 3.0, up=False, ceiling=0.5)}, "detect anomalies": {}},
+        "vae": {"synthesise": {"frechet": cell(5.0, 7.0, up=False, reference=0.5)}, "detect anomalies": {}},
+        "r3gan": {"synthesise": {"frechet": cell(2.0, 3.0, up=False, reference=0.5)}, "detect anomalies": {}},
         "baseline: PCA": {"detect anomalies": {}},
     }
     for at, tasks in enumerate(rows.values()):

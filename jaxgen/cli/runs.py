@@ -48,7 +48,7 @@ def evaluate(argv: Sequence[str]) -> None:
     measured = synthesise.measure(reference, samples.draw(model, count, key, given))
     real = synthesise.ceiling(reference)
     figures = {
-        name: {"value": _known(measured.get(name)), "ceiling": _known(real.get(name)), **_described(about)}
+        name: {"value": _known(measured.get(name)), "reference": _known(real.get(name)), **_described(about)}
         for name, about in synthesise.metrics(data).items()
     }
     step, _ = checkpoint.read_meta(out / "checkpoints")
@@ -139,7 +139,7 @@ def _table(figures: dict[str, dict[str, Any]]) -> str:
     lines = [("figure", "this run", "real data", "better")]
     better = {True: "higher", False: "lower", None: "neither way"}
     for name, figure in figures.items():
-        here, real = ("-" if figure[key] is None else f"{figure[key]:.4g}" for key in ("value", "ceiling"))
+        here, real = ("-" if figure[key] is None else f"{figure[key]:.4g}" for key in ("value", "reference"))
         lines.append((name, here, real, better[figure["higher_is_better"]]))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}" for a, b, c, d in lines)

@@ -198,7 +198,7 @@ def _cell(metric: Metric, by_seed: Mapping[int, float], seeds: Sequence[int], fl
         "ci95": [_strict(spread.low), _strict(spread.high)],
         "n": spread.n,
         "failed": len(seeds) - spread.n,
-        "ceiling": None if floor is None else _strict(floor),
+        "reference": None if floor is None else _strict(floor),
         "higher_is_better": metric.higher_is_better,
         "values": {str(seed): _strict(value) for seed, value in by_seed.items()},
     }

@@ -57,5 +57,8 @@ def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
         clauses.append(f"{listing(by['undecided'])} stayed undecided with these seeds")
     if "neither" in by:
         clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
-    clauses += [clause.format(listing(by[lack])) for lack, clause in LACKS.items() if lack in by]
+    for lack, clause in LACKS.items():
+        if lack in by:
+            everything = len(by[lack]) > 2 and not set(by) - {lack, "not measured"}
+            clauses.append(clause.format("anything" if everything else listing(by[lack])))
     return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."

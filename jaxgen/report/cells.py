@@ -64,12 +64,12 @@ def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
     """Who is best in one metric, read from the intervals.
 
     `best` where the interval overlaps no other; `among the best` for all that overlap the one of the best mean, unless
-    that is everybody. A figure whose interval lies wholly beyond the ceiling is not better than the ceiling: it is
+    that is everybody. A figure whose interval lies wholly beyond the reference is not better than the reference: it is
     called that, and then nobody is best. No direction, fewer than two figures or a best one without an interval:
     nothing is said.
 
     >>> a, b = {"mean": 1.0, "ci95": [0.9, 1.1]}, {"mean": 2.0, "ci95": [1.9, 2.1]}
-    >>> standing({name: {**cell, "higher_is_better": True, "ceiling": None} for name, cell in dict(a=a, b=b).items()})
+    >>> standing({name: {**cell, "higher_is_better": True, "reference": None} for name, cell in dict(a=a, b=b).items()})
     {'b': Standing(words='best', best=True)}
     """
     ranked = {name: cell for name, cell in cells.items() if known(cell.get("mean"))}
@@ -84,10 +84,10 @@ def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
     beyond = [
         name
         for name, cell in ranked.items()
-        if spans[name] and known(cell.get("ceiling")) and spans[name][0] > sign * cell["ceiling"]
+        if spans[name] and known(cell.get("reference")) and spans[name][0] > sign * cell["reference"]
     ]
     if beyond:
-        return {name: Standing("beyond ceiling", False) for name in beyond}
+        return {name: Standing("beyond reference", False) for name in beyond}
     best = max(ranked, key=lambda name: sign * ranked[name]["mean"])
     if not spans[best]:
         return {}

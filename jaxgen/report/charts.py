@@ -42,11 +42,11 @@ def key(look: Look) -> Markup:
 
 
 def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
-    """A figure as a dot with its 95 % interval, over the dashed line of the ceiling. The numbers stand beside it."""
+    """A figure as a dot with its 95 % interval, over the dashed line of the reference. The numbers stand beside it."""
     rule = Markup('<line class="{0}" x1="{1}" x2="{1}" y1="0" y2="100%"/>')
     parts = [rule.format("grid", _at(axis, t)) for t in ticks(axis)]
-    if known(cell.get("ceiling")):
-        parts.append(rule.format("ceiling", _at(axis, cell["ceiling"])))
+    if known(cell.get("reference")):
+        parts.append(rule.format("reference", _at(axis, cell["reference"])))
     ends = interval(cell)
     if ends:
         low, high = (_at(axis, end) for end in ends)

@@ -46,9 +46,9 @@ def by_group(
 def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mapping[str, Look]) -> dict:
     by_name = {name: tasks[task][metric] for name, tasks in models.items() if metric in tasks.get(task, {})}
     by_name = dict(sorted(by_name.items(), key=lambda item: item[0].startswith(BASELINE)))
-    ceilings = [cell["ceiling"] for cell in by_name.values() if numbers.known(cell.get("ceiling"))]
+    references = [cell["reference"] for cell in by_name.values() if numbers.known(cell.get("reference"))]
     ends = [end for cell in by_name.values() for end in (*(cells.interval(cell) or ()), cell.get("mean"))]
-    axis = axes.scale([*ends, *ceilings], bounds=about.get("bounds"))
+    axis = axes.scale([*ends, *references], bounds=about.get("bounds"))
     places, standing = cells.places(by_name.values()), cells.standing(by_name)
     rows = [
         {
@@ -70,7 +70,7 @@ def _table(task: str, metric: str, about: Mapping, models: Mapping, looks: Mappi
         "unit": about.get("unit", ""),
         "headline": about.get("headline", False),
         "direction": sentences.direction(next(iter(by_name.values())).get("higher_is_better")),
-        "ceiling": numbers.number(ceilings[0], places) if ceilings else None,
+        "reference": numbers.number(references[0], places) if references else None,
         "rows": rows,
         "log": axis.log,
         "ruler": charts.ruler(axis),

@@ -41,7 +41,7 @@ from jaxgen.tasks.unpaired import (
     unpaired,
 )
 
-COMPONENTS = 256  # principal components on which the baseline and the ceiling are fitted, at most
+COMPONENTS = 256  # principal components on which the baseline and the reference are fitted, at most
 ALPHA = 0.1  # weight of the squared coefficients of the ridge regression
 SHOWN = 8  # test images on the page
 
@@ -50,7 +50,7 @@ METRICS = {
         False,
         True,
         "root mean square difference of translations to the true pairs, in shares of the range of a pixel; the "
-        "ceiling is ridge regression on pairs",
+        "reference is ridge regression on pairs",
         "",
         SHARE,
         Margin(0.01),

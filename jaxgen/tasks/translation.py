@@ -81,7 +81,7 @@ def figures(
 
     Args:
       features: the space of the comparison, whatever the style: what it tells of originals it tells of images in the
-        style too, and the ceiling of `content` says how well.
+        style too, and the reference of `content` says how well.
       data: all of it.
       there: the test images that evaluation looks at, in the style.
       back: those in the style, as originals.

@@ -25,6 +25,13 @@ def test_a_run_that_is_too_short_is_no_choice():
     short = [{"setting": s, "choose": "undecided", "lacks": "time"} for s in "ab"]
     said = headline([*short, {"setting": "c", "choose": "not measured"}])
     assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
+    many = [{"setting": s, "choose": "undecided", "lacks": "time"} for s in "abc"]
+    assert headline([*many, {"setting": "d", "choose": "not measured"}]).startswith(
+        "The run was too short to settle anything:"
+    )
+    assert headline([*many, {"setting": "d", "choose": "gan"}]).startswith(
+        "Choose the GAN for d; the run was too short to settle a, b and c"
+    )
     assert verdict(short[0]) == "Undecided: more time" and verdict({"choose": "not measured"}) is None
 
 

@@ -7,8 +7,8 @@ from jaxgen.report.numbers import number
 from jaxgen.report.sentences import direction
 
 
-def cell(mean, low, high, *, up=True, ceiling=None):
-    return {"mean": mean, "ci95": [low, high], "higher_is_better": up, "ceiling": ceiling, "n": 5, "failed": 0}
+def cell(mean, low, high, *, up=True, reference=None):
+    return {"mean": mean, "ci95": [low, high], "higher_is_better": up, "reference": reference, "n": 5, "failed": 0}
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_best_only_where_the_interval_is_clear():
     assert standing(touching) == {name: Standing("among the best", False) for name in "ab"}
 
 
-def test_beyond_the_ceiling_nobody_is_best():
-    # Kills: a density of 1.77 above a ceiling of 1.03 called best; a ceiling read upside down for distances.
-    density = {"vae": cell(1.77, 1.72, 1.82, ceiling=1.03), "gan": cell(0.68, 0.64, 0.73, ceiling=1.03)}
-    assert standing(density) == {"vae": Standing("beyond ceiling", False)}
-    distance = {"a": cell(0.2, 0.1, 0.3, up=False, ceiling=0.38), "b": cell(0.6, 0.5, 0.7, up=False, ceiling=0.38)}
-    assert standing(distance) == {"a": Standing("beyond ceiling", False)}
-    above = {name: {**c, "ceiling": 0.05} for name, c in distance.items()}
+def test_beyond_the_reference_nobody_is_best():
+    # Kills: a density of 1.77 above a reference of 1.03 called best; a reference read upside down for distances.
+    density = {"vae": cell(1.77, 1.72, 1.82, reference=1.03), "gan": cell(0.68, 0.64, 0.73, reference=1.03)}
+    assert standing(density) == {"vae": Standing("beyond reference", False)}
+    distance = {"a": cell(0.2, 0.1, 0.3, up=False, reference=0.38), "b": cell(0.6, 0.5, 0.7, up=False, reference=0.38)}
+    assert standing(distance) == {"a": Standing("beyond reference", False)}
+    above = {name: {**c, "reference": 0.05} for name, c in distance.items()}
     assert standing(above) == {"a": Standing("best", True)}
 
 

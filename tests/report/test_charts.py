@@ -60,7 +60,7 @@ def test_a_bounded_figure_stays_on_its_axis():
     axis = scale([0.01, 0.97, -5.6, 6.4], bounds=(0.0, 1.0))
     assert axis == Scale(0.0, 1.0, False) and scale([0.01, 0.97]).log
     assert not scale([0.01, 0.97], bounds=(0.0, 1.0)).log
-    svg = str(whisker({"mean": 0.4, "ci95": [-5.6, 6.4], "ceiling": None}, axis, LOOK))
+    svg = str(whisker({"mean": 0.4, "ci95": [-5.6, 6.4], "reference": None}, axis, LOOK))
     assert re.search(r'class="span c0" x1="0.00%" x2="100.00%"', svg) and re.search(r'<svg x="40.00%"', svg)
     assert scale([0.01, 0.97], bounds=(0.0, np.inf)).log and scale([1.0, 40.0], bounds=(1.0, np.inf)).low == 1
     assert scale([-5.6, 6.4], bounds=(0.0, np.inf)).low == 0 and scale([0.0, 0.0], bounds=(0.0, np.inf)).high > 0
@@ -71,13 +71,13 @@ def test_a_bounded_figure_stays_on_its_axis():
 
 
 def test_whisker_stands_where_its_numbers_are():
-    # Kills: low and high exchanged with the mean; the ceiling at the mean; a dot for a figure that is not known.
-    cell = {"mean": 2.0, "ci95": [1.0, 4.0], "ceiling": 5.0}
+    # Kills: low and high exchanged with the mean; the reference at the mean; a dot for a figure that is not known.
+    cell = {"mean": 2.0, "ci95": [1.0, 4.0], "reference": 5.0}
     svg = str(whisker(cell, Scale(0, 10, False), LOOK))
     assert re.search(r'class="span c0" x1="10.00%" x2="40.00%"', svg)
-    assert re.search(r'class="ceiling" x1="50.00%"', svg) and re.search(r'<svg x="20.00%"', svg)
-    empty = str(whisker({"mean": None, "ci95": None, "ceiling": None}, Scale(0, 10, False), LOOK))
-    assert "mark" not in empty and "span" not in empty and "ceiling" not in empty
+    assert re.search(r'class="reference" x1="50.00%"', svg) and re.search(r'<svg x="20.00%"', svg)
+    empty = str(whisker({"mean": None, "ci95": None, "reference": None}, Scale(0, 10, False), LOOK))
+    assert "mark" not in empty and "span" not in empty and "reference" not in empty
 
 
 def curve(seed, values):

@@ -135,7 +135,7 @@ def test_answer_comes_first(page):
 
 
 def test_every_figure_is_there(page):
-    # Kills: a metric or a model left out; interval and mean exchanged; digits cut off; the ceiling of another metric.
+    # Kills: a metric or a model left out; interval and mean exchanged; digits cut off; the reference of another metric.
     count = 0
     for model, tasks in made_up.report()["models"].items():
         for metrics in tasks.values():
@@ -151,11 +151,11 @@ def test_every_figure_is_there(page):
                 seen = numbers(row[1])
                 expected = [cell["mean"], low, high] if high > low else [cell["mean"]]
                 np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=0.17 * (high - low))
-                if cell["ceiling"] is None:
-                    assert "ceiling" not in page.table(metric)["rows"][-1][0]
+                if cell["reference"] is None:
+                    assert "reference" not in page.table(metric)["rows"][-1][0]
                 else:
-                    (ceiling,) = numbers(page.table(metric)["rows"][-1][0])
-                    np.testing.assert_allclose(ceiling, cell["ceiling"], atol=0.17 * (high - low))
+                    (reference,) = numbers(page.table(metric)["rows"][-1][0])
+                    np.testing.assert_allclose(reference, cell["reference"], atol=0.17 * (high - low))
     assert count == 33
 
 
@@ -289,7 +289,7 @@ def test_every_number_may_be_missing():
     for tasks in report["models"].values():
         for metrics in tasks.values():
             for cell in metrics.values():
-                cell.update(mean=None, ci95=None, ceiling=None, n=0, failed=0)
+                cell.update(mean=None, ci95=None, reference=None, n=0, failed=0)
     for tasks in report["budget"].values():
         for entry in tasks.values():
             entry["at"] = {"25": None, "50": None, "100": float("nan")}
