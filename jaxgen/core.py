@@ -211,8 +211,8 @@ def check_type(name: str, value: Any, kinds: type | tuple[type, ...], example: s
         return
     wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
     plain = isinstance(value, str | int | float) or value is None
-    found = repr(value) if plain else getattr(value, "__name__", type(value).__name__)
-    raise BadRequest(f"{name} must be of the type {wanted}, such as {example}, not {found}.")
+    given = repr(value) if plain else getattr(value, "__name__", type(value).__name__)
+    raise BadRequest(f"{name} must be of the type {wanted}, such as {example}, not {given}.")
 
 
 def as_float(x: Any) -> Any:

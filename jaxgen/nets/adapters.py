@@ -139,8 +139,8 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
 
 
 def _stream(module: Any, error: str, train: bool) -> str:
-    found = re.search(r'PRNG for "(\w+)"', error)
-    stream = repr(found[1] if found else error)
+    match = re.search(r'PRNG for "(\w+)"', error)
+    stream = repr(match[1] if match else error)
     if train:
         return f"{name(module)} draws from the stream {stream}: name it, network(module, rngs=({stream},))."
     return (

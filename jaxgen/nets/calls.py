@@ -35,10 +35,10 @@ def parameters(call: Any, required: bool = True) -> list[str]:
     if inspect.isclass(call) or not callable(call):
         return []
     try:
-        found = inspect.signature(call).parameters.values()
+        arguments = inspect.signature(call).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in found if not required or (p.default is p.empty and p.kind not in (2, 4))]
+    return [p.name for p in arguments if not required or (p.default is p.empty and p.kind not in (2, 4))]
 
 
 def is_object(module: Any, library: str) -> bool:

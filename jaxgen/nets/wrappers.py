@@ -144,13 +144,13 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
     def init(key, *xs):
         k_net, k_u = jax.random.split(key)
         params, state = net.init(k_net, *xs)
-        found = kernels(params)
-        if not found:
+        by_name = kernels(params)
+        if not by_name:
             raise BadRequest("spectral() divides kernels, leaves of at least two axes, and this network has none.")
-        for name, w in found.items():
+        for name, w in by_name.items():
             if not -w.ndim <= out < w.ndim:
                 raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
-        keys = zip(found.items(), jax.random.split(k_u, len(found)), strict=True)
+        keys = zip(by_name.items(), jax.random.split(k_u, len(by_name)), strict=True)
         return params, {"net": state, "u": {name: _power(w, draw_start(k, w), out)[1] for (name, w), k in keys}}
 
     def wrap(call):

@@ -88,18 +88,18 @@ def audit(
     params = _checked_params(params)
     _check_batch(batch)
     key = jax.random.key(seed)
-    told = jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key)
-    _check_scalar("loss", told)
+    output = jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key)
+    _check_scalar("loss", output)
     if value is not None:
         _check_scalar("value", jax.eval_shape(value, params, batch))
     # Non-finite numbers are findings; TF32 would drown differences; common noise uses one key again, on purpose.
     with np.errstate(all="ignore"), jax.default_matmul_precision("highest"), jax.debug_key_reuse(False):
         with jax.debug_nans(False), jax.debug_infs(False):
-            return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(told.dtype).eps))
+            return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(output.dtype).eps))
 
 
-def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
-    loss, again, draw = _anew(asked), _anew(asked), _anew(draw)
+def _audit(original, params, draw, batch, value, draws, key, eps) -> Report:
+    loss, again, draw = _anew(original), _anew(original), _anew(draw)
     leaves, tree = jax.tree.flatten(params)
     names = [measure.name_of(path, "params") for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]]
     main, trial, other, lines, points = (jax.random.fold_in(key, i) for i in range(5))
@@ -108,7 +108,7 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
     trials, others = (measure.draw_chunks(draw, k, TRIAL, chunk, batch) for k in (trial, other))
     directions = measure.draw_directions(lines, leaves)
 
-    losses, found = measure.gradients(loss, params, chunks, batch, directions)
+    losses, by_leaf = measure.gradients(loss, params, chunks, batch, directions)
     exact = None if value is None else measure.exact_gradient(_anew(value), params, batch)
     limit = float(stats.t.isf(FALSE_ALARM / (2 * sum(map(len, directions))), SETTLED - 1))
     rows, singles = [], []
@@ -119,8 +119,8 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
         if exact is None:
             reference = differenced(line, chunks, probe, jax.random.fold_in(points, i), limit)
         else:
-            reference = given(jax.tree.leaves(exact[1])[i], directions[i], found[i], grain(line, few, eps))
-        rows.append(_judge(name, leaf.shape, found[i], reference, probe, limit, exact is not None))
+            reference = given(jax.tree.leaves(exact[1])[i], directions[i], by_leaf[i], grain(line, few, eps))
+        rows.append(_judge(name, leaf.shape, by_leaf[i], reference, probe, limit, exact is not None))
         singles.append(probe.single)
 
     repeated, alike = noise.repeated(trials)
@@ -137,7 +137,7 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
         loss_error=float(losses.std(ddof=1) / math.sqrt(draws)),
         bad_losses=int((~np.isfinite(losses)).sum()),
         value=None if exact is None else float(exact[0]),
-        gradient=jax.tree.unflatten(tree, [gradients.mean for gradients in found]),
+        gradient=jax.tree.unflatten(tree, [gradients.mean for gradients in by_leaf]),
     )
 
 
@@ -203,10 +203,10 @@ def _checked_params(params: Any) -> Any:
     return jax.tree.map(jnp.asarray, params)
 
 
-def _check_scalar(what: str, said: Any) -> None:
-    if getattr(said, "shape", None) != () or said.dtype not in (jnp.float32, jnp.float64):
-        told = f"{said.dtype}{list(said.shape)}" if hasattr(said, "shape") else type(said).__name__
-        raise BadRequest(f"{what} gives {told}: return one float32, averaged over the batch.")
+def _check_scalar(what: str, output: Any) -> None:
+    if getattr(output, "shape", None) != () or output.dtype not in (jnp.float32, jnp.float64):
+        kind = f"{output.dtype}{list(output.shape)}" if hasattr(output, "shape") else type(output).__name__
+        raise BadRequest(f"{what} gives {kind}: return one float32, averaged over the batch.")
 
 
 def _check_batch(batch: Any) -> None:

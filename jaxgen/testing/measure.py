@@ -19,9 +19,9 @@ class Gradients(NamedTuple):
     finite: bool
 
 
-def scalar(said: Any) -> Any:
+def scalar(output: Any) -> Any:
     """The loss of what a loss function returns: f32[] or (f32[], anything)."""
-    return said[0] if isinstance(said, tuple) and said else said
+    return output[0] if isinstance(output, tuple) and output else output
 
 
 def name_of(path: Any, whole: str) -> str:

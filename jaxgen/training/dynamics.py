@@ -74,10 +74,10 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
 
     operator = LinearOperator((n, n), product, dtype=np.float64)
     try:
-        found = eigs(operator, k, v0=_start(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False)
+        eigenvalues = eigs(operator, k, v0=_start(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False)
     except ArpackError as error:
         raise BadRequest(f"{k} eigenvalues of {n} were not found: ask for another k, or use spectrum().") from error
-    return _sorted(found)
+    return _sorted(eigenvalues)
 
 
 def log_rate(eigenvalues: Any) -> float:
