@@ -74,8 +74,8 @@ class Model(NamedTuple):
     draw_posterior: Callable[..., Any] | None = None  # (key, K, x, condition) -> noise of K posterior samples each
     log_weight: Callable[..., Array] | None = None  # (noise, x, condition) -> f32[K, B] nats, log p(x, z) - log q(z|x)
     scores: Mapping[str, Callable[..., Array]] = {}
-    """Name -> (noise, x, condition) -> f32[B], higher is stranger. The first is the one that the literature reads of
-    such a model, as the docstring of its game says; it stands where no labelled anomalies choose another."""
+    """Name -> (noise, x, condition) -> f32[B], higher is stranger. The first is the one that the literature uses for
+    such a model, as the docstring of its game says; it is used if no labelled anomalies choose another."""
     features: Mapping[str, Callable[..., Array]] = {}  # name -> (x, condition) -> f32[B, F], for a linear probe
     maps: Mapping[str, Callable[..., Any]] = {}  # name -> (x, condition) -> x: reconstruct, restore, translate
 

@@ -1,4 +1,4 @@
-"""Games between: an autoencoder whose latent is shaped by a critic."""
+"""Games between VAE and GAN: an autoencoder whose latent is shaped by a critic."""
 
 from functools import partial
 from typing import Any, NamedTuple

@@ -26,7 +26,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
       base: a continuous family with a differentiable push.
 
     Raises:
-      BadRequest: for no layer, or another base; when it meets h, for a single latent.
+      BadRequest: for no layer, or another base; by `init`, for a single latent.
     """
     layers, width = whole("layers", layers, 1), whole("width", width, 1)
     check_type("base", base, Family, "GAUSSIAN")

@@ -49,7 +49,7 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = N
       rngs: the random streams of a Linen module; the others name theirs.
       couples: whether the examples of a batch see each other in training, as they do under batch normalisation, so that
         a step cannot split the batch. If it is not said: yes if an NNX or Equinox module has a `BatchNorm` of its
-        library. Of Linen and Haiku that is seen in `init` only, which then asks for `couples`: False is right if the
+        library. For Linen and Haiku only `init` can see that, which then asks for `couples`: False is right if the
         statistics are never moved.
 
     Returns:

@@ -31,7 +31,7 @@ def has_features(kind: type) -> bool:
 
 
 def parameters(call: Any, required: bool = True) -> list[str]:
-    """The names of what a function takes; none of a class, of what is not called, or of what has no signature."""
+    """The names of a function's arguments; none for a class, for what cannot be called, or has no signature."""
     if inspect.isclass(call) or not callable(call):
         return []
     try:
@@ -42,7 +42,7 @@ def parameters(call: Any, required: bool = True) -> list[str]:
 
 
 def is_object(module: Any, library: str) -> bool:
-    """Whether it is a module of "flax.nnx" or "equinox", asked of the library if somebody has imported it."""
+    """Whether it is a module of "flax.nnx" or "equinox"; False if that library was never imported."""
     return library in sys.modules and isinstance(module, sys.modules[library].Module)
 
 

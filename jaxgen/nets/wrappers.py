@@ -106,11 +106,11 @@ def remat(net: Any) -> Network:
 
 
 def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding", "embeddings")) -> Network:
-    """Every kernel W stands as W / sigma(W), sigma its largest singular value as power iteration finds it.
+    """Puts W / sigma(W) in place of every kernel W, sigma its largest singular value by power iteration.
 
     u, of one number per output, is in the state. Each application takes v = W^T u / |W^T u| and sigma = |W v|; one with
     noise leaves u = W v / |W v|, one that evaluates leaves u as it is. So sigma cannot be negative, and is zero for a
-    kernel of zeros only, which stays as it is. No gradient passes u and v; it passes sigma:
+    kernel of zeros only, which stays as it is. The gradient does not pass through u and v, but through sigma:
     d(W / sigma) = (dW - (u^T dW v) W / sigma) / sigma. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
 
     A kernel is a leaf of two axes or more that is called neither bias, b, scale nor offset, which have such axes in

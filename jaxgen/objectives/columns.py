@@ -14,8 +14,8 @@ from jaxgen.objectives.observation import Observation
 def columns(*parts: tuple[int, Observation]) -> Observation:
     """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
 
-    Its `range` is the smallest that holds those of all parts, and None beside a part that takes all numbers: then bring
-    the other columns into their own ranges yourself.
+    Its `range` is the smallest that holds those of all parts, or None if a part takes all numbers: then scale the other
+    columns into their own ranges yourself.
 
     Raises:
       BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.

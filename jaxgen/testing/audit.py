@@ -30,24 +30,23 @@ def audit(
     draws: int = 512,
     seed: int = 0,
 ) -> Report:
-    """Draw the gradient of a stochastic loss `draws` times, and hold its mean against what it should be.
+    """Draws the gradient of a stochastic loss `draws` times and compares its mean with a reference.
 
     For every leaf of params and two random directions d in it, z = <mean gradient - reference, d> / standard error.
     Without `value` the gradient of each draw is taken at a point of its own in a short segment p - h d to p + h d, and
     the reference is the central difference of the MEAN loss under common noise,
     mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h): the mean derivative over that segment, exactly. h is
     chosen by its standard error, to which rounding, as the loss shows it, is added in quadrature. With `value` the
-    reference is its gradient at p. |z| is right up to the quantile of Student's t at which a right loss is called
-    biased, in any leaf and direction, about once in 10,000 audits (Bonferroni). Without `value` a leaf is settled on
-    its first 64 draws, and more are of no use to it, where these leave less than 2 % of the derivative open, as they do
-    for most pathwise gradients. That count is of means that are nearly normal: where a few draws outweigh the rest, as
-    under importance weights or score terms of a steep cost, a right loss is called biased far more often; more draws
-    bring it down.
+    reference is its gradient at p. A leaf is biased if |z| exceeds a quantile of Student's t, chosen so that one audit
+    in 10,000 calls a correct loss biased in any leaf or direction (Bonferroni). Without `value` a leaf is judged on its
+    first 64 draws alone if these leave less than 2 % of the derivative open, as they do for most pathwise gradients.
+    The one in 10,000 assumes means that are nearly normal. If a few draws outweigh the rest, as under importance
+    weights or score terms of a steep cost, a correct loss is called biased far more often; more draws make that rarer.
 
     Args:
       loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`; pure, and fit for jit, grad and vmap.
-      params: any pytree of float32 arrays, and where to audit: at other params it is another question.
-        Behind a head that starts at zero nothing has a path yet, so audit after a few steps.
+      params: any pytree of float32 arrays; the result holds at these params only. Nothing behind a head that starts at
+        zero has a gradient yet, so audit after a few steps.
       draw: `(key, batch) -> noise`, any pytree, typed keys among it: all randomness of the loss. `Game.draw` is one;
         for a loss that takes a key it is `lambda key, batch: key`.
       batch: any pytree of arrays, or None; close the loss over anything else. A small one will do: an audit takes the

@@ -1,4 +1,4 @@
-"""What a mean gradient is held against: finite differences of the loss along a segment, or an exact gradient."""
+"""What a mean gradient is compared with: finite differences of the loss along a segment, or an exact gradient."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -136,7 +136,7 @@ def _common(left: np.ndarray) -> float:
 
 
 def probed(line: Line, chunks: Sequence) -> Probe:
-    """The segment of least error; or the longest, where the loss jumps: a short one is good till it meets a jump.
+    """The segment of least error, or the longest one if the loss jumps, because a short one may miss the jumps.
 
     Where the loss is not finite within steps as for a leaf of size 0.1, a smaller leaf is moved by its own size.
     """
