@@ -74,8 +74,8 @@ class Model(NamedTuple):
     draw_posterior: Callable[..., Any] | None = None  # (key, K, x, condition) -> noise of K posterior samples each
     log_weight: Callable[..., Array] | None = None  # (noise, x, condition) -> f32[K, B] nats, log p(x, z) - log q(z|x)
     scores: Mapping[str, Callable[..., Array]] = {}
-    """Name -> (noise, x, condition) -> f32[B], higher is stranger. The first is the one that the literature reads of
-    such a model, as the docstring of its game says; it stands where no labelled anomalies choose another."""
+    """Name -> (noise, x, condition) -> f32[B], higher is stranger. The first is the one that the literature uses for
+    such a model, as the docstring of its game says; it is used if no labelled anomalies choose another."""
     features: Mapping[str, Callable[..., Array]] = {}  # name -> (x, condition) -> f32[B, F], for a linear probe
     maps: Mapping[str, Callable[..., Any]] = {}  # name -> (x, condition) -> x: reconstruct, restore, translate
 
@@ -211,8 +211,8 @@ def check_type(name: str, value: Any, kinds: type | tuple[type, ...], example: s
         return
     wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
     plain = isinstance(value, str | int | float) or value is None
-    found = repr(value) if plain else getattr(value, "__name__", type(value).__name__)
-    raise BadRequest(f"{name} must be of the type {wanted}, such as {example}, not {found}.")
+    given = repr(value) if plain else getattr(value, "__name__", type(value).__name__)
+    raise BadRequest(f"{name} must be of the type {wanted}, such as {example}, not {given}.")
 
 
 def as_float(x: Any) -> Any:

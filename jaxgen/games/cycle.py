@@ -173,7 +173,7 @@ def _domains(generators: Mapping[str, Any], critics: Mapping[str, Any]) -> list[
 
 def _check_batch(batch: Batch, domains: list[str]) -> None:
     if not isinstance(batch.x, Mapping) or sorted(batch.x) != domains:
-        found = sorted(batch.x) if isinstance(batch.x, Mapping) else type(batch.x).__name__
-        raise BadRequest(f"cycle() needs x = {{{domains[0]!r}: ..., {domains[1]!r}: ...}}, not {found}.")
+        given = sorted(batch.x) if isinstance(batch.x, Mapping) else type(batch.x).__name__
+        raise BadRequest(f"cycle() needs x = {{{domains[0]!r}: ..., {domains[1]!r}: ...}}, not {given}.")
     if batch.condition is not None:
         raise BadRequest("cycle() takes no condition: leave it out.")

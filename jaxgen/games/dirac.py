@@ -18,7 +18,7 @@ _POINT = Network(_one, lambda theta, state, noise, z: (jnp.broadcast_to(theta, z
 
 
 def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty | None = None, augment: Pipe | None = None) -> Game:
-    """The Dirac-GAN: G(z) = theta, D(x) = psi x, data at 0: hand it batches of zeros, x [B, 1]. z is idle.
+    """The Dirac-GAN: G(z) = theta, D(x) = psi x, data at 0: hand it batches of zeros, x [B, 1]. z is not used.
 
     With these losses the critic minimises softplus(theta psi), up to a constant, and the generator its negative. They
     start at theta = psi = 1 and would meet at 0, where the field has the eigenvalues -gamma/2 +- sqrt(gamma^2 - 1)/2

@@ -53,12 +53,12 @@ def gan(
       generator_penalty: of the generator, such as `content(10.0)`.
 
     Returns:
-      A game of the losses "critic" and "generator", in turns of these two unless told. A player with a penalty has the
-      terms "critic:adversarial" and "critic:penalty" as well, whose sum is "critic": pay one of them rarely, as in
-      `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight.
-      The info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state
-      of a network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples;
-      a loss "critic:penalty" keeps that of the penalty alone, under its own name. The model has the score "critic",
+      A game of the losses "critic" and "generator", played in turns of these two by default. A player with a penalty
+      has the terms "critic:adversarial" and "critic:penalty" as well, whose sum is "critic": pay one of them rarely, as
+      in `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight. The
+      info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state of a
+      network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples; a
+      loss "critic:penalty" keeps that of the penalty alone, under its own name. The model has the score "critic",
       -logit averaged over an example, and the features "critic", unless the critic couples examples; `invert` adds the
       scores that need an encoder.
 

@@ -1,4 +1,4 @@
-"""Games between: an autoencoder whose latent is shaped by a critic."""
+"""Games between VAE and GAN: an autoencoder whose latent is shaped by a critic."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -144,11 +144,11 @@ def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
 
 
 def _autoencoder_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
-    own, state = params["autoencoder"], context.state
+    autoencoder, state = params["autoencoder"], context.state
     codes, encoder_state = parts.encode(params, noise, batch, state)
     zs = inputs(codes, batch.condition)
-    y, decoder_state = parts.decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *zs)
-    nll = -jnp.mean(parts.observation.log_prob(own["observation"], y, batch.x))
+    y, decoder_state = parts.decoder.apply(autoencoder["decoder"], state["decoder"], noise["decoder"], *zs)
+    nll = -jnp.mean(parts.observation.log_prob(autoencoder["observation"], y, batch.x))
     return nll, Aux({"nll_nats": nll}, {"encoder": encoder_state, "decoder": decoder_state})
 
 
@@ -164,13 +164,13 @@ def _fool_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> 
 
 
 def _model(parts: _Parts, params, state) -> Model:
-    own, observation, latent_dim = params["autoencoder"], parts.observation, parts.latent_dim
-    encode = evaluation(parts.encoder, own["encoder"], state["encoder"])
-    outputs = evaluation(parts.decoder, own["decoder"], state["decoder"])
+    autoencoder, observation, latent_dim = params["autoencoder"], parts.observation, parts.latent_dim
+    encode = evaluation(parts.encoder, autoencoder["encoder"], state["encoder"])
+    outputs = evaluation(parts.decoder, autoencoder["decoder"], state["decoder"])
     judge = evaluation(parts.critic, params["critic"], state["critic"])
 
     def decode(z, condition=None):
-        return observation.mean(own["observation"], outputs(z, condition))
+        return observation.mean(autoencoder["observation"], outputs(z, condition))
 
     def reconstruct(x, condition=None):
         return decode(encode(x, condition), condition)
@@ -183,7 +183,7 @@ def _model(parts: _Parts, params, state) -> Model:
     def sample(noise, condition=None):
         if observation.sample is None:
             return decode(noise["z"], condition)
-        return observation.sample(own["observation"], noise["x"], outputs(noise["z"], condition))
+        return observation.sample(autoencoder["observation"], noise["x"], outputs(noise["z"], condition))
 
     def reconstruction(noise, x, condition=None):
         return squared_error(x, reconstruct(x, condition))
@@ -197,6 +197,6 @@ def _model(parts: _Parts, params, state) -> Model:
         decode=decode,
         encode=encode,
         scores={"reconstruction": reconstruction} | ({} if parts.critic.couples else {"code critic": code_critic}),
-        features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
+        features=features_of("encoder", parts.encoder, autoencoder["encoder"], state["encoder"]),
         maps={"reconstruct": reconstruct},
     )

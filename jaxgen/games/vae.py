@@ -95,52 +95,52 @@ class _Parts(NamedTuple):
     latent: Latent
     observation: Observation
 
-    def given(self, own, state, condition: Any) -> Given:
-        encode = evaluation(self.encoder, own["encoder"], state["encoder"])
+    def given(self, params, state, condition: Any) -> Given:
+        encode = evaluation(self.encoder, params["encoder"], state["encoder"])
         return Given(condition, lambda x: encode(x, condition))
 
-    def infer(self, own, state, noise, batch: Batch) -> tuple[Inference, Any]:
+    def infer(self, params, state, noise, batch: Batch) -> tuple[Inference, Any]:
         """(the latent's answer, new state of the encoder); noise of a network that is None evaluates it."""
-        h, new = self.encoder.apply(own["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
-        given = self.given(own, state, batch.condition)
-        return self.latent.infer(own["latent"], state["latent"], noise["latent"], h, given), new
+        h, new = self.encoder.apply(params["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
+        given = self.given(params, state, batch.condition)
+        return self.latent.infer(params["latent"], state["latent"], noise["latent"], h, given), new
 
-    def log_likelihood(self, own, state, noise, z: Any, batch: Batch) -> tuple[Array, Any]:
+    def log_likelihood(self, params, state, noise, z: Any, batch: Batch) -> tuple[Array, Any]:
         """(log p(x | z) in nats, [K, B], new state of the decoder), of z with leaves [K, B, ...]."""
         samples = rows(z)
         xs = inputs(merge(z), repeat(batch.condition, samples))
-        y, new = self.decoder.apply(own["decoder"], state["decoder"], noise["decoder"], *xs)
+        y, new = self.decoder.apply(params["decoder"], state["decoder"], noise["decoder"], *xs)
         check_outputs(self.observation, y, batch.x)
-        log_x = self.observation.log_prob(own["observation"], y, repeat(batch.x, samples))
+        log_x = self.observation.log_prob(params["observation"], y, repeat(batch.x, samples))
         return split(log_x, samples), new
 
-    def evaluate(self, own, state, noise, batch: Batch) -> tuple[Inference, Array]:
+    def evaluate(self, params, state, noise, batch: Batch) -> tuple[Inference, Array]:
         """(the latent's answer, log p(x | z) in nats [K, B]) from noise of the latent; the networks evaluate."""
-        q, _ = self.infer(own, state, _without_noise(noise), batch)
-        return q, self.log_likelihood(own, state, _without_noise(noise), q.z, batch)[0]
+        q, _ = self.infer(params, state, _without_noise(noise), batch)
+        return q, self.log_likelihood(params, state, _without_noise(noise), q.z, batch)[0]
 
-    def generate(self, own, state, noise, condition: Any) -> Any:
+    def generate(self, params, state, noise, condition: Any) -> Any:
         """z of the prior, leaves [n, ...]."""
-        return self.latent.generate(own["latent"], state["latent"], noise, self.given(own, state, condition))
+        return self.latent.generate(params["latent"], state["latent"], noise, self.given(params, state, condition))
 
-    def decode(self, own, state, z: Any, condition: Any) -> Array:
+    def decode(self, params, state, z: Any, condition: Any) -> Array:
         """y."""
-        return evaluation(self.decoder, own["decoder"], state["decoder"])(z, condition)
+        return evaluation(self.decoder, params["decoder"], state["decoder"])(z, condition)
 
 
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
     k_encoder, k_latent, k_prior, k_decoder = jax.random.split(key, 4)
-    own: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
+    params: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
     state: dict[str, Any] = {}
-    own["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
-    h = parts.given(own, state, batch.condition).encode(batch.x)
-    own["latent"], state["latent"] = parts.latent.init(k_latent, h, batch)
-    z = parts.generate(own, state, parts.latent.draw_prior(k_prior, rows(batch)), batch.condition)
-    own["decoder"], state["decoder"] = parts.decoder.init(k_decoder, *inputs(z, batch.condition))
-    y = jax.eval_shape(parts.decode, own, state, z, batch.condition)
+    params["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
+    h = parts.given(params, state, batch.condition).encode(batch.x)
+    params["latent"], state["latent"] = parts.latent.init(k_latent, h, batch)
+    z = parts.generate(params, state, parts.latent.draw_prior(k_prior, rows(batch)), batch.condition)
+    params["decoder"], state["decoder"] = parts.decoder.init(k_decoder, *inputs(z, batch.condition))
+    y = jax.eval_shape(parts.decode, params, state, z, batch.condition)
     check_outputs(parts.observation, y, batch.x)
-    return {"vae": own}, state
+    return {"vae": params}, state
 
 
 def _draw(parts: _Parts, samples: int, key: Array, batch: Batch) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def _decoder_inputs(parts: _Parts, key: Array, batch: Batch, samples: int) -> tu
 def _loss(
     parts: _Parts, bound: Bound | None, beta: Any, params, noise, batch: Batch, context: Context
 ) -> tuple[Array, Aux]:
-    own, weight = params["vae"], at(beta, context.step)
-    q, encoder_state = parts.infer(own, context.state, noise, batch)
-    log_x, decoder_state = parts.log_likelihood(own, context.state, noise, q.z, batch)
+    vae_params, weight = params["vae"], at(beta, context.step)
+    q, encoder_state = parts.infer(vae_params, context.state, noise, batch)
+    log_x, decoder_state = parts.log_likelihood(vae_params, context.state, noise, q.z, batch)
     if bound is None and q.kl is not None:
         divergence = jnp.sum(q.kl, -1)
         value = q.reduce(elbo, log_x, weight) - weight * (divergence if q.cost is None else jnp.sum(q.cost, -1))
@@ -190,14 +190,14 @@ def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[
 
 
 def _model(parts: _Parts, params, state) -> Model:
-    own, observation, latent = params["vae"], parts.observation, parts.latent
+    vae_params, observation, latent = params["vae"], parts.observation, parts.latent
 
     def decode(z, condition=None):
-        return observation.mean(own["observation"], parts.decode(own, state, z, condition))
+        return observation.mean(vae_params["observation"], parts.decode(vae_params, state, z, condition))
 
     def encode(x, condition=None):
-        h = parts.given(own, state, condition).encode(x)
-        return latent.encode(own["latent"], state["latent"], h)
+        h = parts.given(vae_params, state, condition).encode(x)
+        return latent.encode(vae_params["latent"], state["latent"], h)
 
     def reconstruct(x, condition=None):
         return decode(encode(x, condition), condition)
@@ -205,17 +205,19 @@ def _model(parts: _Parts, params, state) -> Model:
     def draw(key, n, condition=None):
         k_z, k_x = jax.random.split(key)
         noise = latent.draw_prior(k_z, n)
-        y = jax.eval_shape(lambda: parts.decode(own, state, parts.generate(own, state, noise, condition), condition))
+        y = jax.eval_shape(
+            lambda: parts.decode(vae_params, state, parts.generate(vae_params, state, noise, condition), condition)
+        )
         return {"z": noise, "x": observation.draw(k_x, y)}
 
     def sample(noise, condition=None):
-        z = parts.generate(own, state, noise["z"], condition)
+        z = parts.generate(vae_params, state, noise["z"], condition)
         if observation.sample is None:
             return decode(z, condition)
-        return observation.sample(own["observation"], noise["x"], parts.decode(own, state, z, condition))
+        return observation.sample(vae_params["observation"], noise["x"], parts.decode(vae_params, state, z, condition))
 
     def log_weight(noise, x, condition=None):
-        q, log_x = parts.evaluate(own, state, noise, Batch(x, condition))
+        q, log_x = parts.evaluate(vae_params, state, noise, Batch(x, condition))
         return log_x + q.log_p - q.log_q
 
     return Model(
@@ -225,22 +227,24 @@ def _model(parts: _Parts, params, state) -> Model:
         encode=encode,
         draw_posterior=lambda key, K, x, condition=None: latent.draw(key, K, rows(x)),
         log_weight=log_weight,
-        scores=_scores(parts, own, state, log_weight, reconstruct),
-        features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
+        scores=_scores(parts, vae_params, state, log_weight, reconstruct),
+        features=features_of("encoder", parts.encoder, vae_params["encoder"], state["encoder"]),
         maps={"reconstruct": reconstruct},
     )
 
 
-def _scores(parts: _Parts, own, state, log_weight: Callable, reconstruct: Callable) -> dict[str, Callable[..., Array]]:
+def _scores(
+    parts: _Parts, vae_params, state, log_weight: Callable, reconstruct: Callable
+) -> dict[str, Callable[..., Array]]:
     """`Model.scores`, the reconstruction probability first."""
 
     def reconstruction_probability(noise, x, condition=None):
-        _, log_x = parts.evaluate(own, state, noise, Batch(x, condition))
+        _, log_x = parts.evaluate(vae_params, state, noise, Batch(x, condition))
         best = 0.0 if parts.observation.best is None else parts.observation.best(x)
         return best - jnp.mean(log_x, 0)
 
     def divergence(noise, x, condition=None):
-        q, _ = parts.infer(own, state, _without_noise(noise), Batch(x, condition))
+        q, _ = parts.infer(vae_params, state, _without_noise(noise), Batch(x, condition))
         return jnp.mean(q.log_q - q.log_p, 0) if q.kl is None else jnp.sum(q.kl, -1)
 
     return {

@@ -26,7 +26,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
       base: a continuous family with a differentiable push.
 
     Raises:
-      BadRequest: for no layer, or another base; when it meets h, for a single latent.
+      BadRequest: for no layer, or another base; by `init`, for a single latent.
     """
     layers, width = whole("layers", layers, 1), whole("width", width, 1)
     check_type("base", base, Family, "GAUSSIAN")
@@ -63,9 +63,9 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
     def forward(params, h, z):
         """(z moved by all layers, the sum of their log scales [K, B])."""
         total: Any = 0.0
-        for i, own in enumerate(params):
+        for i, layer_params in enumerate(params):
             kept, moved = halves(i, z)
-            shift, log_scale = coupling(own, h, kept, moved)
+            shift, log_scale = coupling(layer_params, h, kept, moved)
             z, total = rejoined(i, kept, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
         return z, total
 
@@ -77,9 +77,9 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
 
     def log_prob(params, h, z):
         total: Any = 0.0
-        for i, own in reversed(list(enumerate(params))):
+        for i, layer_params in reversed(list(enumerate(params))):
             kept, moved = halves(i, z)
-            shift, log_scale = coupling(own, h, kept, moved)
+            shift, log_scale = coupling(layer_params, h, kept, moved)
             z, total = rejoined(i, kept, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
         return base.log_prob(base.theta(h), z) - total
 

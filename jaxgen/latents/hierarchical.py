@@ -59,8 +59,8 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
     def descend(params, noise, *h):
         """s below the last layer, and (theta of q, theta of p, z) of every layer."""
         s, each = jnp.zeros((rows(noise), width)), []
-        for apply, own, eps in zip(applies, params, noise, strict=True):
-            s, *layer = apply(own, s, eps, *h)
+        for apply, layer_params, eps in zip(applies, params, noise, strict=True):
+            s, *layer = apply(layer_params, s, eps, *h)
             each.append(layer)
         return s, each
 

@@ -99,7 +99,7 @@ def gaussian_mixture(components: int) -> Prior:
 
     def log_prob(params, z, given):
         theta = diag_gaussian(params["means"], params["raw_log_stds"])
-        each = jax.vmap(lambda log_w, own: log_w + GAUSSIAN.log_prob(own, z))
+        each = jax.vmap(lambda log_w, component: log_w + GAUSSIAN.log_prob(component, z))
         return jax.nn.logsumexp(each(jax.nn.log_softmax(params["logits"]), theta), 0)
 
     def sample(params, noise, given):
@@ -141,7 +141,7 @@ def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
         return family.theta(given.encode(params))
 
     def log_prob(params, z, given):
-        each = jax.vmap(lambda own: family.log_prob(own, z))(theta(params, given))
+        each = jax.vmap(lambda component: family.log_prob(component, z))(theta(params, given))
         return jax.nn.logsumexp(each, 0) - math.log(components)
 
     def sample(params, noise, given):

@@ -49,7 +49,7 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = N
       rngs: the random streams of a Linen module; the others name theirs.
       couples: whether the examples of a batch see each other in training, as they do under batch normalisation, so that
         a step cannot split the batch. If it is not said: yes if an NNX or Equinox module has a `BatchNorm` of its
-        library. Of Linen and Haiku that is seen in `init` only, which then asks for `couples`: False is right if the
+        library. For Linen and Haiku only `init` can see that, which then asks for `couples`: False is right if the
         statistics are never moved.
 
     Returns:
@@ -139,8 +139,8 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
 
 
 def _stream(module: Any, error: str, train: bool) -> str:
-    found = re.search(r'PRNG for "(\w+)"', error)
-    stream = repr(found[1] if found else error)
+    match = re.search(r'PRNG for "(\w+)"', error)
+    stream = repr(match[1] if match else error)
     if train:
         return f"{name(module)} draws from the stream {stream}: name it, network(module, rngs=({stream},))."
     return (

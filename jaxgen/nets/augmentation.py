@@ -100,12 +100,12 @@ def _augmented(critic: Any, pipe: Pipe, start: dict[str, float], moved: Callable
         def apply(params, state, noise, x, *others):
             if noise is None:
                 return call(params, state["net"], None, x, *others)[0], state
-            own = {name: state[name] for name in start}
-            changed = pipe.apply(x, noise["pipe"], own["p"])
+            before = {name: state[name] for name in start}
+            changed = pipe.apply(x, noise["pipe"], before["p"])
             changed = jax.tree.map(lambda a, b: a.astype(b.dtype), changed, x)  # p is float32 in any case
             y, inner = call(params, state["net"], noise["net"], changed, *others)
             examples = len(jax.tree.leaves(x)[0])
-            return y, {"net": inner, **jax.lax.stop_gradient(moved(own, y, examples))}
+            return y, {"net": inner, **jax.lax.stop_gradient(moved(before, y, examples))}
 
         return apply
 

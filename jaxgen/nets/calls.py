@@ -31,18 +31,18 @@ def has_features(kind: type) -> bool:
 
 
 def parameters(call: Any, required: bool = True) -> list[str]:
-    """The names of what a function takes; none of a class, of what is not called, or of what has no signature."""
+    """The names of a function's arguments; none for a class, for what cannot be called, or has no signature."""
     if inspect.isclass(call) or not callable(call):
         return []
     try:
-        found = inspect.signature(call).parameters.values()
+        arguments = inspect.signature(call).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in found if not required or (p.default is p.empty and p.kind not in (2, 4))]
+    return [p.name for p in arguments if not required or (p.default is p.empty and p.kind not in (2, 4))]
 
 
 def is_object(module: Any, library: str) -> bool:
-    """Whether it is a module of "flax.nnx" or "equinox", asked of the library if somebody has imported it."""
+    """Whether it is a module of "flax.nnx" or "equinox"; False if that library was never imported."""
     return library in sys.modules and isinstance(module, sys.modules[library].Module)
 
 

@@ -94,8 +94,7 @@ class Modulate(nn.Module):
 
 
 class Residual(nn.Module):
-    """y[B, H, W, O], and to it an image in [0, 1] of as many channels, times a learned gain.
-    Anything else is left out: y stays as it is, and there is no gain.
+    """Adds to y[B, H, W, O] an image in [0, 1] of as many channels, times a learned gain; anything else is not added.
 
     `added` says what of the image is added: its "logits", if y are logits; its "values", if y is a mean itself; or
     nothing, if it is None. The gain starts at 1: if y is 0, what the sum stands for is the image, so a network learns

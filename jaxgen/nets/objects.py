@@ -73,14 +73,14 @@ def nnx(module: Any) -> Network:
 
     def seeded(key):
         leaves, structure = jax.tree.flatten(streams)
-        found = []
+        filled = []
         for i, leaf in enumerate(leaves):
             if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-                own = jax.random.fold_in(key, i)
-                found.append(jax.random.split(own, leaf.shape) if leaf.shape else own)
+                stream_key = jax.random.fold_in(key, i)
+                filled.append(jax.random.split(stream_key, leaf.shape) if leaf.shape else stream_key)
             else:
-                found.append(jnp.zeros(leaf.shape, leaf.dtype))  # how often the stream was drawn from
-        return jax.tree.unflatten(structure, found)
+                filled.append(jnp.zeros(leaf.shape, leaf.dtype))  # how often the stream was drawn from
+        return jax.tree.unflatten(structure, filled)
 
     def call(method, params, state, noise, *xs):
         train = noise is not None
@@ -104,22 +104,22 @@ def equinox(module: Any) -> Network:
     """An Equinox module of one example, or a function `(key) -> module` or `(key) -> (module, eqx.nn.State)`."""
     import equinox as eqx
 
-    def normalises(found):
+    def normalises(built):
         def is_norm(part):
             return isinstance(part, eqx.nn.BatchNorm)
 
-        return any(map(is_norm, jax.tree.leaves(found, is_leaf=is_norm)))
+        return any(map(is_norm, jax.tree.leaves(built, is_leaf=is_norm)))
 
     make = _factory(module, "equinox")
 
     def cut(key):
         made = make(key)
-        found, memory = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-        if not isinstance(found, eqx.Module) or not callable(found):
-            raise BadRequest(f"the function of `key` makes a {type(found).__name__}: let it return an eqx.Module.")
-        params, others = eqx.partition(found, eqx.is_inexact_array)
+        built, memory = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+        if not isinstance(built, eqx.Module) or not callable(built):
+            raise BadRequest(f"the function of `key` makes a {type(built).__name__}: let it return an eqx.Module.")
+        params, others = eqx.partition(built, eqx.is_inexact_array)
         arrays, static = eqx.partition(others, eqx.is_array)
-        return params, {"module": arrays, "state": memory}, static, type(found), normalises(found)
+        return params, {"module": arrays, "state": memory}, static, type(built), normalises(built)
 
     shapes, rest, static, kind, couples = _outline(cut, jax.random.key(0), 2)
     stateful = rest["state"] is not None

@@ -106,11 +106,11 @@ def remat(net: Any) -> Network:
 
 
 def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding", "embeddings")) -> Network:
-    """Every kernel W stands as W / sigma(W), sigma its largest singular value as power iteration finds it.
+    """Puts W / sigma(W) in place of every kernel W, sigma its largest singular value by power iteration.
 
     u, of one number per output, is in the state. Each application takes v = W^T u / |W^T u| and sigma = |W v|; one with
     noise leaves u = W v / |W v|, one that evaluates leaves u as it is. So sigma cannot be negative, and is zero for a
-    kernel of zeros only, which stays as it is. No gradient passes u and v; it passes sigma:
+    kernel of zeros only, which stays as it is. The gradient does not pass through u and v, but through sigma:
     d(W / sigma) = (dW - (u^T dW v) W / sigma) / sigma. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
 
     A kernel is a leaf of two axes or more that is called neither bias, b, scale nor offset, which have such axes in
@@ -144,13 +144,13 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
     def init(key, *xs):
         k_net, k_u = jax.random.split(key)
         params, state = net.init(k_net, *xs)
-        found = kernels(params)
-        if not found:
+        by_name = kernels(params)
+        if not by_name:
             raise BadRequest("spectral() divides kernels, leaves of at least two axes, and this network has none.")
-        for name, w in found.items():
+        for name, w in by_name.items():
             if not -w.ndim <= out < w.ndim:
                 raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
-        keys = zip(found.items(), jax.random.split(k_u, len(found)), strict=True)
+        keys = zip(by_name.items(), jax.random.split(k_u, len(by_name)), strict=True)
         return params, {"net": state, "u": {name: _power(w, draw_start(k, w), out)[1] for (name, w), k in keys}}
 
     def wrap(call):

@@ -1,7 +1,7 @@
 """Lower bounds on log p(x), as functions of log-weights log p(x, z_k) - log q(z_k | x): f32[K, B] -> f32[B] nats.
 
-Any such function is a bound to the rest of this package, a user's own as well. Renyi's bound of order 1/2
-(Li and Turner 2016, arXiv 1602.02311) is `lambda log_w: 2 * importance(log_w / 2)`.
+The rest of this package takes any such function as a bound, also a user's own. Renyi's bound of order 1/2 (Li and
+Turner 2016, arXiv 1602.02311) is `lambda log_w: 2 * importance(log_w / 2)`.
 """
 
 import math

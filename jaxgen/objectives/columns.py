@@ -14,8 +14,8 @@ from jaxgen.objectives.observation import Observation
 def columns(*parts: tuple[int, Observation]) -> Observation:
     """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
 
-    Its `range` is the smallest that holds those of all parts, and None beside a part that takes all numbers: then bring
-    the other columns into their own ranges yourself.
+    Its `range` is the smallest that holds those of all parts, or None if a part takes all numbers: then scale the other
+    columns into their own ranges yourself.
 
     Raises:
       BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.
@@ -36,25 +36,25 @@ def columns(*parts: tuple[int, Observation]) -> Observation:
     def each(function: Callable, *args: Any) -> list[Any]:
         return [function(part, *arg) for (_, part), *arg in zip(parts, *args, strict=True)]
 
-    def log_prob(own, y, x):
+    def log_prob(params, y, x):
         if x.shape[-1] != sum(counts):
             raise BadRequest(f"columns(...) describes {sum(counts)} columns, and x has {x.shape[-1]}.")
-        return sum(each(lambda part, *args: part.log_prob(*args), own, cut(y, widths), cut(x, counts)))
+        return sum(each(lambda part, *args: part.log_prob(*args), params, cut(y, widths), cut(x, counts)))
 
     def draw(key, y):
         shapes = [jax.ShapeDtypeStruct((*y.shape[:-1], width), y.dtype) for width in widths]
         return each(lambda part, *args: part.draw(*args), list(jax.random.split(key, len(parts))), shapes)
 
-    def sample(own, noise, y):
-        def one(part, own, noise, y):
-            return part.mean(own, y) if part.sample is None else part.sample(own, noise, y)
+    def sample(params, noise, y):
+        def one(part, params, noise, y):
+            return part.mean(params, y) if part.sample is None else part.sample(params, noise, y)
 
-        return jnp.concatenate(each(one, own, noise, cut(y, widths)), -1)
+        return jnp.concatenate(each(one, params, noise, cut(y, widths)), -1)
 
     return Observation(
         outputs=lambda channels: sum(widths),
         log_prob=log_prob,
-        mean=lambda own, y: jnp.concatenate(each(lambda part, *args: part.mean(*args), own, cut(y, widths)), -1),
+        mean=lambda params, y: jnp.concatenate(each(lambda part, *args: part.mean(*args), params, cut(y, widths)), -1),
         draw=draw,
         sample=sample,
         init=lambda shape: [part.init((*shape[:-1], count)) for count, part in parts],

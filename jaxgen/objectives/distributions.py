@@ -116,10 +116,10 @@ def _in_rows(function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], 
     def on_rows(theta, point):
         aligned(*theta, point)
         extra = max(jnp.ndim(point) - max(map(jnp.ndim, theta)), 0)
-        lead, own = jnp.shape(point)[:extra], jnp.shape(point)[extra:]
-        if extra < 2 or not own:
+        lead, shared = jnp.shape(point)[:extra], jnp.shape(point)[extra:]
+        if extra < 2 or not shared:
             return function(theta, point)
-        out = function(theta, jnp.reshape(point, (math.prod(lead), *own)))
+        out = function(theta, jnp.reshape(point, (math.prod(lead), *shared)))
         return jnp.reshape(out, (*lead, *jnp.shape(out)[1:]))
 
     return on_rows

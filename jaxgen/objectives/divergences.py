@@ -25,7 +25,8 @@ from jaxgen.objectives.distributions import (
 def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
     """The function (theta q, theta p) -> KL(q || p) in nats, f32[B], summed over the last axis.
 
-    Known are Gaussian, Laplace and Bernoulli from their own kind, and Laplace from Gaussian; see `closed_form`.
+    Closed forms are known for two Gaussians, two Laplaces, two Bernoullis, and a Laplace q with a Gaussian p; see
+    `closed_form`.
 
     Raises:
       BadRequest: if no closed form is known for the two families.
@@ -44,8 +45,8 @@ def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
 def closed_form(posterior: Family, prior: Family) -> Callable[[Any, Any], Array] | None:
     """The function (theta q, theta p) -> KL(q || p) number by number, f32[B, D] nats; None if none is known.
 
-    It is found by the densities of the two families, so a family whose `theta`, `draw` or `push` was replaced keeps its
-    own. With mean m, std s and scale b of q and n, t and c of p, d = |m - n|, and sigmoid s(.) of logits k and l:
+    It is looked up by the `log_prob` of both families, so a family whose `theta`, `draw` or `push` was replaced keeps
+    it. With mean m, std s and scale b of q and n, t and c of p, d = |m - n|, and sigmoid s(.) of logits k and l:
       Gaussian from Gaussian: (s^2 / t^2 - 1 + d^2 / t^2) / 2 - log(s / t). Kingma and Welling 2014, arXiv 1312.6114,
         appendix B, for the standard p.
       Laplace from Gaussian: (2 b^2 + d^2) / (2 t^2) - log(b / t) - 1 + log(pi / 2) / 2, by E|z - m| = b, Var z = 2 b^2.

@@ -36,7 +36,7 @@ class Draws(NamedTuple):
 
 
 class Estimator(NamedTuple):
-    """A gradient estimator. The log-weights hold -beta log q(z); `beta` is told to `reduce` if it is not 1."""
+    """A gradient estimator. The log-weights hold -beta log q(z); `reduce` takes `beta` if it is not 1."""
 
     sample: Callable[..., Draws]  # (law, theta, noise) -> Draws
     differentiates: bool  # True if it needs a law whose samples are differentiable in theta
@@ -177,7 +177,7 @@ def expectation(
 ) -> Array:
     """E cost(z) under z ~ family(theta) by samples, f32[B], with the estimator's gradient in theta.
 
-    The cost may hold theta itself, as log q(z) does: what it says of theta at a fixed z is differentiated as it stands.
+    The cost may depend on theta itself, as log q(z) does; at a fixed z it is differentiated in theta as usual.
 
     Args:
       cost: z [K, B, D] -> f32[K, B].

@@ -135,7 +135,7 @@ def fixed_gaussian(std: float) -> Observation:
     """
     if not 0 < std < math.inf:
         raise BadRequest(f"std={std}: the std of an observation is a finite number above 0.")
-    return _by_location(GAUSSIAN, lambda own, y: DiagGaussian(y, jnp.full((), math.log(std))))
+    return _by_location(GAUSSIAN, lambda params, y: DiagGaussian(y, jnp.full((), math.log(std))))
 
 
 def _by_number(
@@ -148,10 +148,10 @@ def _by_number(
 
     return Observation(
         outputs=lambda channels: channels * size,
-        log_prob=lambda own, y, x: jnp.sum(_flat(log_prob(raw(y), x)), -1),
-        mean=lambda own, y: mean(raw(y)),
+        log_prob=lambda params, y, x: jnp.sum(_flat(log_prob(raw(y), x)), -1),
+        mean=lambda params, y: mean(raw(y)),
         draw=lambda key, y: draw(key, (*y.shape[:-1], y.shape[-1] // size)),
-        sample=lambda own, noise, y: sample(noise, raw(y)),
+        sample=lambda params, noise, y: sample(noise, raw(y)),
         **fields,
     )
 
@@ -159,15 +159,15 @@ def _by_number(
 def _by_location(family: Family, theta: Callable, init: Callable = nothing) -> Observation:
     """One output for each number, its location, and theta(params, y [N, n]) of a family that adds a scale."""
 
-    def law(own, y):
-        return theta(own, _flat(y))
+    def law(params, y):
+        return theta(params, _flat(y))
 
     return Observation(
         outputs=lambda channels: channels,
-        log_prob=lambda own, y, x: family.log_prob(law(own, y), _flat(x)),
-        mean=lambda own, y: family.mean(law(own, y)).reshape(y.shape),
+        log_prob=lambda params, y, x: family.log_prob(law(params, y), _flat(x)),
+        mean=lambda params, y: family.mean(law(params, y)).reshape(y.shape),
         draw=lambda key, y: family.draw(key, y.shape),
-        sample=lambda own, noise, y: family.push(law(own, y), _flat(noise)).reshape(y.shape),
+        sample=lambda params, noise, y: family.push(law(params, y), _flat(noise)).reshape(y.shape),
         init=init,
         range=_range(family),
         levels=_levels(family),
@@ -190,8 +190,8 @@ def _levels(family: Family) -> int | None:
 
 PIXELS = Observation(
     outputs=lambda channels: channels,
-    log_prob=lambda own, y, x: BERNOULLI.log_prob(_flat(y), _flat(x)),
-    mean=lambda own, y: BERNOULLI.mean(y),
+    log_prob=lambda params, y, x: BERNOULLI.log_prob(_flat(y), _flat(x)),
+    mean=lambda params, y: BERNOULLI.mean(y),
     range=(0.0, 1.0),
     best=lambda x: jnp.sum(_flat(xlogy(x, x) + xlogy(1 - x, 1 - x)), -1),
 )
@@ -215,8 +215,8 @@ def _image_theta(location: Array, raw_scale: Array) -> Any:
 
 LEVELS = _by_location(
     DISCRETISED_LOGISTIC,
-    lambda own, y: DISCRETISED_LOGISTIC.theta(
-        jnp.concatenate([jax.nn.sigmoid(y), jnp.broadcast_to(jnp.ravel(own), y.shape)], -1)
+    lambda params, y: DISCRETISED_LOGISTIC.theta(
+        jnp.concatenate([jax.nn.sigmoid(y), jnp.broadcast_to(jnp.ravel(params), y.shape)], -1)
     ),
     init=lambda shape: jnp.full(shape, 3.5),
 )
@@ -228,10 +228,10 @@ Kingma et al. 2016, arXiv 1606.04934.
 DECODED_LEVELS = independent(IMAGE_LOGISTIC)
 """8-bit pixels k / 255: the discretised logistic with location sigmoid(y_1) and scale, of y_2, from the decoder."""
 
-VECTORS = _by_location(GAUSSIAN, lambda own, y: diag_gaussian(y, jnp.ravel(own)), init=jnp.zeros)
+VECTORS = _by_location(GAUSSIAN, lambda params, y: diag_gaussian(y, jnp.ravel(params)), init=jnp.zeros)
 """Points and tables: Gaussian with mean y and one learned log_std per number of an example, from 0."""
 
-SHARED_GAUSSIAN = _by_location(GAUSSIAN, lambda own, y: diag_gaussian(y, own), init=lambda shape: jnp.zeros(()))
+SHARED_GAUSSIAN = _by_location(GAUSSIAN, lambda params, y: diag_gaussian(y, params), init=lambda shape: jnp.zeros(()))
 """Gaussian with mean y and one learned log_std for all numbers: sigma-VAE, Rybkin et al. 2021, arXiv 2006.13202."""
 
 NUMBERS = independent(GAUSSIAN)

@@ -42,7 +42,7 @@ def r1(gamma: Schedule) -> Penalty:
     """gamma/2 |grad D(x)|^2 at the real examples. Draws nothing; zero where the critic is flat.
 
     grad D is the gradient of the sum of an entry's logits, such as of the patches of one image. Mescheder et al. 2018,
-    arXiv 1801.04406, eq. 9. As a lazy term that is paid every n-th turn it wants n times the gamma.
+    arXiv 1801.04406, eq. 9. If it is paid every n-th turn only, as a lazy term, use n times the gamma.
 
     Args:
       gamma: a number, or a function of the step.
@@ -179,7 +179,7 @@ def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
     """weight ((D(x) - a_fake)^2 + (D(G(z)) - a_real)^2), the mean over the logits of an entry. Draws nothing.
 
     a_real and a_fake are the state: moving averages of the mean real and fake logit, which start at 0. A turn reads
-    those of before it, constants for the gradient, and then moves them by the share `decay`; the paper's .99 is the
+    their values from before it, without a gradient, and then moves them by the share `decay`; the paper's .99 is the
     share that is kept. Tseng et al. 2021, arXiv 2104.03310.
 
     Args:

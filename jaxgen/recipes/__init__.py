@@ -107,8 +107,8 @@ def explained(recipe: Recipe, option: str) -> str:
     'of Adam'
     """
     text = (inspect.getdoc(recipe) or "").partition("\nArgs:\n")[2]
-    found = re.search(rf"^  {option}: (.*(?:\n    .*)*)", text, re.M)
-    return " ".join(found[1].split()).removesuffix(".") if found else _COMMON.get(option, "")
+    match = re.search(rf"^  {option}: (.*(?:\n    .*)*)", text, re.M)
+    return " ".join(match[1].split()).removesuffix(".") if match else _COMMON.get(option, "")
 
 
 def side(plan: Plan) -> str:
@@ -120,5 +120,5 @@ def side(plan: Plan) -> str:
 def _entry(recipe: Recipe, name: str) -> str:
     """The text after `name:` in a docstring, up to the next line that is not indented further."""
     text = inspect.getdoc(recipe) or ""
-    found = re.search(rf"^{name}: (.*(?:\n  .*)*)", text, re.M)
-    return " ".join(found[1].split()) if found else ""
+    match = re.search(rf"^{name}: (.*(?:\n  .*)*)", text, re.M)
+    return " ".join(match[1].split()) if match else ""

@@ -1,4 +1,4 @@
-"""Papers between the two: autoencoders with a critic, and translation without pairs."""
+"""Papers between VAE and GAN: autoencoders with a critic, and translation without pairs."""
 
 import jax
 

@@ -1,4 +1,4 @@
-"""What a recipe is told of the data, and what a command line can tell a recipe."""
+"""What a recipe gets: the data as a `Spec`, and options from a command line."""
 
 import inspect
 import math
@@ -20,7 +20,7 @@ PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Spec(NamedTuple):
-    """What a recipe is told: the shape of an example, what is given beside it, and how networks compute.
+    """What a recipe gets: the shape of an example, its condition, and how networks compute.
 
     >>> Spec((8, 8, 1)).is_image, Spec((2,)).is_image
     (True, False)
@@ -40,7 +40,7 @@ class Spec(NamedTuple):
 
     @property
     def observation(self) -> Observation:
-        """The likelihood that a recipe takes if it is not told another: Bernoulli pixels, or Gaussian columns."""
+        """The default likelihood of a recipe: Bernoulli pixels, or Gaussian columns."""
         return PIXELS if self.is_image else VECTORS
 
     def encoder(self, outputs: int | tuple[int, ...]) -> Network:
@@ -50,7 +50,7 @@ class Spec(NamedTuple):
         return mapped(self.encoder(math.prod(outputs)), lambda y: y.reshape(-1, *outputs))
 
     def decoder(self, outputs: int | None = None, residual: str | None = "logits") -> Network:
-        """z, condition -> unconstrained numbers shaped as x, of `outputs` channels on the last axis if told.
+        """z, condition -> unconstrained numbers shaped as x, of `outputs` channels on the last axis if given.
 
         `residual` is what it adds of a condition that is an image, see `jaxgen.nets.networks`.
         """

@@ -36,8 +36,8 @@ def by_group(
     for group in dict.fromkeys(groups.values()):
         seeds = [seed for seed, its in groups.items() if its == group]
         values = [[cell.get("values", {}).get(seed) for seed in seeds] for cell in cells.values()]
-        means = [[x for x in own if numbers.known(x)] for own in values]
-        shown = [numbers.number(sum(own) / len(own), 3) if own else numbers.DASH for own in means]
+        finite = [[x for x in row if numbers.known(x)] for row in values]
+        shown = [numbers.number(sum(row) / len(row), 3) if row else numbers.DASH for row in finite]
         rows.append({"group": group, "values": shown})
     names = [{"name": name, "look": looks[name]} for name in cells]
     return {"metric": metric_title(metric, about[metric]), "names": names, "rows": rows}

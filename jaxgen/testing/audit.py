@@ -30,24 +30,23 @@ def audit(
     draws: int = 512,
     seed: int = 0,
 ) -> Report:
-    """Draw the gradient of a stochastic loss `draws` times, and hold its mean against what it should be.
+    """Draws the gradient of a stochastic loss `draws` times and compares its mean with a reference.
 
     For every leaf of params and two random directions d in it, z = <mean gradient - reference, d> / standard error.
     Without `value` the gradient of each draw is taken at a point of its own in a short segment p - h d to p + h d, and
     the reference is the central difference of the MEAN loss under common noise,
     mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h): the mean derivative over that segment, exactly. h is
     chosen by its standard error, to which rounding, as the loss shows it, is added in quadrature. With `value` the
-    reference is its gradient at p. |z| is right up to the quantile of Student's t at which a right loss is called
-    biased, in any leaf and direction, about once in 10,000 audits (Bonferroni). Without `value` a leaf is settled on
-    its first 64 draws, and more are of no use to it, where these leave less than 2 % of the derivative open, as they do
-    for most pathwise gradients. That count is of means that are nearly normal: where a few draws outweigh the rest, as
-    under importance weights or score terms of a steep cost, a right loss is called biased far more often; more draws
-    bring it down.
+    reference is its gradient at p. A leaf is biased if |z| exceeds a quantile of Student's t, chosen so that one audit
+    in 10,000 calls a correct loss biased in any leaf or direction (Bonferroni). Without `value` a leaf is judged on its
+    first 64 draws alone if these leave less than 2 % of the derivative open, as they do for most pathwise gradients.
+    The one in 10,000 assumes means that are nearly normal. If a few draws outweigh the rest, as under importance
+    weights or score terms of a steep cost, a correct loss is called biased far more often; more draws make that rarer.
 
     Args:
       loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`; pure, and fit for jit, grad and vmap.
-      params: any pytree of float32 arrays, and where to audit: at other params it is another question.
-        Behind a head that starts at zero nothing has a path yet, so audit after a few steps.
+      params: any pytree of float32 arrays; the result holds at these params only. Nothing behind a head that starts at
+        zero has a gradient yet, so audit after a few steps.
       draw: `(key, batch) -> noise`, any pytree, typed keys among it: all randomness of the loss. `Game.draw` is one;
         for a loss that takes a key it is `lambda key, batch: key`.
       batch: any pytree of arrays, or None; close the loss over anything else. A small one will do: an audit takes the
@@ -88,18 +87,18 @@ def audit(
     params = _checked_params(params)
     _check_batch(batch)
     key = jax.random.key(seed)
-    told = jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key)
-    _check_scalar("loss", told)
+    output = jax.eval_shape(lambda p, k: measure.scalar(loss(p, draw(k, batch), batch)), params, key)
+    _check_scalar("loss", output)
     if value is not None:
         _check_scalar("value", jax.eval_shape(value, params, batch))
     # Non-finite numbers are findings; TF32 would drown differences; common noise uses one key again, on purpose.
     with np.errstate(all="ignore"), jax.default_matmul_precision("highest"), jax.debug_key_reuse(False):
         with jax.debug_nans(False), jax.debug_infs(False):
-            return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(told.dtype).eps))
+            return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(output.dtype).eps))
 
 
-def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
-    loss, again, draw = _anew(asked), _anew(asked), _anew(draw)
+def _audit(original, params, draw, batch, value, draws, key, eps) -> Report:
+    loss, again, draw = _anew(original), _anew(original), _anew(draw)
     leaves, tree = jax.tree.flatten(params)
     names = [measure.name_of(path, "params") for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]]
     main, trial, other, lines, points = (jax.random.fold_in(key, i) for i in range(5))
@@ -108,7 +107,7 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
     trials, others = (measure.draw_chunks(draw, k, TRIAL, chunk, batch) for k in (trial, other))
     directions = measure.draw_directions(lines, leaves)
 
-    losses, found = measure.gradients(loss, params, chunks, batch, directions)
+    losses, by_leaf = measure.gradients(loss, params, chunks, batch, directions)
     exact = None if value is None else measure.exact_gradient(_anew(value), params, batch)
     limit = float(stats.t.isf(FALSE_ALARM / (2 * sum(map(len, directions))), SETTLED - 1))
     rows, singles = [], []
@@ -119,8 +118,8 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
         if exact is None:
             reference = differenced(line, chunks, probe, jax.random.fold_in(points, i), limit)
         else:
-            reference = given(jax.tree.leaves(exact[1])[i], directions[i], found[i], grain(line, few, eps))
-        rows.append(_judge(name, leaf.shape, found[i], reference, probe, limit, exact is not None))
+            reference = given(jax.tree.leaves(exact[1])[i], directions[i], by_leaf[i], grain(line, few, eps))
+        rows.append(_judge(name, leaf.shape, by_leaf[i], reference, probe, limit, exact is not None))
         singles.append(probe.single)
 
     repeated, alike = noise.repeated(trials)
@@ -137,7 +136,7 @@ def _audit(asked, params, draw, batch, value, draws, key, eps) -> Report:
         loss_error=float(losses.std(ddof=1) / math.sqrt(draws)),
         bad_losses=int((~np.isfinite(losses)).sum()),
         value=None if exact is None else float(exact[0]),
-        gradient=jax.tree.unflatten(tree, [gradients.mean for gradients in found]),
+        gradient=jax.tree.unflatten(tree, [gradients.mean for gradients in by_leaf]),
     )
 
 
@@ -203,10 +202,10 @@ def _checked_params(params: Any) -> Any:
     return jax.tree.map(jnp.asarray, params)
 
 
-def _check_scalar(what: str, said: Any) -> None:
-    if getattr(said, "shape", None) != () or said.dtype not in (jnp.float32, jnp.float64):
-        told = f"{said.dtype}{list(said.shape)}" if hasattr(said, "shape") else type(said).__name__
-        raise BadRequest(f"{what} gives {told}: return one float32, averaged over the batch.")
+def _check_scalar(what: str, output: Any) -> None:
+    if getattr(output, "shape", None) != () or output.dtype not in (jnp.float32, jnp.float64):
+        kind = f"{output.dtype}{list(output.shape)}" if hasattr(output, "shape") else type(output).__name__
+        raise BadRequest(f"{what} gives {kind}: return one float32, averaged over the batch.")
 
 
 def _check_batch(batch: Any) -> None:

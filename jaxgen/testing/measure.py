@@ -19,9 +19,9 @@ class Gradients(NamedTuple):
     finite: bool
 
 
-def scalar(said: Any) -> Any:
+def scalar(output: Any) -> Any:
     """The loss of what a loss function returns: f32[] or (f32[], anything)."""
-    return said[0] if isinstance(said, tuple) and said else said
+    return output[0] if isinstance(output, tuple) and output else output
 
 
 def name_of(path: Any, whole: str) -> str:
@@ -130,7 +130,7 @@ def gradients(loss: Callable, params: Any, chunks: Sequence, batch: Any, directi
 
 
 def rounding(losses: np.ndarray, eps: float) -> float:
-    """What rounding does at least to a difference of two losses, alike in all draws: units in the last place."""
+    """The least error by rounding in a difference of two losses, the same in all draws: units in the last place."""
     finite = losses[np.isfinite(losses)]
     return float(2 * eps * np.mean(np.abs(finite))) if finite.size else math.nan
 

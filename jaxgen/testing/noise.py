@@ -43,10 +43,10 @@ def reused_keys(loss: Callable, params: Any, draw: Callable, batch: Any, key: An
 def repeated(chunks: Sequence) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Noise entries that rise and fall together over all draws: the same random bits, whatever the law made of them.
 
-    Between two leaves that is a fault. Within one it is only said: one number may be shared on purpose, as by the times
-    of a systematic sample. The order of an entry's values over 32 draws is its fingerprint: two agree by chance once in
-    32!. Entries with ties (integers, masks) have none. Mirrored ones (antithetic pairs) do not agree, and are taken to
-    be meant.
+    Between two leaves that is a fault. Within one it is only reported: one number may be shared on purpose, as by the
+    times of a systematic sample. The order of an entry's values over 32 draws is its fingerprint: two agree by chance
+    once in 32!. Entries with ties (integers, masks) have none. Mirrored ones (antithetic pairs) do not agree, and are
+    taken to be meant.
     """
     seen: dict[bytes, str] = {}
     twins: dict[tuple[str, str], int] = {}

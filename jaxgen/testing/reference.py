@@ -1,4 +1,4 @@
-"""What a mean gradient is held against: finite differences of the loss along a segment, or an exact gradient."""
+"""What a mean gradient is compared with: finite differences of the loss along a segment, or an exact gradient."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -136,21 +136,21 @@ def _common(left: np.ndarray) -> float:
 
 
 def probed(line: Line, chunks: Sequence) -> Probe:
-    """The segment of least error; or the longest, where the loss jumps: a short one is good till it meets a jump.
+    """The segment of least error, or the longest one if the loss jumps, because a short one may miss the jumps.
 
     Where the loss is not finite within steps as for a leaf of size 0.1, a smaller leaf is moved by its own size.
     """
     n = sum(len(keys) for keys, _ in chunks)
     offsets = (2 * np.arange(n) + 1) / n - 1
-    own = line.size()
-    for size in (max(own, SMALL), own or SMALL):
+    leaf_size = line.size()
+    for size in (max(leaf_size, SMALL), leaf_size or SMALL):
         roughness, steps = rough(line, chunks, size), STEPS * size
         rounding = max(line.rounding, 3 * roughness.common)
         tried = [segment(line, chunks, 0, step, offsets) for step in steps]
         errors = np.array(
             [
-                np.hypot((found.slope - found.rise).std() / math.sqrt(SETTLED), rounding / step)
-                for found, step in zip(tried, steps, strict=True)
+                np.hypot((each.slope - each.rise).std() / math.sqrt(SETTLED), rounding / step)
+                for each, step in zip(tried, steps, strict=True)
             ]
         )
         if np.isfinite(errors).any():
@@ -158,12 +158,12 @@ def probed(line: Line, chunks: Sequence) -> Probe:
     change = abs(tried[0].rise - tried[1].rise)
     jumps = change.mean() > 0.5 * abs(tried[0].rise).mean()
     best = 0 if jumps else int(np.argmin(np.nan_to_num(errors, nan=np.inf)))
-    step, found = steps[best], tried[best]
+    step, chosen = steps[best], tried[best]
     single = max(line.rounding, roughness.single)
     noticed = 4 * single / step
-    varies = found.rise.std() > noticed + 1e-3 * abs(found.rise.mean())
-    moves = np.mean(abs(found.rise)) > noticed
-    return Probe(step, bool(found.slope.any()), bool(moves), bool(varies), rounding, single)
+    varies = chosen.rise.std() > noticed + 1e-3 * abs(chosen.rise.mean())
+    moves = np.mean(abs(chosen.rise)) > noticed
+    return Probe(step, bool(chosen.slope.any()), bool(moves), bool(varies), rounding, single)
 
 
 def differenced(line: Line, chunks: Sequence, probe: Probe, key: Any, limit: float) -> Reference:
@@ -179,9 +179,9 @@ def _differenced(line: Line, chunks: Sequence, probe: Probe, key: Any) -> Refere
     derivative, bias, error = [], [], []
     n = sum(len(keys) for keys, _ in chunks)
     for j in range(len(line.directions)):
-        found = segment(line, chunks, j, probe.step, draw_offsets(jax.random.fold_in(key, j), n))
-        off = found.slope - found.rise  # the noise is common, so the difference of the two varies least
-        derivative.append(found.rise.mean())
+        drawn = segment(line, chunks, j, probe.step, draw_offsets(jax.random.fold_in(key, j), n))
+        off = drawn.slope - drawn.rise  # the noise is common, so the difference of the two varies least
+        derivative.append(drawn.rise.mean())
         bias.append(off.mean())
         error.append(np.hypot(off.std(ddof=1) / math.sqrt(n), probe.rounding / probe.step))
     return _reference(np.array(derivative), np.array(bias), np.array(error))

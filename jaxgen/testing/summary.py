@@ -93,9 +93,9 @@ def assert_unbiased(report: Report, *, unseen: float = math.inf) -> None:
       AssertionError: naming the leaves.
     """
     blind = [leaf for leaf in report.leaves if leaf.reach not in (NO_PATH, STOPPED) and leaf.unseen > unseen]
-    said = f"not resolved: {_names(blind)}. A bias of {unseen:.2g} of the derivative could go unseen there: "
-    said += "audit more draws, or give `value` for less than 0.02."
-    _demand(report, (*_bias(report), *([said] if blind else [])))
+    unresolved = f"not resolved: {_names(blind)}. A bias of {unseen:.2g} of the derivative could go unseen there: "
+    unresolved += "audit more draws, or give `value` for less than 0.02."
+    _demand(report, (*_bias(report), *([unresolved] if blind else [])))
 
 
 def assert_noise_used(report: Report) -> None:
@@ -137,7 +137,7 @@ def _reach(report: Report) -> tuple[str, ...]:
     steady = [leaf for leaf in cut if leaf.snr > 1e4]
     rest = [leaf for leaf in cut if leaf not in (*zero, *steady)]
     gone = [leaf for leaf in report.leaves if leaf.reach == NO_PATH]
-    said = (
+    sentences = (
         (zero, "cut: {}. The loss depends on it, and its gradient is zero for every draw: something on the way is "
          "stopped, or it is discrete and has no score term."),
         (steady, "cut: {}. The loss depends on it through the noise, and its gradient is the same for every draw: the "
@@ -147,60 +147,62 @@ def _reach(report: Report) -> tuple[str, ...]:
         (gone, "no path: {}. Its gradient is zero for every draw, and the loss was not seen to depend on it: not "
          "at all, or less than it is rounded."),
     )  # fmt: skip
-    return tuple(sentence.format(_names(leaves)) for leaves, sentence in said if leaves)
+    return tuple(sentence.format(_names(leaves)) for leaves, sentence in sentences if leaves)
 
 
 def _finite(report: Report) -> tuple[str, ...]:
-    said = []
+    sentences = []
     if report.bad_losses:
-        said.append(f"not finite: the loss, in {report.bad_losses} of {report.draws} draws.")
+        sentences.append(f"not finite: the loss, in {report.bad_losses} of {report.draws} draws.")
     bad = [leaf for leaf in report.leaves if not leaf.finite]
     if bad:
-        said.append(f"not finite: the gradient of {_names(bad)}.")
-    return tuple(said)
+        sentences.append(f"not finite: the gradient of {_names(bad)}.")
+    return tuple(sentences)
 
 
 def _bias(report: Report, known: tuple[Leaf, ...] = ()) -> tuple[str, ...]:
     off = [leaf for leaf in report.leaves if leaf not in known and abs(leaf.z) > report.limit]
     lost = [leaf for leaf in report.leaves if leaf not in known and math.isnan(leaf.z)]
-    said = []
+    sentences = []
     if off:
         against = "the derivative of the mean loss" if report.value is None else "the gradient of the exact value"
-        said.append(f"biased: {_names(off)}. The mean gradient is not {against}.")
+        sentences.append(f"biased: {_names(off)}. The mean gradient is not {against}.")
     if lost:
-        said.append(f"not judged: {_names(lost)}. Gradient, loss, or the loss at params a step away is not finite.")
-    return tuple(said)
+        sentences.append(
+            f"not judged: {_names(lost)}. Gradient, loss, or the loss at params a step away is not finite."
+        )
+    return tuple(sentences)
 
 
 def _noise(report: Report) -> tuple[str, ...]:
-    said = list(report.reuse)
+    sentences = list(report.reuse)
     fixed = [noise.name for noise in report.noise if not noise.varies]
     idle = [noise.name for noise in report.noise if noise.varies and not noise.used]
     if not report.repeats:
-        said.append("hidden randomness: the same noise gives another loss when asked again.")
+        sentences.append("hidden randomness: the same noise gives another loss when asked again.")
     if not any(noise.used for noise in report.noise):
-        said.append("noise ignored: no noise changes the loss or its gradient.")
+        sentences.append("noise ignored: no noise changes the loss or its gradient.")
     elif idle:
-        said.append(f"noise ignored: {', '.join(idle)} changes neither the loss nor its gradient.")
+        sentences.append(f"noise ignored: {', '.join(idle)} changes neither the loss nor its gradient.")
     if fixed:
-        said.append(f"noise fixed: {', '.join(fixed)} is the same for every key.")
-    return tuple(said)
+        sentences.append(f"noise fixed: {', '.join(fixed)} is the same for every key.")
+    return tuple(sentences)
 
 
 def _remarks(report: Report) -> list[str]:
-    said = list(report.alike)
+    sentences = list(report.alike)
     if report.value is None and any(abs(leaf.z) > report.limit for leaf in report.leaves):
-        said.append(
+        sentences.append(
             "if the loss is a surrogate, whose value is not the objective: only the exact `value` can judge it."
         )
     if blind := _blind(report):
-        said.append(
+        sentences.append(
             f"weak: {_names(blind)}. A bias of half the derivative could go unseen there: audit more draws, or at "
             "params where the loss depends on it more."
         )
     if report.value is not None and abs(report.loss - report.value) > 5 * report.loss_error + 1e-4 * abs(report.value):
-        said.append("the mean loss is not the exact value: as it should be for a surrogate, and for nothing else.")
-    return said
+        sentences.append("the mean loss is not the exact value: as it should be for a surrogate, and for nothing else.")
+    return sentences
 
 
 def _blind(report: Report) -> list[Leaf]:

@@ -28,13 +28,13 @@ TOGETHER = 64  # columns of a Jacobian computed at once
 def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
     """d params' / d params of the step that `step.update(state, key, batches)` would play, f64[N, N].
 
-    Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed. What a loss stops
-    moves with the params when the step is played, so here `stop_gradient` is the identity.
+    Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed. `stop_gradient` is
+    the identity here: what a loss holds fixed in its gradient still changes with the params from step to step.
 
     Raises:
-      BadRequest: more than 1024 params; an optimiser with memory, or a state that the step moves, here or close by,
-        since params alone are then not all that moves; a step that is not finite; networks without a forward
-        derivative.
+      BadRequest: more than 1024 params; an optimiser with memory, or a step that changes the state of the game, here or
+        close by, because the next step then depends on more than params; a step that is not finite; networks without a
+        forward derivative.
     """
     push, point = _linearised(step, state, key, batches)
     if point.size > LIMIT:
@@ -57,8 +57,8 @@ def spectrum(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray
 def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6) -> np.ndarray:
     """The k eigenvalues of largest modulus, complex128[k], by falling modulus: Jacobian-vector products, no matrix.
 
-    Arnoldi's method (ARPACK, by `scipy.sparse.linalg.eigs`) from a fixed start. k may cut a conjugate pair, and of an
-    eigenvalue with several eigenvectors one may be all that is found.
+    Arnoldi's method (ARPACK, by `scipy.sparse.linalg.eigs`) from a fixed start. The last of the k may be one half of a
+    conjugate pair, and an eigenvalue with several eigenvectors may be found only once.
 
     Raises:
       BadRequest: unless 1 <= k <= N - 2; where the method fails; else as `jacobian`, for any N.
@@ -74,10 +74,10 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
 
     operator = LinearOperator((n, n), product, dtype=np.float64)
     try:
-        found = eigs(operator, k, v0=_start(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False)
+        eigenvalues = eigs(operator, k, v0=_start(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False)
     except ArpackError as error:
         raise BadRequest(f"{k} eigenvalues of {n} were not found: ask for another k, or use spectrum().") from error
-    return _sorted(found)
+    return _sorted(eigenvalues)
 
 
 def log_rate(eigenvalues: Any) -> float:
@@ -165,7 +165,7 @@ def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[C
 
 
 def _check_alone(push: Callable, state: State, point: Array) -> None:
-    """Refuse a step in which more than params moves: at an equilibrium all stands still, so it is asked close by."""
+    """Refuses a step that changes more than params; tested close by, because at an equilibrium nothing changes."""
     reach = 1e-3 * max(float(jnp.sqrt(jnp.mean(point**2))), 0.1)
     away = jnp.asarray(reach * _start(point.size), point.dtype)
     for flat in (point, point + away, point - away):
@@ -188,7 +188,7 @@ def _moved(before: Any, after: Any) -> bool:
 
 
 def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
-    """The program without its `stop_gradient`s, which have had their effect in the gradients that it takes."""
+    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
 
     def through(value):
         if isinstance(value, core.ClosedJaxpr):

@@ -16,15 +16,17 @@ def plain(path: Path) -> Iterator[None]:
     Raises:
       OSError: whatever names the number of one.
     """
-    log, told = logging.getLogger("absl"), sys.unraisablehook
+    log, previous_hook = logging.getLogger("absl"), sys.unraisablehook
     level = log.level
 
-    def tell(lost):
-        if str(lost.exc_value) != "Event loop is closed":  # by the first write that failed; all others complain of it
-            told(lost)
+    def hook(unraisable):
+        if (
+            str(unraisable.exc_value) != "Event loop is closed"
+        ):  # by the first write that failed; all others complain of it
+            previous_hook(unraisable)
 
     log.setLevel(logging.CRITICAL)
-    sys.unraisablehook = tell
+    sys.unraisablehook = hook
     try:
         yield
     except Exception as error:
@@ -32,6 +34,6 @@ def plain(path: Path) -> Iterator[None]:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
     else:
-        sys.unraisablehook = told  # after an error it stays as it is: what was under way fails later
+        sys.unraisablehook = previous_hook  # after an error it stays as it is: what was under way fails later
     finally:
         log.setLevel(level)

@@ -1,4 +1,4 @@
-"""Steps one after the other, a chunk of them per dispatch, until all are played or none is finite any more."""
+"""Plays steps in order, a chunk of them per dispatch, until all are played or ten in a row were not finite."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
 
 
 class Diverged(RuntimeError):
-    """Ten steps in a row were not finite, or the params are not after a chunk of steps. Exit code 3."""
+    """The last ten steps were not finite, or the params are not finite after a chunk. Exit code 3."""
 
 
 _all_finite = jax.jit(all_finite)
@@ -41,19 +41,19 @@ def default_chunk(shape: tuple[int, ...]) -> int:
 def train(
     program: Program, state: State, keys: Keys, *, steps: int | None, fetch: Callable[..., Any] | None = None
 ) -> Iterator[Chunk]:
-    """Plays on from `state` until `steps` steps have been played in all; leave the iteration to stop between chunks.
+    """Continues from `state` until `steps` steps are played in total; to stop earlier, leave the iteration.
 
     Args:
       program: from `compile_loop`.
-      state: from `program.init` or a checkpoint. It is taken over.
+      state: from `program.init` or a checkpoint. Its buffers are donated.
       keys: of the run.
-      steps: the step to end at; None: whole chunks without an end, until the iteration is left.
+      steps: the step to end at; None: plays whole chunks until the iteration is left.
       fetch: what to see in place of what the program's source fetches, such as
         `jaxgen.training.sources.positions(n, subset=...)`, which trains on some of the examples.
 
     Raises:
-      Diverged: after a chunk that ends with ten steps in a row that were not finite, or with params that are not, as an
-        optimiser makes them whose rate is NaN.
+      Diverged: after a chunk whose last ten steps were not finite, or whose params are not finite, such as those of an
+        optimiser with a rate of NaN.
     """
     at = int(state.context.step)
     lengths = [] if steps is None else _lengths(at, steps, program.chunk)

@@ -35,8 +35,7 @@ class State(NamedTuple):
 class Ema(NamedTuple):
     """An exponential moving average of params, e' = e + rate (p - e), kept in float32 beside them.
 
-    Params alone are averaged: what evaluates them, such as the statistics of a batch norm, is the state as it is, which
-    belongs to the params of the last step.
+    Only params are averaged. The state, such as the statistics of a batch norm, stays that of the last step.
     """
 
     rate: Rate  # share of the new params in each step, 1 - decay, above 0 and at most 1; or a function of the step
@@ -44,7 +43,7 @@ class Ema(NamedTuple):
 
 
 class Step(NamedTuple):
-    """`update` is compiled, and uses its state up: go on with the one that it returns."""
+    """`update` is compiled and donates its state: continue with the one that it returns."""
 
     init: Callable[..., State]  # (key, batch) -> state
     update: Callable[..., tuple[State, dict[str, Any]]]  # (state, key, batches) -> (state, info)
@@ -99,8 +98,8 @@ def make_step(
     Returns:
       `Step`. `update` takes one batch per turn (leaves `[T, B, ...]`); the noise of turn t of step n depends on
       (key, n, t) only. A turn with a loss, a gradient norm or a new state that is not finite moves nothing; its step is
-      counted in `skipped` and `streak`. What an optimiser makes of finite gradients is not looked at here, so a rate
-      that is NaN spoils the params: `jaxgen.training.loop.train`, and `fit` with it, then ends with `Diverged`.
+      counted in `skipped` and `streak`. The updates of the optimiser are not checked here: a rate of NaN makes the
+      params NaN, and `jaxgen.training.loop.train`, which `fit` uses, then raises `Diverged`.
       `info` is `{loss: {"loss": f32[], "grad_norm": f32[], ...}}`, of the last turn of the step that has this loss;
       under `micro` figures are means over the parts, and grad_norm is that of the mean gradient.
 

@@ -87,8 +87,8 @@ def test_eigenvalues_at_the_equilibrium(name):
     # Kills: gamma for gamma/2; a slope that is stopped between the players. Mescheder et al. 2018, sections 2 and 4.
     game, upper = SPECTRA[name]
     jacobian = -jax.jacfwd(field(game, game.draw(KEY, ZEROS)))(jnp.zeros(2))
-    found = sorted(np.linalg.eigvals(np.asarray(jacobian, np.float64)), key=lambda v: v.imag)
-    np.testing.assert_allclose(found, [np.conj(upper), upper], rtol=1e-5, atol=1e-7)
+    eigenvalues = sorted(np.linalg.eigvals(np.asarray(jacobian, np.float64)), key=lambda v: v.imag)
+    np.testing.assert_allclose(eigenvalues, [np.conj(upper), upper], rtol=1e-5, atol=1e-7)
 
 
 def test_instance_noise_acts_like_r1():
@@ -100,8 +100,8 @@ def test_instance_noise_acts_like_r1():
     same = -jax.jacfwd(field(r1_game, r1_game.draw(KEY, ZEROS)))(jnp.zeros(2))
     np.testing.assert_allclose(damped, same, rtol=1e-5, atol=1e-7)
     eigenvalue = -(0.7**2) / 4 + 0.5j * np.sqrt(1 - 0.7**4 / 4)
-    found = np.linalg.eigvals(np.asarray(damped, np.float64))
-    np.testing.assert_allclose(found[np.argmax(found.imag)], eigenvalue, rtol=1e-5)
+    eigenvalues = np.linalg.eigvals(np.asarray(damped, np.float64))
+    np.testing.assert_allclose(eigenvalues[np.argmax(eigenvalues.imag)], eigenvalue, rtol=1e-5)
     game, noise, batch = noisy(even=False)
     drawn = -jax.jacfwd(field(game, noise, batch))(jnp.zeros(2))
     assert abs(-drawn[0, 0] - 0.7**2 / 2) < 5 * 0.7**2 / 4 * np.sqrt(2 * 2 / 20_000)

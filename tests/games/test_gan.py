@@ -335,7 +335,7 @@ def plain(function):
     return Network(lambda key, *xs: ((), ()), lambda params, state, noise, *xs: (function(*xs), state))
 
 
-CRITICS = {  # what it gives, what is said
+CRITICS = {  # what it gives, what is message
     "one number": (lambda x: jnp.mean(x), r"logits of \(\) for 4 examples"),
     "one number in an axis": (lambda x: jnp.mean(x, keepdims=True)[0], r"logits of \(1,\) for 4 examples"),
     "packs undeclared": (lambda x: x[:2, 0], r"logits of \(2,\) for 4 examples.*couples"),
@@ -346,10 +346,10 @@ CRITICS = {  # what it gives, what is said
 @pytest.mark.parametrize("name", CRITICS)
 def test_critics_that_are_refused(name):
     # Kills: a critic that averages over the batch, and trains without a word.
-    function, said = CRITICS[name]
+    function, message = CRITICS[name]
     _, _, play = start(gan(GENERATOR, plain(function), latent_dim=D))
     for turn in ("critic", "generator"):
-        with pytest.raises(BadRequest, match=said):
+        with pytest.raises(BadRequest, match=message):
             play(turn)
 
 
@@ -371,7 +371,7 @@ def test_shapes_that_would_broadcast_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "message"),
     [
         ({"latent_dim": -1}, "latent_dim"),
         ({"latent_dim": 2.0}, "latent_dim=2.0: it must be a whole number of at least 0"),
@@ -381,9 +381,9 @@ def test_shapes_that_would_broadcast_are_refused():
         ({"loss": NON_SATURATING.critic}, "RELATIVISTIC"),
     ],
 )
-def test_parts_of_another_kind_are_refused(parts, said):
+def test_parts_of_another_kind_are_refused(parts, message):
     # Kills: a mistake that comes to light when the step is traced.
-    with pytest.raises(BadRequest, match=said):
+    with pytest.raises(BadRequest, match=message):
         gan(GENERATOR, CRITIC, **{"latent_dim": D, **parts})
 
 

@@ -124,7 +124,7 @@ def played(game, turn):
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "message"),
     [
         ({"latent_dim": 2.0}, "latent_dim=2.0: it must be a whole number of at least 1"),
         ({"latent_dim": 0}, "latent_dim=0"),
@@ -132,9 +132,9 @@ def played(game, turn):
         ({"observation": GAUSSIAN}, r"observation must be .*independent\(GAUSSIAN\), not Family"),
     ],
 )
-def test_parts_of_another_kind_are_refused(parts, said):
+def test_parts_of_another_kind_are_refused(parts, message):
     # Kills: a mistake that comes to light when the step is traced, as an AttributeError.
-    with pytest.raises(BadRequest, match=said):
+    with pytest.raises(BadRequest, match=message):
         build(**parts)
 
 

@@ -77,8 +77,8 @@ def test_any_model_that_draws_its_code():
             decode=lambda z, condition=None: z.reshape(-1, 4) * state["scale"],
         )
 
-    own = Game(lambda key, batch: ({}, {"scale": jnp.full((), 3.0)}), None, {}, model)
-    inverse = invert(own, Critic((2, 2)))
+    game = Game(lambda key, batch: ({}, {"scale": jnp.full((), 3.0)}), None, {}, model)
+    inverse = invert(game, Critic((2, 2)))
     batch = Batch(jnp.ones((B, 4)))
     params, state = inverse.init(KEY, batch)
     noise = inverse.draw(KEY, batch)
@@ -96,10 +96,10 @@ def test_refuses():
     with pytest.raises(BadRequest, match=r"the encoder gives \(4, 1\), and z is \(4, 3\)"):
         inverse.losses["encoder"](params, inverse.draw(KEY, LABELLED), LABELLED, Context(0, state))
     pair = Model(draw=lambda key, n, condition=None: {"z": jnp.zeros(n), "x": ()}, decode=lambda z, condition=None: z)
-    for model, said in ((pair, "z itself"), (Model(), "decodes it")):
-        own = Game(lambda key, batch: ({}, {}), None, {}, lambda params, state, model=model: model)
-        with pytest.raises(BadRequest, match=said):
-            invert(own, ENCODER).draw(KEY, LABELLED)
+    for model, message in ((pair, "z itself"), (Model(), "decodes it")):
+        game = Game(lambda key, batch: ({}, {}), None, {}, lambda params, state, model=model: model)
+        with pytest.raises(BadRequest, match=message):
+            invert(game, ENCODER).draw(KEY, LABELLED)
     # A VAE's noise is more than its code, and its model reads the shapes of what the decoder gives.
     autoencoder = vae(Critic((2 * D,)), Generator(SHAPE), vector(D), observation=VECTORS)
     with pytest.raises(BadRequest, match="z itself, one array"):
@@ -113,10 +113,10 @@ def test_the_trained_generator_is_put_into_the_state():
     params, state = game.init(jax.random.key(9), LABELLED)
     trained = params, {**state, "generator": {"calls": jnp.full((), 3.0), "mean": jnp.ones(())}}
     inverse = invert(game, ENCODER, trained)
-    _, own = jax.jit(inverse.init)(KEY, LABELLED)
-    jax.tree.map(np.testing.assert_array_equal, own["trained"], trained)
+    _, inverse_state = jax.jit(inverse.init)(KEY, LABELLED)
+    jax.tree.map(np.testing.assert_array_equal, inverse_state["trained"], trained)
     _, fresh = invert(game, ENCODER).init(KEY, LABELLED)
-    leaves = (jax.tree.leaves(tree["trained"][0]) for tree in (fresh, own))
+    leaves = (jax.tree.leaves(tree["trained"][0]) for tree in (fresh, inverse_state))
     assert any(np.any(np.asarray(a) != np.asarray(b)) for a, b in zip(*leaves, strict=True))
     for other in ((params, {}), (params["generator"], state), (jax.tree.map(lambda a: a[None], params), state)):
         with pytest.raises(BadRequest, match="trained=... does not fit this game"):

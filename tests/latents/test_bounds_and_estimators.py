@@ -76,15 +76,17 @@ def test_cut_is_off_under_every_bound(posterior):
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_variances(posterior, capsys):
     # Kills: a doubly reparametrised gradient that is noisier than the pathwise one. Encoder's part, 200,000 draws.
-    found = {name: gradients(posterior, name, 200_000) for name in ESTIMATORS}
+    by_name = {name: gradients(posterior, name, 200_000) for name in ESTIMATORS}
     with capsys.disabled():
         print(f"\n{posterior}: variance over that of PATHWISE, and standard errors off")
         for i, bound in enumerate(BOUNDS):
-            exact = found["PATHWISE"][i]
+            exact = by_name["PATHWISE"][i]
             total = exact[:, :-D].var(0).sum()
-            rows = (f"{n} {g[i][:, :-D].var(0).sum() / total:.3f}, {apart(g[i], exact):.1f}" for n, g in found.items())
+            rows = (
+                f"{n} {g[i][:, :-D].var(0).sum() / total:.3f}, {apart(g[i], exact):.1f}" for n, g in by_name.items()
+            )
             print(f"  {bound:20}", "; ".join(rows))
     for i, bound in enumerate(BOUNDS):
-        assert max(apart(found[n][i], found["PATHWISE"][i]) for n in ("SCORE", "DREG")) < 5
+        assert max(apart(by_name[n][i], by_name["PATHWISE"][i]) for n in ("SCORE", "DREG")) < 5
         if posterior == "gaussian" and "beta" not in bound:
-            assert found["DREG"][i][:, :-D].var(0).sum() < found["PATHWISE"][i][:, :-D].var(0).sum()
+            assert by_name["DREG"][i][:, :-D].var(0).sum() < by_name["PATHWISE"][i][:, :-D].var(0).sum()

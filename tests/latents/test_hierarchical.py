@@ -24,23 +24,25 @@ def start(latent=LATENT):
 def by_numpy(params, noise):
     """s, and (mean q, std q, mean p, std p, z) by layer, from the networks by themselves, one sample after another."""
 
-    def dense(own, *inputs):
+    def dense(layer_params, *inputs):
         x = np.concatenate(inputs, -1)
         for i in range(2):
-            x = x @ np.asarray(own[f"Dense_{i}"]["kernel"], "d") + np.asarray(own[f"Dense_{i}"]["bias"], "d")
+            x = x @ np.asarray(layer_params[f"Dense_{i}"]["kernel"], "d") + np.asarray(
+                layer_params[f"Dense_{i}"]["bias"], "d"
+            )
             x = np.where(x > 0, x, 0.2 * x)
-        return x @ np.asarray(own["Dense_2"]["kernel"], "d") + np.asarray(own["Dense_2"]["bias"], "d")
+        return x @ np.asarray(layer_params["Dense_2"]["kernel"], "d") + np.asarray(layer_params["Dense_2"]["bias"], "d")
 
     def gaussian(raw):
         mean, raw = np.split(raw, 2, -1)
         return mean, np.exp(7 * np.tanh(raw / 7))
 
     h, s, rows = np.asarray(H, "d"), np.zeros((B, WIDTH)), []
-    for own, eps in zip(params, noise, strict=True):
-        p, q = gaussian(dense(own["prior"], s)), gaussian(dense(own["posterior"], s, h))
+    for layer_params, eps in zip(params, noise, strict=True):
+        p, q = gaussian(dense(layer_params["prior"], s)), gaussian(dense(layer_params["posterior"], s, h))
         z = q[0] + q[1] * np.asarray(eps, "d")
         rows.append((*q, *p, z))
-        s = s + dense(own["merge"], s, z)
+        s = s + dense(layer_params["merge"], s, z)
     return s, rows
 
 
@@ -95,14 +97,14 @@ def test_samples_are_those_of_the_prior_that_is_scored():
     noise = LATENT.draw_prior(jax.random.key(1), B)
     assert [n.shape for n in noise] == [(B, d) for d in DIMS]
     s = LATENT.generate(params, state, noise, ALONE)
-    twin = [{**own, "posterior": own["prior"]} for own in params]
-    for own in twin:  # the posterior's first layer has inputs for h as well: give them no weight
-        kernel = own["prior"]["Dense_0"]["kernel"]
-        own["posterior"] = {
-            **own["prior"],
+    twin = [{**layer_params, "posterior": layer_params["prior"]} for layer_params in params]
+    for layer_params in twin:  # the posterior's first layer has inputs for h as well: give them no weight
+        kernel = layer_params["prior"]["Dense_0"]["kernel"]
+        layer_params["posterior"] = {
+            **layer_params["prior"],
             "Dense_0": {
                 "kernel": jnp.concatenate([kernel, jnp.zeros((H.shape[1], kernel.shape[1]))]),
-                "bias": own["prior"]["Dense_0"]["bias"],
+                "bias": layer_params["prior"]["Dense_0"]["bias"],
             },
         }
     q = LATENT.infer(twin, state, [n[None] for n in noise], H, ALONE)

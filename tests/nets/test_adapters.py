@@ -303,8 +303,8 @@ def test_batch_norm_couples_examples():
     for module, rngs in ((Linen(), ("dropout",)), (HAIKU, ())):
         with pytest.raises(BadRequest, match=r"see each other in training: say so, network\(module, couples=True\)"):
             jax.eval_shape(network(module, rngs=rngs).init, KEY, X)
-        told = network(module, rngs=rngs, couples=False)
-        assert jax.eval_shape(told.init, KEY, X) and not told.couples
+        declared = network(module, rngs=rngs, couples=False)
+        assert jax.eval_shape(declared.init, KEY, X) and not declared.couples
     assert jax.eval_shape(network(Frozen()).init, KEY, X)
 
 

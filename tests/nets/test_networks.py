@@ -212,7 +212,7 @@ def test_layouts_end_at_about_four():
 
 
 @pytest.mark.parametrize(
-    "asked, match",
+    "arguments, match",
     [
         (dict(shape=(4, 4, 3)), "4x4.*resize"),
         (dict(shape=(100, 100, 3)), "100x100.*resize"),
@@ -232,11 +232,11 @@ def test_layouts_end_at_about_four():
         (dict(shape=(2,), condition=(0,)), r"condition=\(0,\)"),
     ],
 )
-def test_what_no_network_takes_is_refused(asked, match):
+def test_what_no_network_takes_is_refused(arguments, match):
     # Kills: a limit that is not checked for small images; limits that are off by one (8 and 64 pass above).
-    with pytest.raises(BadRequest, match=match) as said:
-        networks(**asked)
-    assert "\n" not in str(said.value)
+    with pytest.raises(BadRequest, match=match) as caught:
+        networks(**arguments)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_convolves():
@@ -272,6 +272,6 @@ def test_a_decoder_adds_something_known():
 
 def test_a_decoder_has_outputs():
     # Kills: outputs that are counted per image and not per pixel.
-    for asked in (0, -1, 1.5):
+    for outputs in (0, -1, 1.5):
         with pytest.raises(BadRequest, match="at least 1"):
-            networks((8, 8, 1)).decoder(asked)
+            networks((8, 8, 1)).decoder(outputs)

@@ -20,8 +20,8 @@ def bounded(raw):
 def test_columns():
     # Kills: columns or outputs that are cut at another place; own params handed to the neighbour; noise that is shared.
     table = columns((2, VECTORS), (1, PIXELS), (1, categorical(4)), (1, NUMBERS))
-    own = table.init((5,))
-    own[0] = jnp.array([0.3, -0.2])
+    params = table.init((5,))
+    params[0] = jnp.array([0.3, -0.2])
     assert table.outputs(5) == 2 + 1 + 4 + 2
     y = RNG.normal(size=(6, 9)).astype("f")
     x = np.c_[RNG.normal(size=(6, 2)), RNG.integers(0, 2, 6), RNG.integers(0, 4, 6) / 3, RNG.normal(size=6)].astype("f")
@@ -30,16 +30,16 @@ def test_columns():
     expected += point[:, 2] * wide[:, 2] - np.logaddexp(0, wide[:, 2])
     expected += log_softmax(wide[:, 3:7], -1)[np.arange(6), np.round(point[:, 3] * 3).astype(int)]
     expected += stats.norm(wide[:, 7], np.exp(bounded(wide[:, 8]))).logpdf(point[:, 4])
-    np.testing.assert_allclose(table.log_prob(own, jnp.asarray(y), jnp.asarray(x)), expected, rtol=1e-5)
+    np.testing.assert_allclose(table.log_prob(params, jnp.asarray(y), jnp.asarray(x)), expected, rtol=1e-5)
     mean = np.c_[wide[:, :2], expit(wide[:, 2]), softmax(wide[:, 3:7], -1) @ np.arange(4) / 3, wide[:, 7]]
-    np.testing.assert_allclose(table.mean(own, jnp.asarray(y)), mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(table.mean(params, jnp.asarray(y)), mean, rtol=1e-5, atol=1e-6)
     noise = table.draw(jax.random.key(0), jnp.asarray(y))
-    samples = np.asarray(table.sample(own, noise, jnp.asarray(y)), "d")
+    samples = np.asarray(table.sample(params, noise, jnp.asarray(y)), "d")
     np.testing.assert_allclose(samples[:, 2], mean[:, 2], rtol=1e-5)  # of PIXELS the mean stands for a sample
     np.testing.assert_allclose(samples[:, 3] * 3, np.round(samples[:, 3] * 3), atol=1e-5)
     assert np.all(samples[:, [0, 1, 4]] != mean[:, [0, 1, 4]])
     with pytest.raises(BadRequest, match="describes 5 columns, and x has 4"):
-        table.log_prob(own, jnp.asarray(y), jnp.asarray(x[:, :4]))
+        table.log_prob(params, jnp.asarray(y), jnp.asarray(x[:, :4]))
 
 
 def test_range_is_the_smallest_that_holds_all_parts():

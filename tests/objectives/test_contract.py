@@ -66,8 +66,8 @@ def grid(n):
 
 
 def _modules():
-    for found in pkgutil.iter_modules(objectives.__path__):
-        yield importlib.import_module(f"jaxgen.objectives.{found.name}")
+    for entry in pkgutil.iter_modules(objectives.__path__):
+        yield importlib.import_module(f"jaxgen.objectives.{entry.name}")
 
 
 def test_every_public_part_is_in_the_table():
@@ -76,12 +76,12 @@ def test_every_public_part_is_in_the_table():
         public = set()
         for module in _modules():
             for name, value in vars(module).items():
-                own = isinstance(value, kind) or (
+                is_part = isinstance(value, kind) or (
                     inspect.isfunction(value)
                     and value.__module__ == module.__name__
                     and inspect.signature(value).return_annotation is kind
                 )
-                if own and not name.startswith("_"):
+                if is_part and not name.startswith("_"):
                     public.add(name)
         assert public == set(table), kind.__name__
         assert public <= set(objectives.__all__)
@@ -240,16 +240,16 @@ def test_observation_contract(name, event):
     # Kills: a mean over the batch, or none over pixels; axes written down for images alone; samples of another shape
     # than x; noise that one example shares with another; an output far away that is infinite.
     part = parts.OBSERVATIONS[name]
-    own, outputs = part.init(event), (*event[:-1], part.outputs(event[-1]))
+    params, outputs = part.init(event), (*event[:-1], part.outputs(event[-1]))
     y, x = normal(B, *outputs), np.random.default_rng(1).uniform(size=(B, *event)).astype("f")
-    per_example(lambda y, x: part.log_prob(own, y, x), y, x)
-    assert shape(lambda y: part.mean(own, y), y) == (B, *event)
+    per_example(lambda y, x: part.log_prob(params, y, x), y, x)
+    assert shape(lambda y: part.mean(params, y), y) == (B, *event)
     noise = part.draw(KEY, f32(B, *outputs))
     if part.sample is not None:
-        samples = part.sample(own, noise, np.zeros_like(y))
+        samples = part.sample(params, noise, np.zeros_like(y))
         assert samples.shape == (B, *event) and len(np.unique(samples.reshape(B, -1), axis=0)) > 1
     for far in HUGE:
-        finite(lambda own, y: part.log_prob(own, y, x), own, np.full((B, *outputs), far))
+        finite(lambda params, y: part.log_prob(params, y, x), params, np.full((B, *outputs), far))
 
 
 # --- adversarial losses, penalties

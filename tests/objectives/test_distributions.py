@@ -103,9 +103,9 @@ def test_parameters_that_all_points_share(family):
     # Kills: draws merged into one axis and not taken apart again, or in another order; a mean that is shared and a
     # log-scale that is not; shapes in the refusal that are nobody's.
     kind = DiagGaussian if family is GAUSSIAN else DiagLaplace
-    own = [np.broadcast_to(a[0], (B, D)) for a in (MEAN, LOG_STD)]
-    for mean, log_scale in ((MEAN[0], LOG_STD[0]), (own[0], LOG_STD[0])):
-        shared, spread = (kind(*map(jnp.asarray, pair)) for pair in ((mean, log_scale), own))
+    repeated = [np.broadcast_to(a[0], (B, D)) for a in (MEAN, LOG_STD)]
+    for mean, log_scale in ((MEAN[0], LOG_STD[0]), (repeated[0], LOG_STD[0])):
+        shared, spread = (kind(*map(jnp.asarray, pair)) for pair in ((mean, log_scale), repeated))
         for function in (family.push, family.log_prob):
             got, meant = function(shared, jnp.asarray(Z)), function(spread, jnp.asarray(Z))
             assert got.shape == meant.shape

@@ -102,19 +102,19 @@ PARTS = {
 def test_log_prob_is_that_of_scipy(name):
     # Kills: outputs of one number read from another; channels and outputs exchanged; a scale that is no log-scale; a
     # mean over pixels; a mixture of log-densities; a missing bound.
-    part, x, own = PARTS[name]
+    part, x, params = PARTS[name]
     y, raw = raw_of(part)
     expected = by_scipy(name, raw, x.astype("d")).reshape(N, -1).sum(-1)
-    np.testing.assert_allclose(part.log_prob(own, y, jnp.asarray(x)), expected, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(part.log_prob(params, y, jnp.asarray(x)), expected, rtol=2e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_gradient_is_the_directional_difference(name):
     # Kills: an output that is stopped, or reaches another number. Central differences of SciPy's values in float64.
-    part, x, own = PARTS[name]
+    part, x, params = PARTS[name]
     y, raw = raw_of(part)
     away = np.random.default_rng(2).normal(size=raw.shape)
-    grad = np.asarray(jax.grad(lambda y: part.log_prob(own, y, jnp.asarray(x)).sum())(y), "d")
+    grad = np.asarray(jax.grad(lambda y: part.log_prob(params, y, jnp.asarray(x)).sum())(y), "d")
     up, down = (by_scipy(name, raw + s * away, x.astype("d")).sum() for s in (1e-5, -1e-5))
     np.testing.assert_allclose(np.vdot(grad, away.reshape(grad.shape)), (up - down) / 2e-5, rtol=1e-3)
 
@@ -133,21 +133,21 @@ POINTS = {  # a number of each: all of its values, and the width that a value st
 def test_it_is_a_distribution_and_mean_and_samples_are_its_own(name):
     # Kills: a law that does not sum to 1; edges without their tails; a mean that is the location or the mode; samples
     # of another law, or with one noise for all. 20,000 samples within 5 standard errors of the law's mean and variance.
-    part, _, own = PARTS[name]
-    own = jax.tree.map(lambda a: a if np.ndim(a) == 0 else a.ravel()[:1], own)
+    part, _, params = PARTS[name]
+    params = jax.tree.map(lambda a: a if np.ndim(a) == 0 else a.ravel()[:1], params)
     points, width = POINTS.get(name, (LINE, LINE[1] - LINE[0]))
     raw = jnp.asarray(np.random.default_rng(7).normal(size=(1, part.outputs(1))).astype("f"))
     mass = np.exp(
-        np.asarray(part.log_prob(own, jnp.repeat(raw, len(points), 0), jnp.asarray(points[:, None], "f")), "d")
+        np.asarray(part.log_prob(params, jnp.repeat(raw, len(points), 0), jnp.asarray(points[:, None], "f")), "d")
     )
     mass *= width
     np.testing.assert_allclose(mass.sum(), 1, rtol=2e-4)  # of a Laplace, whose corner the grid does not meet, 1e-4
     mean = mass @ points
-    np.testing.assert_allclose(part.mean(own, raw)[0, 0], mean, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(part.mean(params, raw)[0, 0], mean, rtol=1e-3, atol=1e-4)
     if part.sample is None:
         return
     many = jnp.repeat(raw, 20_000, 0)
-    x = np.asarray(part.sample(own, part.draw(jax.random.key(0), many), many), "d")[:, 0]
+    x = np.asarray(part.sample(params, part.draw(jax.random.key(0), many), many), "d")[:, 0]
     variance = mass @ (points - mean) ** 2
     fourth = mass @ (points - mean) ** 4
     assert abs(x.mean() - mean) < 5 * np.sqrt(variance / len(x))
@@ -158,9 +158,9 @@ def test_it_is_a_distribution_and_mean_and_samples_are_its_own(name):
 
 def test_range_and_levels():
     # Kills: bits per dimension of a cross-entropy of greys, or of a density; greys that are let in beyond [0, 1].
-    said = {name: (part.range, part.levels) for name, (part, *_) in PARTS.items()}
+    bounds = {name: (part.range, part.levels) for name, (part, *_) in PARTS.items()}
     pixels, anywhere = (0.0, 1.0), (None, None)
-    assert said == {
+    assert bounds == {
         "pixels": (pixels, None),
         "levels": (pixels, 256),
         "decoded levels": (pixels, 256),

@@ -15,16 +15,16 @@ def test_headline():
 
 def test_undecided_is_no_equivalence():
     # Kills: "either will do" where an interval from -519 to 788 decided nothing.
-    said = headline([{"setting": setting, "choose": "undecided"} for setting in "abc"])
-    assert said == "A, b and c stayed undecided with these seeds." and VERDICTS["undecided"] == "Undecided"
+    line = headline([{"setting": setting, "choose": "undecided"} for setting in "abc"])
+    assert line == "A, b and c stayed undecided with these seeds." and VERDICTS["undecided"] == "Undecided"
     assert headline([{"setting": "a", "choose": "hybrid"}]) == "Choose the hybrid for a."
 
 
 def test_a_run_that_is_too_short_is_no_choice():
     # Kills: "Choose the VAE" above "Too short to settle anything"; a headline that does not say what to do.
     short = [{"setting": s, "choose": "undecided", "lacks": "time"} for s in "ab"]
-    said = headline([*short, {"setting": "c", "choose": "not measured"}])
-    assert said == "The run was too short to settle a and b: give it a longer --seconds-per-model."
+    line = headline([*short, {"setting": "c", "choose": "not measured"}])
+    assert line == "The run was too short to settle a and b: give it a longer --seconds-per-model."
     many = [{"setting": s, "choose": "undecided", "lacks": "time"} for s in "abc"]
     assert headline([*many, {"setting": "d", "choose": "not measured"}]).startswith(
         "The run was too short to settle anything:"

@@ -154,8 +154,8 @@ def test_pictures_fit_a_phone_at_a_whole_zoom(shape):
 
 def test_the_deciding_difference_stands_beside_zero_and_its_margin():
     # Kills: the band to one side of zero; zero at the end of the axis; a band where no margin is stated.
-    found = {"mean": 3.0, "low": 2.0, "high": 4.0, "margin": 1.0}
-    svg = str(gap(found, LOOK))
+    difference = {"mean": 3.0, "low": 2.0, "high": 4.0, "margin": 1.0}
+    svg = str(gap(difference, LOOK))
     axis = scale([-1.0, 4.0])
     at = [f"{100 * float(position(axis, x)):.2f}%" for x in (-1.0, 0.0, 2.0, 3.0, 4.0)]
     assert f'class="zero" x1="{at[1]}"' in svg and f'class="span c0" x1="{at[2]}" x2="{at[4]}"' in svg

@@ -373,8 +373,8 @@ def test_bounds_cut_what_is_drawn_and_nothing_that_is_printed():
     free = render(report, made_up.extras())
     metrics["detect_anomalies"]["AUROC"]["bounds"] = (0.0, 1.0)
     html = render(report, made_up.extras()._replace(metrics=metrics))
-    for said in (free, html):
-        np.testing.assert_allclose(numbers(Page(said).row("AUROC", "vae")[1]), [0.75, -5.25, 6.75], atol=0.01)
+    for markup in (free, html):
+        np.testing.assert_allclose(numbers(Page(markup).row("AUROC", "vae")[1]), [0.75, -5.25, 6.75], atol=0.01)
     bar = 'class="span c0" x1="0.00%" x2="100.00%"'
     assert html.count(bar) == free.count(bar) + 2
 
@@ -420,8 +420,8 @@ def test_a_run_that_is_too_short_keeps_its_figures_and_claims_nothing():
     report = made_up.report()
     report["advice"][0] |= {"choose": "undecided", "lacks": "time", "because": "Why it is."}
     html = render(report, made_up.extras())
-    found = re.search(r'<li class="card ([^"]*)">\s*<h3>image synthesis</h3>(.*?)</li>\n</ul>', html, re.S)
-    kind, card = found.groups()
+    match = re.search(r'<li class="card ([^"]*)">\s*<h3>image synthesis</h3>(.*?)</li>\n</ul>', html, re.S)
+    kind, card = match.groups()
     assert kind == "" and "Undecided: more time" in card and "Why it is." in card and 'class="mini"' in card
     assert "too short to settle image synthesis: give it a longer --seconds" in Page(html).headings[0][1]
 
@@ -457,13 +457,13 @@ def test_the_answer_is_set_as_the_tables_are():
     assert report["advice"][0]["because"].count("-") == 5
 
 
-@pytest.mark.parametrize(("measured", "said"), [(1, "1 of the 6 settings was"), (0, "0 of the 6 settings were")])
-def test_one_setting_is_one(measured, said):
+@pytest.mark.parametrize(("measured", "words"), [(1, "1 of the 6 settings was"), (0, "0 of the 6 settings were")])
+def test_one_setting_is_one(measured, words):
     # Kills: "1 of the 6 settings were measured".
     report = made_up.report()
     for i, entry in enumerate(report["advice"]):
         entry["choose"] = "vae" if i < measured else "not measured"
-    assert f"{said} measured." in Page(render(report, made_up.extras())).text()
+    assert f"{words} measured." in Page(render(report, made_up.extras())).text()
 
 
 def test_names_of_files_are_spelt_as_they_are():

@@ -79,7 +79,7 @@ def test_stopped_sample(loss):
     report = audited(loss, p.vae_params(), p.normals)
     assert named(report, "cut") == ENCODER and named(report, "reached") == {"decoder.b", "decoder.w"}
     assert biased(report) == ENCODER
-    assert any(said.startswith("cut: encoder.b, encoder.w.") for said in faults(report))
+    assert any(sentence.startswith("cut: encoder.b, encoder.w.") for sentence in faults(report))
     with pytest.raises(AssertionError, match="cut: encoder.b, encoder.w"):
         assert_reached(report)
 
@@ -112,7 +112,7 @@ def families_from_one_key(key, batch):
 
 
 @pytest.mark.parametrize(
-    ("loss", "params", "draw", "said"),
+    ("loss", "params", "draw", "sentence"),
     [
         (p.one_key, p.NETWORK, p.the_key, "key reused: the loss"),
         (masked, p.vae_params(), p.drawn_twice, "key reused: draw"),
@@ -120,12 +120,12 @@ def families_from_one_key(key, batch):
         (folded, p.vae_params(), p.folded_alike, "noise repeated: 4 entries of more rise and fall with those of eps"),
     ],
 )
-def test_one_key_for_two_draws(loss, params, draw, said):
+def test_one_key_for_two_draws(loss, params, draw, sentence):
     # Kills: a check of draw alone; of typed keys alone; of equal noise alone (uniform and normal differ); of JAX's own
     # samplers alone.
     report = audited(loss, params, draw)
-    assert len(faults(report)) == 1 and said in faults(report)[0]
-    with pytest.raises(AssertionError, match=said):
+    assert len(faults(report)) == 1 and sentence in faults(report)[0]
+    with pytest.raises(AssertionError, match=sentence):
         assert_noise_used(report)
     assert_unbiased(report)  # its gradient is that of the wrong objective, and unbiased for that
 
@@ -197,7 +197,7 @@ def test_hidden_randomness():
         return jnp.mean((params["a"] + eps + rng.normal()) ** 2)
 
     report = audited(loss, {"a": jnp.ones(4)})
-    assert any("hidden randomness" in said for said in faults(report))
+    assert any("hidden randomness" in sentence for sentence in faults(report))
 
 
 def test_antithetic_pairs_are_meant():
@@ -413,7 +413,7 @@ def quadratic(params, eps, x):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         ({"draws": 10}, "64 or more"),
         ({"draws": 100.5}, "draws=100.5: give a whole number"),
@@ -432,12 +432,12 @@ def quadratic(params, eps, x):
         ({"value": lambda q, x: q["a"]}, "value gives"),
     ],
 )
-def test_bad_requests(change, said):
+def test_bad_requests(change, sentence):
     # Kills: a traceback out of JAX where one line would do.
     given = {"loss": quadratic, "params": {"a": jnp.ones(4)}, **change}
-    with pytest.raises(BadRequest, match=said) as told:
+    with pytest.raises(BadRequest, match=sentence) as caught:
         audited(given.pop("loss"), given.pop("params"), **given)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_unhashable_losses_and_numpy_params():
@@ -458,14 +458,14 @@ import sys, jaxgen
 assert "jaxgen.testing" not in sys.modules
 assert callable(jaxgen.testing.audit) and "chex" not in sys.modules
 """
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert found.returncode == 0, found.stderr
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_leaf_that_chance_hides_is_not_called_right():
     # Kills: a page that ends as if all were right; a weak leaf that is wrong, or without a path, called weak as well.
     leaf = Leaf("w", (), "reached", True, 0.5, 1.0, 0.1, 1.0, 1.0)
-    told = {
+    fields = {
         "noise": (Noise("eps", (), True, True),),
         "reuse": (),
         "alike": (),
@@ -473,10 +473,10 @@ def test_a_leaf_that_chance_hides_is_not_called_right():
         "draws": 64,
         "limit": 4.0,
     }
-    told |= {"loss": 1.0, "loss_error": 0.1, "bad_losses": 0, "value": None, "gradient": 0.0}
+    fields |= {"loss": 1.0, "loss_error": 0.1, "bad_losses": 0, "value": None, "gradient": 0.0}
 
     def page(**change):
-        return " ".join(str(Report(leaves=(leaf, leaf._replace(name="v", **change)), **told)).split())
+        return " ".join(str(Report(leaves=(leaf, leaf._replace(name="v", **change)), **fields)).split())
 
     assert page().endswith("nothing wrong was found.") and "weak" not in page()
     assert page(unseen=0.6).endswith("nothing wrong was found; weak leaves stay open.")

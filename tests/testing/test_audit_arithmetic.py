@@ -86,9 +86,9 @@ def test_each_draw_has_a_point_of_its_own():
     chunks = draw_chunks(lambda key, x: jax.random.normal(key), jax.random.key(2), 16, 8, None)
     offsets = np.linspace(-0.9, 0.9, 16)
     eps = np.concatenate([noise for _, noise in chunks])
-    found = segment(line, chunks, 0, 0.1, offsets)
-    np.testing.assert_allclose(found.slope, eps * 50 * np.cos(50 * (0.5 + 0.1 * offsets)), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(found.rise, eps * (np.sin(30) - np.sin(20)) / 0.2, rtol=1e-3, atol=1e-3)
+    drawn = segment(line, chunks, 0, 0.1, offsets)
+    np.testing.assert_allclose(drawn.slope, eps * 50 * np.cos(50 * (0.5 + 0.1 * offsets)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(drawn.rise, eps * (np.sin(30) - np.sin(20)) / 0.2, rtol=1e-3, atol=1e-3)
 
 
 def test_float64_is_judged_as_such():

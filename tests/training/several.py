@@ -18,8 +18,8 @@ def main(process: int, processes: int, port: int, out: Path, recipe: str, steps:
         jax.distributed.initialize(address, processes, process, coordinator_bind_address=address)
     # Adam with b1 = 0 makes a whole step of the sign of a gradient that is 0 but for rounding; SGD shows the gradients.
     optimizers = {name: optax.sgd(0.01) for name in ("critic", "generator")} if recipe == "hinge_sn" else None
-    told = {"steps": steps, "batch_size": 32, "seed": 1, "optimizers": optimizers, "stream": recipe == "vae"}
-    run = jaxgen.fit(recipe, "digits", out=out, **told)
+    options = {"steps": steps, "batch_size": 32, "seed": 1, "optimizers": optimizers, "stream": recipe == "vae"}
+    run = jaxgen.fit(recipe, "digits", out=out, **options)
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(run.state.params)]
     samples = run.model.sample(run.model.draw(jax.random.key(0), 2))  # in each process alone
     if process == processes - 1:  # the one that writes nothing else

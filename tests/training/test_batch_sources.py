@@ -117,8 +117,8 @@ def test_a_run_on_a_file_that_does_not_fit(tmp_path, monkeypatch, capsys):
     # cannot go on, or not in the middle of an epoch; samples or a picture that need all of the data.
     path, out = tmp_path / "x.npy", tmp_path / "run"
     np.save(path, images())
-    told = {"batch_size": 16, "seed": 2}
-    resident = jaxgen.fit(linear_of_images(), str(path), steps=7, **told)
+    options = {"batch_size": 16, "seed": 2}
+    resident = jaxgen.fit(linear_of_images(), str(path), steps=7, **options)
     assert not resident.config["stream"]
     monkeypatch.setattr("jaxgen.data.streams.memory_limit", lambda: 2000)
     record = run.recorder.record
@@ -130,13 +130,13 @@ def test_a_run_on_a_file_that_does_not_fit(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(play, "default_chunk", lambda shape: 3)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         patch.setattr(run.recorder, "record", killing)
-        jaxgen.fit(linear_of_images(), str(path), steps=7, out=out, quiet=False, **told)
-    said = capsys.readouterr().err
-    assert "streamed: 42 examples of 8x8x1 (2.5e-06 GiB) do not fit in the 1.86e-06 GiB of host memory" in said
+        jaxgen.fit(linear_of_images(), str(path), steps=7, out=out, quiet=False, **options)
+    printed = capsys.readouterr().err
+    assert "streamed: 42 examples of 8x8x1 (2.5e-06 GiB) do not fit in the 1.86e-06 GiB of host memory" in printed
     gone_on = jaxgen.resume(out, what=linear_of_images())
     assert isinstance(gone_on.data.train.x, Stored) and gone_on.config["stream"] and gone_on.state.context.step == 7
     same_params(gone_on, resident, rtol=1e-5, atol=1e-7)
-    whole = jaxgen.fit(linear_of_images(), str(path), steps=7, **told)
+    whole = jaxgen.fit(linear_of_images(), str(path), steps=7, **options)
     same_params(gone_on, whole, rtol=0)
     monkeypatch.undo()  # on a machine with more memory it stays what it was: the digest is of a stream
     assert jaxgen.resume(out, what=linear_of_images(), steps=8).config["stream"]

@@ -76,14 +76,14 @@ def test_simulated_and_predicted_rates(name, way, gamma):
     predicted = np.log(np.abs(exact).max())
     step = make_step(game, SGD, turns, rule=rule)
 
-    found = spectrum(step, place(step, at(0.0)), KEY, zeros(turns))
-    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
+    eigenvalues = spectrum(step, place(step, at(0.0)), KEY, zeros(turns))
+    np.testing.assert_allclose(np.sort_complex(eigenvalues), np.sort_complex(exact), rtol=1e-5)
     # Small numbers cost float32 nothing around 0, and the rest of the field is of higher order.
     path = trajectory(step, place(step, at(1e-5)), KEY, zeros(turns), steps=900)
     distances = np.linalg.norm(path, axis=1)[100:]
-    for eigenvalues in (exact, found):
-        assert abs(log_rate(eigenvalues) - predicted) < 1e-6
-        simulated = fitted_log_rate(distances, eigenvalues)
+    for each in (exact, eigenvalues):
+        assert abs(log_rate(each) - predicted) < 1e-6
+        simulated = fitted_log_rate(distances, each)
         assert abs(simulated - predicted) <= (0.01 * abs(predicted) if abs(predicted) > 1e-12 else 2e-5)
 
 
@@ -95,8 +95,8 @@ def test_instance_noise_damps():
     z = jnp.zeros((2, 1))  # idle
     even = game._replace(draw=lambda key, batch: {"z": z, "generator": (), "real": seen, "fake": seen})
     step, batches = make_step(even, SGD, TOGETHER), Batch(jnp.zeros((1, 2, 1)))
-    found = spectrum(step, place(step, at(0.0)), KEY, batches)
-    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(exact), rtol=1e-5)
+    eigenvalues = spectrum(step, place(step, at(0.0)), KEY, batches)
+    np.testing.assert_allclose(np.sort_complex(eigenvalues), np.sort_complex(exact), rtol=1e-5)
     predicted = np.log(np.abs(exact).max())
     np.testing.assert_allclose(np.exp(predicted), 0.98031, atol=5e-6)
     # Here two sums of size s cancel: below 1e-7 float32 has no field left.
@@ -114,13 +114,13 @@ def test_jacobian_away_from_the_equilibrium_turns_repeated():
     # Kills: a transposed matrix; the Jacobian at the start or at zero; a turn left out of a step that is a loop.
     turns = (("critic",), ("critic",), ("generator",))
     step = make_step(bilinear(), {"critic": optax.sgd(0.1), "generator": optax.sgd(0.3)}, turns)
-    found = jacobian(step, place(step, at(0.5)), KEY, zeros(turns))
+    matrix = jacobian(step, place(step, at(0.5)), KEY, zeros(turns))
     critic, generator = np.array([[1, -0.1], [0, 1]]), np.array([[1, 0], [0.3, 1]])
-    np.testing.assert_allclose(found, generator @ critic @ critic, rtol=1e-5)
+    np.testing.assert_allclose(matrix, generator @ critic @ critic, rtol=1e-5)
     step = make_step(dirac(), SGD, TOGETHER)
     s = 1 / (1 + np.exp(-0.25))  # psi' = psi - h s theta, theta' = theta + h s psi, s = sigmoid(theta psi)
-    cross, own = s + s * (1 - s) * 0.25, s * (1 - s) * 0.25
-    expected = np.eye(2) + H * np.array([[-own, -cross], [cross, own]])
+    cross, direct = s + s * (1 - s) * 0.25, s * (1 - s) * 0.25
+    expected = np.eye(2) + H * np.array([[-direct, -cross], [cross, direct]])
     np.testing.assert_allclose(jacobian(step, place(step, at(0.5)), KEY, zeros(TOGETHER)), expected, rtol=1e-5)
 
 
@@ -145,9 +145,9 @@ def test_dense_gan_by_products_and_by_its_full_jacobian():
     exact = np.linalg.eigvals(full)
     moduli = np.sort(np.abs(exact))[::-1]
     k = next(k for k in (5, 6) if moduli[k - 1] - moduli[k] > 1e-3)  # cuts no pair
-    found = leading(step, state, KEY, batches, k=k)
-    np.testing.assert_allclose(np.abs(found), moduli[:k], rtol=1e-4)
-    assert max(np.abs(exact - mu).min() for mu in found) < 1e-4
+    eigenvalues = leading(step, state, KEY, batches, k=k)
+    np.testing.assert_allclose(np.abs(eigenvalues), moduli[:k], rtol=1e-4)
+    assert max(np.abs(exact - mu).min() for mu in eigenvalues) < 1e-4
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 

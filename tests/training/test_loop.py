@@ -264,8 +264,8 @@ def test_params_that_are_not_finite_end_the_run(at, seen):
     plan = poisoned(lambda n: n < 0)._replace(
         optimizers={"p": optax.sgd(lambda count: jnp.where(count >= at, jnp.nan, 0.1))}
     )
-    program, found = compile_loop(plan, arrays(X), batch_size=4, chunk=5), []
+    program, steps = compile_loop(plan, arrays(X), batch_size=4, chunk=5), []
     with pytest.raises(Diverged, match=f"^params/p is not finite after step {seen[-1]}: look at its optimiser"):
         for chunk in train(program, program.init(KEYS.init), KEYS, steps=10):
-            found.append(chunk.step)
-    assert found == seen
+            steps.append(chunk.step)
+    assert steps == seen

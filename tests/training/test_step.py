@@ -81,16 +81,18 @@ def test_gradients_noise_and_batches_are_those_of_the_turn():
     for n in range(2):
         noise = [jax.random.normal(jax.random.fold_in(jax.random.fold_in(KEY, n), t), (2,)) for t in range(2)]
         slope = np.asarray(noise[0] + data.x[0, 0])
-        said = {"a": {"loss": slope @ params["a"], "grad_norm": np.hypot(*slope), "noise": noise[0][0]}}
+        expected_info = {"a": {"loss": slope @ params["a"], "grad_norm": np.hypot(*slope), "noise": noise[0][0]}}
         params["a"] = params["a"] - 0.1 * slope
         apart = params["a"] - params["b"]
         slope = np.asarray(noise[1] * apart)
-        said["b"] = {"loss": -0.5 * slope @ apart, "grad_norm": np.hypot(*slope), "noise": noise[1][0]}
+        expected_info["b"] = {"loss": -0.5 * slope @ apart, "grad_norm": np.hypot(*slope), "noise": noise[1][0]}
         momentum = slope + 0.9 * momentum
         params["b"] = params["b"] - 0.1 * momentum
         state, info = step.update(state, KEY, data)
-        assert {name: set(own) for name, own in info.items()} == {name: set(own) for name, own in said.items()}
-        jax.tree.map(lambda ours, exact: np.testing.assert_allclose(ours, exact, rtol=1e-5), info, said)
+        assert {name: set(figures) for name, figures in info.items()} == {
+            name: set(figures) for name, figures in expected_info.items()
+        }
+        jax.tree.map(lambda ours, exact: np.testing.assert_allclose(ours, exact, rtol=1e-5), info, expected_info)
     assert state.ema == {} and evaluation_params(state).keys() == state.params.keys()
     assert_same_bits(evaluation_params(state), state.params)
     for name in params:
