@@ -127,20 +127,20 @@ def gathered(path: str, n: int, one: Callable[[int], T]) -> list[T]:
       BadRequest: one line that names the images that cannot be read, relative to `path` if they are several.
     """
     found: dict[int, T] = {}
-    bad: dict[int, Unreadable] = {}
+    bad: list[Unreadable] = []
 
     def fill(rows: range) -> None:
         for i in rows:
             try:
                 found[i] = one(i)
             except Unreadable as error:
-                bad[i] = error
+                bad.append(error)
 
     each(fill, n)
     if len(bad) == 1:
-        raise next(iter(bad.values()))
+        raise bad[0]
     if bad:
-        first = [bad[i] for i in sorted(bad)][:NAMED]
+        first = sorted(bad, key=lambda error: error.name)[:NAMED]
         names = ", ".join(f"{os.path.relpath(error.name, path)} ({error.reason})" for error in first)
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         raise BadRequest(f"{path}: {len(bad)} images cannot be read: {names}{more}: mend or remove them.")

@@ -152,6 +152,40 @@ def test_numbers_out_of_range_are_refused(tmp_path, value):
     refused(tmp_path, "odd.tif", "is read as 0 to")
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("exif", [b"no tiff header", b"II*\0\x08\0\0\0\1\0\x12\1\2\0\2\0\0\0" + b"6" + bytes(7)])
+def test_damaged_metadata_cost_no_pixels(tmp_path, ending, exif):
+    # Kills: an image refused for an EXIF block that cannot be read, or whose orientation is the text "6".
+    fill(tmp_path, 20, 9, 12)
+    whole = np.full((9, 12), 77, np.uint8)
+    put(tmp_path / f"odd.{ending}", whole, exif=b"Exif\0\0" + exif)
+    assert holds(load(tmp_path), whole[..., None])
+
+
+@pytest.mark.parametrize(
+    "orientation, turn",
+    [
+        (2, np.fliplr),
+        (3, lambda x: np.rot90(x, 2)),
+        (4, np.flipud),
+        (5, np.transpose),
+        (6, lambda x: np.rot90(x, -1)),
+        (7, lambda x: np.rot90(x, 2).T),
+        (8, np.rot90),
+    ],
+)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_every_orientation(tmp_path, orientation, turn, ending):
+    # Kills: a turn in the other direction; a TIFF, which its reader turns itself, turned twice or of the other shape.
+    exif, image = Image.Exif(), noise(9, 12)
+    exif[0x0112] = orientation
+    options = {"compression": "tiff_lzw"} if ending == "tif" else {}
+    put(tmp_path / "a" / f"turned.{ending}", image, exif=exif, **options)
+    expected = turn(image)
+    fill(tmp_path / "a", 20, *expected.shape)
+    assert holds(load(tmp_path / "a"), expected[..., None])
+
+
 def test_exif_orientation_is_applied(tmp_path):
     # Kills: orientation ignored in the header (5x8 of another shape) or in the pixels.
     exif = Image.Exif()
@@ -348,7 +382,13 @@ def test_all_damaged_images_are_named_at_once(tmp_path):
     for i in (3, 9, 11, 20, 28):
         whole = put(tmp_path / f"{i:03}.png", noise(12, 12)).read_bytes()
         (tmp_path / f"{i:03}.png").write_bytes(whole[: len(whole) * 2 // 3])
-    refused(tmp_path, "5 images cannot be read: 003.png (image file is truncated", ") and 2 more: mend or remove them.")
+    refused(
+        tmp_path,
+        "5 images cannot be read: 003.png (image file is truncated",
+        ", 009.png (",
+        ", 011.png (",
+        ") and 2 more: mend or remove them.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ EXPECTED = {i: kind(i) for i in range(24)}
         (" Filename {}CATEGORY", lambda i: NAMES[i].removesuffix(".png")),
         ("name{}target", lambda i: f"{i:02}.png"),
         ("path{}label", lambda i: f".\\{NAMES[i]}".replace("/", "\\")),
+        ("image_id{}Diagnosis", lambda i: f"{i:02}"),
         (None, lambda i: NAMES[i]),
     ],
 )
