@@ -30,14 +30,14 @@ def pixels(
 
     `decode.common_shape` and `decode.decode` bring them to one shape, and `decode.depth` to eight bits. Headers are
     read at once, pixels once they are asked for. Where decoding takes long, the first call decodes all and keeps them
-    (`jaxgen.data.cache`) under a key made of names and contents of the files and of `size`; a later process reads
+    (`jaxgen.data.cache`) under a key made of the contents of the files and of `size`; a later process reads
     neither headers nor pixels again. What takes more than `room` bytes and cannot be kept is decoded as it is asked
     for.
 
     Raises:
       BadRequest: images that cannot be read, all of them in one line; `read` too.
     """
-    key = _key(path, images, size) if _long(images) and cache.folder() else None
+    key = _key(images, size) if _long(images) and cache.folder() else None
     if key and (kept := cache.find(key, room=room)):
         return mapped(kept.x), tuple(kept.x.shape[1:]), list(kept.about["notes"])
     shape, top, notes = _settle(path, images, size)
@@ -88,16 +88,15 @@ def _long(images: Sequence[str]) -> bool:
     return sum(FILE + os.path.getsize(file) for file in images) > LONG
 
 
-def _key(path: str, images: Sequence[str], size: int | None) -> str:
-    """A key that changes with any name or content, the size, and what decodes."""
+def _key(images: Sequence[str], size: int | None) -> str:
+    """A key that changes with the content of any file, their order, the size, and what decodes."""
 
     def content(i: int) -> bytes:
         with open(images[i], "rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
-    names = [os.path.relpath(file, path) for file in images]
     contents = pool().map(content, range(len(images)), chunksize=64)
-    return cache.key_of(["images", rule(size), *names, *contents])
+    return cache.key_of(["images", rule(size), *contents])
 
 
 def _settle(path: str, images: Sequence[str], size: int | None) -> tuple[tuple[int, int, int], int, list[str]]:

@@ -63,8 +63,8 @@ def test_a_second_reading_decodes_nothing(kept, photos, monkeypatch, capsys):
 
 
 def test_whatever_changes_the_images_changes_the_key(kept, photos):
-    # Kills: a content of the same size and time that is not seen; a name, by which the order is another; the size; a
-    # file that is gone.
+    # Kills: a content of the same size and time that is not seen; another order of the same files; the size; a file
+    # that is gone.
     load(photos)
     load(photos, size=8)
     assert len(entries(kept)) == 2 * 2

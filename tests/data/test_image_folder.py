@@ -231,6 +231,26 @@ def layout(root, **counts):
     return root
 
 
+def test_a_folder_without_images_is_named(tmp_path):
+    # Kills: a class that vanishes without its name, such as one of files that are not read; silence of it.
+    fill(tmp_path / "cat", 20, 8, 8)
+    for i in range(3):
+        (tmp_path / "dog" / "more").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dog" / "more" / f"{i}.heic").write_bytes(b"an image of another kind")
+    (tmp_path / ".git").mkdir()
+    data = load(tmp_path)
+    assert data.classes == ("cat",) and data.notes[:2] == ("skipped: 1 hidden, 3 not images.", "no images in 'dog'.")
+
+
+def test_other_names_of_splits(tmp_path):
+    # Kills: Training and Testing as the classes of data that are divided anew.
+    fill(tmp_path / "Training" / "a", 20, 8, 8)
+    fill(tmp_path / "dev" / "a", 3, 8, 8)
+    fill(tmp_path / "Testing" / "a", 4, 8, 8)
+    data = load(tmp_path)
+    assert data.classes == ("a",) and [len(split.x) for split in data.splits.values()] == [20, 3, 4]
+
+
 @pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])
 def test_sub_folders_that_are_splits(tmp_path, valid):
     # Kills: "train" and "test" as labels; a test image trained on; a name that matters by its case; labels by split.
@@ -413,14 +433,15 @@ def test_the_depth_of_16_bit_files_is_one_for_the_folder(tmp_path, values, brigh
     assert any(says in note for note in data.notes)
 
 
+@pytest.mark.parametrize("width", [40, 80])
 @pytest.mark.parametrize("size", [8, 20, 64])
-def test_a_size_that_is_asked_for(tmp_path, size):
+def test_a_size_that_is_asked_for(tmp_path, size, width):
     # Kills: a size dropped where all images share one that networks take; squeezing; a filter of its own.
-    arrays = fill(tmp_path, 20, 40, 80, 3)
+    arrays = fill(tmp_path, 20, 40, width, 3)
     data = load(str(tmp_path), size=size)
     assert data.shape == (size, size, 3) and data.notes[0].endswith(f"centre square at {size}x{size}, RGB.")
     if size == 20:
-        means = arrays[0][:, 20:60].reshape(20, 2, 20, 2, 3).mean((1, 3))
+        means = arrays[0][:, width // 2 - 20 : width // 2 + 20].reshape(20, 2, 20, 2, 3).mean((1, 3))
         assert any(np.abs(x - means).max() <= 1 for x in everything(data))
 
 
