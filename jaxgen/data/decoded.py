@@ -14,7 +14,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data import cache
 from jaxgen.data.decode import Unreadable, common_shape, decode, depth, highest, read_header, rule
-from jaxgen.data.streams import each, mapped, pool
+from jaxgen.data.streams import each, mapped
 from jaxgen.system.bar import counted
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def pixels(
     Raises:
       BadRequest: images that cannot be read, all of them in one line; `read` too.
     """
-    key = _key(images, size) if _long(images) and cache.folder() else None
+    key = _key(images, size) if cache.folder() else None
     if key and (kept := cache.find(key, room=room)):
         return mapped(kept.x), tuple(kept.x.shape[1:]), list(kept.about["notes"])
     shape, top, notes = _settle(path, images, size)
@@ -83,20 +83,27 @@ def once(
     return kept
 
 
-def _long(images: Sequence[str]) -> bool:
-    """Whether decoding takes a few seconds, by the number and the size of the files alone."""
-    return sum(FILE + os.path.getsize(file) for file in images) > LONG
+def _key(images: Sequence[str], size: int | None) -> str | None:
+    """A key that changes with the content of any file, their order, the size, and what decodes.
 
+    None if decoding takes no time, by the number and the size of the files alone, or if one cannot be read, which is
+    then named like all others.
+    """
 
-def _key(images: Sequence[str], size: int | None) -> str:
-    """A key that changes with the content of any file, their order, the size, and what decodes."""
+    contents = [b""] * len(images)
 
-    def content(i: int) -> bytes:
-        with open(images[i], "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+    def look(rows: range) -> None:
+        for i in rows:
+            with open(images[i], "rb") as file:
+                contents[i] = hashlib.file_digest(file, "sha256").digest()
 
-    contents = pool().map(content, range(len(images)), chunksize=64)
-    return cache.key_of(["images", rule(size), *contents])
+    try:
+        if sum(FILE + os.path.getsize(file) for file in images) <= LONG:
+            return None
+        each(look, len(images))
+        return cache.key_of(["images", rule(size), *contents])
+    except OSError:
+        return None
 
 
 def _settle(path: str, images: Sequence[str], size: int | None) -> tuple[tuple[int, int, int], int, list[str]]:

@@ -157,6 +157,14 @@ def test_small_folders_are_not_kept(kept, photos, monkeypatch):
     assert not kept.exists()
 
 
+def test_files_that_cannot_be_opened_are_named(kept, photos):
+    # Kills: an error of the system in place of the line, where contents are looked at before images are.
+    for name in ("a/zz.png", "b/zz.png"):
+        (photos / name).symlink_to(photos / "nowhere.png")
+    with pytest.raises(BadRequest, match=r"2 images cannot be read: a/zz.png \(.*No such file.*\), b/zz.png"):
+        load(photos)
+
+
 def test_damaged_images_leave_nothing_behind(kept, photos):
     # Kills: an array with holes that is kept.
     for name in ("a/00.png", "b/01.png"):
