@@ -3,7 +3,7 @@
 import numbers
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -163,15 +163,19 @@ def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: i
 def _opened(file: str | IO[bytes], name: str) -> Iterator:
     from PIL import Image
 
+    # By a handle, for PIL maps files that it is told by name, and then scrambles a TIFF that lies on its side.
+    handle = file
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(file, "rb") if isinstance(file, str) else nullcontext(file) as handle:
             warnings.simplefilter("ignore")  # PIL warns of odd metadata, which no pixel depends on
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(handle, formats=FORMATS) as image:
                 yield image
     except BadRequest:
         raise
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
-        reason = " ".join(str(error).replace(f" {file!r}", "").split()) or type(error).__name__
+        reason = (
+            " ".join(str(error).replace(f" {handle!r}", "").replace(f": {file!r}", "").split()) or type(error).__name__
+        )
         raise Unreadable(name, reason) from error
 
 
