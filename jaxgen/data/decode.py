@@ -173,9 +173,8 @@ def _opened(file: str | IO[bytes], name: str) -> Iterator:
     except BadRequest:
         raise
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
-        reason = (
-            " ".join(str(error).replace(f" {handle!r}", "").replace(f": {file!r}", "").split()) or type(error).__name__
-        )
+        said = (error.strerror if isinstance(error, OSError) else "") or str(error).replace(f" {handle!r}", "")
+        reason = " ".join(said.split()) or type(error).__name__
         raise Unreadable(name, reason) from error
 
 
