@@ -182,7 +182,7 @@ def _warn_of_units(x: np.ndarray) -> None:
         warnings.warn(
             f"the columns of the array are taken as they are, and the largest has a root mean square of {top:.3g}: "
             "standardise them, or save them as .npz and pass its path, which does that.",
-            stacklevel=5,  # whoever called fit
+            stacklevel=6,  # whoever called fit
         )
 
 

@@ -9,7 +9,11 @@ from jaxgen.core import BadRequest
 
 NAMES = ("train", "valid", "test")
 SHOWN = 20  # classes that a message lists, at most
-PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2}  # what sources call them, as places in NAMES
+PARTS = {  # what sources call them, as places in NAMES
+    **dict.fromkeys(("train", "training"), 0),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), 1),
+    **dict.fromkeys(("test", "testing"), 2),
+}
 
 
 class Split(NamedTuple):

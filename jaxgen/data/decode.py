@@ -3,7 +3,7 @@
 import numbers
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,9 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # PIL's other readers a
 RULE = 1  # another number once the pixels of some file are others than before
 SIDES = (8, 16, 28, 32, 64)
 DEPTHS = {255: 8, 4095: 12, 65535: 16}  # the largest number of a pixel that is kept in 16 bits, and what that says
+TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM"}  # by EXIF orientation
+SIDEWAYS = {5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
+TURNS |= SIDEWAYS
 GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -58,7 +61,8 @@ def read_header(file: str | IO[bytes], name: str) -> Header:
     with _opened(file, name) as image:
         width, height = image.size
         # Turning changes the common shape only where images may keep theirs; for large PNGs asking costs a decoding.
-        if max(width, height) <= SIDES[-1] and image.getexif().get(0x0112, 1) >= 5:
+        # The size of a TIFF is that of the turned image.
+        if max(width, height) <= SIDES[-1] and image.format != "TIFF" and _turn(image) in SIDEWAYS:
             width, height = height, width
         return Header(width, height, image.mode in GREY, image.mode.startswith("I"))
 
@@ -132,17 +136,19 @@ def highest(file: str | IO[bytes], name: str) -> int:
 def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: int = 65535) -> np.ndarray:
     """The pixels of an encoded image, uint8 of `shape`: cropped at its centre to a square, resized with a box filter.
 
-    EXIF orientation is applied, transparency put on white. Modes I and I;16 run from 0 to `top`, which `depth` tells,
-    F from 0 to 1.
+    EXIF orientation is applied if it can be read, transparency put on white. Modes I and I;16 run from 0 to `top`,
+    which `depth` tells, F from 0 to 1.
 
     Raises:
       BadRequest: it cannot be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     height, width, channels = shape
     with _opened(file, name) as image:
-        ImageOps.exif_transpose(image, in_place=True)
+        image.load()  # of a TIFF this turns it
+        if (turn := _turn(image)) in TURNS:
+            image = image.transpose(Image.Transpose[TURNS[turn]])
         if image.size != (width, height):
             short = min(image.size)
             left, top = (image.width - short) // 2, (image.height - short) // 2
@@ -157,16 +163,27 @@ def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: i
 def _opened(file: str | IO[bytes], name: str) -> Iterator:
     from PIL import Image
 
+    # By a handle, for PIL maps files that it is told by name, and then scrambles a TIFF that lies on its side.
+    handle = file
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(file, "rb") if isinstance(file, str) else nullcontext(file) as handle:
             warnings.simplefilter("ignore")  # PIL warns of odd metadata, which no pixel depends on
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(handle, formats=FORMATS) as image:
                 yield image
     except BadRequest:
         raise
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
-        reason = " ".join(str(error).replace(f" {file!r}", "").split()) or type(error).__name__
+        said = (error.strerror if isinstance(error, OSError) else "") or str(error).replace(f" {handle!r}", "")
+        reason = " ".join(said.split()) or type(error).__name__
         raise Unreadable(name, reason) from error
+
+
+def _turn(image) -> Any:
+    """The EXIF orientation; 1 if it says nothing that can be read, for metadata must not cost pixels."""
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:  # EXIF fails in as many ways as it is damaged
+        return 1
 
 
 def _plain(image, mode: str, top: int):

@@ -14,7 +14,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data import cache
 from jaxgen.data.decode import Unreadable, common_shape, decode, depth, highest, read_header, rule
-from jaxgen.data.streams import each, mapped, pool
+from jaxgen.data.streams import each, mapped
 from jaxgen.system.bar import counted
 
 T = TypeVar("T")
@@ -30,14 +30,14 @@ def pixels(
 
     `decode.common_shape` and `decode.decode` bring them to one shape, and `decode.depth` to eight bits. Headers are
     read at once, pixels once they are asked for. Where decoding takes long, the first call decodes all and keeps them
-    (`jaxgen.data.cache`) under a key made of names and contents of the files and of `size`; a later process reads
+    (`jaxgen.data.cache`) under a key made of the contents of the files and of `size`; a later process reads
     neither headers nor pixels again. What takes more than `room` bytes and cannot be kept is decoded as it is asked
     for.
 
     Raises:
       BadRequest: images that cannot be read, all of them in one line; `read` too.
     """
-    key = _key(path, images, size) if _long(images) and cache.folder() else None
+    key = _key(images, size) if cache.folder() else None
     if key and (kept := cache.find(key, room=room)):
         return mapped(kept.x), tuple(kept.x.shape[1:]), list(kept.about["notes"])
     shape, top, notes = _settle(path, images, size)
@@ -83,21 +83,27 @@ def once(
     return kept
 
 
-def _long(images: Sequence[str]) -> bool:
-    """Whether decoding takes a few seconds, by the number and the size of the files alone."""
-    return sum(FILE + os.path.getsize(file) for file in images) > LONG
+def _key(images: Sequence[str], size: int | None) -> str | None:
+    """A key that changes with the content of any file, their order, the size, and what decodes.
 
+    None if decoding takes no time, by the number and the size of the files alone, or if one cannot be read, which is
+    then named like all others.
+    """
 
-def _key(path: str, images: Sequence[str], size: int | None) -> str:
-    """A key that changes with any name or content, the size, and what decodes."""
+    contents = [b""] * len(images)
 
-    def content(i: int) -> bytes:
-        with open(images[i], "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+    def look(rows: range) -> None:
+        for i in rows:
+            with open(images[i], "rb") as file:
+                contents[i] = hashlib.file_digest(file, "sha256").digest()
 
-    names = [os.path.relpath(file, path) for file in images]
-    contents = pool().map(content, range(len(images)), chunksize=64)
-    return cache.key_of(["images", rule(size), *names, *contents])
+    try:
+        if sum(FILE + os.path.getsize(file) for file in images) <= LONG:
+            return None
+        each(look, len(images))
+        return cache.key_of(["images", rule(size), *contents])
+    except OSError:
+        return None
 
 
 def _settle(path: str, images: Sequence[str], size: int | None) -> tuple[tuple[int, int, int], int, list[str]]:
@@ -127,20 +133,20 @@ def gathered(path: str, n: int, one: Callable[[int], T]) -> list[T]:
       BadRequest: one line that names the images that cannot be read, relative to `path` if they are several.
     """
     found: dict[int, T] = {}
-    bad: dict[int, Unreadable] = {}
+    bad: list[Unreadable] = []
 
     def fill(rows: range) -> None:
         for i in rows:
             try:
                 found[i] = one(i)
             except Unreadable as error:
-                bad[i] = error
+                bad.append(error)
 
     each(fill, n)
     if len(bad) == 1:
-        raise next(iter(bad.values()))
+        raise bad[0]
     if bad:
-        first = [bad[i] for i in sorted(bad)][:NAMED]
+        first = sorted(bad, key=lambda error: error.name)[:NAMED]
         names = ", ".join(f"{os.path.relpath(error.name, path)} ({error.reason})" for error in first)
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         raise BadRequest(f"{path}: {len(bad)} images cannot be read: {names}{more}: mend or remove them.")

@@ -9,6 +9,7 @@ import numpy as np
 from jaxgen.core import BadRequest
 from jaxgen.data import decoded, label_file
 from jaxgen.data.data import PARTS, Examples
+from jaxgen.data.divide import some
 
 ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
 MASKS = "ground_truth"
@@ -17,9 +18,9 @@ MASKS = "ground_truth"
 def read(path: str, *, size: int | None = None, labels: str | None = None, room: float = math.inf) -> Examples:
     """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
 
-    Where all first-level sub-folders are called train, test, val, valid or validation, in any case, they are the
-    splits, and the second level is the label. Beside train and test a folder `ground_truth` is not read: MVTec AD keeps
-    the masks of its defects there.
+    Where all first-level sub-folders are called train, test, val, valid, validation, dev, training or testing, in any
+    case, they are the splits, and the second level is the label. Beside train and test a folder `ground_truth` is not
+    read: MVTec AD keeps the masks of its defects there.
 
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
     refused. With `labels`, a CSV file, it names their labels, and their splits if it has a column of them
@@ -33,6 +34,7 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
         fit, or images that cannot be read.
     """
     images, notes = _find(path)
+    notes += _bare(path, images)
     images, masks = _without_masks(path, images)
     if not images:
         skipped = f" ({notes[0].removesuffix('.')})" if notes else ""
@@ -78,6 +80,14 @@ def _find(path: str) -> tuple[list[str], list[str]]:
                 skipped["not images"] += 1
     counts = ", ".join(f"{n} {what}" for what, n in skipped.items() if n)
     return sorted(images), [f"skipped: {counts}."] if counts else []
+
+
+def _bare(path: str, images: list[str]) -> list[str]:
+    """A note that names the first-level sub-folders without an image: they would have been classes, or splits."""
+    full = {os.path.relpath(file, path).split(os.sep)[0] for file in images}
+    bare = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] != ".")
+    bare = [repr(name) for name in bare if name not in full]
+    return [f"no images in {some(bare)}."] if bare and full else []
 
 
 def _without_masks(path: str, images: list[str]) -> tuple[list[str], list[str]]:

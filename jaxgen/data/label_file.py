@@ -44,9 +44,9 @@ def of_images(path: str, folder: str, names: Sequence[str]) -> Labelled:
     """The labels that the file `path` has for the images `names`, relative to `folder`.
 
     The file is UTF-8, separated by comma, semicolon or tab. Its first line names the columns, in any case: that of the
-    images (file, filename, path, image, name, id ...), that of the labels (label, class, category, target ...) and, if
-    there is one, that of the splits (split, set, fold, with train, val or validation, and test). Two columns without
-    names are images and labels. Other columns are not used.
+    images (file, filename, path, image, name, id ...), that of the labels (label, class, category, target ..., or the
+    only other one) and, if there is one, that of the splits (split, set, fold, with train, val or validation, and
+    test). Two columns without names are images and labels. Other columns are not used.
 
     An image is named by its path from the folder, or by its name alone, with or without ending, where one image alone
     is meant. Images without a line, or with an empty label, are left out, and a note counts them. Classes are in the
@@ -94,6 +94,9 @@ def _rows(path: str, text: str) -> tuple[list[Row], list[str]]:
     lines = _lines(path, text)
     header = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in lines[0][1]]
     columns = [_column(header, names) for names in (FILES, LABELS, SPLITS)]
+    others = [i for i in range(len(header)) if i not in columns]
+    if columns[0] is not None and columns[1] is None and len(others) == 1:
+        columns[1] = others[0]  # whatever it is called
     if columns[0] is None or columns[1] is None:
         if len(header) != 2 or columns != [None] * 3:
             known = f"{', '.join(lines[0][1][:6])}{' ...' if len(header) > 6 else ''}"

@@ -210,6 +210,7 @@ def test_arrays_of_16_bits_follow_the_rule_of_files(tmp_path, dtype, top):
         (PIXELS / 127.5 - 1, "from -1 to 1"),
         (PIXELS.astype(np.int32) * 257, "to 65535"),
         (PIXELS.astype(np.int16) - 1, "from -1"),
+        (PIXELS.astype(np.int16) * 9 - 1, "from -1"),
         (PIXELS / 254.9, "to 1.00039"),
         (PIXELS + 0.5, "to 255.5"),
     ],

@@ -152,6 +152,40 @@ def test_numbers_out_of_range_are_refused(tmp_path, value):
     refused(tmp_path, "odd.tif", "is read as 0 to")
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("exif", [b"no tiff header", b"II*\0\x08\0\0\0\1\0\x12\1\2\0\2\0\0\0" + b"6" + bytes(7)])
+def test_damaged_metadata_cost_no_pixels(tmp_path, ending, exif):
+    # Kills: an image refused for an EXIF block that cannot be read, or whose orientation is the text "6".
+    fill(tmp_path, 20, 9, 12)
+    whole = np.full((9, 12), 77, np.uint8)
+    put(tmp_path / f"odd.{ending}", whole, exif=b"Exif\0\0" + exif)
+    assert holds(load(tmp_path), whole[..., None])
+
+
+@pytest.mark.parametrize(
+    "orientation, turn",
+    [
+        (2, np.fliplr),
+        (3, lambda x: np.rot90(x, 2)),
+        (4, np.flipud),
+        (5, np.transpose),
+        (6, lambda x: np.rot90(x, -1)),
+        (7, lambda x: np.rot90(x, 2).T),
+        (8, np.rot90),
+    ],
+)
+@pytest.mark.parametrize("ending, options", [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})])
+def test_every_orientation(tmp_path, orientation, turn, ending, options):
+    # Kills: a turn in the other direction; a TIFF, which its reader turns itself, turned twice or of the other shape;
+    # one that is not compressed scrambled.
+    exif, image = Image.Exif(), noise(9, 12)
+    exif[0x0112] = orientation
+    put(tmp_path / "a" / f"turned.{ending}", image, exif=exif, **options)
+    expected = turn(image)
+    fill(tmp_path / "a", 20, *expected.shape)
+    assert holds(load(tmp_path / "a"), expected[..., None])
+
+
 def test_exif_orientation_is_applied(tmp_path):
     # Kills: orientation ignored in the header (5x8 of another shape) or in the pixels.
     exif = Image.Exif()
@@ -195,6 +229,26 @@ def layout(root, **counts):
             for i in range(n):
                 put(root / split / name / f"{i}.png", np.full((8, 8), base + 20 * step + i, np.uint8))
     return root
+
+
+def test_a_folder_without_images_is_named(tmp_path):
+    # Kills: a class that vanishes without its name, such as one of files that are not read; silence of it.
+    fill(tmp_path / "cat", 20, 8, 8)
+    for i in range(3):
+        (tmp_path / "dog" / "more").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dog" / "more" / f"{i}.heic").write_bytes(b"an image of another kind")
+    (tmp_path / ".git").mkdir()
+    data = load(tmp_path)
+    assert data.classes == ("cat",) and data.notes[:2] == ("skipped: 1 hidden, 3 not images.", "no images in 'dog'.")
+
+
+def test_other_names_of_splits(tmp_path):
+    # Kills: Training and Testing as the classes of data that are divided anew.
+    fill(tmp_path / "Training" / "a", 20, 8, 8)
+    fill(tmp_path / "dev" / "a", 3, 8, 8)
+    fill(tmp_path / "Testing" / "a", 4, 8, 8)
+    data = load(tmp_path)
+    assert data.classes == ("a",) and [len(split.x) for split in data.splits.values()] == [20, 3, 4]
 
 
 @pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])
@@ -348,7 +402,13 @@ def test_all_damaged_images_are_named_at_once(tmp_path):
     for i in (3, 9, 11, 20, 28):
         whole = put(tmp_path / f"{i:03}.png", noise(12, 12)).read_bytes()
         (tmp_path / f"{i:03}.png").write_bytes(whole[: len(whole) * 2 // 3])
-    refused(tmp_path, "5 images cannot be read: 003.png (image file is truncated", ") and 2 more: mend or remove them.")
+    refused(
+        tmp_path,
+        "5 images cannot be read: 003.png (image file is truncated",
+        ", 009.png (",
+        ", 011.png (",
+        ") and 2 more: mend or remove them.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -373,14 +433,15 @@ def test_the_depth_of_16_bit_files_is_one_for_the_folder(tmp_path, values, brigh
     assert any(says in note for note in data.notes)
 
 
+@pytest.mark.parametrize("width", [40, 80])
 @pytest.mark.parametrize("size", [8, 20, 64])
-def test_a_size_that_is_asked_for(tmp_path, size):
+def test_a_size_that_is_asked_for(tmp_path, size, width):
     # Kills: a size dropped where all images share one that networks take; squeezing; a filter of its own.
-    arrays = fill(tmp_path, 20, 40, 80, 3)
+    arrays = fill(tmp_path, 20, 40, width, 3)
     data = load(str(tmp_path), size=size)
     assert data.shape == (size, size, 3) and data.notes[0].endswith(f"centre square at {size}x{size}, RGB.")
     if size == 20:
-        means = arrays[0][:, 20:60].reshape(20, 2, 20, 2, 3).mean((1, 3))
+        means = arrays[0][:, width // 2 - 20 : width // 2 + 20].reshape(20, 2, 20, 2, 3).mean((1, 3))
         assert any(np.abs(x - means).max() <= 1 for x in everything(data))
 
 

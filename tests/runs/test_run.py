@@ -32,6 +32,8 @@ STEPS = 200  # two chunks
 
 
 UNTOLD = {
+    "size": None,
+    "labels": None,
     "condition": None,
     "domains": [],
     "precision": "float32",
