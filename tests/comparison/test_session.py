@@ -289,15 +289,19 @@ def test_domains_are_named_and_recorded(hollow, tmp_path):
 
 def test_how_images_are_read_is_recorded(hollow, tmp_path):
     # Kills: a size or labels that a comparison that goes on does not hear of, or a size that nobody asked for and that
-    # was needed; an older comparison without them that is refused; images resized for recipes of the caller's own.
+    # was needed; models that are kept without them; an older comparison without them that is refused; images resized
+    # for recipes of the caller's own.
     x = np.random.default_rng(0).integers(0, 256, (40, 66, 70), dtype=np.uint8)
     np.save(tmp_path / "large.npy", x)
     (tmp_path / "photos").mkdir()
     for i, image in enumerate(x):
         Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
     (tmp_path / "l.csv").write_text("\n".join(["file,label", *(f"{i},{'ab'[i % 2]}" for i in range(40))]))
-    shapes = []
-    anything = SimpleNamespace(on=lambda data, place: None)
+    shapes, models = [], []
+    anything = SimpleNamespace(on=lambda data, place: None, plan=None)
+    outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
+    hollow.setattr(schedule, "play", lambda *args, on_trained, **more: on_trained(None, []) or outcome)
+    hollow.setattr(conduct, "keep", lambda *args, **read: models.append((read["size"], read["labels"])))
     hollow.setattr(
         conduct, "compiled", lambda recipe, data, *more: shapes.append((data.shape, data.classes)) or anything
     )
@@ -309,6 +313,7 @@ def test_how_images_are_read_is_recorded(hollow, tmp_path):
         (tmp_path / f"{name} out" / "seeds" / "1.json").unlink()
         resume(tmp_path / f"{name} out")
     assert shapes == [((64, 64, 1), ())] * 4 + [((16, 16, 1), ("a", "b"))] * 4
+    assert set(models) == {(64, None), (16, str(tmp_path / "l.csv"))}
     asked = json.loads((tmp_path / "large out" / "comparison.json").read_text())["settings"]
     older = _settings({name: own for name, own in asked.items() if name not in ("size", "labels")}, None)
     assert older.size is older.labels is None
