@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.contender import Counts
 from jaxgen.comparison.outcome import trainings
+from jaxgen.comparison.verdict import ONE_SEED
 from jaxgen.data import Data
 from jaxgen.report import headline
 from jaxgen.report.answer import called, verdict
+from jaxgen.report.sentences import listing, sentence
 from jaxgen.tasks import SETTINGS, TASKS
 
 LEFT_OUT = "It was not asked for."  # why a setting that `--settings` does not name is not measured
@@ -28,18 +30,22 @@ def say_data(data: Data, unserved: Mapping[str, str]) -> None:
     for note in data.notes:
         say(f"{data.name}: {note}")
     of_images = {setting.name for setting in SETTINGS if setting.needs_images}
+    left: dict[str, list[str]] = {}
     for task in TASKS:
         reason = unserved.get(task.name, LEFT_OUT)
         if reason != LEFT_OUT and (data.kind == "image" or task.setting not in of_images):
-            say(f"not measured: {task.name}. {reason}")
+            left.setdefault(reason, []).append(called(task.setting, data.kind))
+    for reason, settings in left.items():
+        say(f"not measured: {listing(settings)}. {reason if reason.startswith(data.name) else sentence(reason)}")
 
 
 def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
-    """The sentence above all, then a line for each setting that has an answer."""
+    """The sentence above all, then a line for each setting that has an answer; it does not say again what that says."""
     print(headline(advice, kind))
     for answer in advice:
         if choice := verdict(answer):
-            print(f"  {called(answer['setting'], kind)}: {choice}. {answer['because']}")
+            reason = answer["because"].removeprefix(ONE_SEED).strip()
+            print(f"  {called(answer['setting'], kind)}: {choice}. {reason}")
 
 
 def count(lengths: Counts) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from jaxgen.comparison.contest import Contest, filled
 from jaxgen.comparison.decision import Decision, decide
 from jaxgen.comparison.statistics import beats, interval, within
-from jaxgen.report.numbers import decimals, figure, probability, some
+from jaxgen.report.numbers import decimals, figure, number, probability, some
 from jaxgen.report.sentences import listing
 from jaxgen.tasks import BASELINE, SETTINGS, TASKS
 
@@ -82,7 +82,7 @@ def advise(
 def because(contest: Contest, decision: Decision, count: int = 1) -> str:
     """The decision in sentences: why, the figures, and what speaks against it. `count` settings were decided."""
     if decision.gap is None:
-        return WHY[decision.why]
+        return f"{WHY[decision.why]} {_alone(contest) if decision.why == 'one seed' else ''}".rstrip()
     places, shown = _places(contest, decision), _shown(contest, decision)
     margin = "" if decision.margin is None else figure(decision.margin, max(places, _digits(decision.margin)))
     reason = WHY[decision.why].format(
@@ -110,6 +110,12 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
     parts = [reason, measured, _likened(contest, decision)]
     parts += [_failures(contest, decision), _dissent(contest, decision), _caution(contest, decision)]
     return " ".join(part for part in parts if part)
+
+
+def _alone(contest: Contest) -> str:
+    """The figures of one seed."""
+    own = ", ".join(f"{name} {number(next(iter(values.values()), None))}" for name, values in filled(contest).items())
+    return f"{_sentence(contest.metric)}, {'higher' if contest.higher_is_better else 'lower'} is better: {own}."
 
 
 def _beyond(decision: Decision) -> bool:

@@ -21,6 +21,7 @@ from jaxgen.comparison.budget import flat, unflat
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.session import _settings, compare, repeat, resume
 from jaxgen.comparison.settings import Settings, known, recipes_of
+from jaxgen.comparison.verdict import ONE_SEED
 from jaxgen.core import BadRequest
 from jaxgen.recipes import find
 from jaxgen.report import Extras
@@ -526,12 +527,32 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
 
 
 def test_what_is_printed_last(capsys):
-    # Kills: a line left out because nothing is chosen; a setting that is printed by its identifier.
+    # Kills: the same reason on every line; a line left out because nothing is chosen; a setting that is printed by its
+    # identifier.
     short = {"setting": "image synthesis", "choose": "undecided", "lacks": "time", "because": "Why."}
     console.print_answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
     assert capsys.readouterr().out.splitlines() == [
         "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
         "  synthesis: Undecided: more time. Why.",
+    ]
+    lone = [{"setting": name, "choose": "undecided", "lacks": "seeds", "because": f"{ONE_SEED} 7."} for name in "ab"]
+    console.print_answer(lone, "image")
+    out = capsys.readouterr().out
+    assert out.count(ONE_SEED.split(":")[0]) == 1 and out.splitlines()[1:] == [
+        "  a: Undecided. 7.",
+        "  b: Undecided. 7.",
+    ]
+
+
+def test_settings_that_one_reason_leaves_out_are_one_line(capsys):
+    # Kills: a line for each of them; identifiers; the name of a file with a capital.
+    data = sources.load("cancer")._replace(kind="image", name="photos")
+    console.say_data(
+        data, {"represent": "the data are few.", "synthesise": "the data are few.", "translate": "photos has one."}
+    )
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "not measured: image synthesis and representation learning. The data are few.",
+        "not measured: style transfer. photos has one.",
     ]
 
 
