@@ -107,16 +107,18 @@ def compile_loop(
     _check_range(plan.game, source)
     devices.check_batch(size, mesh, micro=plan.micro)
     turns = len(plan.turns)
-    resident = devices.put(source.resident, mesh)
+    first = source._replace(resident=devices.put(source.resident, mesh))
+    # The functions below know its shapes alone: a program that serves other examples must not hold the first ones.
+    abstract = source._replace(resident=jax.tree.map(_shape, first.resident), fetch=_no_examples)
     programs, compile_s = {}, {}
     abstract_key = jax.eval_shape(lambda: run_keys(0).init)
-    start = _start(plan, source, mesh).trace(abstract_key, resident, fetched_like(source, (1, size)))
+    start = _start(plan, abstract, mesh).trace(abstract_key, abstract.resident, fetched_like(abstract, (1, size)))
 
     def trace(unroll: bool, count: int):
         lead = (turns, size) if unroll else (count, turns, size)
-        fetched = fetched_like(source, lead)
-        steps = _steps(plan, source, unroll, mesh)
-        return _jitted(steps, mesh, len(lead)).trace(start.out_info, abstract_key, resident, fetched)
+        fetched = fetched_like(abstract, lead)
+        steps = _steps(plan, abstract, unroll, mesh)
+        return _jitted(steps, mesh, len(lead)).trace(start.out_info, abstract_key, abstract.resident, fetched)
 
     def compile(name: str | int, traced: Callable[[], Any], options: dict[str, Any] | None = None) -> None:
         began = time.perf_counter()
@@ -168,7 +170,15 @@ def compile_loop(
         # A copy: a buffer that NumPy still holds must not be donated.
         return devices.put_copies(state, mesh)
 
-    return serve(source._replace(resident=resident))
+    return serve(first)
+
+
+def _shape(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _no_examples(*args: Any) -> Any:
+    raise AssertionError("a program is played on a source that it serves")
 
 
 def _check_range(game: Game, source: Source) -> None:
