@@ -9,7 +9,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks.evaluation import in_batches, looked_at, most, unlabelled
+from jaxgen.tasks.evaluation import STAGED, in_batches, looked_at, most, unlabelled
 from jaxgen.tasks.probe import COUNTS, DRAWS, accuracies, labelled
 from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 
@@ -69,10 +69,11 @@ def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int
       model: trained without labels.
       data: all of it.
       seed: decides which labels are seen.
-      draws: how often labels are drawn; with fewer than 5 of them the nearest neighbour is left out.
+      draws: how often labels are drawn; with fewer than 5 of them, as at a stage, the nearest neighbour is left
+        out, and of large examples a part is looked at.
     """
     layers = dict(model.features) if model.encode is None else {"latent": model.encode, **model.features}
-    pool, valid, test = _splits(data)
+    pool, valid, test = _splits(data, STAGED if draws < DRAWS else 1)
     x, ends = np.concatenate([pool.x, valid.x, test.x]), np.cumsum([len(pool.x), len(valid.x)])
     seen = {}
     for name, layer in layers.items():
@@ -113,11 +114,11 @@ def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _splits(data: Data) -> tuple[Split, Split, Split]:
+def _splits(data: Data, part: int = 1) -> tuple[Split, Split, Split]:
     # Of each class alike, and never fewer than labels are asked for, however many classes there are.
     each = min(POOL, max(COUNTS[-1], most(data.shape) // len(data.classes)))
     train = subset(data.train, np.sort(labelled(data.train.label, each, seed=0, draw=0)))
-    return train._replace(x=as_float(train.x)), looked_at(data.valid), looked_at(data.test)
+    return train._replace(x=as_float(train.x)), looked_at(data.valid, part), looked_at(data.test, part)
 
 
 def _rows(x) -> np.ndarray:

@@ -98,14 +98,16 @@ def compile_loop(
         raise BadRequest(f"batch size {size}: it must be between 1 and the {source.size} training examples.")
     _check_range(plan.game, source)
     devices.check_batch(size, mesh, micro=plan.micro)
-    source = source._replace(resident=devices.put(source.resident, mesh))
+    first = source._replace(resident=devices.put(source.resident, mesh))
+    # What is traced knows its shapes alone: a program that serves other examples must not hold the first ones.
+    abstract = source._replace(resident=jax.tree.map(_shape, first.resident), fetch=_no_examples)
     abstract_key = jax.eval_shape(lambda: run_keys(0).init)
-    start = _start(plan, source, mesh).trace(abstract_key, source.resident, fetched_like(source, (1, size)))
+    start = _start(plan, abstract, mesh).trace(abstract_key, abstract.resident, fetched_like(abstract, (1, size)))
 
     def trace(unroll: bool, count: int) -> Any:
         lead = (len(plan.turns), size) if unroll else (count, len(plan.turns), size)
-        steps = _jitted(_steps(plan, source, unroll, mesh), mesh, len(lead))
-        return steps.trace(start.out_info, abstract_key, source.resident, fetched_like(source, lead))
+        steps = _jitted(_steps(plan, abstract, unroll, mesh), mesh, len(lead))
+        return steps.trace(start.out_info, abstract_key, abstract.resident, fetched_like(abstract, lead))
 
     looped = trace(False, chunk)
     form = choose_form(looped.jaxpr.jaxpr, _platform(mesh))
@@ -116,7 +118,7 @@ def compile_loop(
         compiled.add(1, lambda: trace(True, 1))
     else:
         compiled.add(chunk, lambda: looped)
-    return _serve(compiled, source)
+    return _serve(compiled, first)
 
 
 class _Compiled(NamedTuple):
@@ -185,6 +187,14 @@ def _serve(compiled: _Compiled, source: Source) -> Program:
         compile_s=compiled.compile_s,
         serve=partial(_serve, compiled),
     )
+
+
+def _shape(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _no_examples(*args: Any) -> Any:
+    raise AssertionError("a program is played on a source that it serves")
 
 
 def _check_range(game: Game, source: Source) -> None:

@@ -59,7 +59,8 @@ def arrays(
     if len(lengths) != 1 or 0 in lengths:
         raise BadRequest(f"examples and labels are arrays of one length above 0, not of {sorted(lengths) or 'none'}.")
     size = lengths.pop() if subset is None else len(subset)
-    fetch, range_ = positions(x if isinstance(x, Rows) else len(jax.tree.leaves(x)[0]), subset=subset), _range(x)
+    fetch = positions(x if isinstance(x, Rows) else len(jax.tree.leaves(x)[0]), subset=subset)
+    range_ = _range(x[:] if isinstance(x, Rows) and x.dtype != np.uint8 else x)
     if isinstance(x, Rows):
         x, label = x.pool.placed, None if label is None else _spread(label, x)
 
@@ -144,8 +145,10 @@ def unpaired(**sources: Source) -> Source:
         each = enumerate(sources.items())
         return {name: source.fetch(jax.random.fold_in(key, i), *place) for i, (name, source) in each}
 
+    batches = {name: source.batch for name, source in sources.items()}  # a program holds these, and no examples
+
     def batch(resident, fetched) -> Batch:
-        return Batch({name: source.batch(resident[name], fetched[name]).x for name, source in sources.items()})
+        return Batch({name: of(resident[name], fetched[name]).x for name, of in batches.items()})
 
     return Source(
         {name: source.resident for name, source in sources.items()},

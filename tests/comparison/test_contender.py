@@ -1,6 +1,7 @@
 """One model on one seed: the examples and keys that its four trainings see. Programs are hollow, the loop is not."""
 
 import functools
+import gc
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, R
 from jaxgen.tasks.task import Form
 from jaxgen.training import sources
 from jaxgen.training.loop import Chunk, Diverged
+from jaxgen.training.pool import Pool
 from jaxgen.training.program import Program, run_keys
 from jaxgen.training.sources import positions
 from jaxgen.training.step import State
@@ -230,3 +232,24 @@ def test_a_training_of_its_own_form_has_its_own_examples_condition_and_recipe(da
 
 def evaluated_start(contender):
     return module.evaluated(contender.program.init(run_keys(0).init))
+
+
+def test_a_bare_contender_holds_no_examples(data):
+    # Kills: the examples of the first seed held by its programs, or by those of a form, while the others are played.
+    form = Form("same", lambda data: data, lambda side, recipe, data: (recipe, None))
+    training = Training("same", "again", 0.5, (4, 5), form=form)
+    pool = Pool.of([data.train.x])
+    own = data._replace(train=data.train._replace(x=pool.rows(np.arange(len(data.train.x)))))
+    contender = module.compiled(RECIPES["vae"], own, (MAIN, training))
+    shape = pool.x.shape
+
+    def resident():
+        return [array for array in jax.live_arrays() if array.shape == shape]
+
+    assert resident()
+    bare = contender.bare()
+    del contender, pool, own
+    gc.collect()
+    assert not resident() and bare.of(training) is not bare and bare.plays(training)
+    state = bare.on(data).program.init(run_keys(0).init)
+    assert np.all(np.isfinite(jax.tree.leaves(state.params)[0]))

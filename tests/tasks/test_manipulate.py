@@ -271,3 +271,26 @@ def test_pictures(data):
     assert brightness(real[:, 7]).argmax(1).tolist() == [1, 2, 0]
     assert picture.made(GOOD, data._replace(kind="table"), None) is None
     assert picture.made(GOOD, data._replace(test=data.test._replace(label=None)), None) is None
+
+
+def test_originals_of_large_images_are_told_by_products(reference, monkeypatch):
+    # Kills: a product without the squares of either side; distances of edits to edits.
+    plan = edits.plan_edits(reference.data, reference.data.test, 0)
+    noise = np.random.default_rng(0).normal(size=(len(plan.source), *plan.x.shape[1:]))
+    blurred = plan.x[plan.source] + 0.3 * noise.astype(np.float32)
+    by_distance = edits.identity_kept(blurred, plan)
+    monkeypatch.setattr(edits, "DIRECT", 1)
+    assert edits.identity_kept(blurred, plan) == pytest.approx(by_distance, abs=1e-9) and 0.1 < by_distance < 0.99
+    assert edits.identity_kept(plan.x[plan.source], plan) == pytest.approx(1, abs=1e-9)
+
+
+def test_few_edits_of_large_images_at_a_stage(reference, monkeypatch):
+    # Kills: all edits at a stage; as few at the end; a strength in another's place where several are decoded at once.
+    model = Model(encode=whole, decode=whole)
+    alone = MANIPULATE.measure(model, reference, 0, None, None)
+    monkeypatch.setattr(manipulate, "DECODED", 1)  # one strength at a time
+    assert MANIPULATE.measure(model, reference, 0, None, None) == alone
+    assert len(edits.plan_edits(reference.data, reference.data.test, 0, few=True).source) > edits.FEW
+    monkeypatch.setattr(edits, "PART", 1 << 20)
+    few, many = (edits.plan_edits(reference.data, reference.data.test, 0, few=few).source for few in (True, False))
+    assert few.tolist() == many[: edits.FEW].tolist() and len(few) == edits.FEW < len(many)

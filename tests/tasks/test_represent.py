@@ -159,3 +159,20 @@ def test_many_columns_are_probed_in_the_span_of_the_known_rows(monkeypatch):
     for ours, theirs in zip(spanned, plain, strict=True):
         assert ours == pytest.approx(theirs, abs=0.02)  # the solver stops near the optimum: a row or two may differ
     assert spanned[1]["neighbour_accuracy"] == plain[1]["neighbour_accuracy"]
+
+
+def test_a_stage_of_large_examples_reads_a_part(space, table, monkeypatch):
+    # Kills: all examples encoded at each stage; a part of them at the end, or of the labels.
+    size = table.test.x[0].size
+    monkeypatch.setattr(evaluation, "LOOKED", 16 * size)
+    monkeypatch.setattr(evaluation, "FEWEST", 2)
+    pool = len(represent._splits(table)[0].x)
+    for draws, each in ((represent.DRAWS, 16), (1, 4)):
+        seen = []
+
+        def layer(x, seen=seen):
+            seen.append(np.asarray(x))
+            return x
+
+        represent.probe(space, model(layer=layer), table, 0, draws=draws)
+        assert len(np.unique(np.concatenate(seen), axis=0)) == pool + 2 * each

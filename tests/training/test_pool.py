@@ -49,6 +49,10 @@ def test_domains_share_one_pool():
     plan = type("Plan", (), {"domains": ("a", "b")})
     source = source_for(plan, data, None)
     assert source.resident["a"][0] is source.resident["b"][0] is part.x.pool.placed
+    batch, place = source.batch, source.fetch(KEY, *LATE)
+    assert set(batch(source.resident, jax.tree.map(lambda a: a[0], place)).x) == {"a", "b"}
+    held = [cell.cell_contents for cell in batch.__closure__]
+    assert not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(held))  # a program would hold them
     copied = data._replace(train=part._replace(x=X[AT]))
     alike(batches(source), batches(source_for(plan, copied, None)))
 
