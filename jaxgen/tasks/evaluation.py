@@ -16,7 +16,7 @@ FEWEST = 256  # examples that it looks at however large they are, if there are s
 STAGED = 4  # the part at a stage of a training, whose figures are compared with those of other stages alone
 UNIT = 128  # of the size of a batch
 MOST = 512  # examples or samples that a model is handed or makes at once, at most
-NUMBERS = 1 << 22  # float32 numbers in a batch that a model is handed, at most
+NUMBERS = 1 << 20  # in a batch that a model is handed or makes, at most: its layers hold some thirty times as many
 
 
 def looked_at(split: Split, part: int = 1) -> Split:
@@ -69,10 +69,14 @@ def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
     return np.concatenate(done)[: len(x)]
 
 
-def drawn(model: Model, key: jax.Array, n: int) -> np.ndarray:
-    """`n` samples of a model, float32 [n, ...], in equal blocks of 512 at most: a model meets one shape."""
+def drawn(model: Model, key: jax.Array, n: int, shape: tuple[int, ...]) -> np.ndarray:
+    """`n` samples of a model, float32 [n, *shape], in equal blocks of 512 at most: a model meets one shape.
+
+    Blocks of large samples are smaller, as batches of `in_batches` are.
+    """
     assert model.draw is not None and model.sample is not None
-    parts = -(-n // MOST)
+    most = int(np.clip(NUMBERS // math.prod(shape), 1, MOST))
+    parts = -(-n // most)
     size = -(-n // parts)
     noise = model.draw(key, parts * size)
     blocks = (jax.tree.map(lambda a, i=i: a[i * size : (i + 1) * size], noise) for i in range(parts))

@@ -179,14 +179,14 @@ def _compare(reference: Reference, samples, fake: np.ndarray, k: int) -> dict[st
 
 
 def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: str | None) -> Reading:
-    n = sample_count(reference.data)
+    n, shape = sample_count(reference.data), reference.data.shape
     if stage is None:
-        return Reading(measure(reference, drawn(model, key, n)), "")
-    return Reading(headline(reference, drawn(model, key, min(n, most(reference.data.shape, STAGED)))), "")
+        return Reading(measure(reference, drawn(model, key, n, shape)), "")
+    return Reading(headline(reference, drawn(model, key, min(n, most(shape, STAGED)), shape)), "")
 
 
 def _samples(model: Model, data: Data, key: jax.Array) -> np.ndarray:
-    return drawn(model, key, 1000 if data.kind == "points" else 64)
+    return drawn(model, key, 1000 if data.kind == "points" else 64, data.shape)
 
 
 def _shown(data: Data) -> np.ndarray:

@@ -38,8 +38,9 @@ def test_sets_of_nearly_one_length_share_a_shape():
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(3, [3]), (512, [512]), (513, [257, 257]), (1500, [500, 500, 500])])
-def test_drawn(n, sizes):
-    # Kills: all samples in one call; a last block of another shape (a second program); one block of noise for all.
+def test_drawn(monkeypatch, n, sizes):
+    # Kills: blocks of large samples as long as those of small ones; all samples in one call; a last block of another
+    # shape (a second program); one block of noise for all.
     seen = []
 
     def sample(noise):
@@ -49,9 +50,13 @@ def test_drawn(n, sizes):
     def draw(key, n):
         return {"z": jax.random.normal(key, (n, 2)), "more": jax.numpy.arange(n)}
 
-    found = drawn(Model(draw=draw, sample=sample), jax.random.key(0), n)
+    found = drawn(Model(draw=draw, sample=sample), jax.random.key(0), n, (2,))
     np.testing.assert_array_equal(found, sample(draw(jax.random.key(0), sum(sizes)))[:n])
     assert seen[:-1] == sizes
+    seen.clear()
+    monkeypatch.setattr(evaluation, "NUMBERS", 400)
+    drawn(Model(draw=draw, sample=sample), jax.random.key(0), n, (2,))
+    assert max(seen) <= 200 and len(set(seen)) == 1
 
 
 def test_looked_at(monkeypatch):
