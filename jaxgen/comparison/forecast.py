@@ -9,8 +9,23 @@ from jaxgen.comparison.console import count, say
 from jaxgen.comparison.contender import Contender, Lengths
 from jaxgen.comparison.outcome import trainings
 from jaxgen.comparison.settings import Settings
+from jaxgen.data import Data
 from jaxgen.report.numbers import duration, some
 from jaxgen.tasks import Reference, Task
+
+SMALL = 16  # pixels a side: a step on 64 takes about 16 times as long
+
+
+def enough(seconds: float, data: Data) -> str:
+    """What gives enough passes through the data, of trainings that would have to take so many seconds.
+
+    >>> from jaxgen.data import load
+    >>> enough(11.2, load("digits"))
+    '--seconds-per-model 12 or more would do.'
+    """
+    large = data.kind == "image" and min(data.shape[:2]) > SMALL
+    smaller = f", or smaller images, such as --size {SMALL}" if large else ""
+    return f"--seconds-per-model {math.ceil(seconds)} or more would do{smaller}."
 
 
 def settle_lengths(
@@ -35,8 +50,7 @@ def settle_lengths(
         about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
         say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
         if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
-            enough = math.ceil(longer * settings.seconds_per_model)
-            say(f"{name}: too few for a settled answer; --seconds-per-model {enough} or more would do.")
+            say(f"{name}: too few for a settled answer; {enough(longer * settings.seconds_per_model, data)}")
     return lengths, measuring
 
 
