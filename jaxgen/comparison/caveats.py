@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from jaxgen.comparison.budget import FEWEST_PASSES, alike, allowed, hurried, mean_seconds
 from jaxgen.comparison.contender import Contender, Counts
-from jaxgen.comparison.groups import GROUPS
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
@@ -14,6 +13,7 @@ from jaxgen.report.sentences import listing
 from jaxgen.tasks import DETECT, MAIN, RESTORE, Task
 from jaxgen.tasks.detect import samples_of
 from jaxgen.tasks.evaluation import LIMIT, STAGED, most
+from jaxgen.tasks.groups import GROUPS
 from jaxgen.tasks.restore import MANY
 from jaxgen.tasks.task import split_is_drawn
 from jaxgen.tasks.unseen import SCORED

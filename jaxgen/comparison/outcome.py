@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgen.comparison.groups import Groups
 from jaxgen.core import Model
 from jaxgen.tasks import TASKS, Reference, Task, Training
+from jaxgen.tasks.groups import Groups
 from jaxgen.tasks.task import headline
 from jaxgen.training.program import run_keys
 

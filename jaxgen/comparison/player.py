@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgen.comparison.contender import Contender, Lengths, Seconds, Steps, evaluated, with_trained
-from jaxgen.comparison.groups import Groups
 from jaxgen.comparison.outcome import STAGES, Outcome, draw_pictures, empty, measure, measure_without, trainings
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.runs.recorder import record
 from jaxgen.tasks import MAIN, Reference, Task, Training
+from jaxgen.tasks.groups import Groups
 from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.pool import Rows
 from jaxgen.training.program import Keys, Program

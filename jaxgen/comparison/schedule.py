@@ -11,11 +11,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths
-from jaxgen.comparison.groups import Groups, groups_of
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.comparison.player import OnTrained, play
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
+from jaxgen.tasks.groups import Groups, groups_of
 from jaxgen.training.sources import arrays
 from jaxgen.training.step import State
 

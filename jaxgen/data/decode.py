@@ -1,6 +1,7 @@
 """Images, in files or in memory, brought to one shape."""
 
 import numbers
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -159,6 +160,32 @@ def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: i
         return np.asarray(image).reshape(shape)
 
 
+class _Silence:
+    """Python's warnings, ignored as long as any thread has asked for it: their filters belong to the process."""
+
+    def __init__(self):
+        self._lock, self._count, self._saved = threading.Lock(), 0, None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._count == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+                if self._count == 0:
+                    self._saved.__exit__(None, None, None)
+
+
+_silenced = _Silence()  # PIL warns of odd metadata, which no pixel depends on
+
+
 @contextmanager
 def _opened(file: str | IO[bytes], name: str) -> Iterator:
     from PIL import Image
@@ -166,8 +193,7 @@ def _opened(file: str | IO[bytes], name: str) -> Iterator:
     # By a handle, for PIL maps files that it is told by name, and then scrambles a TIFF that lies on its side.
     handle = file
     try:
-        with warnings.catch_warnings(), open(file, "rb") if isinstance(file, str) else nullcontext(file) as handle:
-            warnings.simplefilter("ignore")  # PIL warns of odd metadata, which no pixel depends on
+        with _silenced(), open(file, "rb") if isinstance(file, str) else nullcontext(file) as handle:
             with Image.open(handle, formats=FORMATS) as image:
                 yield image
     except BadRequest:

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from jaxgen.comparison.groups import GROUPS, Groups, groups_of
 from jaxgen.comparison.outcome import empty, measure_without
 from jaxgen.data import Data, Split
 from jaxgen.tasks import MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference
 from jaxgen.tasks.evaluation import LIMIT
+from jaxgen.tasks.groups import GROUPS, Groups, groups_of
 
 
 def reference(n, official=("test",), classes=2):

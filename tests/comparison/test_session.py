@@ -281,7 +281,7 @@ def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
 def test_domains_are_named_and_recorded(hollow, tmp_path):
     # Kills: domains that reach the report and not the tasks; a style read letter by letter; labels that are no strings.
     seen = []
-    anything = SimpleNamespace(on=lambda data, place: None)
+    anything = hollow_contender()
     hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.domains) or anything)
     for i, (domains, named) in enumerate(((("3", 8), ("3", "8")), ("edges", ("edges",)), ((), ()))):
         made = compare("digits", seeds=1, domains=domains, settings=("style",), out=tmp_path / str(i))
@@ -299,7 +299,8 @@ def test_how_images_are_read_is_recorded(hollow, tmp_path):
         Image.fromarray(image).save(tmp_path / "photos" / f"{i}.png")
     (tmp_path / "l.csv").write_text("\n".join(["file,label", *(f"{i},{'ab'[i % 2]}" for i in range(40))]))
     shapes, models = [], []
-    anything = SimpleNamespace(on=lambda data, place: None, plan=None)
+    anything = hollow_contender()
+    anything.plan = None
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     hollow.setattr(schedule, "play", lambda *args, on_trained, **more: on_trained(None, []) or outcome)
     hollow.setattr(conduct, "keep", lambda *args, **read: models.append((read["size"], read["labels"])))

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.data import subset
-from jaxgen.tasks import Reference
 from jaxgen.tasks.evaluation import most, positions
-from jaxgen.tasks.task import split_is_drawn
+from jaxgen.tasks.task import Reference, split_is_drawn
 
 GROUPS = 10
 PART = 8  # the smallest part of the test examples that any task looks at, at a stage of a training
