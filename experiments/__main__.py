@@ -6,19 +6,40 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from experiments import anomaly_detection, choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
+from experiments import (
+    anomaly_detection,
+    choose,
+    evidence,
+    gan_dynamics,
+    image_synthesis,
+    manipulation,
+    mode_collapse,
+    page,
+    plots,
+    reparametrization,
+    representation,
+    style_transfer,
+    super_resolution,
+)
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.system.lock import check_new
 
-EXPERIMENTS: Mapping[str, ModuleType] = {
-    "anomaly_detection": anomaly_detection,
+EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose trains what those after it read
     "choose": choose,
+    "image_synthesis": image_synthesis,
+    "super_resolution": super_resolution,
+    "style_transfer": style_transfer,
+    "representation": representation,
+    "manipulation": manipulation,
+    "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
     "reparametrization": reparametrization,
 }
+COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)
+COMPARISONS = "comparisons"  # the folder beside the evidence, whose trainings later runs into the same folder read
 PAGE = "readme"
 PROG = "python -m experiments"
 
@@ -68,7 +89,7 @@ def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = No
         config = module.QUICK if quick else module.FULL
         if tables is not None and module is anomaly_detection:
             config = dataclasses.replace(config, tables=tables)
-        found = module.main(config)
+        found = module.main(config, out / COMPARISONS) if module in COMPARING else module.main(config)
         seconds = time.monotonic() - start
         evidence.write(out / name, found, quick=quick, seconds=seconds)
         for claim in found.claims:

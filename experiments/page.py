@@ -57,14 +57,22 @@ def _experiment(said: Mapping[str, Any]) -> str:
     device = " ".join(dict.fromkeys(machine["device"].split()))  # platform and kind may be one word
     where = f"{device}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
     pictures = [f"![{p['caption']}](pictures/{_named(said, p)})\n\n*{p['caption']}*\n" for p in said["pictures"]]
-    source = f"`{command}`, {form}, {said['seconds']:.0f} s on {where}.\n"
+    took = f"{said['seconds']:.0f} s"
+    if said.get("comparisons"):
+        took = f"from comparisons of {said['comparisons']:.0f} s that other experiments read too,"
+    source = f"`{command}`, {form}, {took} on {where}{_commit(said)}.\n"
     return "\n".join([f"\n## {said['name']}\n", said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])
+
+
+def _commit(said: Mapping[str, Any]) -> str:
+    return f", commit {said['commit']}" if said.get("commit") else ""
 
 
 def _claim(claim: Mapping[str, Any]) -> str:
     verdict = f"**{claim['verdict'].capitalize()}.** {claim['because']}"
     notes = f"*How this is decided.* {claim['rule']} Seeds: {claim['seeds']}.\n"
     limits = f"*What it does not show.* {claim['limits']}\n"
+    practice = f"*In practice.* {claim['practice']}\n" if claim.get("practice") else ""
     tables = [
         _table(
             [name.replace("_", " "), *columns(table)],
@@ -75,7 +83,8 @@ def _claim(claim: Mapping[str, Any]) -> str:
     ]
     single = {name: value for name, value in claim["figures"].items() if not isinstance(value, Mapping)}
     lines = [f"{name.replace('_', ' ')}: {number(value)}" for name, value in single.items()]
-    return "\n".join([f"### {claim['id']}: {claim['statement']}\n", verdict + "\n", *tables, *lines, "", notes, limits])
+    head = [f"### {claim['id']}: {claim['statement']}\n", verdict + "\n"]
+    return "\n".join([*head, *tables, *lines, "", notes, limits, *[practice] * bool(practice)])
 
 
 def columns(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -83,13 +92,20 @@ def columns(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [name.replace("_", " ") for name in next(iter(table.values()))]
 
 
-def cell(value: float | str | None) -> str:
-    """A number, words as they are, or a dash where there is none.
+def cell(value: float | str | Sequence[float | None] | None) -> str:
+    """A number, a mean with its interval, words as they are, or a dash where there is none.
 
     >>> cell(0.5), cell("vae"), cell(None)
     ('0.5', 'vae', '–')
+    >>> cell([0.52341, 0.4, 0.61]), cell([2.0, None, None])
+    ('0.523 (0.4 to 0.61)', '2')
     """
-    return "–" if value is None else value if isinstance(value, str) else number(value)
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if not isinstance(value, Sequence):
+        return number(value)
+    mean, low, high = (None if part is None else f"{part:.3g}" for part in value)
+    return f"{mean}" if low is None or high is None else f"{mean} ({low} to {high})"
 
 
 def number(value: float) -> str:

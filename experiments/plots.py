@@ -59,3 +59,36 @@ def label(axes: Any, x: float, y: float, text: str, colour: str, **options: Any)
     axes.annotate(
         text, (x, y), **{"color": colour, "fontsize": 13, "va": "center", "annotation_clip": False, **options}
     )
+
+
+def tiled(x: Any, columns: int) -> Any:
+    """Images [N, H, W, C] in [0, 1] side by side, with a light line between them: [H', W', 3].
+
+    >>> import numpy as np
+    >>> tiled(np.zeros((3, 8, 8, 1)), 2).shape  # two rows, the last place is empty
+    (19, 19, 3)
+    """
+    import numpy as np
+
+    x = np.clip(np.asarray(x, np.float32), 0, 1)
+    n, h, w, c = x.shape
+    rows = -(-n // columns)
+    whole = np.full((rows * (h + 1) + 1, columns * (w + 1) + 1, 3), 0.75, np.float32)
+    for i, image in enumerate(x):
+        top, left = 1 + (i // columns) * (h + 1), 1 + (i % columns) * (w + 1)
+        whole[top : top + h, left : left + w] = image if c == 3 else image[..., :1]
+    return whole
+
+
+def images(axes: Any, x: Any, columns: int, title: str, colour: str, size: int = 13) -> None:
+    """Images as a panel, with a title in the colour of who made them."""
+    axes.imshow(tiled(x, columns), interpolation="nearest")
+    axes.set_title(title, fontsize=size, fontweight="bold", color=colour, loc="left")
+    axes.axis("off")
+
+
+def box(x: float, y: float, **options: Any) -> Any:
+    """A rectangle whose corner is at (x, y)."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x, y), **options)
