@@ -52,12 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(argv: list[str]) -> None:
     if argv[:1] == [PAGE]:
         parser = Parser(f"{PROG} {PAGE}", "The page of what was found.", f"{PROG} {PAGE} --from runs/experiments-1")
-        parser.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="what a run wrote")
+        what = "what runs wrote; other sections of the page stay as they are"
+        parser.add_argument("--from", dest="sources", type=Path, nargs="+", required=True, metavar="DIR", help=what)
         option(parser, "--out", Path, "DIR", "where README.md and pictures/ go", "the folder experiments/")
         asked = parser.parse_args(argv[1:])
         if asked.out is None:
-            _check_full(asked.source)
-        print(page.write(asked.source, asked.out or Path(__file__).parent))
+            _check_full(asked.sources)
+        print(page.write(asked.sources, asked.out or Path(__file__).parent, list(EXPERIMENTS)))
         return
     parser = Parser(PROG, __doc__ or "", f"{PROG} all --quick")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(EXPERIMENTS)}, or all")
@@ -97,13 +98,14 @@ def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = No
         print(f"  {out / name / evidence.FILE}, {seconds:.0f} s", flush=True)
 
 
-def _check_full(source: Path) -> None:
-    """Refuses to put less than everything, measured in full, in the place of the page that stands."""
-    found = {said["name"]: said["quick"] for said in evidence.read(source)}
+def _check_full(sources: Sequence[Path]) -> None:
+    """Refuses to put what was not measured in full in the place of the page that stands, or to leave something out."""
+    found = {said["name"]: said["quick"] for source in sources for said in evidence.read(source)}
+    stand = page.standing(Path(__file__).parent)
     for name in EXPERIMENTS:
-        if found.get(name, True):
-            what = "is that of a --quick run" if name in found else "is missing"
-            raise BadRequest(f"{source}: evidence of {name} {what}; name another place for the page with --out.")
+        if found.get(name, name not in stand):
+            what = "is that of a --quick run" if name in found else "is missing, and the page has no section of it"
+            raise BadRequest(f"evidence of {name} {what}; name another place for the page with --out.")
 
 
 def _free() -> Path:
