@@ -121,10 +121,10 @@ def further(found: Found) -> dict[str, Any]:
 
 def draw(sets: Mapping[str, Found], chosen: Mapping[str, Any], sharp: Mapping[str, Any]) -> bytes:
     """A row of panels for each data set: real images, the VAE's samples, the GAN's."""
-    picture, axes = plots.figure("Real images, and what a VAE and a GAN make", 0.8 + 2.25 * len(sets), len(sets), 3)
+    picture, axes = plots.figure("Real images, and what a VAE and a GAN make", 0.8 + 2.5 * len(sets), len(sets), 3)
     for panels, (name, found) in zip(axes, sets.items(), strict=True):
         real = as_float(found.data.test.x[: ROWS * COLUMNS])
-        plots.images(panels[0], real, COLUMNS, f"{name}: real", plots.INK)
+        plots.images(panels[0], real, COLUMNS, f"{name}\nreal images", plots.INK)
         for panel, (side, model), colour in zip(panels[1:], SIDES.items(), (plots.BLUE, plots.ORANGE), strict=True):
             made = next(iter(found.outcomes[model].values())).pictures.get("Samples")
             if made is None or chosen[name][side] is None:
@@ -133,7 +133,5 @@ def draw(sets: Mapping[str, Found], chosen: Mapping[str, Any], sharp: Mapping[st
             figures = f"distance {chosen[name][side][0]:.3g}"
             if sharp[name][side] is not None:
                 figures += f", sharpness {sharp[name][side][0]:.2f}"
-            plots.images(
-                panel, np.asarray(made)[: ROWS * COLUMNS], COLUMNS, f"{side.upper()}: {figures}", colour, size=12
-            )
+            plots.images(panel, np.asarray(made)[: ROWS * COLUMNS], COLUMNS, f"{side.upper()}\n{figures}", colour)
     return plots.png(picture)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.core import BadRequest
@@ -92,3 +93,22 @@ def box(x: float, y: float, **options: Any) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x, y), **options)
+
+
+def marked(axes: Any, places: Mapping[str, tuple[Sequence, Sequence]], colours: Mapping[str, str]) -> None:
+    """Ways in a plane, each with its name above or below it by turns, so that neighbours do not cover each other.
+
+    Args:
+      axes: of the panel.
+      places: by name ([mean, low, high], [mean, low, high]) of x and y; ends may be None.
+      colours: by name, of those that have one and a dot; the others are grey diamonds.
+    """
+    for turn, who in enumerate(sorted(places, key=lambda who: places[who][0][0])):
+        (x, *xs), (y, *ys) = places[who]
+        colour, mark = colours.get(who, FAINT), "o" if who in colours else "D"
+        if None not in (*xs, *ys):
+            axes.plot([max(xs[0], x / 10), xs[1]], [y, y], color=colour, linewidth=1.5)
+            axes.plot([x, x], [max(ys[0], y / 10), ys[1]], color=colour, linewidth=1.5)  # y may be on a log scale
+        axes.plot(x, y, mark, color=colour, markersize=9 if mark == "o" else 6)
+        away = {"xytext": (0, -15 if turn % 2 else 13), "textcoords": "offset points", "ha": "center", "fontsize": 11}
+        label(axes, x, y, who, colour, **away)

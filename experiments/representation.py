@@ -141,7 +141,7 @@ def draw(counts: Mapping[str, Mapping[str, Any]]) -> bytes:
             panel.plot(places, [cell[0] for cell in cells], style, color=colour, label=who)
             for x, (_, low, high) in zip(places, cells, strict=True):
                 if low is not None:
-                    panel.plot([x, x], [low, high], color=colour, linewidth=1.5)
+                    panel.plot([x, x], [max(low, 0), min(high, 1)], color=colour, linewidth=1.5)
         panel.set_xscale("log")
         panel.set_xticks(COUNTS, [str(n) for n in COUNTS])
         panel.minorticks_off()

@@ -201,21 +201,16 @@ def draw_planes(
     """A panel for each data set."""
     picture, axes = plots.figure("Like the style, or like the true pair?", 4.8, 1, max(1, len(ways)))
     for panel, (name, rows) in zip(axes[0], ways.items(), strict=False):
-        for who, own in rows.items():
-            if own["error"] is None or own["Frechet_distance"] is None:
-                continue
-            colour, mark = COLOURS.get(who, plots.FAINT), "o" if who in COLOURS else "D"
-            (x, *xs), (y, *ys) = own["Frechet_distance"], own["error"]
-            if None not in (*xs, *ys):
-                panel.plot(np.maximum(xs, 1e-3), [y, y], color=colour, linewidth=1.5)
-                panel.plot([x, x], ys, color=colour, linewidth=1.5)
-            panel.plot(x, y, mark, color=colour, markersize=9 if mark == "o" else 6)
-            offset = {"xytext": (0, 12), "textcoords": "offset points", "ha": "center"}
-            plots.label(panel, x, y, who, colour, **offset)
+        shown = {who: (own["Frechet_distance"], own["error"]) for who, own in rows.items()}
+        plots.marked(panel, {who: at for who, at in shown.items() if None not in at}, COLOURS)
         if looks[name]["real_data"]:
             panel.axvline(looks[name]["real_data"], color=plots.INK, linewidth=1.2, linestyle="--")
+            beside = {"xycoords": ("data", "axes fraction"), "fontsize": 11}
+            plots.label(panel, looks[name]["real_data"], 0.98, " real images", plots.INK, **beside)
         if on_pairs[name] is not None:
             panel.axhline(on_pairs[name], color=plots.INK, linewidth=1.2, linestyle=":")
+            beside = {"xycoords": ("axes fraction", "data"), "fontsize": 11, "ha": "right", "va": "bottom"}
+            plots.label(panel, 1.0, on_pairs[name], "linear, on true pairs", plots.INK, **beside)
         panel.set_xscale("log")
         panel.margins(x=0.2, y=0.15)
         panel.set_ylim(bottom=0)

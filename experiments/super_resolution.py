@@ -180,20 +180,13 @@ def draw_planes(planes: Mapping[str, Mapping[str, Any]]) -> bytes:
     picture, axes = plots.figure("Near the truth, or like a real image?", 5.0, 1, max(1, len(planes)))
     for panel, (name, rows) in zip(axes[0], planes.items(), strict=False):
         shown = {who: own for who, own in rows.items() if own["PSNR"] is not None and own["realism"] is not None}
-        for who, own in shown.items():
-            colour, mark = COLOURS.get(who, plots.FAINT), "o" if who in COLOURS else "D"
-            (x, *xs), (y, *ys) = own["PSNR"], own["realism"]
-            if None not in (*xs, *ys):
-                panel.plot(xs, [y, y], color=colour, linewidth=1.5)
-                panel.plot([x, x], np.maximum(ys, 1e-3), color=colour, linewidth=1.5)
-            panel.plot(x, y, mark, color=colour, markersize=9 if mark == "o" else 6)
-            plots.label(
-                panel, x, y, BASELINES.get(who, who), colour, xytext=(0, 12), textcoords="offset points", ha="center",
-                fontsize=11,
-            )  # fmt: skip
+        places = {BASELINES.get(who, who): (own["PSNR"], own["realism"]) for who, own in shown.items()}
+        plots.marked(panel, places, COLOURS)
         if shown:
             top = max(own["PSNR"][0] for own in shown.values())
             panel.axvline(top - BOUND, color=plots.INK, linewidth=1.2, linestyle="--")
+            beside = {"xycoords": ("data", "axes fraction"), "fontsize": 11, "ha": "right"}
+            plots.label(panel, top - BOUND, 0.98, f"best - {BOUND} dB ", plots.INK, **beside)
         panel.set_yscale("log")
         panel.margins(x=0.18, y=0.12)
         panel.set_xlabel("PSNR in dB")
