@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.evidence import Verdict
 from experiments.settings import SIDES, TOLD, WORDS, Config, Found, Measured
-from jaxgen.comparison.statistics import difference, interval
+from jaxgen.comparison.statistics import difference, interval, within
 from jaxgen.tasks import BASELINE, TASKS, titled
 from jaxgen.tasks.task import headline
 
@@ -24,6 +24,16 @@ AGREES, AGAINST, OPEN = "As claimed", "Against it", "Open"
 State = tuple[str, str]  # one of these, and what a reader should know of it, or ""
 Spread = list[float | None]  # [mean, low, high], the ends of its 95 % interval
 
+WHY = {  # the answer's own reasons, in short
+    "better": "the difference is sure",
+    "baseline": "a baseline is better than both",
+    "equal": "within the margin",
+    "overlap": "the interval of the difference holds zero",
+    "correction": "not sure over all settings together",
+    "closing": "the lead was closing",
+    "barred": "the leader copies training examples",
+    "hurried": "too few passes through the data",
+}
 RULE = (
     "Supported if every data set agrees, not supported if every one contradicts, else it depends. A data set agrees "
     "where `jaxgen compare` chooses the side that the textbook recommends, contradicts where it chooses the other, "
@@ -36,7 +46,8 @@ FAIR = (
     "trained on, 10 % that is chosen by and 20 % that is judged on."
 )
 ONE_RECIPE = (
-    "Small images, one recipe a side and short training: larger images and longer training may answer otherwise."
+    "Small images, one recipe a side and short training, of which a busy machine makes fewer steps (a table of choose "
+    "counts them): larger images and longer training may answer otherwise."
 )
 
 
@@ -65,6 +76,16 @@ def spread(by_seed: Mapping[int, float]) -> Spread | None:
     if not by_seed:
         return None
     return [value if math.isfinite(value) else None for value in interval(list(by_seed.values()))[:3]]
+
+
+def shown(found: Found, task: str, metric: str, name: str) -> Spread | None:
+    """`spread` of a figure of a model or of a baseline, cut where the figure must end."""
+    (about,) = [row.metrics(found.data).get(metric) for row in TASKS if row.name == task]
+    own = values(found, task, metric, name)
+    if not own:
+        return None
+    cut = within(interval(list(own.values())), about.bounds if about else None)
+    return [value if math.isfinite(value) else None for value in cut[:3]]
 
 
 def gap(a: Mapping[int, float], b: Mapping[int, float]) -> Spread | None:
@@ -99,7 +120,7 @@ def row(found: Found, setting: str) -> dict[str, Any]:
     metrics = task.metrics(found.data)
     metric = headline(metrics)
     up = bool(metrics[metric].higher_is_better)
-    vae, gan = (values(found, task.name, metric, name) for name in SIDES.values())
+    vae, gan = (shown(found, task.name, metric, name) for name in SIDES.values())
     tested = answer.get("difference", {})
     others = {name: values(found, task.name, metric, name) for name in baselines_of(found, task.name)}
     means = {name: math.fsum(own.values()) / len(own) for name, own in others.items() if own}
@@ -107,13 +128,14 @@ def row(found: Found, setting: str) -> dict[str, Any]:
     return {
         "textbook": CALLED[TEXTBOOK[setting]],
         "chosen": CALLED.get(answer["choose"], answer["choose"]),
+        "why": WHY.get(tested.get("why", ""), ""),
         "metric": f"{titled(task, metric)}, {'higher' if up else 'lower'} is better",
-        "vae": spread(vae),
-        "gan": spread(gan),
+        "vae": vae,
+        "gan": gan,
         "gan_minus_vae": _tested(tested),
         "p_corrected": tested.get("p_corrected"),
         "best_baseline": best,
-        "of_that_baseline": spread(others[best]) if best else None,
+        "of_that_baseline": shown(found, task.name, metric, best) if best else None,
         "real_data": floor(found, task.name, metric),
     }
 
@@ -138,7 +160,7 @@ def choice(own: Mapping[str, Any]) -> State:
     if chosen == said:
         return AGREES, ""
     if chosen in ("undecided", "not measured"):
-        return OPEN, "" if chosen == "undecided" else chosen
+        return OPEN, own["why"] or (chosen if chosen != "undecided" else "")
     return AGAINST, f"{chosen}, not {said}"
 
 

@@ -11,6 +11,14 @@ from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.settings import SIDES, WORDS, Config, Found, Measured
 
 FULL, QUICK = settings.FULL, settings.QUICK
+TRAININGS = {  # as a report names them
+    "main": "main training",
+    "encoder": "encoder of the GAN",
+    "translate": "style transfer",
+    "restore": "super-resolution",
+    "detect": "anomaly detection",
+    "detect_encoder": "encoder of that GAN",
+}
 
 ABOUT = """The textbook recommends GANs where realistic images count (synthesis, style transfer, super-resolution) and
 VAEs where the latent space counts (anomaly detection, representation learning, semantic manipulation). `jaxgen compare`
@@ -52,7 +60,10 @@ def found(measured: Measured, config: Config) -> Evidence:
     states = {f"{setting} on {name}": answers.choice(row) for name, own in rows.items() for setting, row in own.items()}
     said = verdict(states)
     figures: dict[str, Any] = {"chosen": chosen, **{f"figures_on_{name}": own for name, own in rows.items()}}
-    figures["training"] = {name: training(own) for name, own in measured.sets.items()}
+    figures["seconds"] = {name: seconds(own) for name, own in measured.sets.items()}
+    figures["steps"] = {
+        f"{name}, {what}": row for name, own in measured.sets.items() for what, row in steps(own).items()
+    }
     claim = Claim(
         "3e",
         "In which setting to select one over the other: a GAN for image synthesis, style transfer and "
@@ -98,14 +109,21 @@ def matrix(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return chosen
 
 
-def training(found: Found) -> dict[str, Any]:
-    """Steps of the longest training that was measured, averaged over seeds, and seconds of all of them for a seed."""
-    protocol, cells = found.report["protocol"], {}
-    for side, name in SIDES.items():
-        by_seed = [max(steps.values()) for steps in protocol["steps"][name].values()]
-        cells[f"{side}_steps"] = round(sum(by_seed) / len(by_seed))
-        cells[f"{side}_seconds_a_seed"] = protocol["seconds_measured"][name]
-    return {**cells, "seconds_of_the_comparison": found.seconds}
+def seconds(found: Found) -> dict[str, Any]:
+    """Seconds of training by side, of all trainings of a seed, and of the whole comparison."""
+    measured = found.report["protocol"]["seconds_measured"]
+    own = {f"{side}_a_seed": measured[name] for side, name in SIDES.items()}
+    return {**own, "whole_comparison": found.seconds}
+
+
+def steps(found: Found) -> dict[str, dict[str, int]]:
+    """Steps of each training that was played, by side, averaged over seeds."""
+    by_seed = {side: list(found.report["protocol"]["steps"][name].values()) for side, name in SIDES.items()}
+    return {
+        what: {side: round(sum(own.get(key, 0) for own in seeds) / len(seeds)) for side, seeds in by_seed.items()}
+        for key, what in TRAININGS.items()
+        if any(own.get(key) for seeds in by_seed.values() for own in seeds)
+    }
 
 
 def draw(rows: Mapping[str, Mapping[str, Any]]) -> bytes:

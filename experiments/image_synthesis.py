@@ -114,7 +114,7 @@ def further(found: Found) -> dict[str, Any]:
     cells: dict[str, Any] = {}
     for metric in ("precision", "recall"):
         for side, model in SIDES.items():
-            cells[f"{metric}_{side}"] = answers.spread(answers.values(found, TASK, metric, model))
+            cells[f"{metric}_{side}"] = answers.shown(found, TASK, metric, model)
     gaussian = answers.values(found, TASK, "frechet", "Gaussian of the pixels")
     return {**cells, "frechet_of_the_gaussian": answers.spread(gaussian)}
 

@@ -117,7 +117,7 @@ def main(config: Config, home: Path | None = None) -> Evidence:
 def at_best(found: Found) -> dict[str, Any]:
     """What both models change and keep at the strength that validation images choose."""
     return {
-        f"{metric}_{side}": answers.spread(answers.values(found, TASK, metric, model))
+        f"{metric}_{side}": answers.shown(found, TASK, metric, model)
         for metric in ("changed", "kept")
         for side, model in SIDES.items()
     }

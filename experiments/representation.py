@@ -119,10 +119,7 @@ def pays(row: Mapping[str, Any]) -> answers.State:
 def by_count(found: Found) -> dict[str, dict[str, Any]]:
     """Accuracy of everyone by the number of labels."""
     return {
-        who: {
-            f"{n}_label{'s' * (n > 1)}": answers.spread(answers.values(found, TASK, f"accuracy_{n}", _name(who)))
-            for n in COUNTS
-        }
+        who: {f"{n}_label{'s' * (n > 1)}": answers.shown(found, TASK, f"accuracy_{n}", _name(who)) for n in COUNTS}
         for who in (*COLOURS, *NAIVE)
     }
 

@@ -136,15 +136,15 @@ def by_way(found: Found) -> dict[str, dict[str, Any]]:
     """Figures of both models and both baselines."""
     metrics = {"error": "error", "frechet": "Frechet_distance", "content": "content"}
     return {
-        who: {title: answers.spread(answers.values(found, TASK, m, _name(who))) for m, title in metrics.items()}
+        who: {title: answers.shown(found, TASK, m, _name(who)) for m, title in metrics.items()}
         for who in (*COLOURS, *answers.baselines_of(found, TASK))
     }
 
 
 def look(found: Found) -> dict[str, Any]:
     """Frechet distances to the style, and that of real images in it."""
-    vae, gan = (answers.spread(answers.values(found, TASK, "frechet", model)) for model in SIDES.values())
-    unchanged = answers.spread(answers.values(found, TASK, "frechet", "unchanged"))
+    vae, gan = (answers.shown(found, TASK, "frechet", model) for model in SIDES.values())
+    unchanged = answers.shown(found, TASK, "frechet", "unchanged")
     return {"vae": vae, "gan": gan, "unchanged": unchanged, "real_data": answers.floor(found, TASK, "frechet")}
 
 

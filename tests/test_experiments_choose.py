@@ -14,12 +14,13 @@ from experiments import (
     super_resolution,
 )
 from experiments.settings import FULL, Config, Measured, Part
+from jaxgen.comparison.verdict import WHY
 from jaxgen.tasks import SETTINGS
 
 
 def states(**chosen):
     return {
-        name.replace("_", " "): answers.choice({"textbook": said, "chosen": side})
+        name.replace("_", " "): answers.choice({"textbook": said, "chosen": side, "why": ""})
         for name, (said, side) in chosen.items()
     }
 
@@ -46,6 +47,22 @@ def test_verdict(states, word, says):
     assert found.word == word and says in found.because
 
 
+def test_an_open_answer_says_why():
+    # Kills: a reason that is left out, or that stands beside a choice.
+    own = {"textbook": "GAN", "chosen": "undecided", "why": "too few passes through the data"}
+    assert answers.choice(own) == (answers.OPEN, "too few passes through the data")
+    assert answers.choice({**own, "chosen": "GAN"}) == (answers.AGREES, "")
+    assert set(answers.WHY) == set(WHY) - {"one side", "one side here", "no figures", "one seed", "several"}
+
+
+def test_intervals_end_where_figures_do():
+    # Kills: an accuracy of 1.1 on the page.
+    found = comparisons.found("digits", ("representation",), value=lambda who, seed: (1.0, 0.9, 0.99)[seed])
+    mean, low, high = answers.shown(found, "represent", "accuracy", "vae")
+    assert mean == pytest.approx(2.89 / 3) and low < 0.9 and high == 1.0
+    assert answers.spread(answers.values(found, "represent", "accuracy", "vae"))[2] > 1
+
+
 def test_the_textbook_speaks_of_every_setting():
     # Kills: a setting of the comparison that falls out.
     assert list(choose.TEXTBOOK) == [setting.name for setting in SETTINGS]
@@ -67,7 +84,12 @@ def test_what_is_read_from_comparisons():
         "image synthesis": {"textbook": "GAN", "digits": "GAN"},
         "anomaly detection": {"textbook": "VAE", "digits": "neither"},
     }
-    assert claim.figures["training"]["digits"]["gan_steps"] == 100
+    assert claim.figures["steps"] == {
+        "digits, main training": {"vae": 800, "gan": 100},
+        "digits, style transfer": {"vae": 90, "gan": 0},
+    }
+    assert claim.figures["seconds"]["digits"] == {"vae_a_seed": 3.0, "gan_a_seed": 3.1, "whole_comparison": 7.0}
+    assert row["why"] == "the difference is sure"
     assert "patches: left out." in claim.limits and claim.verdict.word == "depends"
     assert claim.practice == choose.PRACTICE["depends"]
 
