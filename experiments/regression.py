@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from experiments.extras import models_alone
-from experiments.settings import Config, Found, kept, place, played
+from experiments.settings import Config, Found, check, kept, place, played
 from jaxgen.comparison import ledger
 from jaxgen.core import Aux, Batch, Game, Model, draw_each, inputs, rows
 from jaxgen.games.parts import evaluation
@@ -64,6 +64,7 @@ def regressions(sets: Mapping[str, Found], config: Config, home: Path | None = N
         for name, beside in sets.items():
             part = config.sets[name]._replace(words=(NAME.replace(" ", "-"),))
             out = place(folder, name, part, config.seeds)
+            check(out, beside.data)
             if len(list((out / "seeds").glob("*.json"))) < config.seeds:
                 played(beside.data, {NAME: squared_error}, (models_alone(RESTORE),), part.seconds, config.seeds, out)
             outcomes, baselines = ledger.load(out)

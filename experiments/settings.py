@@ -156,6 +156,7 @@ def load(name: str) -> Data | str:
 
 def compared(data: Data, part: Part, seeds: int, out: Path) -> Found:
     """The comparison that is kept in `out`, or else it is made and kept there."""
+    check(out, data)
     report = out / "report.json"
     if not report.is_file():
         recipes = {name: find(name) for name in SIDES.values()}
@@ -172,9 +173,17 @@ def compared(data: Data, part: Part, seeds: int, out: Path) -> Found:
         made["protocol"]["total_seconds"] = round(spent, 1)
         files.write_json(report, made)
     read = files.read_json(report.read_bytes())
-    if read["data"]["digest"] != data.digest:
-        raise BadRequest(f"{out} holds a comparison of other data: remove it, or name another folder with --out.")
     return Found(data, read, *ledger.load(out), read["protocol"]["total_seconds"])
+
+
+def check(out: Path, data: Data) -> None:
+    """Refuses what is kept in `out` of other data, be it whole or not.
+
+    Raises:
+      BadRequest: it is.
+    """
+    if (out / "comparison.json").is_file() and ledger.read(out)[1] != data.digest:
+        raise BadRequest(f"{out} holds a comparison of other data: remove it, or name another folder with --out.")
 
 
 def played(

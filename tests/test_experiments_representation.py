@@ -40,8 +40,8 @@ def test_the_best_baseline_learned_nothing(monkeypatch):
 
 @pytest.mark.slow
 def test_a_small_real_comparison(tmp_path):
-    # Kills: a report of another shape than the made-up one; a comparison that is made a second time; one of other data
-    # that is read as this; settings that nobody asked for.
+    # Kills: a report of another shape than the made-up one; a comparison that is made a second time; settings that
+    # nobody asked for.
     config = Config({"cancer": Part(0.02, ("representation",))}, seeds=2)
     evidence = representation.main(config, tmp_path)
     row = evidence.claims[0].figures["data"]["cancer"]
@@ -49,6 +49,3 @@ def test_a_small_real_comparison(tmp_path):
     (kept,) = tmp_path.glob("*/report.json")
     before = kept.read_bytes()
     assert representation.main(config, tmp_path).claims == evidence.claims and kept.read_bytes() == before
-    kept.write_text(before.decode().replace('"digest": "', '"digest": "0'))
-    with pytest.raises(settings.BadRequest, match="other data"):
-        representation.main(config, tmp_path)
