@@ -49,7 +49,7 @@ RULE = (
 )
 PRACTICE = {
     "supported": "Train a GAN where a person looks at the results, and a VAE where its samples or bounds are wanted.",
-    "not supported": "Between a GAN and a conditional VAE measure on your own images: here the GAN is not ahead.",
+    "not supported": "Measure both on your own images, with simple ways beside them: here the GAN was not chosen.",
     "depends": "Between a GAN and a conditional VAE the data decide: run `jaxgen compare --settings super-resolution`.",
 }
 PRACTICE_PLANE = {
