@@ -182,7 +182,7 @@ def draw_curves(curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -
         panel.set_xlabel("identity kept (1: all of it)")
         panel.set_title(name, fontweight="bold", loc="left")
     axes[0, 0].set_ylabel("turned into the other class")
-    axes[0, -1].legend(frameon=False, fontsize=12, loc="upper right")
+    axes[0, 0].legend(frameon=False, fontsize=12, loc="upper right")
     return plots.png(picture)
 
 
