@@ -37,6 +37,7 @@ RULE_SHARP = (
     "surely above the GAN's, and is open otherwise. Supported if every data set agrees, not supported if every one "
     "contradicts, else it depends."
 )
+NOISE = "the GAN's are harsher than real images, for noise counts as sharp"
 PRACTICE = {
     "supported": "For samples that are looked at, train a GAN; for a model of how probable an image is, a VAE.",
     "not supported": "Do not choose a GAN for its name: on data of this size compare both on your own images.",
@@ -101,7 +102,7 @@ def sharpness(found: Found) -> dict[str, Any]:
 def blurred(row: Mapping[str, Any]) -> answers.State:
     """What a row of `sharpness` says: by the rule of the claim."""
     if answers.below(row["vae"], 1.0) and answers.above(row["gan_minus_vae"]):
-        return answers.AGREES, ""
+        return answers.AGREES, NOISE if answers.above(row["gan"], 1.0) else ""
     if row["vae"] is not None and row["vae"][1] is not None and row["vae"][1] >= 1:
         return answers.AGAINST, "the VAE's are not blurred"
     if answers.below(row["gan_minus_vae"]):

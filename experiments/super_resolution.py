@@ -135,13 +135,11 @@ def plane(found: Found, regressed: Found) -> dict[str, dict[str, Any]]:
 
 def best(found: Found, regressed: Found) -> tuple[str, dict[int, float]]:
     """The way with the highest mean PSNR, of one result or of the mean of several, and that figure by seed."""
-    found_by = {
-        f"{who}{' (mean of several)' if metric == 'psnr_mean' else ''}": own
-        for who in ways(found)
-        for metric in ("psnr_mean", "psnr")
-        if (own := figure(found, regressed, metric, who))
-    }
-    name = max(found_by, key=lambda who: (np.mean(list(found_by[who].values())), who in COLOURS))
+    found_by = {who: figure(found, regressed, "psnr", who) for who in ways(found)}
+    for side in SIDES:  # the others make one result of a small image
+        found_by[f"{side.upper()} (mean of several)"] = figure(found, regressed, "psnr_mean", side.upper())
+    found_by = {who: own for who, own in found_by.items() if own}
+    name = max(found_by, key=lambda who: np.mean(list(found_by[who].values())))
     return name, found_by[name]
 
 

@@ -6,14 +6,16 @@ import pytest
 from experiments import answers, image_synthesis, settings
 
 
-def row(vae, gap):
-    return {"vae": vae, "gan": None, "gan_minus_vae": gap}
+def row(vae, gap, gan=None):
+    return {"vae": vae, "gan": gan, "gan_minus_vae": gap}
 
 
 @pytest.mark.parametrize(
     ("row", "state", "note"),
     [
         (row([0.8, 0.7, 0.9], [0.1, 0.05, 0.2]), answers.AGREES, ""),
+        (row([0.8, 0.7, 0.9], [0.1, 0.05, 0.2], [1.2, 1.1, 1.3]), answers.AGREES, "noise counts as sharp"),
+        (row([0.8, 0.7, 0.9], [0.1, 0.05, 0.2], [1.0, 0.9, 1.1]), answers.AGREES, ""),
         (row([0.8, 0.7, 1.01], [0.1, 0.05, 0.2]), answers.OPEN, ""),  # perhaps not blurred
         (row([0.8, 0.7, 0.9], [0.1, -0.05, 0.2]), answers.OPEN, ""),  # perhaps no less sharp than the GAN's
         (row([1.2, 1.0, 1.4], [0.1, 0.05, 0.2]), answers.AGAINST, "not blurred"),

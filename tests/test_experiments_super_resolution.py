@@ -49,6 +49,9 @@ def test_what_is_read_from_comparisons(monkeypatch):
     assert own["squared_error_minus_gan_in_realism"][0] == pytest.approx(squared - gan)
     assert own["psnr_squared_error_minus_gan"][0] == pytest.approx(squared - gan)
     assert own["best_psnr"].startswith("GAN") and own["db_below_the_best"][0] == 0
+    sets = {"digits": comparisons.found(value=lambda who, seed: float(who == "bicubic"))}
+    worse = comparisons.regressions(sets, comparisons.TINY)["digits"]
+    assert super_resolution.best(sets["digits"], worse)[0] == "bicubic"
     assert traded.verdict.word == "not supported" and "the GAN is nearer" in traded.verdict.because
     plane = traded.figures["plane_of_digits"]
     assert list(plane)[:3] == ["VAE", "GAN", "squared error"] and "bicubic" in plane
