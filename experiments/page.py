@@ -16,9 +16,9 @@ What a textbook claims about VAEs and GANs, measured with this library. A verdic
 fixed before these runs were made (where trials went before, the page says so): *supported*, *not supported*, or
 *depends*, and then on what. A figure with two others in parentheses is a mean over seeds with its 95 % interval.
 
-`python -m experiments all --quick` measures all of it within some ten minutes on a laptop, without `--quick` with all
-seeds in about two hours; `python -m experiments readme --from DIR` wrote this page of what that left in DIR. Sections
-are measured one at a time: the last line of each says how, and with which commit of this repository. Pictures want
+`python -m experiments all --quick` measures all of it in small, without `--quick` with all seeds;
+`python -m experiments readme --from DIR` wrote this page of what that left in DIR. Sections are measured one at a time:
+the last line of each says how, how long it took, and with which commit of this repository. Pictures want
 `pip install 'jaxgen[experiments]'`.
 """
 SECTION = re.compile(r"^## (\w+)$", re.M)

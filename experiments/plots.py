@@ -112,3 +112,11 @@ def marked(axes: Any, places: Mapping[str, tuple[Sequence, Sequence]], colours: 
         axes.plot(x, y, mark, color=colour, markersize=9 if mark == "o" else 6)
         away = {"xytext": (0, -15 if turn % 2 else 13), "textcoords": "offset points", "ha": "center", "fontsize": 11}
         label(axes, x, y, who, colour, **away)
+
+
+def plain(axis: Any) -> None:
+    """Numbers in place of powers on a logarithmic axis; those between the powers only where it spans few of them."""
+    from matplotlib.ticker import LogFormatter
+
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))

@@ -145,5 +145,5 @@ def draw(counts: Mapping[str, Mapping[str, Any]]) -> bytes:
         panel.set_xlabel("labels a class")
         panel.set_title(name, fontweight="bold", loc="left")
     axes[0, 0].set_ylabel("balanced accuracy")
-    axes[0, 0].legend(frameon=False, fontsize=12, loc="lower right", handlelength=2.4)
+    axes[0, -1].legend(frameon=False, fontsize=12, loc="best", handlelength=2.4)
     return plots.png(picture)

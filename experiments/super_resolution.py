@@ -186,6 +186,7 @@ def draw_planes(planes: Mapping[str, Mapping[str, Any]]) -> bytes:
             beside = {"xycoords": ("data", "axes fraction"), "fontsize": 11, "ha": "right"}
             plots.label(panel, top - BOUND, 0.98, f"best - {BOUND} dB ", plots.INK, **beside)
         panel.set_yscale("log")
+        plots.plain(panel.yaxis)
         panel.margins(x=0.18, y=0.12)
         panel.set_xlabel("PSNR in dB")
         panel.set_title(name, fontweight="bold", loc="left")
