@@ -6,19 +6,40 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from experiments import anomaly_detection, choose, evidence, gan_dynamics, mode_collapse, page, plots, reparametrization
+from experiments import (
+    anomaly_detection,
+    choose,
+    evidence,
+    gan_dynamics,
+    image_synthesis,
+    manipulation,
+    mode_collapse,
+    page,
+    plots,
+    reparametrization,
+    representation,
+    style_transfer,
+    super_resolution,
+)
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
 from jaxgen.core import BadRequest
 from jaxgen.system.lock import check_new
 
-EXPERIMENTS: Mapping[str, ModuleType] = {
-    "anomaly_detection": anomaly_detection,
+EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose trains what those after it read
     "choose": choose,
+    "image_synthesis": image_synthesis,
+    "super_resolution": super_resolution,
+    "style_transfer": style_transfer,
+    "representation": representation,
+    "manipulation": manipulation,
+    "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
     "reparametrization": reparametrization,
 }
+COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)
+COMPARISONS = "comparisons"  # the folder beside the evidence, whose trainings later runs into the same folder read
 PAGE = "readme"
 PROG = "python -m experiments"
 
@@ -31,12 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(argv: list[str]) -> None:
     if argv[:1] == [PAGE]:
         parser = Parser(f"{PROG} {PAGE}", "The page of what was found.", f"{PROG} {PAGE} --from runs/experiments-1")
-        parser.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="what a run wrote")
+        what = "what runs wrote; other sections of the page stay as they are"
+        parser.add_argument("--from", dest="sources", type=Path, nargs="+", required=True, metavar="DIR", help=what)
         option(parser, "--out", Path, "DIR", "where README.md and pictures/ go", "the folder experiments/")
         asked = parser.parse_args(argv[1:])
         if asked.out is None:
-            _check_full(asked.source)
-        print(page.write(asked.source, asked.out or Path(__file__).parent))
+            _check_full(asked.sources)
+        print(page.write(asked.sources, asked.out or Path(__file__).parent, list(EXPERIMENTS)))
         return
     parser = Parser(PROG, __doc__ or "", f"{PROG} all --quick")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(EXPERIMENTS)}, or all")
@@ -68,7 +90,7 @@ def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = No
         config = module.QUICK if quick else module.FULL
         if tables is not None and module is anomaly_detection:
             config = dataclasses.replace(config, tables=tables)
-        found = module.main(config)
+        found = module.main(config, out / COMPARISONS) if module in COMPARING else module.main(config)
         seconds = time.monotonic() - start
         evidence.write(out / name, found, quick=quick, seconds=seconds)
         for claim in found.claims:
@@ -76,13 +98,14 @@ def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = No
         print(f"  {out / name / evidence.FILE}, {seconds:.0f} s", flush=True)
 
 
-def _check_full(source: Path) -> None:
-    """Refuses to put less than everything, measured in full, in the place of the page that stands."""
-    found = {said["name"]: said["quick"] for said in evidence.read(source)}
+def _check_full(sources: Sequence[Path]) -> None:
+    """Refuses to put what was not measured in full in the place of the page that stands, or to leave something out."""
+    found = {said["name"]: said["quick"] for source in sources for said in evidence.read(source)}
+    stand = page.standing(Path(__file__).parent)
     for name in EXPERIMENTS:
-        if found.get(name, True):
-            what = "is that of a --quick run" if name in found else "is missing"
-            raise BadRequest(f"{source}: evidence of {name} {what}; name another place for the page with --out.")
+        if found.get(name, name not in stand):
+            what = "is that of a --quick run" if name in found else "is missing, and the page has no section of it"
+            raise BadRequest(f"evidence of {name} {what}; name another place for the page with --out.")
 
 
 def _free() -> Path:

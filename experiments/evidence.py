@@ -1,5 +1,6 @@
 """What an experiment found: claims, figures, verdicts and pictures; written to a folder, and read again."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ class Claim(NamedTuple):
     limits: str  # what these figures do not show
     figures: Mapping[str, Any]  # name -> number, or table: row -> column -> number
     seeds: int
+    practice: str = ""  # what to do in practice, in a sentence; "" where that is no question
 
 
 class Picture(NamedTuple):
@@ -45,6 +47,7 @@ class Evidence(NamedTuple):
     claims: tuple[Claim, ...]
     pictures: Mapping[str, Picture]  # by file name
     config: Mapping[str, Any]
+    comparisons: float = 0.0  # seconds of the comparisons that it read, which other experiments read too
 
 
 def document(evidence: Evidence, *, quick: bool, seconds: float) -> dict[str, Any]:
@@ -66,9 +69,27 @@ def document(evidence: Evidence, *, quick: bool, seconds: float) -> dict[str, An
         "config": dict(evidence.config),
         "quick": quick,
         "seconds": round(seconds, 1),
+        "comparisons": round(evidence.comparisons, 1),
+        "commit": commit(),
         "machine": machine.machine(),
         "versions": machine.versions(),
     }
+
+
+def commit() -> str | None:
+    """The commit that stands here, with " and changes" where files of the code differ from it; None outside of git."""
+    here = Path(__file__).parent.parent
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD", here=here)
+        changed = _git("status", "--porcelain", "--", "jaxgen", "experiments/*.py", "experiments/*/*.py", here=here)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head} and changes" if changed else head
+
+
+def _git(*words: str, here: Path) -> str:
+    asked = ["git", "-C", str(here), *words]
+    return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
 
 
 def write(out: Path, evidence: Evidence, *, quick: bool, seconds: float) -> None:

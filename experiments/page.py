@@ -1,9 +1,10 @@
-"""`experiments/README.md` and its pictures, from `evidence.json` files alone."""
+"""`experiments/README.md` and its pictures, from `evidence.json` files; what is not measured again stays as it is."""
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments import evidence
 from jaxgen.core import BadRequest
@@ -13,40 +14,72 @@ HEAD = """# Experiments
 
 What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
 fixed before these runs were made (where trials went before, the page says so): *supported*, *not supported*, or
-*depends*, and then on what.
+*depends*, and then on what. A figure with two others in parentheses is a mean over seeds with its 95 % interval.
 
-`python -m experiments all --quick` measures all of it within a few minutes on a laptop, without `--quick` with all
-seeds in half an hour or more; `python -m experiments readme --from DIR` wrote this page of what that left in DIR.
-Pictures want `pip install 'jaxgen[experiments]'`.
+`python -m experiments all --quick` measures all of it in small, without `--quick` with all seeds;
+`python -m experiments readme --from DIR` wrote this page of what that left in DIR. Sections are measured one at a time:
+the last line of each says how, how long it took, and with which commit of this repository. Pictures want
+`pip install 'jaxgen[experiments]'`.
 """
+SECTION = re.compile(r"^## (\w+)$", re.M)
 
 
-def write(source: Path, out: Path) -> Path:
-    """Writes `out/README.md` and `out/pictures/NAME-FILE.png` from the evidence under `source`.
+class Section(NamedTuple):
+    """What a page says of one experiment."""
+
+    rows: list[str]  # of the table of verdicts
+    text: str  # below its heading
+
+
+def write(sources: Sequence[Path], out: Path, order: Sequence[str]) -> Path:
+    """Writes `out/README.md` and `out/pictures/NAME-FILE.png` from the evidence under `sources`.
+
+    A section of the page in `out` of which no evidence is given stays as it is, and so do its pictures.
+
+    Args:
+      sources: folders with NAME/evidence.json; of two of one name the later counts.
+      out: the folder of the page.
+      order: the names of all experiments, as the page shows them.
 
     Raises:
       BadRequest: no evidence there, or a damaged one; `out` is a file. Nothing is written then.
     """
-    found = evidence.read(source)
+    found = {said["name"]: said for source in sources for said in evidence.read(source)}
     if out.exists() and not out.is_dir():
         raise BadRequest(f"{out} is a file: name a folder.")
-    page = text(found)
+    page = text(found, standing(out), order)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    for said in found:
+    for said in found.values():
         for picture in said["pictures"]:
             shutil.copyfile(said["folder"] / picture["file"], out / "pictures" / _named(said, picture))
     files.write(out / "README.md", page.encode())
     return out / "README.md"
 
 
-def text(found: Sequence[Mapping[str, Any]]) -> str:
+def standing(out: Path) -> dict[str, Section]:
+    """The sections of the page in `out`, by experiment; {} if there is no page."""
+    path = out / "README.md"
+    head, *parts = SECTION.split(path.read_text(encoding="utf-8")) if path.is_file() else ("",)
+    rows = [line for line in head.splitlines() if line.startswith("| [")]
+    return {
+        name: Section([row for row in rows if f"](#{name}) |" in row], body.strip("\n"))
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def text(found: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Section], order: Sequence[str]) -> str:
     """The whole page: verdicts first, then an experiment at a time."""
-    rows = [
-        [f"[{c['id']}](#{said['name']})", c["statement"], f"**{c['verdict']}**"]
-        for said in found
-        for c in said["claims"]
-    ]
-    return "\n".join([HEAD, _table(["row", "claim", "verdict"], rows), *map(_experiment, found)])
+    shown = {**kept, **{name: _section(said) for name, said in found.items()}}
+    sections = {name: shown[name] for name in order if name in shown}
+    table = _table(["row", "claim", "verdict"], []) + "".join(
+        f"{row}\n" for section in sections.values() for row in section.rows
+    )
+    return "\n".join([HEAD, table, *(f"\n## {name}\n\n{section.text}\n" for name, section in sections.items())])
+
+
+def _section(said: Mapping[str, Any]) -> Section:
+    rows = [[f"[{c['id']}](#{said['name']})", c["statement"], f"**{c['verdict']}**"] for c in said["claims"]]
+    return Section([_line(row) for row in rows], _experiment(said).strip("\n"))
 
 
 def _experiment(said: Mapping[str, Any]) -> str:
@@ -57,14 +90,22 @@ def _experiment(said: Mapping[str, Any]) -> str:
     device = " ".join(dict.fromkeys(machine["device"].split()))  # platform and kind may be one word
     where = f"{device}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
     pictures = [f"![{p['caption']}](pictures/{_named(said, p)})\n\n*{p['caption']}*\n" for p in said["pictures"]]
-    source = f"`{command}`, {form}, {said['seconds']:.0f} s on {where}.\n"
-    return "\n".join([f"\n## {said['name']}\n", said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])
+    took = f"{said['seconds']:.0f} s"
+    if said.get("comparisons"):
+        took = f"from comparisons of {said['comparisons']:.0f} s that other experiments read too,"
+    source = f"`{command}`, {form}, {took} on {where}{_commit(said)}.\n"
+    return "\n".join([said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])
+
+
+def _commit(said: Mapping[str, Any]) -> str:
+    return f", commit {said['commit']}" if said.get("commit") else ""
 
 
 def _claim(claim: Mapping[str, Any]) -> str:
     verdict = f"**{claim['verdict'].capitalize()}.** {claim['because']}"
     notes = f"*How this is decided.* {claim['rule']} Seeds: {claim['seeds']}.\n"
     limits = f"*What it does not show.* {claim['limits']}\n"
+    practice = f"*In practice.* {claim['practice']}\n" if claim.get("practice") else ""
     tables = [
         _table(
             [name.replace("_", " "), *columns(table)],
@@ -75,7 +116,8 @@ def _claim(claim: Mapping[str, Any]) -> str:
     ]
     single = {name: value for name, value in claim["figures"].items() if not isinstance(value, Mapping)}
     lines = [f"{name.replace('_', ' ')}: {number(value)}" for name, value in single.items()]
-    return "\n".join([f"### {claim['id']}: {claim['statement']}\n", verdict + "\n", *tables, *lines, "", notes, limits])
+    head = [f"### {claim['id']}: {claim['statement']}\n", verdict + "\n"]
+    return "\n".join([*head, *tables, *lines, "", notes, limits, *[practice] * bool(practice)])
 
 
 def columns(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -83,13 +125,20 @@ def columns(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [name.replace("_", " ") for name in next(iter(table.values()))]
 
 
-def cell(value: float | str | None) -> str:
-    """A number, words as they are, or a dash where there is none.
+def cell(value: float | str | Sequence[float | None] | None) -> str:
+    """A number, a mean with its interval, words as they are, or a dash where there is none.
 
     >>> cell(0.5), cell("vae"), cell(None)
     ('0.5', 'vae', '–')
+    >>> cell([0.52341, 0.4, 0.61]), cell([2.0, None, None])
+    ('0.523 (0.4 to 0.61)', '2')
     """
-    return "–" if value is None else value if isinstance(value, str) else number(value)
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if not isinstance(value, Sequence):
+        return number(value)
+    mean, low, high = (None if part is None else f"{part:.3g}" for part in value)
+    return f"{mean}" if low is None or high is None else f"{mean} ({low} to {high})"
 
 
 def number(value: float) -> str:
@@ -103,7 +152,11 @@ def number(value: float) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"{_line(line)}\n" for line in lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _named(said: Mapping[str, Any], picture: Mapping[str, Any]) -> str:

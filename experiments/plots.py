@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgen.core import BadRequest
@@ -59,3 +60,63 @@ def label(axes: Any, x: float, y: float, text: str, colour: str, **options: Any)
     axes.annotate(
         text, (x, y), **{"color": colour, "fontsize": 13, "va": "center", "annotation_clip": False, **options}
     )
+
+
+def tiled(x: Any, columns: int) -> Any:
+    """Images [N, H, W, C] in [0, 1] side by side, with a light line between them: [H', W', 3].
+
+    >>> import numpy as np
+    >>> tiled(np.zeros((3, 8, 8, 1)), 2).shape  # two rows, the last place is empty
+    (19, 19, 3)
+    """
+    import numpy as np
+
+    x = np.clip(np.asarray(x, np.float32), 0, 1)
+    n, h, w, c = x.shape
+    rows = -(-n // columns)
+    whole = np.full((rows * (h + 1) + 1, columns * (w + 1) + 1, 3), 0.75, np.float32)
+    for i, image in enumerate(x):
+        top, left = 1 + (i // columns) * (h + 1), 1 + (i % columns) * (w + 1)
+        whole[top : top + h, left : left + w] = image if c == 3 else image[..., :1]
+    return whole
+
+
+def images(axes: Any, x: Any, columns: int, title: str, colour: str, size: int = 13) -> None:
+    """Images as a panel, with a title in the colour of who made them."""
+    axes.imshow(tiled(x, columns), interpolation="nearest")
+    axes.set_title(title, fontsize=size, fontweight="bold", color=colour, loc="left")
+    axes.axis("off")
+
+
+def box(x: float, y: float, **options: Any) -> Any:
+    """A rectangle whose corner is at (x, y)."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x, y), **options)
+
+
+def marked(axes: Any, places: Mapping[str, tuple[Sequence, Sequence]], colours: Mapping[str, str]) -> None:
+    """Ways in a plane, each with its name above or below it by turns, so that neighbours do not cover each other.
+
+    Args:
+      axes: of the panel.
+      places: by name ([mean, low, high], [mean, low, high]) of x and y; ends may be None.
+      colours: by name, of those that have one and a dot; the others are grey diamonds.
+    """
+    for turn, who in enumerate(sorted(places, key=lambda who: places[who][0][0])):
+        (x, *xs), (y, *ys) = places[who]
+        colour, mark = colours.get(who, FAINT), "o" if who in colours else "D"
+        if None not in (*xs, *ys):
+            axes.plot([max(xs[0], x / 10), xs[1]], [y, y], color=colour, linewidth=1.5)
+            axes.plot([x, x], [max(ys[0], y / 10), ys[1]], color=colour, linewidth=1.5)  # y may be on a log scale
+        axes.plot(x, y, mark, color=colour, markersize=9 if mark == "o" else 6)
+        away = {"xytext": (0, -15 if turn % 2 else 13), "textcoords": "offset points", "ha": "center", "fontsize": 11}
+        label(axes, x, y, who, colour, **away)
+
+
+def plain(axis: Any) -> None:
+    """Numbers in place of powers on a logarithmic axis; those between the powers only where it spans few of them."""
+    from matplotlib.ticker import LogFormatter
+
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))

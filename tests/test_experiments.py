@@ -6,21 +6,31 @@ import importlib
 import io
 import json
 import math
+import shutil
 from pathlib import Path
 
+import comparisons
 import pytest
 from PIL import Image
 from test_experiments_anomaly_detection import made_up
-from test_experiments_choose import compare
 
 from experiments import __main__ as door
-from experiments import anomaly_detection, choose, evidence, gan_dynamics, mode_collapse, page, reparametrization
+from experiments import (
+    anomaly_detection,
+    evidence,
+    gan_dynamics,
+    mode_collapse,
+    page,
+    reparametrization,
+    settings,
+    super_resolution,
+)
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
-    "choose": choose.Config(seconds_per_model=0.05, seeds=2),
+    **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
@@ -32,8 +42,9 @@ TINY = {
     ),
 }
 MODULES = [
-    *("anomaly_detection", "anomaly_detection.tables", "evidence", "gan_dynamics", "mode_collapse.verdicts", "page"),
-    *("plots", "reparametrization.fit", "reparametrization.gradient"),
+    *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
+    *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
+    "settings",
 ]
 
 
@@ -101,7 +112,8 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, module in door.EXPERIMENTS.items():
             patch.setattr(module, "QUICK", TINY[name])
-        patch.setattr(choose, "compare", compare)
+        patch.setattr(settings, "measured", comparisons.measured)
+        patch.setattr(super_resolution, "regressions", comparisons.regressions)
         patch.setattr(anomaly_detection, "measure", made_up)
         # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
         patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
@@ -116,7 +128,11 @@ def home(tmp_path_factory):
 def test_smallest_form(home, name):
     # Kills: a verdict of another word; a figure that is no JSON; a picture that is missing, or too large to look at.
     said = json.loads((home / name / "evidence.json").read_text())
-    assert {"name", "claims", "config", "versions"} <= said.keys() and said["name"] == name and said["quick"] is True
+    assert (
+        {"name", "claims", "config", "versions", "commit"} <= said.keys()
+        and said["name"] == name
+        and said["quick"] is True
+    )
     for claim in said["claims"]:
         assert {"id", "statement", "verdict", "figures", "seeds"} <= claim.keys()
         assert claim["verdict"] in evidence.WORDS and claim["because"] and claim["seeds"] >= 1
@@ -133,6 +149,39 @@ def test_what_never_depends_on_size(home):
     assert [claim["verdict"] for claim in dynamics["claims"]] == ["depends", "supported"]
     found = trick["claims"][0]["figures"]["ways"][cut.ALONE]
     assert found["encoder_arrays_without_gradient"] == found["encoder_arrays"] > 0 == found["encoder_moved"]
+
+
+def test_what_is_not_measured_again_stays_on_the_page(home, tmp_path):
+    # Kills: a section that falls out, or that stands twice; verdicts of the old one beside figures of the new one; an
+    # order that depends on which folder comes first; the earlier of two folders.
+    for name in ("choose", "gan_dynamics"):
+        shutil.copytree(home / name, tmp_path / "first" / name)
+    path = page.write([tmp_path / "first"], tmp_path / "page", list(door.EXPERIMENTS))
+    before = page.standing(tmp_path / "page")
+    assert list(before) == ["choose", "gan_dynamics"] and len(before["gan_dynamics"].rows) == 2
+    shutil.copytree(home / "manipulation", tmp_path / "second" / "manipulation")
+    shutil.copytree(home / "choose", tmp_path / "second" / "choose")
+    said = json.loads((home / "choose" / "evidence.json").read_text())
+    said["claims"][0]["verdict"], said["about"] = "supported", "New words."
+    (tmp_path / "second" / "choose" / "evidence.json").write_text(json.dumps(said))
+    page.write([tmp_path / "second"], tmp_path / "page", list(door.EXPERIMENTS))
+    after = page.standing(tmp_path / "page")
+    assert list(after) == ["choose", "manipulation", "gan_dynamics"]
+    assert after["gan_dynamics"] == before["gan_dynamics"]
+    assert after["choose"].text.startswith("New words.") and after["choose"].rows[0].endswith("**supported** |")
+    assert path.read_text().count("](#choose)") == len(before["choose"].rows) == 1
+    page.write([tmp_path / "second", tmp_path / "first"], tmp_path / "both", list(door.EXPERIMENTS))
+    assert page.standing(tmp_path / "both") == {**after, "choose": before["choose"]}
+
+
+def test_a_page_says_how_each_section_was_measured(home):
+    # Kills: seconds of a comparison that was read, not made, as the time of the experiment; a commit that is left out.
+    said = {own["name"]: own for own in evidence.read(home)}
+    own = {**said["choose"], "comparisons": 812.4, "commit": "0123456789ab and changes", "seconds": 3.0}
+    text = page.text({"choose": own}, {}, ["choose"])
+    assert "from comparisons of 812 s that other experiments read too, on cpu" in text
+    assert text.rstrip().endswith("commit 0123456789ab and changes.")
+    assert "*In practice.* " in text and "3 s on cpu" in page.text({"x": {**own, "comparisons": 0}}, {}, ["x"])
 
 
 def test_page(home, tmp_path, capsys):
@@ -153,7 +202,7 @@ def test_page(home, tmp_path, capsys):
 def test_the_page_in_the_tree_is_whole():
     # Kills: a page of some experiments only, or of the quick form.
     text = (Path(page.__file__).parent / "README.md").read_text()
-    assert all(f"\n## {name}\n" in text for name in door.EXPERIMENTS) and "the full form" in text
+    assert list(page.standing(Path(page.__file__).parent)) == list(door.EXPERIMENTS) and "the full form" in text
     assert "quick form" not in text
 
 

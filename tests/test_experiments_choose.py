@@ -1,44 +1,66 @@
-"""The experiment `choose`: its verdict on made-up figures, and what it reads from a report."""
+"""The experiment `choose`: its verdict on made-up answers, and what it reads from comparisons."""
 
+import comparisons
 import pytest
 
-from experiments import choose
-from jaxgen.comparison.result import Comparison
+from experiments import (
+    answers,
+    choose,
+    image_synthesis,
+    manipulation,
+    representation,
+    settings,
+    style_transfer,
+    super_resolution,
+)
+from experiments.settings import FULL, Config, Measured, Part
+from jaxgen.comparison.verdict import WHY
 from jaxgen.tasks import SETTINGS
 
 
-def settings(**chosen):
-    rows = {name.replace("_", " "): side for name, side in chosen.items()}
-    return {"settings": {name: {"textbook": choose.TEXTBOOK[name], "chosen": side} for name, side in rows.items()}}
+def states(**chosen):
+    return {
+        name.replace("_", " "): answers.choice({"textbook": said, "chosen": side, "why": ""})
+        for name, (said, side) in chosen.items()
+    }
 
 
 @pytest.mark.parametrize(
-    ("figures", "word", "says"),
+    ("states", "word", "says"),
     [
-        (
-            settings(image_synthesis="gan", anomaly_detection="vae"),
-            "supported",
-            "As recommended: image synthesis, anom",
-        ),
-        (settings(image_synthesis="vae", anomaly_detection="gan"), "not supported", "synthesis (vae, not gan), anom"),
-        (settings(anomaly_detection="neither"), "not supported", "Against it: anomaly detection (neither, not vae)."),
-        (settings(image_synthesis="gan", anomaly_detection="neither"), "depends", "recommended: image synthesis. Ag"),
-        (settings(image_synthesis="gan", anomaly_detection="undecided"), "depends", "Undecided: anomaly detection."),
-        (settings(image_synthesis="vae", anomaly_detection="undecided"), "depends", "Against it: image synthesis (vae"),
-        (
-            settings(image_synthesis="gan", anomaly_detection="either"),
-            "depends",
-            "Against it: anomaly detection (equal",
-        ),
-        (settings(anomaly_detection="undecided"), "depends", "Undecided"),
-        (settings(), "depends", "No setting was measured."),
+        (states(synthesis=("GAN", "GAN"), anomalies=("VAE", "VAE")), "supported", "As claimed: synthesis, anomalies."),
+        (states(synthesis=("GAN", "VAE"), anomalies=("VAE", "GAN")), "not supported", "synthesis (VAE, not GAN), anom"),
+        (states(anomalies=("VAE", "neither")), "not supported", "Against it: anomalies (neither, not VAE)."),
+        (states(anomalies=("VAE", "equal")), "not supported", "Against it: anomalies (equal, not VAE)."),
+        (states(synthesis=("GAN", "GAN"), anomalies=("VAE", "neither")), "depends", "As claimed: synthesis. Against"),
+        (states(synthesis=("GAN", "GAN"), anomalies=("VAE", "undecided")), "depends", "Open: anomalies."),
+        (states(synthesis=("GAN", "VAE"), anomalies=("VAE", "undecided")), "depends", "Against it: synthesis (VAE"),
+        (states(anomalies=("VAE", "undecided")), "depends", "Open: anomalies."),
+        (states(anomalies=("VAE", "not measured")), "depends", "Open: anomalies (not measured)."),
+        ({}, "depends", "No setting was measured."),
     ],
 )
-def test_verdict(figures, word, says):
+def test_verdict(states, word, says):
     # Kills: "undecided" that agrees or contradicts; equal sides, or "neither", that does not contradict; support out of
     # nothing measured.
-    found = choose.verdict(figures)
+    found = choose.verdict(states)
     assert found.word == word and says in found.because
+
+
+def test_an_open_answer_says_why():
+    # Kills: a reason that is left out, or that stands beside a choice.
+    own = {"textbook": "GAN", "chosen": "undecided", "why": "too few passes through the data"}
+    assert answers.choice(own) == (answers.OPEN, "too few passes through the data")
+    assert answers.choice({**own, "chosen": "GAN"}) == (answers.AGREES, "")
+    assert set(answers.WHY) == set(WHY) - {"one side", "one side here", "no figures", "one seed", "several"}
+
+
+def test_intervals_end_where_figures_do():
+    # Kills: an accuracy of 1.1 on the page.
+    found = comparisons.found("digits", ("representation",), value=lambda who, seed: (1.0, 0.9, 0.99)[seed])
+    mean, low, high = answers.shown(found, "represent", "accuracy", "vae")
+    assert mean == pytest.approx(2.89 / 3) and low < 0.9 and high == 1.0
+    assert answers.spread(answers.values(found, "represent", "accuracy", "vae"))[2] > 1
 
 
 def test_the_textbook_speaks_of_every_setting():
@@ -46,70 +68,61 @@ def test_the_textbook_speaks_of_every_setting():
     assert list(choose.TEXTBOOK) == [setting.name for setting in SETTINGS]
 
 
-def cell(*values, up=True, reference=None):
-    mean = sum(values) / len(values)
-    seeds = {str(i): value for i, value in enumerate(values)}
-    return {"mean": mean, "ci95": [mean - 1, mean + 1], "reference": reference, "higher_is_better": up, "values": seeds}
-
-
-def report():
-    """What `compare` writes, of two seeds; the last value of the VAE's distances is lost."""
-    rows = {
-        "vae": {"synthesise": {"frechet": cell(5.0, 7.0, up=False, reference=0.5)}, "detect anomalies": {}},
-        "r3gan": {"synthesise": {"frechet": cell(2.0, 3.0, up=False, reference=0.5)}, "detect anomalies": {}},
-        "baseline: PCA": {"detect anomalies": {}},
-    }
-    for at, tasks in enumerate(rows.values()):
-        tasks["detect anomalies"]["auroc"] = cell(0.75 + at / 8, 0.5 + at / 8)
-    lost = rows["vae"]["synthesise"]["frechet"]
-    lost["values"]["2"], rows["r3gan"]["synthesise"]["frechet"]["values"]["2"] = None, 90.0
-    budget = {"synthesise": {"metric": "frechet", "still_improving": True}}
-    budget |= {"detect anomalies": {"metric": "auroc", "still_improving": False}}
+def test_what_is_read_from_comparisons():
+    # Kills: sides swapped; another difference than the report's; a setting that was not asked for counted; a data set
+    # that is left out and not named.
+    words = ("synthesis", "anomalies")
     chosen = {"image synthesis": "gan", "anomaly detection": "neither"}
-    advice: list[dict] = [
-        {"setting": s, "choose": chosen.get(s, "not measured"), "because": "why"} for s in choose.TEXTBOOK
-    ]
-    for answer in advice:
-        if answer["setting"] in chosen:
-            gap = {"of": ["r3gan", "vae"], "mean": -3.5, "low": -9.8, "high": 2.8, "p_corrected": 0.09, "margin": 0.5}
-            answer["difference"] = gap
-    return {
-        "models": rows,
-        "advice": advice,
-        "budget": {"vae": {k: {**v, "still_improving": False} for k, v in budget.items()}, "r3gan": budget},
-        "protocol": {
-            "steps": {"vae": {"0": {"main": 800}}, "r3gan": {"0": {"main": 90}, "1": {"main": 110}}},
-            "seconds_measured": {"vae": 3.0, "r3gan": 3.1},
-        },
-        "settings": {"seeds": 2},
+    own = comparisons.found("digits", words, choose=chosen.get)
+    (claim,) = choose.found(Measured({"digits": own}, ("patches: left out.",)), FULL).claims
+    row = claim.figures["figures_on_digits"]["image synthesis"]
+    assert (row["textbook"], row["chosen"], row["gan_minus_vae"]) == ("GAN", "GAN", [0.2, 0.1, 0.3])
+    assert row["vae"][0] == pytest.approx(0.401) and row["gan"][0] == pytest.approx(0.6 + 0.005 / 3)
+    assert row["metric"] == "Frechet distance, lower is better" and row["real_data"] == 0.4
+    assert row["best_baseline"] == "Gaussian of the pixels" and row["of_that_baseline"][0] < row["vae"][0]
+    assert claim.figures["chosen"] == {
+        "image synthesis": {"textbook": "GAN", "digits": "GAN"},
+        "anomaly detection": {"textbook": "VAE", "digits": "neither"},
     }
+    assert claim.figures["steps"] == {
+        "digits, main training": {"vae": 800, "gan": 100},
+        "digits, style transfer": {"vae": 90, "gan": 0},
+    }
+    assert claim.figures["seconds"]["digits"] == {"vae_a_seed": 3.0, "gan_a_seed": 3.1, "whole_comparison": 7.0}
+    assert row["why"] == "the difference is sure"
+    assert "patches: left out." in claim.limits and claim.verdict.word == "depends"
+    assert claim.practice == choose.PRACTICE["depends"]
 
 
-def compare(data, *, models, seconds, seeds, out) -> Comparison:
-    """Stands in for `jaxgen.compare`: the made-up report."""
-    assert data == "digits" and models == ("vae", "r3gan") and seconds > 0 and seeds > 1 and not out.exists()
-    return Comparison(report(), out)
-
-
-def test_what_is_read_from_a_report():
-    # Kills: sides swapped; another difference than the report's; a setting that was not measured counted.
-    found = choose.found(report(), choose.QUICK)
-    figures, claim = found.claims[0].figures, found.claims[0]
-    row = figures["settings"]["image synthesis"]
-    assert (row["textbook"], row["chosen"], row["vae"], row["gan"]) == ("gan", "gan", 6.0, 2.5)
-    assert (row["gan_minus_vae"], row["low"], row["high"], row["p_corrected"]) == (-3.5, -9.8, 2.8, 0.09)
-    assert row["metric"] == "Frechet distance, lower is better"
-    assert list(figures["settings"]) == ["image synthesis", "anomaly detection"]
-    assert figures["baselines"] == {"anomaly detection: PCA": {"mean": 0.875, "low": -0.125, "high": 1.875}}
-    assert figures["not_measured"]["style transfer"] == {"textbook": "gan", "because": "why"}
-    assert figures["training"]["gan"] == {"steps": 100, "seconds_a_seed": 3.1}
-    assert "Not measured: style transfer, super-resolution, rep" in claim.limits and "r3gan in synth" in claim.limits
-    assert claim.seeds == 2 and claim.verdict.word == "depends"
+@pytest.mark.parametrize("module", [settings, manipulation], ids=["all", "edits"])
+def test_every_form_has_something_for_every_experiment(module):
+    # Kills: a word that no setting has; a data set of which the page says nothing; a setting that its data cannot
+    # serve; full runs of fewer than six seeds; a quick form without a setting of the full one.
+    for config in (module.FULL, module.QUICK):
+        for name, part in config.sets.items():
+            assert part.words and set(part.words) <= set(settings.WORDS.values()) and part.seconds > 0
+            assert name in settings.TOLD
+    assert module.FULL.seeds >= 6 > module.QUICK.seeds >= 2
+    full, quick = ({w for part in c.sets.values() for w in part.words} for c in (settings.FULL, module.QUICK))
+    assert full == set(settings.WORDS.values()) and (quick == full or quick == {"manipulation"})
+    for name in ("digits", "shapes", "cancer"):
+        data = comparisons.loaded(name)
+        tasks = {settings.WORDS[setting]: answers.TASK[setting] for setting in settings.WORDS}
+        assert all(tasks[word].servable(data) is None for word in FULL.sets[name].words)
 
 
 @pytest.mark.slow
-def test_a_real_comparison():
-    # Kills: a report that has another shape than the made-up one; other seeds or seconds than asked for.
-    found = choose.main(choose.Config(seconds_per_model=0.05, seeds=2))
-    assert set(found.claims[0].figures["settings"]) <= set(choose.TEXTBOOK)
-    assert found.claims[0].seeds == 2 and len(found.pictures["settings.png"].png) < 300_000
+def test_a_real_comparison(tmp_path):
+    # Kills: a report that has another shape than the made-up one; a comparison that is made twice; one of other data
+    # that is read; a seed that is trained again; a figure that no experiment finds.
+    config = Config({"digits": Part(0.05, tuple(settings.WORDS.values()))}, seeds=2)
+    (claim,) = choose.main(config, tmp_path).claims
+    assert set(claim.figures["figures_on_digits"]) == set(choose.TEXTBOOK)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    for module in (image_synthesis, super_resolution, style_transfer, representation, manipulation):
+        evidence = module.main(config, tmp_path)
+        tables = [t for claim in evidence.claims for t in claim.figures.values()]
+        rows = [row for t in tables for row in t.values()]
+        assert rows and all(cell is not None for row in rows for key, cell in row.items() if key in ("vae", "gan"))
+        assert all(len(picture.png) < 300_000 for picture in evidence.pictures.values())
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
