@@ -66,7 +66,7 @@ def sharpness(model: Model, reference: Reference, key: jax.Array) -> Figures:
     data = reference.data
     if data.kind != "image":
         return {}
-    samples = np.clip(drawn(model, key, sample_count(data)), 0, 1)
+    samples = np.clip(drawn(model, key, sample_count(data), data.shape), 0, 1)
     return {SHARPNESS: steepness(samples) / steepness(looked_at(data.test).x)}
 
 
