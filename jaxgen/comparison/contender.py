@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import optax
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data
 from jaxgen.games import invert
 from jaxgen.nets import convolves
@@ -130,6 +130,11 @@ def _of_form(form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[
     return _compiled(plan, seen, source, None)._replace(source=source, side=own)
 
 
+def invertible(model: Model) -> bool:
+    """Whether an encoder can be trained for it afterwards: it has none, and decodes a z that it draws."""
+    return model.encode is None and model.draw is not None and model.decode is not None
+
+
 def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None) -> Contender:
     """`spec` if an encoder is trained for a game without one; `data` are in the form of the training."""
     examples = len(data.train.x) if not plan.domains else int(np.bincount(data.train.label).min())
@@ -141,8 +146,9 @@ def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Sp
     state = program.init(run_keys(0).init)
     parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
     model, inverter, inverse = plan.game.model(state.params, state.context.state), None, None
-    if spec is not None and model.encode is None and model.draw is not None:
+    if spec is not None and invertible(model):
         draw = model.draw
+        assert draw is not None
         (latent_dim,) = jax.eval_shape(lambda: draw(jax.random.key(0), 1)).shape[1:]
         game = invert(plan.game, spec.encoder(latent_dim))
         ema = Ema(ema_rate(0.001))

@@ -9,10 +9,10 @@ import pytest
 
 from jaxgen.comparison import contender as module
 from jaxgen.comparison import player
-from jaxgen.comparison.contender import Contender, Seconds, Steps
+from jaxgen.comparison.contender import Contender, Seconds, Steps, invertible
 from jaxgen.comparison.outcome import STAGES, empty, measure, trainings
 from jaxgen.comparison.player import play
-from jaxgen.core import Context
+from jaxgen.core import Context, Model
 from jaxgen.data import Data, Split
 from jaxgen.recipes import RECIPES
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
@@ -253,3 +253,13 @@ def test_a_bare_contender_holds_no_examples(data):
     assert not resident() and bare.of(training) is not bare and bare.plays(training)
     state = bare.on(data).program.init(run_keys(0).init)
     assert np.all(np.isfinite(jax.tree.leaves(state.params)[0]))
+
+
+def test_what_does_not_decode_has_no_encoder_trained():
+    # Kills: a recipe of the user's own that makes images of images refused, for no encoder can be trained for it.
+    def anything(*args):
+        raise AssertionError("called")
+
+    assert invertible(Model(draw=anything, sample=anything, decode=anything))
+    assert not invertible(Model(draw=anything, sample=anything))
+    assert not invertible(Model(draw=anything, decode=anything, encode=anything))
