@@ -57,7 +57,7 @@ PRACTICE = {
 PRACTICE_LOOK = {
     "supported": "Judge a translation by its content as well: looking like the style is the easy part.",
     "not supported": "Train longer than here before you trust the look of a cycle GAN's translations.",
-    "depends": "Give the cycle GAN time until its distance is that of real images in the style.",
+    "depends": "Compare the cycle GAN's distance with that of real images in the style: here it was not there yet.",
 }
 PRACTICE_PAIRS = {
     "supported": "The cycle finds the right partner here; with a style that can be undone in several ways, check it.",

@@ -28,7 +28,7 @@ large images have the same small one, and two aims part there. The average of al
 and the highest *PSNR* (the squared error in decibels, higher is nearer to the true image), but it is blurred and looks
 like none of them. One of them looks real, and is a little off. Blau and Michaeli (2018) proved that nobody can have
 both in full, and that realism is not dear: results that look perfectly real cost at most 3.01 dB of the best possible
-PSNR. A GAN that loses more is not at the limit; it is not well trained.
+PSNR. A GAN that loses more, or looks less real, is short of that limit: the fault is its own and not the bound's.
 
 Four ways are compared, in the same time on the same images: the GAN (an SRGAN: a critic, and an L1 term that tells it
 the truth), a conditional VAE, the GAN's generator trained on the *squared error* alone, and no network at all (bicubic
@@ -54,7 +54,7 @@ PRACTICE = {
 }
 PRACTICE_PLANE = {
     "supported": "Use a critic if results are looked at, squared error if they are measured; PSNR alone misleads.",
-    "not supported": "A critic is no gain by itself: check both realism and PSNR against plain squared error.",
+    "not supported": "In this little time the critic was no gain: look at realism and PSNR beside squared error.",
     "depends": "Draw the plane for your own data: a GAN right of its bound is worth it, one far left of it is not.",
 }
 

@@ -52,7 +52,7 @@ def limits(
         *_hurry(contenders, lengths, data, tasks, seeds),
         *_times({name: _meant(settings, own, tasks) for name, own in contenders.items()}, outcomes),
         *_sizes(len(data.test.x), settings.seeds),
-        *_shared(data),
+        *_shared(data, outcomes, tasks),
         *_parts(data, tasks),
         *_encoders(contenders),
         *_left_out(contenders, tasks),
@@ -139,14 +139,24 @@ def _sizes(tested: int, seeds: int) -> list[str]:
     return notes
 
 
-def _shared(data: Data) -> list[str]:
+def _shared(data: Data, outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[Task]) -> list[str]:
+    """What intervals say of the choice of test examples, if all seeds share them."""
     if split_is_drawn(data):
         return []
-    return [
-        "The test split is the data's own, and all seeds share it. Intervals of single figures are over seeds alone; "
-        "the interval of a deciding difference also counts in which test examples there are, by leaving out each of "
-        f"{GROUPS} groups of them."
-    ]
+    grouped = {name for by_seed in outcomes.values() for outcome in by_seed.values() for name in outcome.without}
+    counted = [task.setting for task in tasks if task.name in grouped]
+    alone = [task.setting for task in tasks if task.name not in grouped]
+    said = (
+        "The test split is the data's own, and all seeds share it: intervals are over seeds, and other test examples "
+    )
+    said += "might give other figures."
+    if counted:
+        said += (
+            f" The deciding difference of {listing(counted)} counts that in, by leaving out each of {GROUPS} groups of "
+        )
+        said += "test examples; a baseline is taken to vary as much as the models, and independently."
+        said += f" That of {listing(alone)} does not." if alone else ""
+    return [said]
 
 
 def _parts(data: Data, tasks: Sequence[Task]) -> list[str]:

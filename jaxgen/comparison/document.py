@@ -139,8 +139,10 @@ def _barred(
             spread = interval(list(by_seed.values()))
             real_data = max(floor.get(metric, 0.0), about.usual)
             if about.veto and name in contenders and spread.low > 2 * real_data:
-                real, mean = number(real_data, 2), number(spread.mean, 2)
-                barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, of real data {real})"
+                mean, beside = number(spread.mean, 2), f"of real data {number(real_data, 2)}"
+                if metric not in floor:
+                    beside = f"where at most {number(2 * real_data, 2)} is allowed"
+                barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, {beside})"
     return barred
 
 

@@ -67,7 +67,8 @@ def measure_without(
     """Adds the headlines of a model of `training` without each group, of the tasks that can be measured so."""
     parts, key = groups.without, evaluation_key(seed, training)
     for task in tasks:
-        if task.training != training or any(task.servable(part.data) for part in parts):
+        served = task.grouped(groups.whole) and not any(task.servable(part.data) for part in parts)
+        if task.training != training or not served:
             continue
         name = headline(task.metrics(parts[0].data))
         values = [task.measure(model, part, seed, key, STAGES[-1]).figures.get(name, math.nan) for part in parts]

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,8 @@ import numpy as np
 from jaxgen.system import files
 
 OFF = "off"
+PARTIAL = ".partial-"  # how the name of what is being filled begins
+OLD = 86_400  # seconds
 
 
 class Kept(NamedTuple):
@@ -79,7 +82,7 @@ def make(
     bytes: then it is not filled at all, and None in its place.
     """
     place = folder()
-    beside = None if place is None else place / f".partial-{uuid.uuid4().hex}"
+    beside = None if place is None else place / f"{PARTIAL}{uuid.uuid4().hex}"
     x, why = (None, None) if beside is None else _blank(beside, shape)
     try:
         if x is None or place is None or beside is None:
@@ -110,9 +113,11 @@ def _blank(beside: Path, shape: tuple[int, ...]) -> tuple[np.memmap | None, str 
     """An array on the disk to be filled, or why there is none."""
     place, size = beside.parent, math.prod(shape)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)  # copies of images that others may not be meant to read
+        _sweep(place)
         if (free := shutil.disk_usage(place).free) < 2 * size:
             return None, f"{place} has {free / 1e6:,.0f} MB free"
+        os.close(os.open(beside, os.O_CREAT | os.O_WRONLY, 0o600))
         x = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
         if hasattr(os, "posix_fallocate"):  # a mapped file that outgrows a disk or a quota would kill the process
             with open(beside, "r+b") as file:
@@ -120,6 +125,14 @@ def _blank(beside: Path, shape: tuple[int, ...]) -> tuple[np.memmap | None, str 
         return x, None
     except OSError as error:
         return None, _reason(place, error)
+
+
+def _sweep(place: Path) -> None:
+    """Removes what a killed process left more than a day ago: nothing else names it."""
+    for left in place.glob(f"{PARTIAL}*"):
+        with contextlib.suppress(OSError):  # another process may have been faster
+            if time.time() - left.stat().st_mtime > OLD:
+                left.unlink()
 
 
 def _reason(place: Path, error: OSError) -> str:

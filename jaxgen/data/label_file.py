@@ -48,9 +48,10 @@ def of_images(path: str, folder: str, names: Sequence[str]) -> Labelled:
     only other one) and, if there is one, that of the splits (split, set, fold, with train, val or validation, and
     test). Two columns without names are images and labels. Other columns are not used.
 
-    An image is named by its path from the folder, or by its name alone, with or without ending, where one image alone
-    is meant. Images without a line, or with an empty label, are left out, and a note counts them. Classes are in the
-    order of their numbers if all are whole numbers, else in that of their letters.
+    An image is named by its path from the folder, or by its name alone, with or without ending, where one image
+    alone is meant; a path of another folder names none. Images without a line, or with an empty label, are left
+    out, and a note counts them. Classes are in the order of their numbers if all are whole numbers, else in that of
+    their letters.
 
     Raises:
       BadRequest: a file that cannot be read so, a line that names no image or one of several, an image with several
@@ -172,7 +173,7 @@ def _places(path: str, folder: str, rows: Sequence[Row], names: Sequence[str]) -
         name = posixpath.normpath(row.name.replace("\\", "/"))
         if os.path.isabs(row.name):
             name = os.path.relpath(os.path.realpath(row.name), os.path.realpath(folder)).replace(os.sep, "/")
-        places = next((by[key] for key in (name, posixpath.basename(name)) if key in by), ())
+        places = by.get(name, ())
         if len(places) > 1:
             meant = _few([names[i] for i in places])
             raise BadRequest(f"{path}, line {row.line}: {row.name!r} may be {meant}: write it out.")

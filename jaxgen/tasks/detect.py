@@ -10,9 +10,9 @@ from jaxgen.core import Model
 from jaxgen.data import Data, as_float
 from jaxgen.metrics import outliers
 from jaxgen.metrics.outliers import auroc, average_precision
-from jaxgen.tasks.evaluation import in_batches
+from jaxgen.tasks.evaluation import in_batches, most
 from jaxgen.tasks.task import BASELINE, SHARE, Margin, Metric, Reading, Reference, Task, Training
-from jaxgen.tasks.unseen import anomaly_classes, choice_set, normal_indices, scored_set, servable, tested
+from jaxgen.tasks.unseen import anomalous, anomaly_classes, choice_set, normal_indices, scored_set, servable, tested
 from jaxgen.training.models import Scores
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
@@ -163,6 +163,12 @@ def _keep(data: Data, seed: int) -> np.ndarray:
     return normal_indices(data, anomaly_classes(data, seed))
 
 
+def _grouped(data: Data) -> bool:
+    """Whether all of the test split is scored, and nothing else: groups of it hold no anomalies of other splits."""
+    elsewhere = [split for split in (data.train, data.valid) if anomalous(split, data).any()]
+    return bool(data.anomalies) and not elsewhere and len(data.test.x) <= most(data.shape, AT_STAGE)
+
+
 WITHOUT_ANOMALIES = Training("detect", "without the anomalies", 0.6, (1, 3), keep=_keep)
 
 DETECT = Task(
@@ -173,6 +179,7 @@ DETECT = Task(
     "strange they are, by the one score that the literature reads of such a model: a VAE's reconstruction probability, "
     "the score of f-AnoGAN for a GAN. A score that labelled validation data choose stands beside it.",
     training=WITHOUT_ANOMALIES,
+    grouped=_grouped,
     servable=servable,
     metrics=lambda data: METRICS,
     measure=_read,

@@ -13,7 +13,7 @@ from jaxgen.training.pool import Rows
 
 RELATED = 500  # images whose distances to each other are compared before and after, at most
 LOST = 0.4  # of `lost`: a model is not chosen if it is surely above twice that
-FEWEST = 10  # test images of each class
+FEWEST = 10  # images of each class in the training and in the test split
 
 METRICS: Mapping[str, Metric] = {
     "frechet": Metric(
@@ -40,10 +40,11 @@ METRICS: Mapping[str, Metric] = {
 
 def servable(data: Data) -> str | None:
     """None, or why there is nothing to translate between the two classes."""
-    for name in data.domains:
-        n = int((data.test.label == data.classes.index(name)).sum())
-        if n < FEWEST:
-            return f"the test split of {data.name} has {n} images of {name!r}, and {FEWEST} are needed."
+    for words, split in (("training", data.train), ("test", data.test)):
+        for name in data.domains:
+            n = int((split.label == data.classes.index(name)).sum())
+            if n < FEWEST:
+                return f"the {words} split of {data.name} has {n} images of {name!r}, and {FEWEST} are needed."
     return None
 
 

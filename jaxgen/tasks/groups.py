@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data import subset
+from jaxgen.data import Data, subset
 from jaxgen.tasks.evaluation import most, positions
 from jaxgen.tasks.task import Reference, split_is_drawn
 
@@ -20,6 +20,7 @@ PART = 8  # the smallest part of the test examples that any task looks at, at a 
 class Groups(NamedTuple):
     """References that lack one group of the test examples each."""
 
+    whole: Data
     without: tuple[Reference, ...]
     share: float  # of the test examples that figures are of, how many these hold with all groups
 
@@ -28,7 +29,7 @@ class Groups(NamedTuple):
 
         The variance of a figure goes with 1 / n, so their distances from their mean go with the root of the share.
 
-        >>> Groups((), 0.25).of_all([1.0, 2.0, 3.0])
+        >>> Groups(None, (), 0.25).of_all([1.0, 2.0, 3.0])
         [1.5, 2.0, 2.5]
         """
         mean = math.fsum(values) / len(values)
@@ -53,4 +54,4 @@ def groups_of(reference: Reference) -> Groups | None:
     group[order] = np.arange(n) % GROUPS
     parts = (data._replace(test=subset(test, group != i)) for i in range(GROUPS))
     share = n / min(len(data.test.x), most(data.shape))
-    return Groups(tuple(Reference(part, reference.features) for part in parts), share)
+    return Groups(data, tuple(Reference(part, reference.features) for part in parts), share)

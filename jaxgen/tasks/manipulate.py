@@ -231,6 +231,7 @@ MANIPULATE = Task(
     name="manipulate",
     title="Manipulate",
     setting="semantic manipulation",
+    grouped=lambda data: False,  # it edits images that are drawn from the test split
     about=(
         f"From class to class, along a direction in latent space made of {LABELS} labels a class. What a model loses "
         "by encoding and decoding counts against it. Real data: the nearest training example of the target class."

@@ -213,6 +213,9 @@ class Task(NamedTuple):
     """reference -> (a mean of the headline -> what it compares to, as the end of a sentence, or "")."""
     encodes: bool = False  # whether figures change with an encoder that is trained afterwards
     paired: Callable[[Data], bool] = split_is_drawn  # whether figures of a seed rest on something drawn for that seed
+    grouped: Callable[[Data], bool] = lambda data: True
+    """Whether the headline is a figure of the test examples that evaluation looks at, all of them and no others. Then
+    it can be measured again without each group of these (`jaxgen.tasks.groups`)."""
 
 
 def headline(metrics: Mapping[str, Metric]) -> str:

@@ -13,7 +13,8 @@ from jaxgen.metrics.quality import frechet, unbiased_frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
 from jaxgen.tasks import domains
-from jaxgen.tasks.evaluation import STAGED
+from jaxgen.tasks.evaluation import STAGED, most
+from jaxgen.tasks.groups import PART
 from jaxgen.tasks.task import (
     BASELINE,
     SHARE,
@@ -215,6 +216,8 @@ TRANSLATE = Task(
     training=UNPAIRED,
     servable=servable,
     metrics=lambda data: METRICS if pairs_known(data) else domains.METRICS,
+    # Between classes each of them has a part of its own, of large sets of images.
+    grouped=lambda data: pairs_known(data) or len(data.test.x) <= most(data.shape, PART),
     measure=_read,
     baselines=_baselines,
     floor=_floor,

@@ -84,6 +84,11 @@ def tested(data: Data, anomalies: Sequence[int]) -> tuple[int, int]:
     return sum(len(at) for _, at in parts) - anomalous, anomalous
 
 
+def anomalous(split: Split, data: Data) -> np.ndarray:
+    """Which examples of a split are anomalies by name, bool [N]."""
+    return _among(split, _named(data))
+
+
 Part = tuple[Split, np.ndarray]  # and the positions of some of its examples
 
 

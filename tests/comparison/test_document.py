@@ -240,6 +240,8 @@ def test_copies_bar_a_model():
     barred = _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.09})
     assert barred == {"gan": "its samples are copies of training examples (near-copies 0.31, of real data 0.09)"}
     assert _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.2}) == {}
+    unknown = _barred(SYNTHESISE, data, values, ("gan",), {})["gan"]  # real data have none: it is no figure of theirs
+    assert unknown.endswith("(near-copies 0.31, where at most 0.10 is allowed)")
     few = {"gan": {SYNTHESISE.name: {"near_copies": {0: 0.06, 1: 0.062}}}}
     assert _barred(SYNTHESISE, data, few, ("gan",), {"near_copies": 0.0}) == {}  # .05 is usual, 30 real images or not
 
@@ -316,13 +318,19 @@ def test_lengths_are_read_as_they_were_written():
 
 
 def test_a_test_split_that_all_seeds_share_is_said_and_counted_in():
-    # Kills: the note where seeds draw their own split; figures without a group that do not reach the contest.
+    # Kills: the note where seeds draw their own split; a claim on what was not measured without a group; figures
+    # without a group that do not reach the contest.
     notes = []
     splits = [Split(varied(n), np.zeros(n, np.int32)) for n in (100, 20, 100)]
     for official in ((), ("valid",), ("test",)):
         data = Data("toy", "table", *splits, ("a",), None, None, "", (), official=official)
-        notes.append(_shared(data))
+        outcomes = {"vae": {0: outcome(), 1: outcome()._replace(without={SYNTHESISE.name: [0.5, 0.6]})}}
+        notes.append(_shared(data, outcomes, (SYNTHESISE, DETECT)))
     assert notes[:2] == [[], []] and "all seeds share it" in notes[2][0] and "10 groups" in notes[2][0]
+    assert (
+        "difference of image synthesis counts" in notes[2][0] and "That of anomaly detection does not." in notes[2][0]
+    )
+    assert "counts" not in _shared(data, {"vae": {0: outcome()}}, (SYNTHESISE,))[0]
     by_seed = {0: outcome(), 1: outcome()._replace(without={"detect": [0.5, 0.6]})}
     assert document._without(by_seed, "detect") == [0.5, 0.6] and document._without(by_seed, "restore") == ()
     tests = []

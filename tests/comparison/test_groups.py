@@ -6,7 +6,18 @@ import numpy as np
 
 from jaxgen.comparison.outcome import empty, measure_without
 from jaxgen.data import Data, Split
-from jaxgen.tasks import MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference
+from jaxgen.tasks import (
+    DETECT,
+    MAIN,
+    MANIPULATE,
+    REPRESENT,
+    RESTORE,
+    SYNTHESISE,
+    TRANSLATE,
+    Metric,
+    Reading,
+    Reference,
+)
 from jaxgen.tasks.evaluation import LIMIT
 from jaxgen.tasks.groups import GROUPS, Groups, groups_of
 
@@ -53,13 +64,13 @@ def test_none_where_seeds_have_test_examples_of_their_own_and_of_few():
 
 def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
     # Kills: the spread of a part taken for that of all; figures without the last group alone; the figures of another
-    # training; a figure that is not finite.
+    # training; a figure that is not finite, or of examples that no group holds.
 
     def measured(model, part, seed, key, stage):
         assert (model, seed, stage) == ("model", 3, "100")
         return Reading({"a": float(part.data), "b": 9.0}, "")
 
-    def task(name, fails=None, training=MAIN, measure=measured):
+    def task(name, fails=None, training=MAIN, measure=measured, grouped=lambda data: data == "whole"):
         metrics = {"b": Metric(True, False, "", ""), "a": Metric(True, True, "", "")}
         return SYNTHESISE._replace(
             name=name,
@@ -67,15 +78,34 @@ def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
             metrics=lambda data: metrics,
             measure=measure,
             training=training,
+            grouped=grouped,
         )
 
-    groups = Groups(tuple(SimpleNamespace(data=i) for i in (1, 2, 3)), 0.25)
+    groups = Groups("whole", tuple(SimpleNamespace(data=i) for i in (1, 2, 3)), 0.25)
     tasks = (
         task("served"),
         task("not by one", fails=2),
         task("of another", training=REPRESENT.training._replace(name="other")),
+        task("of other examples", grouped=lambda data: False),
         task("not finite", measure=lambda *args: Reading({}, "")),
     )
     outcome = empty()
     measure_without(outcome, "model", MAIN, groups, 3, tasks)
     assert outcome.without == {"served": [1.5, 2.0, 2.5]}
+
+
+def test_which_headlines_are_figures_of_the_test_split_alone():
+    # Kills: groups that lack none of the anomalies, for these are of other splits; a class left out that is another one
+    # in a part; edits of images that are drawn anew from each part; two classes with a part of their own each.
+    whole = reference(60, classes=3).data
+    named = whole._replace(anomalies=("2",))
+    assert not DETECT.grouped(whole) and not DETECT.grouped(named)
+    normal = Split(whole.train.x[:40], whole.train.label[:40] % 2)
+    assert DETECT.grouped(named._replace(train=normal, valid=normal))
+    assert not DETECT.grouped(named._replace(train=normal)) and not MANIPULATE.grouped(whole)
+    assert REPRESENT.grouped(whole) and SYNTHESISE.grouped(whole) and RESTORE.grouped(whole)
+    images = np.broadcast_to(np.zeros((64, 64, 3), np.uint8), (300, 64, 64, 3))
+    large = whole._replace(kind="image", test=Split(images, np.zeros(300, np.int32)), train=Split(images, None))
+    assert TRANSLATE.grouped(large) and not TRANSLATE.grouped(large._replace(domains=("0", "1")))
+    few = large._replace(domains=("0", "1"), test=Split(images[:256], np.zeros(256, np.int32)))
+    assert TRANSLATE.grouped(few)

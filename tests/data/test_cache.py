@@ -222,3 +222,15 @@ def test_where_it_is_kept(monkeypatch, tmp_path):
     assert cache.folder() == tmp_path / "y"
     monkeypatch.setenv("JAXGEN_CACHE", "OFF")
     assert cache.folder() is None
+
+
+def test_what_is_kept_is_for_its_owner_and_what_was_left_goes(kept, photos):
+    # Kills: copies that others may read; what a killed process left, for ever; what another one is filling just now.
+    load(photos)
+    assert {path.stat().st_mode & 0o077 for path in (kept, *kept.glob("*.npy"))} == {0}
+    old, new = kept / ".partial-old", kept / ".partial-new"
+    old.write_bytes(b"x")
+    new.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    load(photos, size=8)
+    assert not old.exists() and new.exists() and len(entries(kept)) == 5

@@ -168,3 +168,10 @@ def test_labels_of_what_is_no_folder_of_images(photos, tmp_path):
     for source in ("digits", str(tmp_path / "x.npy")):
         with pytest.raises(BadRequest, match="labels from a file are those of a folder of images"):
             load(source, labels="x.csv")
+
+
+def test_a_path_of_another_folder_names_no_image(photos):
+    # Kills: labels of the file of that name in another folder, without a word.
+    for name in ("/elsewhere/00.png", "../other/00.png", "b/00.png", "other/00.png"):
+        refused(photos, ["file,label", *(f"{n},x" for n in NAMES[1:]), f"{name},cat"], "1 name no image", "line 25")
+    assert found(labelled(photos, ["file,label", *(f"{n.split('/')[1]},x" for n in NAMES)]))[0] == "x"

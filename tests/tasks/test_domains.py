@@ -84,10 +84,13 @@ def test_baselines_and_real_images(data):
 
 
 def test_which_classes_can_be_translated(data):
-    # Kills: a distance of a handful of images; a count of the training images.
+    # Kills: a distance of a handful of images; a set of one, or of none, to train on.
     assert TRANSLATE.servable(data) is None
     few = data._replace(test=Split(data.test.x, np.where(data.test.label == 0, 1, data.test.label)))
     assert TRANSLATE.servable(few) == "the test split of toy has 0 images of 'dark', and 10 are needed."
+    seen = np.where(np.arange(90) % 30 < 3, 0, 1)
+    few = data._replace(train=Split(data.train.x, np.where(seen == 0, 0, 2)))
+    assert TRANSLATE.servable(few) == "the training split of toy has 9 images of 'dark', and 10 are needed."
 
 
 def test_what_the_page_shows_and_says(data):
