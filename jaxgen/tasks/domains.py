@@ -48,13 +48,21 @@ def servable(data: Data) -> str | None:
     return None
 
 
+def size(data: Data) -> int:
+    """How many training images the two classes have together."""
+    return len(_members(data))
+
+
 def two_sets(data: Data) -> Data:
     """The training images of the two classes, labelled 0 and 1 in the order in which they were named."""
-    places = [data.classes.index(name) for name in data.domains]
-    at, x = np.flatnonzero(np.isin(data.train.label, places)), data.train.x
-    label = (data.train.label[at] == places[1]).astype(np.int32)
+    at, x = _members(data), data.train.x
+    label = (data.train.label[at] == data.classes.index(data.domains[1])).astype(np.int32)
     x = x.pool.rows(x.at[at]) if isinstance(x, Rows) else x[at]
     return data._replace(train=Split(x, label), classes=data.domains, anomalies=())
+
+
+def _members(data: Data) -> np.ndarray:
+    return np.flatnonzero(np.isin(data.train.label, [data.classes.index(name) for name in data.domains]))
 
 
 def tested(split: Split, data: Data, part: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -123,6 +123,7 @@ class Form(NamedTuple):
     told: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
     """(side, recipe, data) -> the recipe that a model of that side trains, and its condition as `--condition` names
     it. A recipe that cannot take it is left out, with a note."""
+    size: Callable[[Data], int] = lambda data: len(data.train.x)  # the training examples that `data` leaves
 
 
 class Training(NamedTuple):
@@ -151,7 +152,9 @@ class Training(NamedTuple):
 
     def examples(self, data: Data, seed: int) -> int:
         """How many training examples it sees."""
-        return len(data.train.x) if self.keep is None else len(self.keep(data, seed))
+        if self.keep is not None:
+            return len(self.keep(data, seed))
+        return len(data.train.x) if self.form is None else self.form.size(data)
 
 
 MAIN = Training("main", "", 1.0, (0, 2))

@@ -36,6 +36,7 @@ from jaxgen.tasks.unpaired import (
     known_pairs,
     pairs_known,
     servable,
+    size,
     some,
     style_of,
     told,
@@ -203,7 +204,7 @@ UNPAIRED = Training(
     "on two sets of images without pairs",
     1.3,
     (6, 7),
-    form=Form("unpaired", unpaired, told),
+    form=Form("unpaired", unpaired, told, size),
 )
 
 TRANSLATE = Task(

@@ -67,6 +67,11 @@ def unpaired(data: Data) -> Data:
     return data._replace(train=Split(pool.rows(np.arange(n)), label), classes=(ORIGINAL, style_of(data)), anomalies=())
 
 
+def size(data: Data) -> int:
+    """How many training images the two sets have together."""
+    return len(data.train.x) if pairs_known(data) else domains.size(data)
+
+
 def told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
     """A cycle GAN for every GAN; any other recipe as it is, with the domain as the label that it is given.
 

@@ -48,6 +48,12 @@ def test_the_two_sets_are_the_classes_in_the_order_of_their_names(data):
     assert seen.test is data.test
 
 
+def test_passes_are_counted_over_the_images_of_the_two_classes(data):
+    # Kills: `Training.examples` of all training images, by which a run that is long enough is called too short.
+    for given, n in ((data, 60), (data._replace(domains=()), 90), (data._replace(domains=("inverted",)), 90)):
+        assert translate.UNPAIRED.examples(given, 0) == len(unpaired(given).train.x) == n
+
+
 def test_figures_are_of_the_class_that_images_come_into(data):
     # Kills: a distance to the class that images come from, or to training images; the two ways exchanged; figures of a
     # style; a biased distance, by which few test images look farther away.
