@@ -18,6 +18,7 @@ from jaxgen.nets import convolves
 from jaxgen.recipes import Recipe, Spec, build, side
 from jaxgen.runs import conditions
 from jaxgen.runs.inputs import source_for
+from jaxgen.system.allocator import give_back
 from jaxgen.tasks import Training
 from jaxgen.tasks.task import Form
 from jaxgen.training.devices import shared_size
@@ -155,6 +156,7 @@ def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Sp
         inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), ema, batch_size=plan.batch_size)
         inverter = compile_loop(inversion, seen, chunk=chunk)
         inverse = compile_model(game)
+    give_back()  # what the compiler needed
     seconds = sum(sum(p.compile_s.values()) for p in (program, inverter) if p)
     return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds, source)
 

@@ -1,7 +1,8 @@
-"""The memory allocator of the process, for programs that train convolutional networks on CPU."""
+"""The memory allocator of the process: freed memory that is kept for speed, and that is given back."""
 
 import ctypes
 import sys
+from typing import Any
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -21,10 +22,23 @@ def keep_freed_memory() -> bool:
 
     Source: the GNU C Library manual, "Malloc Tunable Parameters".
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_glibc("mallopt")
     if mallopt is None:
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1))
     return all([mallopt(name, value) == 1 for name, value in settings])
+
+
+def give_back() -> bool:
+    """Gives what was freed back to the system, also under `keep_freed_memory`. True where there was something.
+
+    For the end of a part of a program that needs much more memory than what follows: to compile the steps of
+    convolutions of 64x64x3 leaves 300 to 450 MiB behind for each recipe. What is needed again is mapped anew.
+    """
+    trim = _of_glibc("malloc_trim")
+    return trim is not None and trim(0) == 1
+
+
+def _of_glibc(name: str) -> Any:
+    """A function of the C library; None on other systems, or where it has none of that name."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

@@ -21,11 +21,27 @@ ctypes.memset(block, 1, size)
 libc.free(block)
 print(said, resident() - before > size // 2)
 """
+BLOCKS = """
+import ctypes, runpy, sys
+functions = runpy.run_path(sys.argv[1])
+functions["keep_freed_memory"]()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096
+blocks = [libc.malloc(20_000_000) for _ in range(10)]
+for block in blocks:
+    ctypes.memset(block, 1, 20_000_000)
+pin, held = libc.malloc(1000), resident()
+for block in blocks:
+    libc.free(block)
+kept = resident()
+print(kept > held - 50_000_000, functions["give_back"](), resident() < kept - 150_000_000)
+"""
 
 
-def run(*args):
+def run(*args, program=PROGRAM):
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *args], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, *args], capture_output=True, text=True, check=True
     ).stdout.split()
 
 
@@ -41,7 +57,13 @@ def test_other_systems_are_left_alone(monkeypatch):
     # Kills: a crash, or a claim, where there is no mallopt.
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: pytest.fail("asked for the C library"))
-    assert allocator.keep_freed_memory() is False
+    assert allocator.keep_freed_memory() is allocator.give_back() is False
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
-    assert allocator.keep_freed_memory() is False
+    assert allocator.keep_freed_memory() is allocator.give_back() is False
+
+
+@pytest.mark.skipif(not hasattr(allocator.ctypes.CDLL(None), "malloc_trim"), reason="glibc only")
+def test_what_was_kept_is_given_back():
+    # Kills: a trim that does nothing; memory below a block that is held, kept.
+    assert run(str(Path(allocator.__file__)), program=BLOCKS) == ["True", "True", "True"]
