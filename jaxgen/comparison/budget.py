@@ -13,12 +13,14 @@ from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
 from jaxgen.core import Model, player
 from jaxgen.data import Data
 from jaxgen.tasks import MAIN, TASKS, Reference, Task, Training
+from jaxgen.tasks.evaluation import large
 from jaxgen.training.loop import train
 from jaxgen.training.program import Program, run_keys
 from jaxgen.training.step import State
 
 ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
 FEWEST_PASSES = 10
+LONG = 2.0  # seconds of the dispatches that are timed, beyond which there are no more of them
 
 
 def allowed(contender: Contender, seconds: float, tasks: Sequence[Task]) -> dict[str, Seconds]:
@@ -78,16 +80,24 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
     state = program.init(keys.init)
     if trained is not None:
         state = with_trained(program, state, trained)
-    times = [chunk.seconds / chunk.steps for chunk in train(program, state, keys, steps=4 * program.chunk)]
+    times, spent = [], 0.0
+    for chunk in train(program, state, keys, steps=4 * program.chunk):
+        times.append(chunk.seconds / chunk.steps)
+        spent += chunk.seconds
+        if len(times) > 1 and spent > LONG:
+            break
     return statistics.median(times[1:])
 
 
-def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> float:
+def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> float | None:
     """How long it takes to measure a seed, from untrained models; it also compiles what measuring needs.
 
     The first time counts compilation in; where even so it is long, that is little of it, and there is no second. One
-    stage stands for all.
+    stage stands for all. None for images so large that tasks look at a part of them at a stage: to measure one model
+    more than there are would take as long as to train it, so the first seed tells.
     """
+    if large(reference.data.shape):
+        return None
     models = {}
     for training in trainings(tasks):
         if contender.plays(training):

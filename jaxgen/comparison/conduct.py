@@ -53,7 +53,7 @@ class Ready(NamedTuple):
     contenders: Mapping[str, Contender]
     reference: Reference  # of the first seed
     lengths: Mapping[str, Lengths]
-    measuring: float  # seconds of a seed
+    measuring: float | None  # seconds of a seed; None if the first must tell
     preparing: float = 0.0  # seconds that it took, from the call on
 
 
@@ -81,9 +81,9 @@ def conduct(asked: Asked, began: float) -> Comparison:
     settings, start = asked.settings, time.perf_counter()
     if settings.seed not in reached.baselines:
         reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
-    ready = ready._replace(measuring=ready.measuring + time.perf_counter() - start)
-    spent = time.perf_counter() - began
-    ready = ready._replace(preparing=spent)
+    spent, own = time.perf_counter() - began, time.perf_counter() - start
+    measuring = None if ready.measuring is None else ready.measuring + own
+    ready = ready._replace(measuring=measuring, preparing=spent)
     say_duration(settings, ready.tasks, len(ready.contenders), spent, ready.measuring)
     place = contextlib.nullcontext(asked.out) if asked.resumed else claimed(asked.out, settings.out is None)
     with stoppable() as signals, place as out:
@@ -169,7 +169,8 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
             reached.baselines,
             signals,
             outcomes=reached.outcomes,
-            seconds=full_time(settings.seconds_per_model, ready.tasks) + ready.measuring / len(ready.contenders),
+            seconds=full_time(settings.seconds_per_model, ready.tasks) + (ready.measuring or 0) / len(ready.contenders),
+            known=ready.measuring is not None,
             on_seed=on_seed,
             on_trained=on_trained,
         )

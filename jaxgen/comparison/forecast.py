@@ -34,16 +34,18 @@ def settle_lengths(
     reference: Reference,
     tasks: Sequence[Task],
     recorded: ledger.Recorded | None,
-) -> tuple[dict[str, Lengths], float]:
-    """The time of every training, and the seconds that measuring one seed of all models takes."""
+) -> tuple[dict[str, Lengths], float | None]:
+    """The time of every training, and the seconds that measuring one seed of all models takes, if that is known."""
     lengths: dict[str, Lengths] = {}
-    measuring, data = 0.0, reference.data
+    measuring: float | None = 0.0
+    data = reference.data
     seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, contender in contenders.items():
         own = allowed(contender, settings.seconds_per_model, tasks)
         steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
         lengths[name] = own
-        measuring += evaluation_seconds(contender, reference, tasks)
+        own_measuring = evaluation_seconds(contender, reference, tasks)
+        measuring = None if measuring is None or own_measuring is None else measuring + own_measuring
         shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
         examples = shown.examples(data, settings.seed)
         through = passes(contender.of(shown), steps[shown.name].model, examples)
@@ -54,11 +56,18 @@ def settle_lengths(
     return lengths, measuring
 
 
-def say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float) -> None:
-    """One line: how long all will take; `spent` are the seconds so far, `measuring` those of a seed."""
+def say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float | None) -> None:
+    """One line: how long all will take. `spent` are the seconds so far, `measuring` those of a seed if it is known."""
     training = full_time(settings.seconds_per_model, tasks) * models
+    then = f"{spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} of {training:g} s training and "
+    if measuring is None:
+        say(f"{then}measuring, which takes minutes for images of this size: the first seed tells how long")
+        return
     total = duration(round(spent + settings.seeds * (training + measuring)))
-    say(
-        f"expected to take {total}: {spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} "
-        f"of {training:g} s training and {measuring:.0f} s measuring"
-    )
+    say(f"expected to take {total}: {then}{measuring:.0f} s measuring")
+
+
+def say_rest(seconds: float, seeds: int) -> None:
+    """One line after the first seed, if its time was not known before: `seconds` it took, `seeds` are left."""
+    took = f"the first seed took {duration(round(seconds))}, measuring counted in"
+    say(f"{took}; about {duration(round(seconds * seeds))} to go" if seeds else took)

@@ -2,8 +2,9 @@
 
 import functools
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from rich.console import Console
@@ -11,8 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.forecast import say_rest
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.comparison.player import OnTrained, play
+from jaxgen.system.allocator import give_back
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
 from jaxgen.tasks.groups import Groups, groups_of
@@ -39,6 +42,7 @@ def play_all(
     *,
     outcomes: dict[str, dict[int, Outcome]],
     seconds: float,
+    known: bool = True,
     on_seed: Callable[[int], None],
     on_trained: Callable[[str, int, State, Sequence[Mapping[str, Any]]], None],
 ) -> None:
@@ -56,12 +60,13 @@ def play_all(
       signals: becomes [the signal that ended a training, ...]. The caller collects those of the time before and after
         (`jaxgen.system.signals.stoppable`), and one that is there already means that nothing is trained.
       outcomes: by name and seed.
-      seconds: about how long one model takes on one seed, measuring counted in.
+      seconds: about how long one model takes on one seed, measuring counted in; what the models take corrects it.
+      known: whether measuring is counted in; if not, a line after the first seed says what is left.
       on_seed: called with each seed that all models and baselines have.
       on_trained: called with (name, seed, state, lines of metrics.jsonl) of each main training.
     """
     with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        bar = _Bar(progress, progress.add_task("", total=len(seeds) * len(contenders) * seconds), seconds)
+        bar = _Bar(progress, len(seeds) * len(contenders), seconds)
 
         def whole_seed(i: int, seed: int) -> None:
             bar.says(f"split of seed {seed}", i * len(contenders))
@@ -76,6 +81,7 @@ def play_all(
                 kept = functools.partial(on_trained, name, seed)
                 of_seed = reference, groups, lengths(name, seed)
                 outcomes[name][seed] = _one(own, name, *of_seed, seed, tasks, bar, kept)
+                give_back()  # what measuring needed
                 bar.done(i * len(contenders) + j + 1)
             if seed not in by_baselines:
                 bar.says(f"baselines, seed {seed}")
@@ -87,31 +93,43 @@ def play_all(
             with interruptible():
                 if signals:
                     raise Interrupted(signals.pop())
-                for i, seed in enumerate(seeds):
-                    if not all(seed in by_seed for by_seed in (*outcomes.values(), by_baselines)):
-                        whole_seed(i, seed)
+                missing = [
+                    (i, seed)
+                    for i, seed in enumerate(seeds)
+                    if not all(seed in by_seed for by_seed in (*outcomes.values(), by_baselines))
+                ]
+                for left, (i, seed) in zip(range(len(missing) - 1, -1, -1), missing, strict=True):
+                    start = time.perf_counter()
+                    whole_seed(i, seed)
+                    if not known and seed == missing[0][1]:
+                        say_rest(time.perf_counter() - start, left)
         except Interrupted as interruption:
             signals.insert(0, interruption.signal)
 
 
-class _Bar(NamedTuple):
-    """The progress bar, in seconds; `seconds` are those of one model on one seed."""
+class _Bar:
+    """The progress bar, in seconds. What a model takes on a seed is corrected by the mean over those that are done."""
 
-    progress: Progress
-    task: Any
-    seconds: float
+    def __init__(self, progress: Progress, models: int, seconds: float):
+        """`models`: how often one model is played on one seed; `seconds` that each takes, about."""
+        self._progress, self._models, self._seconds = progress, models, seconds
+        self._began, self._played = time.perf_counter(), 0
+        self._task = progress.add_task("", total=models * seconds)
 
     def says(self, text: str, models: int | None = None) -> None:
         """What is done now, and after how many models on one seed each, if that is known."""
-        self.progress.update(self.task, description=text, completed=None if models is None else models * self.seconds)
+        completed = None if models is None else models * self._seconds
+        self._progress.update(self._task, description=text, completed=completed)
 
     def done(self, models: int) -> None:
-        """So many models were played on one seed each."""
-        self.progress.update(self.task, completed=models * self.seconds)
+        """So many models were played on one seed each, one of them since the last call."""
+        self._played += 1
+        self._seconds = (time.perf_counter() - self._began) / self._played
+        self._progress.update(self._task, completed=models * self._seconds, total=self._models * self._seconds)
 
     def advance(self, seconds: float) -> None:
         """So much longer was trained."""
-        self.progress.advance(self.task, seconds)
+        self._progress.advance(self._task, seconds)
 
 
 def _one(

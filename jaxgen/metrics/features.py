@@ -15,6 +15,7 @@ UPDATES = 2000  # Adam updates of the classifier, whatever the size of the data
 COMPONENTS = 32  # principal components where there are no labels
 ROWS = 10_000  # training examples that any of them is fitted on, at most
 NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64, which examples of up to 1,024 numbers take
+FEW = 32  # axes up to which a few passes through the examples take less time than all their products
 NEGLIGIBLE = 1e-6  # of the largest variance: what float32 products cannot tell
 ITERATIONS = 4  # power iterations for the axes of examples of more: of 64x64x3 they then hold as much to four digits
 BLOCK = 1 << 22  # numbers of examples that are projected at once
@@ -93,10 +94,10 @@ def feature_space(data: Data) -> Features:
 def principal_axes(x, count: int) -> Axes:
     """The first `count` principal axes of x [N, ...], fewer where there are fewer examples or numbers.
 
-    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500; of large
-    examples that are fewer than their numbers, by the eigenvectors of their products, without the axes that hold less
-    than a millionth of the variance of the first. At most 10,000 examples are looked at, a fixed random part; of large
-    ones as many as have 32 Mi numbers.
+    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500; more than 32 of
+    large examples that are fewer than their numbers, by the eigenvectors of their products, without the axes that hold
+    less than a millionth of the variance of the first. At most 10,000 examples are looked at, a fixed random part; of
+    large ones as many as have 32 Mi numbers.
 
     >>> found = principal_axes(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], np.float32), 1)
     >>> np.abs(found.axes).round(3).tolist(), round(found.share, 3)
@@ -107,7 +108,7 @@ def principal_axes(x, count: int) -> Axes:
     mean = x.mean(0, dtype=np.float64)
     x -= mean.astype(precision)
     count, total = min(count, *x.shape), np.vdot(x, x)
-    if precision == np.float32 and 500 < len(x) < x.shape[1] and total > 0:
+    if precision == np.float32 and 500 < len(x) < x.shape[1] and total > 0 and count > FEW:
         size, axes = _by_products(x, count)
     elif min(x.shape) > 500:
         from sklearn.utils.extmath import randomized_svd

@@ -14,14 +14,14 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.features import DIRECT, Features, flat
-from jaxgen.tasks.evaluation import in_batches, most
+from jaxgen.tasks.evaluation import decoded, in_batches, large, most
 from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import Reference
 
 LABELS = 20  # per class, of which a direction is made
 PAIRS = 500  # edits of a split, at most
-FEW = 113  # of large images, which with 9 strengths fill two batches
-PART = 32  # images are large of which this part of what evaluation looks at is fewer than the edits
+LARGE = 226  # of images of which tasks look at a part at a stage
+FEW = 113  # of these, where the best strength is looked for and at a stage
 ORIGINALS = 50  # examples of a class that edits start from, and among which the original is to be told, at most
 POOL = 200  # training examples of a class near which an edit must lie, at most
 TYPICAL = 0.95  # share of validation examples that lie as near to training examples of their class as an edit must
@@ -60,19 +60,17 @@ def encoded(model: Model, x: np.ndarray) -> np.ndarray:
     return in_batches(lambda i, x: encode(x), x)
 
 
-def decoded(model: Model, codes: np.ndarray) -> np.ndarray:
-    """Images of codes, in batches, cut to [0, 1]."""
-    decode = model.decode
-    assert decode is not None
-    return np.clip(in_batches(lambda i, z: decode(z), codes), 0, 1).astype(np.float32)
+def shown(model: Model, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Images of codes, of `shape`, in batches, cut to [0, 1]."""
+    return np.clip(decoded(model, codes, shape), 0, 1).astype(np.float32)
 
 
 def plan_edits(data: Data, split: Split, seed: int, *, few: bool = False) -> Edits:
     """At most 500 pairs of an example and another class, drawn by the seed, from at most 50 examples of each class.
 
-    With `few` there are 113 at most where images are large: 32x32 in colour and more.
+    Where images are large, 32x32 in colour and more, there are 226 at most, and with `few` 113.
     """
-    count = FEW if few and most(data.shape, PART) < PAIRS else PAIRS
+    count = PAIRS if not large(data.shape) else FEW if few else LARGE
     classes = classes_of(data)
     at = np.sort(labelled(split.label, ORIGINALS, seed=0, draw=0))
     held = subset(split, at[np.isin(split.label[at], classes)])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,13 +46,14 @@ def positions(n: int, shape: tuple[int, ...], part: int = 1) -> np.ndarray:
     return np.arange(n) if n <= count else np.sort(np.random.default_rng(0).choice(n, count, replace=False))
 
 
-def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
-    """`fn(i, x_i)` on batches x_i of x [N, ...], joined along the first axis.
+def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> Any:
+    """`fn(i, x_i)` on batches x_i of x [N, ...], joined along the first axis; it returns arrays, as a tree.
 
     Batches have one size (the last is padded with its last example, and cut), so that a model meets one shape. The size
     depends on the shape of x and on `copies`, the copies of an example that `fn` makes; where it is beyond 128 it is a
-    multiple of that or the most that fits, so that sets of nearly one length share a compiled function; so do all sets
-    that take more than one batch of large examples.
+    multiple of that or the most that fits, so that sets of nearly one length share a compiled function; of large
+    examples, of which fewer fit, all sets do: to compile a network for a few takes longer than to show it as many as
+    fit.
 
     >>> in_batches(lambda i, x: 2 * x, np.arange(3.0)).tolist()
     [0.0, 2.0, 4.0]
@@ -61,23 +63,39 @@ def in_batches(fn: Callable, x: np.ndarray, *, copies: int = 1) -> np.ndarray:
     size = -(-len(x) // -(-len(x) // most))
     if size > UNIT:
         size = min(most, -(-size // UNIT) * UNIT)
-    elif most < UNIT < len(x):
+    elif most < UNIT:
         size = most
     parts = -(-len(x) // size)
     full = np.concatenate([x, np.repeat(x[-1:], parts * size - len(x), axis=0)])
-    done = [np.asarray(fn(i, jnp.asarray(full[i * size : (i + 1) * size]))) for i in range(parts)]
-    return np.concatenate(done)[: len(x)]
+    done = [jax.tree.map(np.asarray, fn(i, jnp.asarray(full[i * size : (i + 1) * size]))) for i in range(parts)]
+    return jax.tree.map(lambda *blocks: np.concatenate(blocks)[: len(x)], *done)
+
+
+def decoded(model: Model, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What a model makes of codes [N, ...], examples of `shape`, in batches as large as those of such examples."""
+    decode = model.decode
+    assert decode is not None
+    return in_batches(lambda i, z: decode(z), codes, copies=-(-math.prod(shape) // codes[0].size))
+
+
+def large(shape: tuple[int, ...]) -> bool:
+    """Whether tasks look at a part of examples of this shape at a stage, and at fewer of what each of them costs.
+
+    >>> large((28, 28, 1)), large((32, 32, 3))
+    (False, True)
+    """
+    return most(shape, STAGED) < LIMIT
 
 
 def drawn(model: Model, key: jax.Array, n: int, shape: tuple[int, ...]) -> np.ndarray:
     """`n` samples of a model, float32 [n, *shape], in equal blocks of 512 at most: a model meets one shape.
 
-    Blocks of large samples are smaller, as batches of `in_batches` are.
+    Blocks of large samples are smaller, and all of one size, as batches of `in_batches` are.
     """
     assert model.draw is not None and model.sample is not None
     most = int(np.clip(NUMBERS // math.prod(shape), 1, MOST))
     parts = -(-n // most)
-    size = -(-n // parts)
+    size = -(-n // parts) if most >= UNIT else most
     noise = model.draw(key, parts * size)
     blocks = (jax.tree.map(lambda a, i=i: a[i * size : (i + 1) * size], noise) for i in range(parts))
     return np.concatenate([np.asarray(model.sample(block)) for block in blocks])[:n]

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, as_float, subset
-from jaxgen.metrics.features import coordinates, flat, principal_axes
+from jaxgen.metrics.features import Axes, coordinates, flat, principal_axes
 from jaxgen.tasks import factors
 from jaxgen.tasks.edits import (
     LABELS,
@@ -18,20 +18,19 @@ from jaxgen.tasks.edits import (
     Judge,
     area,
     classes_of,
-    decoded,
     encoded,
     identity_kept,
     judged,
     make_judge,
     plan_edits,
+    shown,
 )
 from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.probe import labelled
-from jaxgen.tasks.task import BASELINE, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
+from jaxgen.tasks.task import BASELINE, COMPONENTS, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
 
 STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
 DECODED = 1024  # edits that are decoded at once, about
-COMPONENTS = 16
 ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
 
 METRICS = {
@@ -105,7 +104,7 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
     at_once = max(1, DECODED // len(codes))  # few edits of all strengths fill one batch
     for some in np.split(STRENGTHS, range(at_once, len(STRENGTHS), at_once)):
         moved = codes[None] + some.reshape(-1, *[1] * codes.ndim) * way[edits.target][None]
-        images = decoded(model, moved.reshape(-1, *codes.shape[1:]))
+        images = shown(model, moved.reshape(-1, *codes.shape[1:]), edits.x.shape[1:])
         if not np.all(np.isfinite(images)):
             return None
         for x in images.reshape(len(some), len(codes), *images.shape[1:]):
@@ -149,12 +148,13 @@ def _measured(model: Model, reference: Reference, seed: int, only_headline: bool
 
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
     """The same edits where the code is the image itself, and where it is 16 principal components."""
-    return {name: measure(model, reference, seed).figures for name, model in simple_models(reference.data).items()}
+    models = simple_models(reference.data, reference.axes)
+    return {name: measure(model, reference, seed).figures for name, model in models.items()}
 
 
-def simple_models(data: Data) -> dict[str, Model]:
-    """By name: what stands beside the models."""
-    found = principal_axes(data.train.x, COMPONENTS)
+def simple_models(data: Data, axes: Axes | None = None) -> dict[str, Model]:
+    """By name: what stands beside the models; `axes` are the principal axes of the training examples, if known."""
+    found = axes or principal_axes(data.train.x, COMPONENTS)
 
     def same(x):
         return np.asarray(x)
@@ -216,7 +216,7 @@ def _edits(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
         return None
     x, target = _shown(data)
     codes, way = encoded(model, x), directions(model, data, 0)[target]
-    rows = [x, *(decoded(model, codes + strength * way) for strength in STRENGTHS[: COLUMNS - 1])]
+    rows = [x, *(shown(model, codes + strength * way, data.shape) for strength in STRENGTHS[: COLUMNS - 1])]
     return np.stack(rows, 1).reshape(-1, *data.shape)
 
 

@@ -1,22 +1,23 @@
 """Represent: how much a few labels are worth on top of what a model has learned without them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float, subset
-from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
+from jaxgen.metrics.features import Axes, Features, coordinates, flat, principal_axes, working
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.tasks.evaluation import STAGED, in_batches, looked_at, most, unlabelled
+from jaxgen.tasks.evaluation import STAGED, decoded, in_batches, large, looked_at, most, unlabelled
 from jaxgen.tasks.probe import COUNTS, DRAWS, accuracies, labelled
-from jaxgen.tasks.task import BASELINE, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
+from jaxgen.tasks.task import BASELINE, COMPONENTS, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
+from jaxgen.training.models import Layers
 
 POOL = 200  # training examples per class that labels are drawn from and features standardised on, at most
-COMPONENTS = 16
 WIDTH = 256  # of the random network, as of the shipped networks
-PAIRS = 64  # of test examples, interpolated
+PAIRS, FEW = 64, 16  # of test examples, interpolated; of large ones
 RECONSTRUCTED = 16  # test examples that are shown encoded and decoded
 WAYS, STEPS = 4, 8  # interpolations that are shown, and the images of each
 
@@ -72,32 +73,27 @@ def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int
       draws: how often labels are drawn; with fewer than 5 of them, as at a stage, the nearest neighbour is left
         out, and of large examples a part is looked at.
     """
-    layers = dict(model.features) if model.encode is None else {"latent": model.encode, **model.features}
     pool, valid, test = _splits(data, STAGED if draws < DRAWS else 1)
     x, ends = np.concatenate([pool.x, valid.x, test.x]), np.cumsum([len(pool.x), len(valid.x)])
-    seen = {}
-    for name, layer in layers.items():
-        h = _rows(in_batches(lambda i, x, layer=layer: layer(x), x))
-        if np.all(np.isfinite(h)):
-            seen[name] = np.split(h, ends)
+    seen = {name: np.split(h, ends) for name, h in _layers(model, x).items() if np.all(np.isfinite(h))}
     figures, chosen = _best(seen, (pool.label, valid.label, test.label), seed, draws)
     if "latent" in seen:
         codes = seen["latent"][2]
         figures["active_latents"] = float(active_units(codes))
-        figures |= _smoothness(features, model, codes)
+        figures |= _smoothness(features, model, codes, data.shape)
     return Reading(figures, chosen)
 
 
-def baselines(data: Data, seed: int) -> dict[str, dict[str, float]]:
+def baselines(data: Data, seed: int, axes: Axes | None = None) -> dict[str, dict[str, float]]:
     """The same probe on the raw values, on 16 principal components and on a random network, by `baseline:` name.
 
     With them stands the answer that is always the same class, as `majority class`: 1 / classes. The random
     network is an untrained one of two hidden layers of 256 ReLU units, drawn from the seed; the second hidden layer is
-    read.
+    read. `axes` are the principal axes of the training examples, if they are known already.
     """
     splits = _splits(data)
     raw = [flat(split.x, working(data.shape)) for split in splits]
-    components = principal_axes(data.train.x, COMPONENTS)
+    components = axes or principal_axes(data.train.x, COMPONENTS)
     rng = np.random.default_rng(seed)
     n = raw[0].shape[1]
     first, second = ((rng.normal(size=(a, WIDTH)) * np.sqrt(2 / a)).astype(raw[0].dtype) for a in (n, WIDTH))
@@ -121,7 +117,24 @@ def _splits(data: Data, part: int = 1) -> tuple[Split, Split, Split]:
     return train._replace(x=as_float(train.x)), looked_at(data.valid, part), looked_at(data.test, part)
 
 
-def _rows(x) -> np.ndarray:
+def _layers(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    """What the layers of a model say of x, by name, as rows."""
+
+    def layers(i: int, x) -> dict[str, Any]:
+        if isinstance(model.features, Layers):
+            code, found = model.features.with_code(x)
+        else:
+            code = None if model.encode is None else model.encode(x)
+            found = {name: layer(x) for name, layer in model.features.items()}
+        return found if code is None else {"latent": code, **found}
+
+    # A map sorts its names; the first layer is the one that is chosen of equal ones.
+    found = in_batches(layers, x)
+    names = [name for name in ("latent", *model.features) if name in found]
+    return {name: _rows(found[name]) for name in names}
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
     x = x.reshape(len(x), -1)
     return np.asarray(x, working(x.shape[1:]))
 
@@ -135,14 +148,13 @@ def _best(seen: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str
     return {**results[chosen][1], **each}, chosen
 
 
-def _smoothness(features: Features, model: Model, codes: np.ndarray) -> dict[str, float]:
-    decode = model.decode
-    if decode is None or len(codes) < 2:
+def _smoothness(features: Features, model: Model, codes: np.ndarray, shape: tuple[int, ...]) -> dict[str, float]:
+    if model.decode is None or len(codes) < 2:
         return {}
     order = np.random.default_rng(0).permutation(len(codes))
-    pairs = min(PAIRS, len(codes) // 2)
+    pairs = min(FEW if large(shape) else PAIRS, len(codes) // 2)
     start, end = codes[order[:pairs]], codes[order[pairs : 2 * pairs]]
-    ratio = path_ratio(lambda z: in_batches(lambda i, z: decode(z), z), features.embed, start, end)
+    ratio = path_ratio(lambda z: decoded(model, z, shape), features.embed, start, end)
     return {} if ratio is None or not np.isfinite(ratio) else {"path_ratio": ratio}
 
 
@@ -151,7 +163,7 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
 
 
 def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
-    return baselines(reference.data, seed)
+    return baselines(reference.data, seed, reference.axes)
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
@@ -162,22 +174,23 @@ def _codes(model: Model, data: Data) -> np.ndarray | None:
     """Of the first test images, where there is a way to them and back."""
     if data.kind != "image" or model.encode is None or model.decode is None:
         return None
-    return np.asarray(model.encode(data.test.x[:RECONSTRUCTED].astype(np.float32) / 255))
+    encode = model.encode
+    return in_batches(lambda i, x: encode(x), as_float(data.test.x[:RECONSTRUCTED]))
 
 
 def _reconstructions(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
     codes = _codes(model, data)
-    return None if codes is None or model.decode is None else np.asarray(model.decode(codes))
+    return None if codes is None else decoded(model, codes, data.shape)
 
 
 def _interpolations(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
     codes = _codes(model, data)
     pairs = 0 if codes is None else min(WAYS, len(codes) - WAYS)
-    if codes is None or model.decode is None or pairs < 1:
+    if codes is None or pairs < 1:
         return None
     way = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None]
     lines = [(1 - way) * codes[i] + way * codes[i + WAYS] for i in range(pairs)]
-    return np.asarray(model.decode(np.concatenate(lines)))
+    return decoded(model, np.concatenate(lines), data.shape)
 
 
 def _ends(data: Data) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.core import Model
 from jaxgen.data import Data
-from jaxgen.metrics.features import Features
+from jaxgen.metrics.features import Axes, Features, principal_axes
 from jaxgen.metrics.quality import nearest_ratio
 from jaxgen.recipes import Recipe
 from jaxgen.tasks.evaluation import looked_at
@@ -19,6 +19,7 @@ from jaxgen.tasks.naive import fitted_gaussian
 BASELINE = "baseline: "  # how the name of a baseline begins, wherever it stands beside those of models
 REFERENCES = 20_000  # training examples that copies are looked for among, at most
 CHECKED = 1000  # examples or samples whose nearest training examples are looked for, at most
+COMPONENTS = 16  # principal components that stand beside what models learn
 SHARE = (0.0, 1.0)  # the bounds of most metrics
 SIZE = (0.0, float("inf"))  # of those that are no share, and never negative
 
@@ -105,6 +106,11 @@ class Reference:
     def usual_ratio(self) -> np.ndarray:
         """`nearest_ratio` of test examples, a thousand at most, to training examples."""
         return nearest_ratio(self.test[:CHECKED], self.train)
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The first 16 principal axes of the training examples."""
+        return principal_axes(self.data.train.x, COMPONENTS)
 
     @cached_property
     def gaussian(self) -> Callable[[int, int], np.ndarray]:

@@ -10,10 +10,7 @@ from jaxgen.data import Data, Split, as_float
 from jaxgen.tasks.evaluation import most
 
 TRAINED, TESTED = 20, 5  # normal examples to learn from; examples of either kind to test on
-SCORED, CHOOSING = (
-    2,
-    8,
-)  # the parts of what evaluation looks at that are scored, and that choose: they are decoded often
+SCORED, CHOOSING = 2, 8  # the parts of what evaluation looks at that are scored, and that choose: both cost much
 CHOICE = 3  # examples of either kind in the validation split, from which on they choose a score
 
 

@@ -23,6 +23,19 @@ class Scores(dict):
         return self._together(tuple(names), noise, x)
 
 
+class Layers(dict):
+    """The compiled features of a model, by name."""
+
+    def __init__(self, each: Mapping[str, Callable], with_code: Callable[[Any], tuple[Any, dict[str, Any]]]):
+        """`each` by name; `with_code` as the method."""
+        super().__init__(each)
+        self._with_code = with_code
+
+    def with_code(self, x: Any) -> tuple[Any, dict[str, Any]]:
+        """The code of x, None without an encoder, and all features by name, in one program: a network runs once."""
+        return self._with_code(x)
+
+
 def compile_model(game: Game) -> Callable[[Any, Any], Model]:
     """`(params, state) -> Model` whose functions are compiled once for all params of the same shapes.
 
@@ -53,13 +66,19 @@ def compile_model(game: Game) -> Callable[[Any, Any], Model]:
         scores = game.model(params, state).scores
         return {name: scores[name](noise, x) for name in names}
 
+    @jax.jit
+    def with_code(params, state, x):
+        model = game.model(params, state)
+        code = None if model.encode is None else model.encode(x)
+        return code, {name: layer(x) for name, layer in model.features.items()}
+
     def bind(params, state) -> Model:
         def part(field, value):
             if isinstance(value, Mapping):
                 each = {name: partial(function(field, name), params, state) for name in value}
-                if field != "scores":
-                    return each
-                return Scores(each, lambda names, noise, x: together(names, params, state, noise, x))
+                if field == "scores":
+                    return Scores(each, lambda names, noise, x: together(names, params, state, noise, x))
+                return Layers(each, partial(with_code, params, state)) if field == "features" else each
             return value if value is None else partial(function(field), params, state)
 
         has = game.model(params, state)

@@ -251,7 +251,7 @@ def test_baselines_go_the_same_way(reference):
     x = as_float(reference.data.train.x[:40])
     assert np.mean((np.asarray(pca.decode(pca.encode(x))) - x) ** 2) < 0.5 * np.mean((x - x.mean(0)) ** 2)
     assert pca.encode(x).shape == (40, 16)
-    assert manipulate.decoded(Model(decode=whole), 3 * x).max() == 1
+    assert manipulate.shown(Model(decode=whole), 3 * x, x.shape[1:]).max() == 1
 
 
 def test_real_examples_are_changed_and_partly_kept(reference):
@@ -291,6 +291,9 @@ def test_few_edits_of_large_images_at_a_stage(reference, monkeypatch):
     monkeypatch.setattr(manipulate, "DECODED", 1)  # one strength at a time
     assert MANIPULATE.measure(model, reference, 0, None, None) == alone
     assert len(edits.plan_edits(reference.data, reference.data.test, 0, few=True).source) > edits.FEW
-    monkeypatch.setattr(edits, "PART", 1 << 20)
-    few, many = (edits.plan_edits(reference.data, reference.data.test, 0, few=few).source for few in (True, False))
-    assert few.tolist() == many[: edits.FEW].tolist() and len(few) == edits.FEW < len(many)
+    whole_plan = edits.plan_edits(reference.data, reference.data.test, 0).source
+    assert len(whole_plan) > edits.LARGE
+    monkeypatch.setattr(edits, "large", lambda shape: True)
+    for few, count in ((True, edits.FEW), (False, edits.LARGE)):
+        plan = edits.plan_edits(reference.data, reference.data.test, 0, few=few)
+        assert plan.source.tolist() == whole_plan[:count].tolist()

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from jaxgen.core import Model
 from jaxgen.metrics import feature_space
 from jaxgen.tasks import evaluation, probe, represent
+from jaxgen.training.models import Layers
 
 
 @pytest.fixture
@@ -109,6 +110,22 @@ def test_latent(table, space):
     collapsed = represent.probe(space, model(encode=lambda x: x, decode=lambda z: 0 * z), table, 0)
     assert "path_ratio" not in collapsed.figures
     assert represent.probe(space, model(), table, 0) == ({}, "")
+
+
+def test_layers_of_a_compiled_model_are_read_at_once(table, space):
+    # Kills: a network that runs once for each of its layers; a layer under the name of another; a code that is left
+    # out, or is a layer of a model that has none.
+    layers, runs = {"first": lambda x: x[:, :3], "all": lambda x: x}, []
+
+    def with_code(x):
+        runs.append(x)
+        return 2 * x, {name: layer(x) for name, layer in layers.items()}
+
+    plain = represent.probe(space, model(encode=lambda x: 2 * x, **layers), table, 0)
+    read = represent.probe(space, Model(encode=lambda x: 2 * x, features=Layers(layers, with_code)), table, 0)
+    assert read == plain and "accuracy[latent]" in read.figures and len(runs) == 1
+    bare = represent.probe(space, Model(features=Layers(layers, lambda x: (None, with_code(x)[1]))), table, 0)
+    assert {name for name in bare.figures if "[" in name} == {"accuracy[first]", "accuracy[all]"}
 
 
 def test_baselines(table, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from jaxgen.core import Model
 from jaxgen.data import Split, load, with_domains
 from jaxgen.tasks import SETTINGS, TASKS, detect, evaluation, represent, restore, synthesise
-from jaxgen.tasks.evaluation import drawn, in_batches, looked_at
+from jaxgen.tasks.evaluation import decoded, drawn, in_batches, looked_at
 from jaxgen.tasks.task import Form, Reference
 
 
@@ -35,6 +35,14 @@ def test_sets_of_nearly_one_length_share_a_shape():
     for n in (650, 663, 700, 768):
         in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))
     assert shapes == {(384, 3)}
+
+
+def test_batches_of_several_arrays():
+    # Kills: padding left in one of them; a batch of one array beside another of the next.
+    x = np.arange(1500, dtype=np.float32)[:, None]
+    found = in_batches(lambda i, part: {"once": part, "twice": 2 * part[:, 0]}, x)
+    np.testing.assert_array_equal(found["once"], x)
+    np.testing.assert_array_equal(found["twice"], 2 * x[:, 0])
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(3, [3]), (512, [512]), (513, [257, 257]), (1500, [500, 500, 500])])
@@ -124,11 +132,15 @@ def test_titles_are_of_metrics_that_there_are(table):
 
 
 def test_large_examples_share_a_shape(monkeypatch):
-    # Kills: a model that decodes many copies compiled anew for a stage, for its sets are smaller.
+    # Kills: a model that decodes many copies compiled anew for a stage or for pictures, for their sets are smaller;
+    # batches of codes as large as codes are small; samples in another shape.
     monkeypatch.setattr(evaluation, "NUMBERS", 3 * 85)
     shapes = set()
-    for n in (129, 512, 1536):
+    for n in (2, 129, 512, 1536):
         in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))
+    decoded(Model(decode=lambda z: shapes.add((len(z), 3)) or z), np.zeros((200, 2), np.float32), (4,))
+    drawn(Model(draw=lambda key, n: np.zeros((n, 3)), sample=lambda z: shapes.add(z.shape) or z), None, 90, (3,))
+    shapes ^= {(63, 3)}  # of examples of 4 numbers, told as 2 copies of a code
     monkeypatch.setattr(evaluation, "NUMBERS", 3 * 341)
     for n in (512, 2048):
         in_batches(lambda i, x: shapes.add(x.shape) or x, np.zeros((n, 3), np.float32))

@@ -29,6 +29,10 @@ def test_is_the_games_own_model():
             model.scores["reconstruction"](None, X), plain.scores["reconstruction"](None, X), rtol=1e-6
         )
         np.testing.assert_allclose(model.features["first"](X), plain.features["first"](X), rtol=1e-6)
+        code, layers = model.features.with_code(X)
+        np.testing.assert_allclose(code, plain.encode(X), rtol=1e-6, atol=1e-6)
+        assert set(layers) == set(plain.features)
+        np.testing.assert_allclose(layers["first"], plain.features["first"](X), rtol=1e-6)
         assert model.log_weight is None
 
 
@@ -36,6 +40,7 @@ def test_what_a_game_lacks_stays_away():
     game = small_gan()
     model = compile_model(game)(*two(game)[0])
     assert model.encode is None and model.decode is None and model.scores == {} and model.features == {}
+    assert model.features.with_code(X) == (None, {})
 
 
 def test_other_params_compile_nothing():
