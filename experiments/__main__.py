@@ -11,6 +11,7 @@ from experiments import (
     choose,
     evidence,
     gan_dynamics,
+    gan_optimum,
     image_synthesis,
     manipulation,
     mode_collapse,
@@ -36,6 +37,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
+    "gan_optimum": gan_optimum,
     "reparametrization": reparametrization,
 }
 COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)

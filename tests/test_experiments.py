@@ -19,6 +19,7 @@ from experiments import (
     anomaly_detection,
     evidence,
     gan_dynamics,
+    gan_optimum,
     mode_collapse,
     page,
     reparametrization,
@@ -32,6 +33,7 @@ TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
+    "gan_optimum": gan_optimum.Config(seeds=1, steps=2, batch=8, width=4, ring_width=4),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
@@ -45,6 +47,7 @@ MODULES = [
     *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
     "settings",
+    *("gan_optimum.trained", "laws"),
 ]
 
 
