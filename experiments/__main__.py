@@ -21,6 +21,7 @@ from experiments import (
     representation,
     style_transfer,
     super_resolution,
+    vanishing_gradient,
 )
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
@@ -36,6 +37,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "manipulation": manipulation,
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
+    "vanishing_gradient": vanishing_gradient,
     "mode_collapse": mode_collapse,
     "gan_optimum": gan_optimum,
     "reparametrization": reparametrization,

@@ -25,6 +25,7 @@ from experiments import (
     reparametrization,
     settings,
     super_resolution,
+    vanishing_gradient,
 )
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
@@ -42,12 +43,17 @@ TINY = {
         fit.Config(seeds=2, samples=2000),
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
+    "vanishing_gradient": vanishing_gradient.Config(
+        ("saturating", "non-saturating"),
+        vanishing_gradient.Lines((1.0, 8.0), seeds=1, steps=2, batch=8, width=4),
+        vanishing_gradient.Digits(seeds=1, warm=2, steps=2, batch=8, width=4, looked_at=8),
+    ),
 }
 MODULES = [
     *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
     "settings",
-    *("gan_optimum.trained", "laws"),
+    *("critics", "laws", "vanishing_gradient.verdicts"),
 ]
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.critics import approach, dense, located
+from experiments.critics import approach, dense, located, stops
 from experiments.evidence import Verdict
 from experiments.gan_optimum.exact import pairs
 from experiments.laws import divergence
@@ -61,15 +61,6 @@ class _Family(NamedTuple):
     params: Any  # of the generator, leaves [cases, ...]
     latent_dim: int
     critic: nn.Module
-
-
-def stops(steps: int) -> list[int]:
-    """Numbers of steps after which is looked: 0, and from 1 on nearly even on a log scale.
-
-    >>> stops(30)
-    [0, 1, 2, 3, 4, 5, 7, 9, 13, 17, 23, 30]
-    """
-    return [0, *sorted({round(steps ** (i / 12)) for i in range(13)})]
 
 
 def courses(config: Config) -> dict[str, Course]:
