@@ -93,7 +93,7 @@ def _courses(family: _Family, config: Config) -> dict[str, Course]:
     adam = optax.adam(optax.cosine_decay_schedule(config.rate, config.steps))
     params, seen = jax.tree.map(of_seeds, family.params), []
     for state in approach(game, adam, family.draw, params, runs=n, stops=looks):
-        critics = _bare(state.params["critic"])
+        critics = state.params["critic"]
         seen.append(np.asarray(values(critics), np.float64))
     shown = np.zeros((n, 0))
     if family.latent_dim == 1:
@@ -102,10 +102,6 @@ def _courses(family: _Family, config: Config) -> dict[str, Course]:
     value = np.stack(seen).reshape(len(looks), len(laws), config.seeds)
     shown = shown.reshape(len(laws), config.seeds, -1)
     return {name: Course(looks, value[:, i], shown[i]) for i, name in enumerate(family.cases)}
-
-
-def _bare(params: Any) -> Any:
-    return params["params"] if set(params) == {"params"} else params
 
 
 def _lines(config: Config) -> _Family:

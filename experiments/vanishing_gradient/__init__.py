@@ -26,17 +26,17 @@ class Config:
 
 FULL = Config()
 QUICK = Config(
-    ("saturating", "non-saturating", "least squares", "Wasserstein, penalty", "relativistic", "f-GAN Hellinger"),
+    ("saturating", "non-saturating", "least squares", "relativistic"),
     dataclasses.replace(FULL.lines, seeds=2, steps=300),
     dataclasses.replace(FULL.digits, seeds=2, steps=300, warm=300),
 )
 OVERLAP = 2.0  # distances up to this one are compared with the formula: there a critic sees samples of both laws
 
 ABOUT = f"""A generator learns from the slope of its critic. The textbook warns: once the critic tells real examples
-from samples perfectly, that slope is zero, and the generator learns nothing. Whether it is so depends on the loss, and can
-be computed. Let the data be N(0, 1) and the samples N(d, 1). Then the best critic of almost every loss is known, and so
-is the gradient that it gives in d. At d = 1 the two overlap; at d = 8 they have next to nothing in common, and the best
-critic is perfect.
+from samples perfectly, that slope is zero, and the generator learns nothing. Whether it is so depends on the loss, and
+can be computed. Let the data be N(0, 1) and the samples N(d, 1). Then the best critic of almost every loss is known,
+and so is the gradient that it gives in d. At d = 1 the two overlap; at d = 8 they have next to nothing in common, and
+the best critic is perfect.
 
 Here the generator stands still and a small critic is trained against it, by the library's step, for twelve losses. The
 *saturating* loss is that of the minimax game; the *non-saturating* one is the alternative from the same paper. *Least

@@ -55,7 +55,7 @@ def course(name: str, config: Config) -> Course:
     looks, seen = stops(config.steps), []
     generators = {"mean": means, "log_std": jnp.zeros_like(means)}
     for state in approach(game, adam, draw, generators, runs=len(means), stops=looks):
-        seen.append(np.asarray(look(_variables(state.params["critic"]), means[:, 0]), np.float64))
+        seen.append(np.asarray(look({"params": state.params["critic"]}, means[:, 0]), np.float64))
     gradient, told = np.moveaxis(np.stack(seen), -1, 0).reshape(2, len(looks), shifts, config.seeds)
     return Course(looks, gradient, told)
 
@@ -78,7 +78,3 @@ def figures(way: Way, critic, mean: jax.Array) -> jax.Array:
     gradient = jax.grad(averaged if way.loss.couples else paired)(mean)
     told = jnp.sum(each * (real[:, None] > critic(mean + nodes[:, None])[None]))
     return jnp.stack([jnp.abs(gradient), told])
-
-
-def _variables(params):
-    return params if set(params) == {"params"} else {"params": params}

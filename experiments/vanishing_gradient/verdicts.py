@@ -52,15 +52,19 @@ def rescues(figures: Mapping[str, Any]) -> Verdict:
         by[loss][data] = row["share_left"], fate(row) == FATES[0]
     lost, kept = by.values()
     told = "; ".join(
-        f"{data}: {SATURATING} {_part(share)}, {ALTERNATIVE} {_part(kept[data][0])}"
-        for data, (share, _) in lost.items()
+        f"{data}: {SATURATING} {part(share)}, {ALTERNATIVE} {part(kept[data][0])}" for data, (share, _) in lost.items()
     )
     needed = [gone and not kept[data][1] for data, (_, gone) in lost.items()]
     word = "supported" if all(needed) else "depends" if any(needed) else "not supported"
     return Verdict(word, f"What is left of the gradient. {told[:1].upper()}{told[1:]}.")
 
 
-def _part(share: float | None) -> str:
+def part(share: float | None) -> str:
+    """A share in words.
+
+    >>> part(0.0123), part(5.31), part(None)
+    ('1.2 %', '5.3 times', 'not finite')
+    """
     return "not finite" if share is None else f"{share:.2g} times" if share >= 1 else f"{100 * share:.2g} %"
 
 
