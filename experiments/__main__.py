@@ -13,6 +13,7 @@ from experiments import (
     gan_dynamics,
     gan_optimum,
     image_synthesis,
+    label_smoothing,
     manipulation,
     mode_collapse,
     page,
@@ -39,6 +40,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "gan_dynamics": gan_dynamics,
     "vanishing_gradient": vanishing_gradient,
     "mode_collapse": mode_collapse,
+    "label_smoothing": label_smoothing,
     "gan_optimum": gan_optimum,
     "reparametrization": reparametrization,
 }

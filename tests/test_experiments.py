@@ -20,6 +20,7 @@ from experiments import (
     evidence,
     gan_dynamics,
     gan_optimum,
+    label_smoothing,
     mode_collapse,
     page,
     reparametrization,
@@ -35,6 +36,10 @@ TINY = {
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "gan_optimum": gan_optimum.Config(seeds=1, steps=2, batch=8, width=4, ring_width=4),
+    "label_smoothing": label_smoothing.Config(
+        label_smoothing.OnLine(seeds=1, steps=2, batch=8, width=4),
+        label_smoothing.OnRing(seeds=1, steps=2, batch=8, samples=40),
+    ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
@@ -53,7 +58,7 @@ MODULES = [
     *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
     "settings",
-    *("critics", "laws", "vanishing_gradient.verdicts"),
+    *("critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned"),
 ]
 
 
