@@ -39,6 +39,7 @@ TINY = {
     "label_smoothing": label_smoothing.Config(
         label_smoothing.OnLine(seeds=1, steps=2, batch=8, width=4),
         label_smoothing.OnRing(seeds=1, steps=2, batch=8, samples=40),
+        ("no smoothing", "two-sided, 0.9 and 0.1"),
     ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40

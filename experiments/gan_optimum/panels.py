@@ -44,7 +44,7 @@ def critics(found: Mapping[str, Course], closed: Mapping[str, float]) -> bytes:
         panel.set_title(name, fontsize=13)
         plots.plain(panel.xaxis)
         plots.label(panel, 0.8, closed[name] + 0.07, "2 JS - log 4", plots.INK)
-        plots.label(panel, 60, -math.log(4) - 0.08, "-log 4", plots.FAINT)
+        plots.label(panel, course.stops[-1] ** 0.5, -math.log(4) - 0.08, "-log 4", plots.FAINT)
         if i == 0:
             panel.set_ylabel("value of the game")
     return plots.png(picture)

@@ -12,7 +12,7 @@ import optax
 
 from experiments.critics import approach
 from experiments.evidence import Verdict
-from experiments.label_smoothing.learned import LABELS, PLAIN
+from experiments.label_smoothing.learned import PLAIN
 from jaxgen.comparison.statistics import difference
 from jaxgen.data import load
 from jaxgen.games import gan
@@ -108,8 +108,3 @@ def helps(figures: Mapping[str, Any]) -> Verdict:
     told = " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names)
     plain = figures["labels"][PLAIN]
     return Verdict(word, f"{told} Without smoothing {plain['captured_modes']:.2g} of {MODES} modes are kept.")
-
-
-def runs(config: Config) -> dict[str, list[Trained]]:
-    """Every smoothing."""
-    return {name: train(*labels, config) for name, labels in LABELS.items()}
