@@ -11,7 +11,9 @@ from experiments import (
     choose,
     evidence,
     gan_dynamics,
+    gan_optimum,
     image_synthesis,
+    label_smoothing,
     manipulation,
     mode_collapse,
     page,
@@ -20,6 +22,7 @@ from experiments import (
     representation,
     style_transfer,
     super_resolution,
+    vanishing_gradient,
 )
 from jaxgen.cli import exit_code, leave
 from jaxgen.cli.parser import Parser, Usage, nearest, option
@@ -35,7 +38,10 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "manipulation": manipulation,
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
+    "vanishing_gradient": vanishing_gradient,
     "mode_collapse": mode_collapse,
+    "label_smoothing": label_smoothing,
+    "gan_optimum": gan_optimum,
     "reparametrization": reparametrization,
 }
 COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)

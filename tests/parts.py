@@ -80,6 +80,8 @@ ADVERSARIAL = {
     "HINGE": o.HINGE,
     "WASSERSTEIN": o.WASSERSTEIN,
     "RELATIVISTIC": o.RELATIVISTIC,
+    "RELATIVISTIC_AVERAGE": o.RELATIVISTIC_AVERAGE,
+    "f_gan": o.f_gan("jensen_shannon"),
     "least_squares": o.least_squares(fake=-1.0, real=1.0, target=0.0),
     "smooth": o.smooth(o.NON_SATURATING),
 }

@@ -19,11 +19,14 @@ from experiments import (
     anomaly_detection,
     evidence,
     gan_dynamics,
+    gan_optimum,
+    label_smoothing,
     mode_collapse,
     page,
     reparametrization,
     settings,
     super_resolution,
+    vanishing_gradient,
 )
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
@@ -32,6 +35,12 @@ TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
+    "gan_optimum": gan_optimum.Config(seeds=1, steps=2, batch=8, width=4, ring_width=4),
+    "label_smoothing": label_smoothing.Config(
+        label_smoothing.OnLine(seeds=1, steps=2, batch=8, width=4),
+        label_smoothing.OnRing(seeds=1, steps=2, batch=8, samples=40),
+        ("no smoothing", "two-sided, 0.9 and 0.1"),
+    ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
@@ -40,11 +49,17 @@ TINY = {
         fit.Config(seeds=2, samples=2000),
         gradient.Config(seeds=1, draws=2000, repeats=500, dimensions=(2,), frequencies=(4.0,)),
     ),
+    "vanishing_gradient": vanishing_gradient.Config(
+        ("saturating", "non-saturating"),
+        vanishing_gradient.Lines((1.0, 8.0), seeds=1, steps=2, batch=8, width=4),
+        vanishing_gradient.Digits(seeds=1, warm=2, steps=2, batch=8, width=4, looked_at=8),
+    ),
 }
 MODULES = [
     *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
     "settings",
+    *("critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned"),
 ]
 
 

@@ -8,6 +8,7 @@ from jaxgen.objectives.adversarial import (
     LEAST_SQUARES,
     NON_SATURATING,
     RELATIVISTIC,
+    RELATIVISTIC_AVERAGE,
     SATURATING,
     WASSERSTEIN,
     Adversarial,
@@ -42,6 +43,9 @@ from jaxgen.objectives.estimators import (
     SCORE,
     Estimator,
     expectation,
+)
+from jaxgen.objectives.f_divergences import (
+    f_gan,
 )
 from jaxgen.objectives.levels import (
     DISCRETISED_LOGISTIC,
@@ -106,6 +110,7 @@ __all__ = [
     "PIXELS",
     "Penalty",
     "RELATIVISTIC",
+    "RELATIVISTIC_AVERAGE",
     "SATURATING",
     "SCORE",
     "SHARED_GAUSSIAN",
@@ -122,6 +127,7 @@ __all__ = [
     "elbo",
     "expectation",
     "extragradient",
+    "f_gan",
     "fixed_gaussian",
     "gradient_penalty",
     "importance",

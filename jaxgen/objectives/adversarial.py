@@ -61,7 +61,7 @@ def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.0) -> Advers
         raise BadRequest(f"smooth() needs 0 <= fake < real <= 1, not fake={fake}, real={real}.")
 
     def critic(real_logits, fake_logits):
-        _check(real_logits, fake_logits)
+        check_pair(real_logits, fake_logits)
         return labelled(real_logits, real) + labelled(fake_logits, fake)
 
     return loss._replace(critic=critic)
@@ -85,18 +85,22 @@ def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) 
         return 0.5 * (logits - (fake + (real - fake) * label)) ** 2
 
     def critic(real_logits, fake_logits):
-        _check(real_logits, fake_logits)
+        check_pair(real_logits, fake_logits)
         return 0.5 * (real_logits - real) ** 2 + 0.5 * (fake_logits - fake) ** 2
 
     def generator(real_logits, fake_logits):
-        _check(real_logits, fake_logits)
+        check_pair(real_logits, fake_logits)
         return 0.5 * (fake_logits - target) ** 2
 
     return Adversarial(critic, generator, half_square)
 
 
-def _check(real: Array, fake: Array) -> None:
-    # [B, 1] against [B] would broadcast to [B, B] and train on it without a word.
+def check_pair(real: Array, fake: Array) -> None:
+    """Refuses logits that would broadcast: [B, 1] against [B] would train on [B, B] without a word.
+
+    Raises:
+      BadRequest: unless real and fake logits have one shape, of at least one axis.
+    """
     if jnp.ndim(real) < 1 or jnp.shape(real) != jnp.shape(fake):
         raise BadRequest(
             f"logits of real and fake must have one shape, such as [B] or [B, h, w], not {jnp.shape(real)} and "
@@ -118,43 +122,53 @@ def _cross_entropy(logits: Array, label: Array | float) -> Array:
 
 
 def _classifier(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return jax.nn.softplus(-real) + jax.nn.softplus(fake)
 
 
 def _saturating(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return -jax.nn.softplus(fake)
 
 
 def _non_saturating(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return jax.nn.softplus(-fake)
 
 
 def _hinge_critic(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return jax.nn.relu(1 - real) + jax.nn.relu(1 + fake)
 
 
 def _wasserstein_critic(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return fake - real
 
 
 def _wasserstein_generator(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return -fake
 
 
 def _paired_critic(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return jax.nn.softplus(fake - real)
 
 
 def _paired_generator(real: Array, fake: Array) -> Array:
-    _check(real, fake)
+    check_pair(real, fake)
     return jax.nn.softplus(real - fake)
+
+
+def _average_critic(real: Array, fake: Array) -> Array:
+    check_pair(real, fake)
+    return jax.nn.softplus(jnp.mean(fake) - real) + jax.nn.softplus(fake - jnp.mean(real))
+
+
+def _average_generator(real: Array, fake: Array) -> Array:
+    check_pair(real, fake)
+    return jax.nn.softplus(jnp.mean(real) - fake) + jax.nn.softplus(real - jnp.mean(fake))
 
 
 SATURATING = Adversarial(_classifier, _saturating, _cross_entropy)
@@ -188,4 +202,12 @@ RELATIVISTIC = Adversarial(_paired_critic, _paired_generator)
 """Paired relativistic: critic softplus(D(G(z)) - D(x)), generator softplus(D(x) - D(G(z))), one fake to each real.
 
 Jolicoeur-Martineau 2018, arXiv 1807.00734; with R1 and R2 the loss of R3GAN, Huang et al. 2025, arXiv 2501.05441.
+"""
+
+RELATIVISTIC_AVERAGE = Adversarial(_average_critic, _average_generator, couples=True)
+"""Relativistic average, of the means r and f of all real and all fake logits of the batch.
+
+Critic softplus(f - D(x)) + softplus(D(G(z)) - r), generator softplus(r - D(G(z))) + softplus(D(x) - f), with a gradient
+through both means. So examples see each other, and micro-batches are refused. RaSGAN of Jolicoeur-Martineau 2018,
+arXiv 1807.00734, section 4.2.
 """

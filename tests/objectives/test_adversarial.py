@@ -12,6 +12,7 @@ from jaxgen.objectives import (
     LEAST_SQUARES,
     NON_SATURATING,
     RELATIVISTIC,
+    RELATIVISTIC_AVERAGE,
     SATURATING,
     WASSERSTEIN,
     least_squares,
@@ -110,6 +111,42 @@ def test_value_and_gradient(name):
         np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-37)
 
 
+@pytest.mark.parametrize("scale", [1, 1e4])
+@pytest.mark.parametrize("shape", [(6,), (2, 3)])
+def test_relativistic_average(shape, scale):
+    # Kills: real and fake swapped; the other mean, or no mean; a mean over one axis of patches; a stopped mean; one of
+    # the two halves left out, or halved; a softplus that overflows.
+    rng = np.random.default_rng(0)
+    real, fake = (scale * rng.normal(size=shape).astype("f") for _ in range(2))
+    r, f = real.astype("d"), fake.astype("d")
+    n = r.size
+    sides = {  # values, then d/d real and d/d fake of their mean
+        "critic": (
+            softplus(f.mean() - r) + softplus(f - r.mean()),
+            -(expit(f.mean() - r) + expit(f - r.mean()).mean()) / n,
+            (expit(f.mean() - r).mean() + expit(f - r.mean())) / n,
+        ),
+        "generator": (
+            softplus(r.mean() - f) + softplus(r - f.mean()),
+            (expit(r.mean() - f).mean() + expit(r - f.mean())) / n,
+            -(expit(r.mean() - f) + expit(r - f.mean()).mean()) / n,
+        ),
+    }
+    for side, exact in sides.items():
+        loss = getattr(RELATIVISTIC_AVERAGE, side)
+        slopes = jax.grad(lambda r, f, loss=loss: loss(r, f).mean(), argnums=(0, 1))(real, fake)
+        for ours, theirs in zip((loss(real, fake), *slopes), exact, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7 * scale)
+
+
+def test_relativistic_average_couples():
+    # Kills: a loss that micro-batches would compute wrongly without a word.
+    assert RELATIVISTIC_AVERAGE.couples and not RELATIVISTIC.couples
+    real = jnp.zeros(2)
+    before, after = (RELATIVISTIC_AVERAGE.critic(real, jnp.array([0.0, last])) for last in (0.0, 1.0))
+    assert before[0] != after[0]
+
+
 def test_the_mean_is_over_all_logits():
     # Kills: a mean over examples of a sum over patches; all pairs, or a mean, averaged without a word.
     logits = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 4)), "f")
@@ -176,7 +213,7 @@ def test_labelled(loss):
     )
 
 
-@pytest.mark.parametrize("loss", [WASSERSTEIN, RELATIVISTIC, HINGE])
+@pytest.mark.parametrize("loss", [WASSERSTEIN, RELATIVISTIC, RELATIVISTIC_AVERAGE, HINGE])
 def test_smooth_needs_labels(loss):
     # Kills: a smoothed loss that fails only when it is trained.
     with pytest.raises(BadRequest, match="LEAST_SQUARES"):
