@@ -10,6 +10,7 @@ from experiments import (
     anomaly_detection,
     choose,
     evidence,
+    exact_vae,
     gan_dynamics,
     image_synthesis,
     manipulation,
@@ -36,6 +37,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
+    "exact_vae": exact_vae,
     "reparametrization": reparametrization,
 }
 COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)

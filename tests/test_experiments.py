@@ -18,6 +18,7 @@ from experiments import __main__ as door
 from experiments import (
     anomaly_detection,
     evidence,
+    exact_vae,
     gan_dynamics,
     mode_collapse,
     page,
@@ -31,6 +32,7 @@ from experiments.reparametrization import cut, fit, gradient
 TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
+    "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
@@ -42,7 +44,15 @@ TINY = {
     ),
 }
 MODULES = [
-    *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
+    *(
+        "anomaly_detection",
+        "anomaly_detection.tables",
+        "answers",
+        "evidence",
+        "exact_vae.verdicts",
+        "extras",
+        "gan_dynamics",
+    ),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
     "settings",
 ]
