@@ -77,6 +77,7 @@ from jaxgen.objectives.rules import (
     descend,
     extragradient,
 )
+from jaxgen.objectives.smoothness import consistency, dragan
 
 __all__ = [
     "Adversarial",
@@ -116,9 +117,11 @@ __all__ = [
     "categorical",
     "closed_form",
     "columns",
+    "consistency",
     "content",
     "descend",
     "diag_gaussian",
+    "dragan",
     "elbo",
     "expectation",
     "extragradient",
