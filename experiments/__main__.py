@@ -8,6 +8,7 @@ from types import ModuleType
 
 from experiments import (
     anomaly_detection,
+    balance,
     choose,
     evidence,
     exact_vae,
@@ -37,6 +38,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
+    "balance": balance,
     "exact_vae": exact_vae,
     "reparametrization": reparametrization,
 }

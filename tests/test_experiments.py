@@ -17,6 +17,7 @@ from test_experiments_anomaly_detection import made_up
 from experiments import __main__ as door
 from experiments import (
     anomaly_detection,
+    balance,
     evidence,
     exact_vae,
     gan_dynamics,
@@ -32,6 +33,7 @@ from experiments.reparametrization import cut, fit, gradient
 TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
+    "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
     "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "mode_collapse": mode_collapse.Config(
@@ -54,7 +56,7 @@ MODULES = [
         "gan_dynamics",
     ),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
-    "settings",
+    *("ring", "settings"),
 ]
 
 
