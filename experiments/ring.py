@@ -25,6 +25,7 @@ class Look(NamedTuple):
     counts: tuple[ModeCount, ...]
     overlaps: np.ndarray  # f64[S] %, see `overlap`
     failed: np.ndarray  # bool[S], whether a round was not finite
+    flops: float = math.nan  # of the program that plays the rounds, by the compiler's count: for ratios of plans
 
 
 def looks(plan: Plan, data: Data, *, seeds: int, rounds: Sequence[int]) -> dict[int, Look]:
@@ -50,16 +51,18 @@ def looks(plan: Plan, data: Data, *, seeds: int, rounds: Sequence[int]) -> dict[
         assert model.sample is not None and model.draw is not None
         return model.sample(model.draw(key, SAMPLES))
 
-    advance = jax.jit(jax.vmap(play, (0, 0, 0, None)), donate_argnums=0)
+    played = jax.jit(jax.vmap(play, (0, 0, 0, None)), donate_argnums=0)
+    advance = played.lower(states, k_noise, k_data, jnp.int32(0)).compile()
+    flops = float(dict(advance.cost_analysis() or {}).get("flops", math.nan))
     sampled, found = jax.jit(jax.vmap(sample)), {}
     for first in range(0, marks[-1], chunk):
-        states = advance(states, k_noise, k_data, first)
+        states = advance(states, k_noise, k_data, jnp.int32(first))
         if (at := first + chunk) in marks:
             samples = np.asarray(sampled(states, k_look))
             kept = jax.tree.map(np.array, states)  # the next round consumes them
             counts = tuple(count_modes(one, modes) for one in samples)
             overlaps = np.array([overlap(one, modes) for one in samples])
-            found[at] = Look(kept, samples, counts, overlaps, kept.skipped > 0)
+            found[at] = Look(kept, samples, counts, overlaps, kept.skipped > 0, flops)
     return found
 
 

@@ -21,6 +21,7 @@ from experiments import (
     evidence,
     exact_vae,
     gan_dynamics,
+    gradient_penalty,
     mode_collapse,
     page,
     reparametrization,
@@ -36,6 +37,9 @@ TINY = {
     "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
     "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
+    "gradient_penalty": gradient_penalty.Config(
+        ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
+    ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
@@ -129,6 +133,9 @@ def home(tmp_path_factory):
         patch.setattr(anomaly_detection, "measure", made_up)
         # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
         patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
+        patch.setattr(balance, "measure", once(balance.measure))
+        patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
+        patch.setattr(exact_vae, "train", once(exact_vae.train))
         shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}
         patch.setattr(gan_dynamics, "WAYS", shown)
         patch.setattr(gan_dynamics, "GAMES", {"Dirac-GAN": gan_dynamics.GAMES["Dirac-GAN"]})
