@@ -37,7 +37,7 @@ class Config:
 
 
 FULL = Config()
-QUICK = dataclasses.replace(FULL, balances=((5, 1), (1, 1), (1, 5)), updates=600, seeds=3)
+QUICK = dataclasses.replace(FULL, balances=((5, 1), (1, 1), (1, 5)), updates=400, seeds=3)
 
 ABOUT = """The critic of a GAN tells the generator where to go. If it is trained too little it points nowhere, and if it
 is trained too well, a textbook says, its gradient vanishes; the remedy offered is balance, *for instance to train the
