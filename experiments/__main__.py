@@ -8,10 +8,13 @@ from types import ModuleType
 
 from experiments import (
     anomaly_detection,
+    balance,
     choose,
     evidence,
+    exact_vae,
     gan_dynamics,
     gan_optimum,
+    gradient_penalty,
     image_synthesis,
     label_smoothing,
     manipulation,
@@ -42,6 +45,9 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "mode_collapse": mode_collapse,
     "label_smoothing": label_smoothing,
     "gan_optimum": gan_optimum,
+    "gradient_penalty": gradient_penalty,
+    "balance": balance,
+    "exact_vae": exact_vae,
     "reparametrization": reparametrization,
 }
 COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)

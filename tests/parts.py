@@ -17,6 +17,7 @@ from jaxgen.latents import (
     vamp,
     vector,
 )
+from jaxgen.nets import instance_noise
 
 FAMILIES = {
     "GAUSSIAN": o.GAUSSIAN,
@@ -93,6 +94,8 @@ PENALTIES = {
     "content": o.content(2.0),
     "path_length": o.path_length(2.0),
     "lecam": o.lecam(2.0),
+    "dragan": o.dragan(10.0),
+    "consistency": o.consistency(instance_noise(0.1)),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 

@@ -17,9 +17,12 @@ from test_experiments_anomaly_detection import made_up
 from experiments import __main__ as door
 from experiments import (
     anomaly_detection,
+    balance,
     evidence,
+    exact_vae,
     gan_dynamics,
     gan_optimum,
+    gradient_penalty,
     label_smoothing,
     mode_collapse,
     page,
@@ -34,12 +37,17 @@ from experiments.reparametrization import cut, fit, gradient
 TINY = {
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
+    "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
+    "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
     "gan_dynamics": gan_dynamics.Config(starts=1, steps=240, far_steps=20),
     "gan_optimum": gan_optimum.Config(seeds=1, steps=2, batch=8, width=4, ring_width=4),
     "label_smoothing": label_smoothing.Config(
         label_smoothing.OnLine(seeds=1, steps=2, batch=8, width=4),
         label_smoothing.OnRing(seeds=1, steps=2, batch=8, samples=40),
         ("no smoothing", "two-sided, 0.9 and 0.1"),
+    ),
+    "gradient_penalty": gradient_penalty.Config(
+        ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
     ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
@@ -56,10 +64,17 @@ TINY = {
     ),
 }
 MODULES = [
-    *("anomaly_detection", "anomaly_detection.tables", "answers", "evidence", "extras", "gan_dynamics"),
+    *(
+        "anomaly_detection",
+        "anomaly_detection.tables",
+        "answers",
+        "evidence",
+        "exact_vae.verdicts",
+        "extras",
+        "gan_dynamics",
+    ),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
-    "settings",
-    *("critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned"),
+    *("critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned", "ring", "settings"),
 ]
 
 
@@ -132,6 +147,9 @@ def home(tmp_path_factory):
         patch.setattr(anomaly_detection, "measure", made_up)
         # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
         patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
+        patch.setattr(balance, "measure", once(balance.measure))
+        patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
+        patch.setattr(exact_vae, "train", once(exact_vae.train))
         shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}
         patch.setattr(gan_dynamics, "WAYS", shown)
         patch.setattr(gan_dynamics, "GAMES", {"Dirac-GAN": gan_dynamics.GAMES["Dirac-GAN"]})

@@ -81,6 +81,7 @@ from jaxgen.objectives.rules import (
     descend,
     extragradient,
 )
+from jaxgen.objectives.smoothness import consistency, dragan
 
 __all__ = [
     "Adversarial",
@@ -121,9 +122,11 @@ __all__ = [
     "categorical",
     "closed_form",
     "columns",
+    "consistency",
     "content",
     "descend",
     "diag_gaussian",
+    "dragan",
     "elbo",
     "expectation",
     "extragradient",

@@ -82,7 +82,7 @@ def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Pena
     """WGAN-GP: weight (|grad D(x)| - target)^2 at x = u real + (1 - u) fake, one u ~ U[0, 1) per example or pack.
 
     Where the critic is flat the value is weight target^2 and the gradient is zero. Gulrajani et al. 2017,
-    arXiv 1704.00028, eq. 3.
+    arXiv 1704.00028, eq. 3. With target=0 it is 0-GP, Thanh-Tung et al. 2019, arXiv 1902.03984.
 
     Args:
       weight: a number, or a function of the step.
@@ -106,7 +106,7 @@ def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Pena
             return part * real + (1 - part) * fake
 
         square = squared_slope(forward.critic_real, jax.tree.map(mix, forward.real, forward.fake))
-        return at(weight, step) * (_root(square) - at(target, step)) ** 2, state
+        return at(weight, step) * (root(square) - at(target, step)) ** 2, state
 
     def draw(key, batch: Batch):
         return jax.random.uniform(key, (rows(batch),))
@@ -168,7 +168,7 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
             raise BadRequest("path_length() is a slope in z, and this generator has latent_dim=0: leave it out.")
         _, pull = jax.vjp(forward.generate, forward.z)
         (slope,) = pull(jax.tree.map(lambda y: y / math.sqrt(math.prod(y.shape[1:-1])), noise))
-        lengths = _root(jnp.sum(slope**2, -1))
+        lengths = root(jnp.sum(slope**2, -1))
         average = average + decay * (jax.lax.stop_gradient(jnp.mean(lengths)) - average)
         return at(weight, step) * (lengths - average) ** 2, average
 
@@ -243,7 +243,8 @@ def squared_slope(critic: Callable[[Any], Array], x: Any) -> Array:
     return jax.tree.reduce(jnp.add, squares)
 
 
-def _root(square: Array) -> Array:
+def root(square: Array) -> Array:
+    """The square root, of which the gradient at zero is zero and not NaN."""
     # Two selects: one alone leaves 0 * inf = NaN in the gradient at zero.
     flat = square == 0
     return jnp.where(flat, 0.0, jnp.sqrt(jnp.where(flat, 1.0, square)))

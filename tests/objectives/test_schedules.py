@@ -7,13 +7,18 @@ import pytest
 from players import passed
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import content, gradient_penalty, lecam, path_length, r1, r2
+from jaxgen.nets import instance_noise
+from jaxgen.objectives import consistency, content, dragan, gradient_penalty, lecam, path_length, r1, r2
 
 
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1), "1", None, np.ones(2)])
 def test_bad_weights(bad):
     # Kills: a penalty that pays the critic for steepness; one that fails when it is traced.
-    for make in (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam):
+    pipe = instance_noise(0.1)
+    both = (lambda bad: consistency(pipe, real=bad), lambda bad: consistency(pipe, fake=bad))
+    draggy = (dragan, lambda bad: dragan(std=bad), lambda bad: dragan(target=bad))
+    made = (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam)
+    for make in (*made, *both, *draggy):
         with pytest.raises(BadRequest, match="finite number"):
             make(bad)
 
