@@ -18,6 +18,7 @@ from experiments import (
     plots,
     reparametrization,
     representation,
+    stacked_digits,
     style_transfer,
     super_resolution,
 )
@@ -36,6 +37,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "anomaly_detection": anomaly_detection,
     "gan_dynamics": gan_dynamics,
     "mode_collapse": mode_collapse,
+    "stacked_digits": stacked_digits,
     "reparametrization": reparametrization,
 }
 COMPARING = (choose, image_synthesis, super_resolution, style_transfer, representation, manipulation)
