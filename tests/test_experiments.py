@@ -28,6 +28,7 @@ from experiments import (
     page,
     reparametrization,
     settings,
+    stacked_digits,
     super_resolution,
     vanishing_gradient,
 )
@@ -62,6 +63,7 @@ TINY = {
         vanishing_gradient.Lines((1.0, 8.0), seeds=1, steps=2, batch=8, width=4),
         vanishing_gradient.Digits(seeds=1, warm=2, steps=2, batch=8, width=4, looked_at=8),
     ),
+    "stacked_digits": stacked_digits.Config(seeds=2, steps=4, batch=8, latent_dim=4, samples=40),
 }
 MODULES = [
     *(
@@ -150,6 +152,9 @@ def home(tmp_path_factory):
         patch.setattr(balance, "measure", once(balance.measure))
         patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
         patch.setattr(exact_vae, "train", once(exact_vae.train))
+        one = {name: stacked_digits.WAYS["non-saturating, no penalty"] for name in stacked_digits.WAYS}
+        patch.setattr(stacked_digits, "WAYS", one)
+        patch.setattr(stacked_digits, "compile_loop", once(stacked_digits.compile_loop))
         shown = {name: gan_dynamics.WAYS[name] for name in gan_dynamics.SHOWN}
         patch.setattr(gan_dynamics, "WAYS", shown)
         patch.setattr(gan_dynamics, "GAMES", {"Dirac-GAN": gan_dynamics.GAMES["Dirac-GAN"]})

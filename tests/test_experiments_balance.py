@@ -101,3 +101,15 @@ def test_all_seeds_at_once_are_each_seed_alone():
     assert np.abs(pair[6].samples[0] - pair[2].samples[0]).max() > 1e-3
     assert pair[2].state.context.step.tolist() == [2, 2] and pair[6].state.context.step.tolist() == [6, 6]
     assert pair[6].samples.shape == (2, ring.SAMPLES, 2) and not pair[6].failed.any()
+
+
+def test_advice_follows_from_the_figures():
+    # Kills: a balance that is better in one case and worse in another, as advice; an interval that holds zero.
+    rows = {"2:1, a": [1, 0.5, 2], "2:1, b": [-1, -2, -0.5], "1:2, a": [1, 0.5, 2], "1:2, b": [0, -1, 1]}
+    rows |= {"1:5, a": [-1, -2, -0.5], "1:5, b": [0, None, None], "5:1, a": [0, -1, 1], "5:1, b": [0, -1, 1]}
+    figures = {"against_even": {name: {"more_overlap": row} for name, row in rows.items()}}
+    assert balance.practice(figures) == (
+        "Start at 1:1. Worth a trial, for it is better in some case and worse in none: 1:2. "
+        "Worse in some case and better in none: 1:5."
+    )
+    assert balance.practice({"against_even": {"5:1, a": {"more_overlap": [0, -1, 1]}}}) == "Start at 1:1."

@@ -134,3 +134,17 @@ def test_slopes_are_those_of_the_trained_critic():
     assert (
         np.all(found.largest <= 1.3) and np.all(found.at_data <= found.largest) and found.largest[0] != found.largest[1]
     )
+
+
+def test_advice_follows_from_the_figures():
+    # Kills: a remedy that meets in one game alone; an interval that holds zero; the cost of another remedy.
+    plane = gains(R1=[2.0, -1, 5], R2=[3.0, 1, 5], LeCam=[-3.0, -5, -1], clipping=[1.0, None, None])
+    plane["ways"] = {name: {"arithmetic_of_a_step": 1.25 + i} for i, name in enumerate(("R1", "R2", "LeCam"))}
+    assert verdicts.what_to_take(plane) == (
+        "Beside this loss, try R2 (2.2 times the arithmetic of a step). Surely worse: LeCam."
+    )
+    assert verdicts.what_to_take(gains(R1=[0.0, -1, 1])) == "Beside this loss none surely gains overlap."
+    names = {"R1: a": 0.001, "R1: b": 0.002, "R2: a": 0.001, "R2: b": 0.5, "0-GP: a": 0.0, "0-GP: b": 0.0}
+    cases = {"cases": {name: {"generator_from_the_data": far} for name, far in names.items()}}
+    assert verdicts.where_to_meet(cases) == "Where training circles, take R1 or 0-GP."
+    assert verdicts.where_to_meet({"cases": {"R1: a": {"generator_from_the_data": 1.0}}}).startswith("Nothing")

@@ -179,3 +179,11 @@ def test_limits():
     # Kills: a quick run that does not say so; a full one that does.
     assert whole._limits(whole.QUICK).startswith("Unfinished: few seeds")
     assert "Unfinished" not in whole._limits(whole.FULL)
+
+
+def test_advice_follows_from_the_figures():
+    # Kills: a loss that keeps its gradient on one data set alone; one whose gradient explodes.
+    shares = {"a: x": 0.01, "a: y": 0.5, "b: x": 0.5, "b: y": 3.0, "c: x": 0.5, "c: y": 101.0}
+    cases = {"cases": {name: {"share_left": share} for name, share in shares.items()}}
+    assert verdicts.practice(cases).endswith("on all data: b.")
+    assert verdicts.practice({"cases": {"a: x": {"share_left": 0.01}}}).startswith("No loss")

@@ -65,8 +65,8 @@ def claims(toy: Mapping[str, Any], plane: Mapping[str, Any], config: Config) -> 
     )
     on_ring = (
         f"Two dimensions, small networks, {config.updates:,} updates each, Adam of rate {config.rate:g}, one loss for "
-        f"all. R1 and R2 have the weight {config.gamma:g}, chosen beside 1 in one trial; the others are not tuned: "
-        f"those for slope 1 and LeCam ({config.lecam:g}) have the weights of their papers, though these combine "
+        f"all. R1 and R2 have the weight {config.gamma:g}, chosen in short trials of this and of 1; the others are not "
+        f"tuned: those for slope 1 and LeCam ({config.lecam:g}) have the weights of their papers, though these combine "
         f"WGAN-GP and clipping (here at {config.limit:g}) with the Wasserstein loss and more updates of the critic."
     )
     paired = "by the 95 % interval of the difference from no penalty, paired by seed"
@@ -82,7 +82,7 @@ def claims(toy: Mapping[str, Any], plane: Mapping[str, Any], config: Config) -> 
             on_toys,
             toy,
             config.starts,
-            "Penalise the slope towards zero, at the data (R1), the samples (R2) or both, where training circles.",
+            verdicts.where_to_meet(toy),
         ),
         Claim(
             "2f, prediction",
@@ -104,8 +104,7 @@ def claims(toy: Mapping[str, Any], plane: Mapping[str, Any], config: Config) -> 
             on_ring,
             plane,
             config.seeds,
-            "Take a penalty that asks for no slope, R1 or R2, which costs a fifth more arithmetic; one that asks for a "
-            "slope of 1 belongs with the Wasserstein loss, and did harm beside this one.",
+            verdicts.what_to_take(plane),
         ),
         Claim(
             "2f, slopes",

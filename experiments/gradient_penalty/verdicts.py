@@ -1,6 +1,6 @@
 """What a gradient penalty does: functions of the figures alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from experiments.evidence import Verdict
@@ -12,9 +12,7 @@ STILL, CLOSE = 2e-5, 0.01  # a log rate that counts as none; how nearly a formul
 
 def meets(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each gradient penalty makes both games converge, not supported where none makes any."""
-    games: dict[str, list[bool]] = {}
-    for case, row in figures["cases"].items():
-        games.setdefault(case.partition(": ")[0], []).append(row["generator_from_the_data"] < MEETS)
+    games = _met(figures)
     said = {
         "Converges": [name for name, own in games.items() if all(own)],
         "Converges in some games": [name for name, own in games.items() if any(own) and not all(own)],
@@ -24,6 +22,36 @@ def meets(figures: Mapping[str, Any]) -> Verdict:
     some = any(any(own) for name, own in games.items() if name in SLOPES)
     word = "supported" if all(asked) else "depends" if some else "not supported"
     return Verdict(word, " ".join(f"{what}: {', '.join(names)}." for what, names in said.items() if names))
+
+
+def _met(figures: Mapping[str, Any]) -> dict[str, list[bool]]:
+    """Whether the players meet, by remedy, for each game."""
+    games: dict[str, list[bool]] = {}
+    for case, row in figures["cases"].items():
+        games.setdefault(case.partition(": ")[0], []).append(row["generator_from_the_data"] < MEETS)
+    return games
+
+
+def where_to_meet(figures: Mapping[str, Any]) -> str:
+    """Which remedies make both games converge, as advice."""
+    good = [name for name, own in _met(figures).items() if all(own)]
+    return f"Where training circles, take {_or(good)}." if good else "Nothing that was tried here stops the circling."
+
+
+def what_to_take(figures: Mapping[str, Any]) -> str:
+    """Which remedies have more overlap than none and which have less, with what they cost, as advice."""
+    more, less = (
+        [name for name, row in figures["against_none"].items() if None not in row["more_overlap"] and holds(row)]
+        for holds in (lambda row: row["more_overlap"][1] > 0, lambda row: row["more_overlap"][2] < 0)
+    )
+    cost = {name: figures["ways"][name]["arithmetic_of_a_step"] for name in more}
+    told = [f"{name} ({cost[name]:.2g} times the arithmetic of a step)" for name in more]
+    said = f"Beside this loss, try {_or(told)}." if more else "Beside this loss none surely gains overlap."
+    return f"{said} Surely worse: {', '.join(less)}." if less else said
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def predicts(figures: Mapping[str, Any]) -> Verdict:

@@ -87,7 +87,7 @@ def claims(found: Mapping[str, Learned], runs: Mapping[str, list[Trained]], conf
             on_ring,
             config.ring.seeds,
             "Count modes over many seeds before you credit smoothing with them, and look at the quality of the samples "
-            "as well; a loss with a penalty that keeps modes is the surer way.",
+            "as well.",
         ),
         Claim(
             "2e, critic",

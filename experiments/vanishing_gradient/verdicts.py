@@ -33,6 +33,20 @@ def vanishes(figures: Mapping[str, Any]) -> Verdict:
     return Verdict(word, " ".join(f"{said}: {told}." for said in FATES if (told := _where(found, said))))
 
 
+def practice(figures: Mapping[str, Any]) -> str:
+    """Which losses keep a gradient on all data, as advice."""
+    fates: dict[str, list[str]] = {}
+    for case, row in figures["cases"].items():
+        fates.setdefault(case.partition(": ")[0], []).append(fate(row))
+    keep = [loss for loss, own in fates.items() if set(own) == {FATES[1]}]
+    if not keep:
+        return "No loss that was tried here keeps its gradient on all data: do not train the critic to its optimum."
+    return (
+        "If the generator stops learning while its critic is sure, change the loss before you weaken the critic. Here "
+        f"these keep a gradient on all data: {', '.join(keep)}."
+    )
+
+
 def _where(found: Mapping[str, str], said: str) -> str:
     """Losses of one fate, each with the data where it is not the same on all."""
     sets = {case.partition(": ")[2] for case in found}

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 LARGEST = 2**31 - 1  # steps and sizes are int32 on the device, and seeds are held to the same
 DATA = (
-    "digits, shapes, shapes64, ring8, grid25, cancer, a set that `jaxgen prepare` or TFDS has prepared "
+    "digits, shapes, shapes64, ring8, grid25, stacked_digits, cancer, a set that `jaxgen prepare` or TFDS has prepared "
     "(fashion_mnist, cifar10 ...), an .npz or .npy file, or a folder of images (sub-folders are labels) or idx files"
 )
 

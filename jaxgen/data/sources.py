@@ -29,9 +29,9 @@ def load(
 
     Known are the embedded sets and the image sets that TensorFlow Datasets (TFDS) has prepared on this machine. A known
     name wins over a file or folder of the same name: `./digits` is the folder. `array_files.read`, `image_folder.read`,
-    `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and the draws of `ring8`, `grid25`
-    and `shapes`; a test split that the source names is kept. Images of an `.npy`, of a folder or of TFDS that take more
-    than `room` bytes in memory are left on the disk, to be streamed; all else is loaded.
+    `idx.read` and `records.read` say what each may hold. `seed` decides the splits, and what `ring8`, `grid25`,
+    `shapes` and `stacked_digits` draw; a test split that the source names is kept. Images of an `.npy`, of a folder or
+    of TFDS that take more than `room` bytes in memory are left on the disk, to be streamed; all else is loaded.
 
     With `size` each image becomes a square of that many pixels a side: its centre square, resized with a box filter. A
     folder without it gets the shape that `decode.common_shape` says. `labels` names a file with the labels of the
@@ -82,8 +82,8 @@ def _not_labelled(source: str) -> BadRequest:
 def names() -> tuple[str, ...]:
     """The known data sets: the embedded ones, then those that TFDS has prepared on this machine.
 
-    >>> names()[:6]
-    ('digits', 'shapes', 'shapes64', 'ring8', 'grid25', 'cancer')
+    >>> names()[:7]
+    ('digits', 'shapes', 'shapes64', 'ring8', 'grid25', 'stacked_digits', 'cancer')
     """
     return (*EMBEDDED, *catalogue.names())
 

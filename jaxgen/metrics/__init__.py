@@ -7,7 +7,7 @@ scikit-learn are imported where they are used, so that `import jaxgen` stays che
 from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap
 from jaxgen.metrics.features import Axes, Features, feature_space, held_out, principal_axes
 from jaxgen.metrics.latent import active_units, path_ratio
-from jaxgen.metrics.modes import ModeCount, count_modes
+from jaxgen.metrics.modes import ModeCount, StackedCount, count_modes, count_stacked
 from jaxgen.metrics.outliers import (
     auroc,
     average_precision,
@@ -36,10 +36,12 @@ __all__ = [
     "Axes",
     "Features",
     "ModeCount",
+    "StackedCount",
     "active_units",
     "auroc",
     "average_precision",
     "count_modes",
+    "count_stacked",
     "dci",
     "distance_from_mean",
     "feature_space",
