@@ -32,8 +32,10 @@ def stacked_digits(seed: int) -> Data:
     """
     single = digits(seed)
     rng = np.random.default_rng([seed, len(STACKED)])
-    splits = (Split(stack(split, n, rng), None) for split, n in zip(single.splits.values(), STACKED, strict=True))
-    return finish(Data("stacked_digits", "image", *splits, (), None, None, "", ()))
+    train, valid, test = (
+        Split(stack(split, n, rng), None) for split, n in zip(single.splits.values(), STACKED, strict=True)
+    )
+    return finish(Data("stacked_digits", "image", train, valid, test, (), None, None, "", ()))
 
 
 def stack(split: Split, n: int, rng: np.random.Generator) -> np.ndarray:
