@@ -3,6 +3,65 @@
 HEAVY = frozenset(
     {
         *(
+            f"objectives/test_observation.py::test_{name}"
+            for name in (
+                "it_is_a_distribution_and_mean_and_samples_are_its_own[mixture]",
+                "it_is_a_distribution_and_mean_and_samples_are_its_own[numbers]",
+                "gradient_is_the_directional_difference[mixture]",
+                "gradient_is_the_directional_difference[decoded levels]",
+                "log_prob_is_that_of_scipy[mixture of levels]",
+            )
+        ),
+        *(
+            f"objectives/test_contract.py::test_observation_contract[{name}-event0]"
+            for name in ("mixture", "LEVELS", "DECODED_LEVELS", "categorical", "columns")
+        ),
+        *(
+            f"recipes/test_recipes.py::test_every_recipe_plays_on_every_kind[{kind}]"
+            for kind in (
+                "image-label-hinge_sn",
+                "image-alone-gan_ada",
+                "colour-alone-fsq_vae",
+                "image-label-hvae",
+                "colour-alone-hinge_sn",
+                "image-alone-flow_vae",
+            )
+        ),
+        "recipes/test_recipes.py::test_a_decoder_starts_from_the_image_that_it_is_given[(16, 16, 1)-bernoulli]",
+        *(
+            f"nets/test_adapters.py::test_{name}"
+            for name in (
+                "training_and_evaluation[linen]",
+                "evaluation_is_the_library_s_own[haiku]",
+                "training_lowers_the_loss[linen]",
+                "training_lowers_the_loss[haiku]",
+            )
+        ),
+        *(
+            f"nets/test_local.py::test_{name}"
+            for name in (
+                "both_forms_have_the_same_values_and_gradients[(8, 8, 1)-translator]",
+                "both_forms_have_the_same_values_and_gradients[(8, 8, 1)-patch_critic]",
+                "outputs_move_with_the_image[translator-(64, 64, 1)-4]",
+                "outputs_move_with_the_image[patch_critic-(64, 64, 1)-4]",
+            )
+        ),
+        "nets/test_conditions.py::test_a_generator_of_images_starts_from_the_condition[(16, 16, 1)]",
+        "nets/test_convolution.py::test_matmul_agrees_with_lax[few channels]",
+        "nets/test_networks.py::test_signals_keep_their_size_at_the_start[(32, 32, 3)]",
+        *(
+            f"latents/test_latent_contract.py::test_{name}"
+            for name in (
+                "finite_at_the_extremes[quantised, codebook]",
+                "finite_at_the_extremes[vector, gaussian_mixture]",
+                "examples_do_not_see_each_other[quantised, scalars]",
+                "examples_do_not_see_each_other[vector, gaussian_mixture]",
+            )
+        ),
+        "test_cli.py::test_a_signal_while_programs_are_compiled_ends_in_one_line[compare-2]",
+        "test_cli.py::test_a_signal_while_programs_are_compiled_ends_in_one_line[train vae --steps 100000000-15]",
+        *(f"testing/test_audit.py::test_right_versions_pass[seed 0-{name}]" for name in ("score", "importance")),
+        *(
             f"games/test_vae.py::test_every_latent_trains_encodes_and_samples[{name}]"
             for name in ("vamp", "hierarchical", "codebook", "flow", "scalars", "dreg", "free bits by layer")
         ),
