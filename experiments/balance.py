@@ -10,7 +10,7 @@ import optax
 from experiments import plots
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.ring import Look, looks
-from jaxgen.comparison.statistics import difference, interval
+from jaxgen.comparison.statistics import difference, holm, interval
 from jaxgen.data import load
 from jaxgen.games import gan
 from jaxgen.objectives import NON_SATURATING, r1
@@ -19,6 +19,7 @@ from jaxgen.training.program import Plan
 from jaxgen.training.step import Ema, ema_rate
 
 EVEN = "1:1"
+LEVEL = 0.05  # chance that some balance seems to differ from 1:1 although none does
 GENERATOR, ALL = "equal generator updates", "equal updates of both together"
 PLAIN, PENALISED = "no penalty", "R1"
 
@@ -65,13 +66,22 @@ def more_critic(figures: Mapping[str, Any]) -> Verdict:
     return _beats(figures, lambda k_d, k_g: k_d > k_g, "more updates of the critic")
 
 
+def sign(row: Mapping[str, Any]) -> int:
+    """1 where a balance is surely better than 1:1, -1 where it is surely worse, else 0.
+
+    >>> sign({"more_overlap": [-3.0, -5.0, -1.0], "p_corrected": 0.01}), sign({"p_corrected": None})
+    (-1, 0)
+    """
+    if row["p_corrected"] is None or row["p_corrected"] >= LEVEL:
+        return 0
+    return 1 if row["more_overlap"][0] > 0 else -1
+
+
 def practice(figures: Mapping[str, Any]) -> str:
     """Which balances are better somewhere and worse nowhere, and the other way round, as advice."""
     gains: dict[str, list[int]] = {}
     for name, row in figures["against_even"].items():
-        _, low, high = row["more_overlap"]
-        sure = 0 if low is None or high is None else int(low > 0) - int(high < 0)
-        gains.setdefault(name.partition(", ")[0], []).append(sure)
+        gains.setdefault(name.partition(", ")[0], []).append(sign(row))
     good = [balance for balance, own in gains.items() if max(own) > 0 and min(own) >= 0]
     bad = [balance for balance, own in gains.items() if min(own) < 0 and max(own) <= 0]
     said = f"Start at {EVEN}."
@@ -93,12 +103,9 @@ def _beats(figures: Mapping[str, Any], asked: Any, words: str) -> Verdict:
         balance, _, case = name.partition(", ")
         if not asked(*map(int, balance.split(":"))):
             continue
-        _, low, high = row["more_overlap"]
         better.setdefault(case, []), worse.setdefault(case, [])
-        if low is not None and low > 0:
-            better[case].append(balance)
-        if high is not None and high < 0:
-            worse[case].append(balance)
+        if sure := sign(row):
+            (better if sure > 0 else worse)[case].append(balance)
     gains = [bool(own) for own in better.values()]
     word = "supported" if all(gains) else "depends" if any(gains) else "not supported"
     parts = [f"at {case}: {_listed(better[case], 'better')}, {_listed(worse[case], 'worse')}" for case in better]
@@ -114,8 +121,9 @@ def main(config: Config) -> Evidence:
     found = {way: {name(*b): measure(*b, way, config) for b in config.balances} for way in (PLAIN, PENALISED)}
     figures = {"cases": case_rows(found), "against_even": gain_rows(found)}
     rule = (
-        "A balance is better than 1:1 where the 95 % interval of the difference in overlap, paired by seed, lies above "
-        "zero. Supported if in each of the four cases (with and without penalty, both budgets) one such balance is "
+        f"A balance is better than 1:1 where it has more overlap at the {100 * LEVEL:g} % level, by Student's test of "
+        "the differences by seed and after Holm's correction over all of them (the intervals in the table are not "
+        "corrected). Supported if in each of the four cases (with and without penalty, both budgets) one balance is "
         "better, not supported if in none, else it depends."
     )
     limits = (
@@ -209,8 +217,8 @@ def case_rows(found: Found) -> dict[str, dict[str, Any]]:
 
 
 def gain_rows(found: Found) -> dict[str, dict[str, Any]]:
-    """By how much each balance beats 1:1, paired by seed."""
-    rows = {}
+    """By how much each balance beats 1:1, paired by seed, with p values after Holm's correction over all of them."""
+    rows, p = {}, {}
     for way, balances in found.items():
         for budget in (GENERATOR, ALL):
             even = dict(enumerate(balances[EVEN][budget].overlaps))
@@ -219,7 +227,9 @@ def gain_rows(found: Found) -> dict[str, dict[str, Any]]:
                     gap = difference(dict(enumerate(both[budget].overlaps)), even)
                     ends = (None if np.isnan(end) else float(end) for end in (gap.low, gap.high))
                     rows[f"{balance}, {budget}, {way}"] = {"more_overlap": [float(gap.mean), *ends]}
-    return rows
+                    p[f"{balance}, {budget}, {way}"] = gap.p
+    corrected = {name: None if np.isnan(value) else value for name, value in holm(p).items()}
+    return {name: {**row, "p_corrected": corrected[name]} for name, row in rows.items()}
 
 
 def _interval(values: np.ndarray) -> list[float | None]:

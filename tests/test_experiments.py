@@ -76,7 +76,7 @@ MODULES = [
         "gan_dynamics",
     ),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
-    *("critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned", "ring", "settings"),
+    *("balance", "critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned", "ring", "settings"),
 ]
 
 

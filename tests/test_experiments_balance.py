@@ -6,6 +6,7 @@ import flax.linen as nn
 import numpy as np
 import optax
 import pytest
+from scipy.stats import t as student
 
 from experiments import balance, ring
 from jaxgen.data import Modes, load
@@ -18,13 +19,21 @@ CASES = [
 ]
 
 
+def row_of(low, high, p=None):
+    """A row; p is .01 where the interval leaves zero out."""
+    if low is None:
+        return {"more_overlap": [0.0, None, None], "p_corrected": None}
+    p = (0.01 if low * high > 0 else 0.5) if p is None else p
+    return {"more_overlap": [(low + high) / 2, low, high], "p_corrected": p}
+
+
 def gains(**ends):
     """Rows of all cases; `g2=(low, high)` is of 1:2, `c5` of 5:1, `g2_first` of the first case alone."""
     rows = {}
     for at, case in enumerate(CASES):
         for short, balance_name in (("c5", "5:1"), ("g2", "1:2"), ("g5", "1:5")):
             low, high = ends.get(f"{short}_first") if at == 0 and f"{short}_first" in ends else ends.get(short, (-1, 1))
-            rows[f"{balance_name}, {case}"] = {"more_overlap": [0.0, low, high]}
+            rows[f"{balance_name}, {case}"] = row_of(low, high)
     return {"against_even": rows}
 
 
@@ -45,7 +54,11 @@ def test_verdicts(figures, generator, critic):
 
 
 def test_a_verdict_names_what_is_worse():
-    # Kills: harm that is left out.
+    # Kills: harm that is left out; an interval that leaves out zero for one of many comparisons.
+    many = gains(g2=(0.1, 2))
+    for row in many["against_even"].values():
+        row["p_corrected"] = 0.05
+    assert balance.more_generator(many).word == "not supported"
     said = balance.more_generator(gains(g2_first=(0.1, 2), g5=(-3, -1), g2=(-3, -1))).because
     assert f"at {CASES[0]}: 1:2 is better, 1:5 is worse" in said
     assert f"at {CASES[1]}: none is better, 1:2 and 1:5 are worse" in said
@@ -66,6 +79,8 @@ def test_gains_are_paired_by_seed():
         rows[f"1:2, {balance.GENERATOR}, {balance.PLAIN}"]["more_overlap"], [4, 4 - half, 4 + half]
     )
     assert rows[f"1:2, {balance.ALL}, {balance.PLAIN}"]["more_overlap"][0] == 0 and len(rows) == 2
+    p = 2 * (1 - student.cdf(4, 1))  # 4 is 4 standard errors; the smaller of two is doubled
+    assert rows[f"1:2, {balance.GENERATOR}, {balance.PLAIN}"]["p_corrected"] == pytest.approx(2 * p)
     row = balance.case_rows(found)[f"1:2, {balance.GENERATOR}, {balance.PLAIN}"]
     assert row["overlap_percent"][0] == 6 and row["captured_modes"] == 3 and row["failed_seeds"] == 1
 
@@ -107,9 +122,9 @@ def test_advice_follows_from_the_figures():
     # Kills: a balance that is better in one case and worse in another, as advice; an interval that holds zero.
     rows = {"2:1, a": [1, 0.5, 2], "2:1, b": [-1, -2, -0.5], "1:2, a": [1, 0.5, 2], "1:2, b": [0, -1, 1]}
     rows |= {"1:5, a": [-1, -2, -0.5], "1:5, b": [0, None, None], "5:1, a": [0, -1, 1], "5:1, b": [0, -1, 1]}
-    figures = {"against_even": {name: {"more_overlap": row} for name, row in rows.items()}}
+    figures = {"against_even": {name: row_of(*row[1:]) for name, row in rows.items()}}
     assert balance.practice(figures) == (
         "Start at 1:1. Worth a trial, for it is better in some case and worse in none: 1:2. "
         "Worse in some case and better in none: 1:5."
     )
-    assert balance.practice({"against_even": {"5:1, a": {"more_overlap": [0, -1, 1]}}}) == "Start at 1:1."
+    assert balance.practice({"against_even": {"5:1, a": row_of(-1, 1)}}) == "Start at 1:1."

@@ -10,7 +10,7 @@ import optax
 
 from experiments.gradient_penalty.ways import NONE, Config, planar
 from experiments.ring import Look, looks
-from jaxgen.comparison.statistics import difference, interval
+from jaxgen.comparison.statistics import difference, holm, interval
 from jaxgen.data import load
 from jaxgen.games import gan
 from jaxgen.objectives import NON_SATURATING
@@ -72,8 +72,12 @@ def ring_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
 
 
 def gain_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
-    """By how much the overlap grows and by what factor the largest slope falls, against no penalty, paired by seed."""
+    """By how much the overlap grows and by what factor the largest slope falls, against no penalty, paired by seed.
+
+    P values are corrected over the remedies (Holm).
+    """
     rows, none = {}, found[NONE]
+    p: dict[str, dict[str, float]] = {"p_overlap": {}, "p_slope": {}}
     for name, own in found.items():
         if name != NONE:
             more = difference(dict(enumerate(own.look.overlaps)), dict(enumerate(none.look.overlaps)))
@@ -82,6 +86,10 @@ def gain_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
                 "more_overlap": _ends(more),
                 "slope_as_a_factor": [None if end is None else float(np.exp(end)) for end in _ends(steeper)],
             }
+            p["p_overlap"][name], p["p_slope"][name] = more.p, steeper.p
+    for column, values in p.items():
+        for name, value in holm(values).items():
+            rows[name][column] = None if np.isnan(value) else value
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from experiments.evidence import Verdict
 from experiments.gradient_penalty.ways import SLOPES
 
+LEVEL = 0.05  # chance that some remedy seems to differ from none although none does
 MEETS = 0.01  # how near to the data the generator ends, on games of two numbers
 STILL, CLOSE = 2e-5, 0.01  # a log rate that counts as none; how nearly a formula has to be met
 
@@ -41,8 +42,12 @@ def where_to_meet(figures: Mapping[str, Any]) -> str:
 def what_to_take(figures: Mapping[str, Any]) -> str:
     """Which remedies have more overlap than none and which have less, with what they cost, as advice."""
     more, less = (
-        [name for name, row in figures["against_none"].items() if None not in row["more_overlap"] and holds(row)]
-        for holds in (lambda row: row["more_overlap"][1] > 0, lambda row: row["more_overlap"][2] < 0)
+        [
+            name
+            for name, row in figures["against_none"].items()
+            if _sure(row["p_overlap"]) and holds(row["more_overlap"])
+        ]
+        for holds in (lambda ends: ends[0] > 0, lambda ends: ends[0] < 0)
     )
     cost = {name: figures["ways"][name]["arithmetic_of_a_step"] for name in more}
     told = [f"{name} ({cost[name]:.2g} times the arithmetic of a step)" for name in more]
@@ -72,22 +77,23 @@ def _allowed(row: Mapping[str, float]) -> float:
 
 def overlaps(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each gradient penalty has more overlap than none, not supported where no one has."""
-    return _each(figures, "more_overlap", lambda low, high: low > 0, lambda low, high: high < 0, ("More", "Less"))
+    return _each(figures, "more_overlap", "p_overlap", lambda mean: mean > 0, ("More", "Less"))
 
 
 def flattens(figures: Mapping[str, Any]) -> Verdict:
     """Supported where the steepest slope is lower than without a penalty under each, not supported under none."""
-    wanted, other = lambda low, high: high < 1, lambda low, high: low > 1
-    return _each(figures, "slope_as_a_factor", wanted, other, ("Flatter", "Steeper"))
+    return _each(figures, "slope_as_a_factor", "p_slope", lambda factor: factor < 1, ("Flatter", "Steeper"))
 
 
-def _each(figures: Mapping[str, Any], name: str, wanted: Callable, other: Callable, words: tuple[str, str]) -> Verdict:
+def _sure(p: float | None) -> bool:
+    return p is not None and p < LEVEL
+
+
+def _each(figures: Mapping[str, Any], name: str, p: str, wanted: Callable, words: tuple[str, str]) -> Verdict:
     groups: dict[str, list[str]] = {words[0]: [], words[1]: [], "Undecided": []}
     good = []
     for way, row in figures["against_none"].items():
-        _, low, high = row[name]
-        known = low is not None and high is not None
-        found = words[0] if known and wanted(low, high) else words[1] if known and other(low, high) else "Undecided"
+        found = words[0 if wanted(row[name][0]) else 1] if _sure(row[p]) else "Undecided"
         groups[found].append(way)
         good += [found == words[0]] if way in SLOPES else []
     word = "supported" if all(good) else "depends" if any(good) else "not supported"
