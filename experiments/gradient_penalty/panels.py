@@ -19,6 +19,9 @@ def colour(name: str) -> str:
     return plots.PURPLE if name not in SLOPES else plots.ORANGE if name in ONE_CENTRED else plots.BLUE
 
 
+REACH = 4.0  # of a panel, in both directions
+
+
 def paths(found: Mapping[str, np.ndarray], ends: Mapping[str, float], game: str) -> bytes:
     """A panel for each remedy: critic and generator of one game from the same start."""
     columns = min(5, len(found))
@@ -31,7 +34,7 @@ def paths(found: Mapping[str, np.ndarray], ends: Mapping[str, float], game: str)
         panel.plot(own[:, 1], own[:, 0], color=colour(name), linewidth=1)
         panel.plot(own[0, 1], own[0, 0], "o", color=plots.INK, markersize=8, fillstyle="none", markeredgewidth=2)
         panel.plot(0, 0, "+", color=plots.INK, markersize=13, markeredgewidth=2)
-        reach = 1.1 * max(1.6, min(6.0, float(np.abs(own).max())))
+        reach = REACH  # one for all, so that the same start looks the same; what leaves the panel is cut
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
         panel.set_title(f"{name}\n{'meets' if ends[name] < MEETS else 'does not'}", fontsize=13, color=colour(name))
     axes[-1, 0].set_xlabel("generator theta", fontsize=11)

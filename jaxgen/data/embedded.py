@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen.core import BadRequest
 from jaxgen.data import shapes as drawing
 from jaxgen.data.data import Data, Examples, Modes, Split
 from jaxgen.data.divide import assemble, finish
@@ -33,20 +34,23 @@ def stacked_digits(seed: int) -> Data:
     single = digits(seed)
     rng = np.random.default_rng([seed, len(STACKED)])
     train, valid, test = (
-        Split(stack(split, n, rng), None) for split, n in zip(single.splits.values(), STACKED, strict=True)
+        Split(stack(split, n, rng, len(single.classes)), None)
+        for split, n in zip(single.splits.values(), STACKED, strict=True)
     )
     return finish(Data("stacked_digits", "image", train, valid, test, (), None, None, "", ()))
 
 
-def stack(split: Split, n: int, rng: np.random.Generator) -> np.ndarray:
+def stack(split: Split, n: int, rng: np.random.Generator, classes: int = 10) -> np.ndarray:
     """n images uint8 [n, H, W, 3] whose channels are images [H, W, 1] of the split, of classes drawn independently.
 
     Raises:
-      IndexError: of a class that the split lacks.
+      BadRequest: the split lacks one of the classes.
     """
-    label = rng.integers(split.label.max() + 1, size=(n, 3))
+    if len(lacking := np.setdiff1d(np.arange(classes), split.label)):
+        raise BadRequest(f"no example of class {lacking[0]}: images are stacked of all {classes} classes.")
+    label = rng.integers(classes, size=(n, 3))
     x = np.empty((n, *split.x.shape[1:3], 3), np.uint8)
-    for c in np.unique(label):
+    for c in range(classes):
         own, (row, channel) = np.flatnonzero(split.label == c), np.nonzero(label == c)
         x[row, :, :, channel] = split.x[own[rng.integers(len(own), size=len(row))], ..., 0]
     return x

@@ -8,6 +8,7 @@ Grosse et al. 2015, arXiv 1511.02543.
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -55,16 +56,19 @@ def schedule(steps: int, *, steep: float = 4.0) -> np.ndarray:
     b_t = (s(d (2 t / T - 1)) - s(-d)) / (s(d) - s(-d)), s the logistic function and d = `steep`. Grosse et al. 2015.
 
     Raises:
-      BadRequest: fewer than 1 step, or `steep` not above 0.
+      BadRequest: fewer than 1 step; `steep` not above 0, or so large that float32 cannot tell temperatures apart.
 
     >>> schedule(4).round(3).tolist()
     [0.0, 0.10499999672174454, 0.5, 0.8949999809265137, 1.0]
     """
-    if not 0 < steep < math.inf:
-        raise BadRequest(f"steep={steep}: it must be a finite number above 0.")
+    if not isinstance(steep, numbers.Real) or not 0 < steep < math.inf:
+        raise BadRequest(f"steep={steep!r}: it must be a finite number above 0.")
     ends = np.tanh(steep / 2)  # s(d) = (1 + tanh(d / 2)) / 2
     at = np.tanh(steep / 2 * np.linspace(-1, 1, whole("steps", steps, 1) + 1))
-    return ((at / ends + 1) / 2).astype(np.float32)
+    betas = ((at / ends + 1) / 2).astype(np.float32)
+    if not np.all(np.diff(betas) > 0):
+        raise BadRequest(f"steep={steep} puts {steps} steps so close together that some are equal: take a smaller one.")
+    return betas
 
 
 def forward(
@@ -86,8 +90,8 @@ def forward(
       leapfrog: steps of a move.
 
     Raises:
-      BadRequest: temperatures that do not rise from 0 to 1; noise or rates that do not fit; a start that is not
-        [K, B, D].
+      BadRequest: temperatures that do not rise from 0 to 1; noise that does not fit; rates that do not, or are not
+        above 0; a start that is not [K, B, D]; densities that are not [K, B].
     """
     return _run(target, start, given, noise, temperatures, rates, leapfrog, back=False)
 
@@ -145,7 +149,7 @@ def upper(log_w: Array) -> Array:
 
 def _run(target, start, given, noise, temperatures, rates, leapfrog, back: bool) -> Chains:
     betas, steps = _checked(start, noise, temperatures, rates, leapfrog)
-    return _chains(target, whole("leapfrog", leapfrog, 1), back, start, given, noise, betas, steps)
+    return _chains(target, whole("leapfrog", leapfrog, 1), back, jnp.asarray(start), given, noise, betas, steps)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -182,7 +186,11 @@ def _move(target: Target, leapfrog: int, z, given, beta, rate, momentum, level) 
     """(z after one move, whether it was taken f32[K, B]); `rate` broadcasts with [B, D]."""
 
     def log_density(z):
-        value = target.log_prior(z, given) + beta * target.log_likelihood(z, given)
+        prior, likelihood = target.log_prior(z, given), target.log_likelihood(z, given)
+        for name, own in (("log_prior", prior), ("log_likelihood", likelihood)):
+            if jnp.shape(own) != z.shape[:2]:
+                raise BadRequest(f"{name} gives a number for each z [K, B, D], {z.shape[:2]}, not {jnp.shape(own)}.")
+        value = prior + beta * likelihood
         return jnp.sum(value), value
 
     slope = jax.value_and_grad(log_density, has_aux=True)
@@ -206,14 +214,17 @@ def _checked(start, noise: Noise, temperatures, rates, leapfrog: int) -> tuple[A
     betas = np.asarray(temperatures, np.float32)
     if betas.ndim != 1 or len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not np.all(np.diff(betas) > 0):
         raise BadRequest("temperatures are numbers that rise from 0 to 1: schedule(1000) makes some.")
-    moves = len(betas) - 2
-    if jnp.ndim(start) != 3 or noise.momenta.shape != (moves, *start.shape):
+    moves, shape = len(betas) - 2, jnp.shape(start)
+    if len(shape) != 3 or noise.momenta.shape != (moves, *shape) or noise.levels.shape != (moves, *shape[:2]):
         raise BadRequest(
-            f"chains start at z [K, B, D] with noise [{moves}, K, B, D], not at {list(jnp.shape(start))} with "
-            f"{list(noise.momenta.shape)}: draw(key, start.shape, temperatures) makes it."
+            f"chains start at z [K, B, D] with momenta [{moves}, K, B, D] and levels [{moves}, K, B], not at "
+            f"{list(shape)} with {list(noise.momenta.shape)} and {list(noise.levels.shape)}: draw(key, start.shape, "
+            "temperatures) makes both."
         )
     rates = jnp.asarray(rates, jnp.float32)
-    if rates.shape not in ((), (moves,), (moves, start.shape[1])):
-        raise BadRequest(f"rates are a number, [{moves}] or [{moves}, {start.shape[1]}], not {list(rates.shape)}.")
-    columns = start.shape[1] if rates.ndim == 2 else 1
+    if rates.shape not in ((), (moves,), (moves, shape[1])):
+        raise BadRequest(f"rates are a number, [{moves}] or [{moves}, {shape[1]}], not {list(rates.shape)}.")
+    if not isinstance(rates, jax.core.Tracer) and not bool(jnp.all((rates > 0) & (rates < math.inf))):
+        raise BadRequest("rates must be finite numbers above 0.")
+    columns = shape[1] if rates.ndim == 2 else 1
     return jnp.asarray(betas), jnp.broadcast_to(rates.reshape(-1, columns), (moves, columns))[..., None]

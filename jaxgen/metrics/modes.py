@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgen.core import BadRequest
 from jaxgen.data import Modes
 
 
@@ -61,15 +62,25 @@ def count_stacked(samples, classify: Callable[[np.ndarray], np.ndarray], classes
       classify: images [N, H, W, 1] -> the class of each, int [N] below `classes`.
       classes: of each channel.
 
+    Raises:
+      BadRequest: no samples, or not [N, H, W, C]; labels that are not one whole number from 0 on below `classes` for
+        each image.
+
     The score of Metz et al. 2017, arXiv 1611.02163, as in PacGAN, arXiv 1712.04086, section 4.2, and R3GAN.
 
     >>> light = lambda x: (x.mean((1, 2, 3)) > 0.5).astype(int)
     >>> count_stacked(np.array([[[[0.1, 0.9]]], [[[0.9, 0.9]]]]), light, classes=2)
     StackedCount(captured=2, kl=0.6931471805599453)
     """
+    if np.ndim(samples) != 4 or not len(samples):
+        raise BadRequest(f"samples are images [N, H, W, C], at least one, not {np.shape(samples)}.")
     n, height, width, channels = np.shape(samples)
     single = np.moveaxis(np.asarray(samples), -1, 1).reshape(-1, height, width, 1)
-    label = np.asarray(classify(single)).reshape(n, channels)
+    label = np.asarray(classify(single))
+    whole = label.shape == (n * channels,) and np.issubdtype(label.dtype, np.integer)
+    if not whole or label.min() < 0 or label.max() >= classes:
+        raise BadRequest(f"classify gives each of the {n * channels} images a whole number from 0 to {classes - 1}.")
+    label = label.reshape(n, channels)
     modes = classes**channels
     counts = np.bincount(label @ classes ** np.arange(channels)[::-1], minlength=modes)
     share = counts[counts > 0] / n

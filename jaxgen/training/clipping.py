@@ -1,12 +1,14 @@
 """Weight clipping, the first constraint of Wasserstein critics, as an optimiser."""
 
 import math
+import numbers
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, check_type
 
 
 def clipped(optimizer: optax.GradientTransformation, limit: float) -> optax.GradientTransformation:
@@ -20,7 +22,7 @@ def clipped(optimizer: optax.GradientTransformation, limit: float) -> optax.Grad
       limit: the largest absolute value of a param.
 
     Raises:
-      BadRequest: a limit that is not a finite number above 0.
+      BadRequest: a limit that is not a finite number above 0, or what is no optimiser.
 
     >>> tx = clipped(optax.sgd(1.0), 0.5)
     >>> params = jnp.array([0.4, 0.4])
@@ -28,7 +30,11 @@ def clipped(optimizer: optax.GradientTransformation, limit: float) -> optax.Grad
     >>> bool(jnp.allclose(params + updates, jnp.array([0.5, 0.1])))
     True
     """
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
+    check_type("optimizer", optimizer, optax.GradientTransformation, "optax.adam(1e-4)")
+    number = (
+        isinstance(limit, numbers.Real) or np.shape(limit) == () and np.issubdtype(np.asarray(limit).dtype, np.floating)
+    )
+    if isinstance(limit, bool) or not number or not 0 < float(limit) < math.inf:
         raise BadRequest(f"limit={limit!r}: params are clipped to a finite number above 0.")
 
     def update(updates, state, params=None, **extra):

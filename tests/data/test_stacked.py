@@ -1,9 +1,11 @@
 """Digits in three channels."""
 
 import numpy as np
+import pytest
 
-from jaxgen.data import load
-from jaxgen.data.embedded import STACKED
+from jaxgen.core import BadRequest
+from jaxgen.data import load, subset
+from jaxgen.data.embedded import STACKED, stack
 
 
 def test_channels_are_digits_of_the_same_split():
@@ -18,6 +20,15 @@ def test_channels_are_digits_of_the_same_split():
         assert abs(np.bincount(triples.ravel(), minlength=10) / (3 * n) - 0.1).max() < 5 * np.sqrt(0.09 / (3 * n))
         assert abs(np.corrcoef(triples.T) - np.eye(3)).max() < 5 / np.sqrt(n)
     assert len(np.unique(triples @ [100, 10, 1])) > 850  # 1000 (1 - e^-2.5) = 918 of 2,500 test images
+
+
+def test_a_class_that_is_not_there_is_named():
+    # Kills: a split of nine digits that silently has 729 modes; an error that says nothing.
+    single = load("digits").test
+    for lacking in (4, 9):
+        some = subset(single, single.label != lacking)
+        with pytest.raises(BadRequest, match=f"no example of class {lacking}: "):
+            stack(some, 5, np.random.default_rng(0))
 
 
 def test_seeds_differ_and_repeat():

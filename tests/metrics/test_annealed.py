@@ -141,24 +141,38 @@ def test_moves_that_are_not_finite_are_not_taken():
         ({"temperatures": [0.1, 0.5, 1.0]}, "rise from 0 to 1"),
         ({"temperatures": [0.0, math.nan, 1.0]}, "rise from 0 to 1"),
         ({"start": jnp.zeros((2, 2))}, r"z \[K, B, D\]"),
-        ({"temperatures": [0.0, 1.0]}, r"noise \[0, K, B, D\]"),
+        ({"temperatures": [0.0, 1.0]}, r"momenta \[0, K, B, D\]"),
+        ({"levels": jnp.ones((1, 1, 3))}, r"levels \[1, K, B\]"),
         ({"rates": jnp.ones(3)}, "rates are a number"),
+        ({"rates": -0.1}, "above 0"),
+        ({"rates": math.nan}, "above 0"),
+        ({"target": Target(lambda z, given: jnp.zeros(()), TARGET.log_likelihood)}, "log_prior gives"),
+        ({"target": Target(TARGET.log_prior, lambda z, given: jnp.zeros(3))}, "log_likelihood gives"),
         ({"leapfrog": 0}, "leapfrog=0"),
     ],
 )
 def test_refusals(change, says):
-    # Kills: temperatures that weigh a part twice; noise of other chains, which broadcasts.
+    # Kills: temperatures that weigh a part twice; noise of other chains, which broadcasts; moves that all chains share;
+    # a density that is summed over the chains; a rate by which every move is taken, or none.
     betas, start = [0.0, 0.5, 1.0], jnp.zeros((2, 3, 2))
     noise = annealed.draw(jax.random.key(0), start.shape, betas)
-    asked = {"start": start, "temperatures": betas, "rates": 0.1, "leapfrog": 1} | change
+    asked = {"target": TARGET, "start": start, "temperatures": betas, "rates": 0.1, "leapfrog": 1} | change
+    noise = noise._replace(levels=asked.pop("levels", noise.levels))
     with pytest.raises(BadRequest, match=says) as error:
-        annealed.forward(TARGET, asked.pop("start"), simulated(3)[0], noise, **asked)
+        annealed.forward(asked.pop("target"), asked.pop("start"), simulated(3)[0], noise, **asked)
     assert "\n" not in str(error.value)
 
 
 def test_refusals_of_schedules():
     # Kills: a schedule of no step; one that divides by zero; a rate that never moves.
-    for options in ({"steps": 0}, {"steps": 2.5}, {"steps": 4, "steep": 0.0}, {"steps": 4, "steep": math.inf}):
+    for options in (
+        {"steps": 0},
+        {"steps": 2.5},
+        {"steps": 4, "steep": 0.0},
+        {"steps": 4, "steep": math.inf},
+        {"steps": 100, "steep": 20},
+        {"steps": 4, "steep": "a"},
+    ):
         with pytest.raises(BadRequest):
             annealed.schedule(**options)
     betas, start = [0.0, 0.5, 1.0], jnp.zeros((2, 3, 2))

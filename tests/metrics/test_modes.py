@@ -1,7 +1,9 @@
 """Modes against counting by hand."""
 
 import numpy as np
+import pytest
 
+from jaxgen.core import BadRequest
 from jaxgen.data import Modes
 from jaxgen.metrics import count_modes, count_stacked
 
@@ -74,3 +76,20 @@ def test_even_combinations_have_the_kl_of_chance():
     # 2 n KL is about chi-squared of 999 degrees of freedom: 999 with a standard deviation of 44.7.
     assert abs(2 * n * found.kl - 999) < 5 * 44.7
     assert count_stacked(of_classes(np.zeros((9, 3), int)), bright) == (1, float(np.log(1000)))
+
+
+@pytest.mark.parametrize(
+    ("samples", "classify", "says"),
+    [
+        (np.zeros((0, 2, 2, 3)), bright, "at least one"),
+        (np.zeros((4, 2, 2)), bright, "images"),
+        (np.zeros((4, 2, 2, 3)), lambda x: np.full(len(x), 10), "0 to 9"),
+        (np.zeros((4, 2, 2, 3)), lambda x: np.full(len(x), -1), "0 to 9"),
+        (np.zeros((4, 2, 2, 3)), lambda x: np.zeros(len(x)), "whole number"),
+        (np.zeros((4, 2, 2, 3)), lambda x: np.zeros((len(x), 10), int), "12 images"),
+    ],
+)
+def test_what_cannot_be_counted(samples, classify, says):
+    # Kills: the best score for no samples; a class beyond the last that counts as another mode.
+    with pytest.raises(BadRequest, match=says):
+        count_stacked(samples, classify)

@@ -54,6 +54,17 @@ def test_refusals(limit):
         clipped(optax.sgd(1.0), limit)
 
 
+def test_numbers_of_other_libraries_are_limits():
+    # Kills: a limit of a schedule or of NumPy refused; an optimiser that is none found out in training.
+    params = jnp.zeros(1)
+    for limit in (np.float32(0.5), jnp.float32(0.5), 1):
+        tx = clipped(optax.sgd(1.0), limit)
+        updates, _ = tx.update(jnp.array([-3.0]), tx.init(params), params)
+        np.testing.assert_allclose(updates, [float(limit)])
+    with pytest.raises(BadRequest, match="optimizer"):
+        clipped(None, 0.1)
+
+
 def test_an_update_without_params_is_refused():
     # Kills: a difference of None.
     tx = clipped(optax.sgd(1.0), 1.0)
