@@ -165,6 +165,7 @@ def row(seeds: Sequence[Trained]) -> dict[str, Any]:
         "seeds_with_all_modes": sum(seed.count.captured == MODES for seed in seeds),
         "seeds": len(seeds),
         "kl_nats": spread({i: seed.count.kl for i, seed in enumerate(seeds)}),
+        "largest_kl_nats": max(seed.count.kl for seed in seeds),
         "failed_seeds": sum(not len(seed.samples) for seed in seeds),
     }
 
@@ -252,6 +253,11 @@ def draw_counts(runs: Runs, real: StackedCount) -> bytes:
     left.set(xlim=(-20, 1.03 * MODES))
     right.axvline(real.kl, color=plots.INK, linewidth=1)
     right.set(xscale="log", xlabel="unevenness: KL in nats")
+    plots.plain(right.xaxis)
+    right.xaxis.minorticks_off()
+    ends = (0.8 * real.kl, 1.2 * max(seed.count.kl for seeds in runs.values() for seed in seeds))
+    right.set_xticks([tick for tick in (0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if ends[0] <= tick <= ends[1]])
+    right.set(xlim=ends)
     left.set_yticks(range(len(runs)), runs)
     for panel in (left, right):
         panel.tick_params(axis="y", length=0)

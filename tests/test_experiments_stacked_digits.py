@@ -83,6 +83,7 @@ def test_seeds_that_diverge_have_no_modes(monkeypatch):
     lost = Trained(StackedCount(0, float(np.log(1000))), np.zeros((0, 8, 8, 3)))
     row = stacked_digits.row([made, lost])
     assert row["captured_modes"][0] == 500 and row["fewest"] == 0 and row["failed_seeds"] == 1
+    assert row["largest_kl_nats"] == pytest.approx(np.log(1000))
     assert row["seeds_with_all_modes"] == 1 and row["kl_nats"][0] == pytest.approx((0.1 + np.log(1000)) / 2)
 
     def train(*args, **more):
