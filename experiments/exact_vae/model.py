@@ -35,7 +35,7 @@ class Config:
     steps: int = 12_000
     rate: float = 0.05  # of Adam, at the start; it falls to zero along a cosine
     samples: int = 16  # K of the training with drawn noise
-    offset: float = 0.6  # |d|^2 / s^2 of an encoder whose means are off by d: the ELBO then lacks half of it
+    offset: float = 0.6  # |d|^2 / s_q^2 of an encoder whose means are off by d: the ELBO then lacks half of it
     counts: tuple[int, ...] = (1, 5, 50, 500)  # K of the importance bound
     draws: int = 100_000  # posterior samples for each example; a whole number of times each K
     temperatures: tuple[int, ...] = (10, 100, 1000)
@@ -80,7 +80,7 @@ def best_columns(config: Config, data: Data, beta: float = 1.0) -> np.ndarray:
 
 
 def optimum(config: Config, data: Data, offset: float = 0.0) -> dict[str, Any]:
-    """The params of the optimum of beta = 1, as `build` takes them; `offset` is |d|^2 / s^2 of the encoder's means."""
+    """The params of the optimum of beta = 1, as `build` takes them; `offset` is |d|^2 / s_q^2 of the encoder."""
     columns, noise = best_columns(config, data), config.variance
     precision = 1 + (columns**2).sum(1) / noise  # of the posterior, which is diagonal here
     means = columns / noise / precision[:, None]  # [M, D]
