@@ -81,11 +81,12 @@ def misses(**far):
     [
         (misses(a=0.1, b=0.0), "supported", "Within 10 %: a; b."),
         (misses(a=0.11, b=0.0), "depends", "Within 10 %: b. Off: a (11 %)."),
-        (misses(a=None, b=math.nan), "not supported", "Off: a (not finite or not trained); b (nan %)."),
+        (misses(a=None, b=math.nan), "depends", "Not finite or not trained: a; b."),
+        (misses(a=0.11, b=0.12), "not supported", "Off: a (11 %); b (12 %)."),
     ],
 )
 def test_meets(figures, word, says):
-    # Kills: a NaN that meets; a loss without numbers that counts as there.
+    # Kills: a NaN that meets; a loss without numbers that counts as there, or as off.
     assert verdicts.meets(figures) == (word, says)
 
 

@@ -129,7 +129,7 @@ def claims(on_lines: Mapping[str, Course], on_digits: Mapping[str, Course], conf
             "A trained critic gives the generator the gradient that the formula of the best critic says.",
             meets({"losses": formula}),
             f"At the distances up to {OVERLAP:g}. A loss meets its formula where the mean over seeds is off by at most "
-            f"{100 * CLOSE:g} % of it at each. Supported if all do, not supported if none does, else it depends. "
+            f"{100 * CLOSE:g} % of it at each. Supported if all do, not supported if all are off, else it depends. "
             f"{_COUNTED}",
             f"{limits} Farther off, some critics do not reach their best one: the picture shows by how much. "
             "On a line a slope can change its sign only by way of 0, where the gradient penalty is largest, so that "

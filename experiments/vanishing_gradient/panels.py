@@ -50,7 +50,7 @@ def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
     for row in axes:
         row[0].set_ylabel("gradient")
     for panel in axes[-1]:
-        panel.set_xlabel("distance of the means")
+        panel.set_xlabel("distance of means", fontsize=12)
     return plots.png(picture)
 
 

@@ -107,17 +107,14 @@ def part(share: float | None) -> str:
 
 
 def meets(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where every loss meets its formula at every distance asked for, not supported where none does."""
-    rows = figures["losses"]
-    far = {name: row["farthest_from_formula"] for name, row in rows.items()}
-    apart = {name: miss for name, miss in far.items() if miss is None or not miss <= CLOSE}
-    word = "supported" if not apart else "not supported" if len(apart) == len(rows) else "depends"
-    there = [name for name in rows if name not in apart]
-    said = [f"Within {100 * CLOSE:g} %: {'; '.join(there)}."] if there else []
-    if apart:
-        told = (
-            f"{name} ({'not finite or not trained' if miss is None else f'{100 * miss:.0f} %'})"
-            for name, miss in apart.items()
-        )
-        said.append(f"Off: {'; '.join(told)}.")
-    return Verdict(word, " ".join(said))
+    """Supported where every loss meets its formula at every distance asked for, not supported where each is off it.
+
+    A loss that is not finite or not trained is neither.
+    """
+    far = {name: row["farthest_from_formula"] for name, row in figures["losses"].items()}
+    unknown = [name for name, miss in far.items() if miss is None or not math.isfinite(miss)]
+    there = [name for name, miss in far.items() if name not in unknown and miss <= CLOSE]
+    off = [f"{name} ({100 * miss:.0f} %)" for name, miss in far.items() if name not in (*unknown, *there)]
+    word = "supported" if len(there) == len(far) else "not supported" if len(off) == len(far) else "depends"
+    groups = {f"Within {100 * CLOSE:g} %": there, "Off": off, FATES[3]: unknown}
+    return Verdict(word, " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names))
