@@ -56,20 +56,20 @@ def test_costs(figures, word):
 
 
 def gains(**rows):
-    made = {n: {"more_modes": [gap, -9.0, 9.0], "p_of_no_difference": p} for n, (gap, p) in rows.items()}
-    return {"labels": {training.PLAIN: {"captured_modes": 7.6}} | made}
+    made = {n: {"more_modes": [gap, -9.0, 9.0], "p_corrected": p} for n, (gap, p) in rows.items()}
+    return {"labels": {training.PLAIN: {"kept_modes": 7.6}} | made}
 
 
 @pytest.mark.parametrize(
     ("figures", "word", "says"),
     [
-        (gains(a=(1.0, 0.024), b=(0.5, 0.0)), "supported", "Surely more modes: a; b."),
-        (gains(a=(1.0, 0.024), b=(0.5, 0.026)), "depends", "Surely more modes: a. No sure difference: b."),
+        (gains(a=(1.0, 0.049), b=(0.5, 0.0)), "supported", "Surely more modes: a; b."),
+        (gains(a=(1.0, 0.049), b=(0.5, 0.05)), "depends", "Surely more modes: a. No sure difference: b."),
         (gains(a=(-1.0, 0.01), b=(1.0, None)), "not supported", "Surely fewer: a. No sure difference: b."),
     ],
 )
 def test_helps(figures, word, says):
-    # Kills: a level that is not corrected; no smoothing counted as one; a loss of modes that is not told, or is a gain.
+    # Kills: p values corrected a second time; no smoothing counted as one; a loss of modes not told, or called a gain.
     found = training.helps(figures)
     assert found.word == word and says in found.because and "7.6 of 8" in found.because
 
@@ -86,13 +86,23 @@ def test_seeds_become_figures():
     half = 4.302652729911275 * gaps.std(ddof=1) / math.sqrt(3)
     np.testing.assert_allclose(found.pop("more_modes"), [gaps.mean(), gaps.mean() - half, gaps.mean() + half])
     assert found == {
-        "captured_modes": 5.0,
+        "kept_modes": 5.0,
         "seeds_with_all_modes": 1,
         "high_quality_percent": pytest.approx(109.9 / 3),
         "reverse_kl_nats": 0.25,
         "confidence_on_data": pytest.approx(0.6),
-        "p_of_no_difference": pytest.approx(ttest_rel([8, 0, 7], [8, 6, 5]).pvalue),
+        "p": pytest.approx(ttest_rel([8, 0, 7], [8, 6, 5]).pvalue),
     }
+
+
+def test_p_values_are_corrected():
+    # Kills: p values as they are; a correction that counts no smoothing as a test, or is Bonferroni's.
+    runs = {training.PLAIN: [seed(n) for n in (4, 5, 6)], "a": [seed(n) for n in (7, 7, 8)]}
+    runs["b"] = [seed(n) for n in (5, 4, 8)]
+    p = {name: ttest_rel(*([s.kept for s in runs[of]] for of in (name, training.PLAIN))).pvalue for name in "ab"}
+    found = {name: row["p_corrected"] for name, row in training.table(runs).items()}
+    assert p["a"] < p["b"]
+    assert found == {training.PLAIN: None, "a": pytest.approx(2 * p["a"]), "b": pytest.approx(p["b"])}
 
 
 @pytest.mark.parametrize(("a", "b"), [(1.0, 0.0), (0.9, 0.0), (0.9, 0.1), (0.7, 0.3)])

@@ -13,7 +13,7 @@ import optax
 from experiments.critics import approach
 from experiments.evidence import Verdict
 from experiments.label_smoothing.learned import PLAIN
-from jaxgen.comparison.statistics import difference
+from jaxgen.comparison.statistics import difference, holm
 from jaxgen.data import load
 from jaxgen.games import gan
 from jaxgen.metrics.modes import ModeCount, count_modes
@@ -80,26 +80,37 @@ def draw_codes(n: int) -> jax.Array:
 
 
 def row(seeds: list[Trained], plain: list[Trained]) -> dict[str, Any]:
-    """Figures of one smoothing, and its gain over the same seeds without."""
+    """Figures of one smoothing, and its gain over the same seeds without; `p` is not corrected yet."""
     ours, theirs = ({i: seed.kept for i, seed in enumerate(side)} for side in (seeds, plain))
     gap = difference(ours, theirs)
     low, high, p = (None if math.isnan(number) else number for number in (gap.low, gap.high, gap.p))
     return {
-        "captured_modes": float(np.mean([seed.kept for seed in seeds])),
+        "kept_modes": float(np.mean([seed.kept for seed in seeds])),
         "seeds_with_all_modes": sum(seed.kept == MODES for seed in seeds),
         "high_quality_percent": float(np.mean([seed.count.high_quality_percent for seed in seeds])),
         "reverse_kl_nats": float(np.mean([seed.count.reverse_kl for seed in seeds])),
         "confidence_on_data": float(np.mean([seed.confidence for seed in seeds])),
         "more_modes": [gap.mean, low, high],
-        "p_of_no_difference": p,
+        "p": p,
     }
+
+
+def table(runs: Mapping[str, list[Trained]]) -> dict[str, dict[str, Any]]:
+    """A row for each smoothing, with the p values corrected over those that are compared with none (Holm)."""
+    rows = {name: row(own, runs[PLAIN]) for name, own in runs.items()}
+    found = {name: own.pop("p") for name, own in rows.items()}
+    del found[PLAIN]  # it is compared with nothing
+    corrected = holm({name: math.nan if p is None else p for name, p in found.items()})
+    rows[PLAIN]["p_corrected"] = None
+    for name, p in corrected.items():
+        rows[name]["p_corrected"] = None if math.isnan(p) else p
+    return rows
 
 
 def helps(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each smoothing surely gains modes, not supported where none does, else it depends."""
     rows = {name: own for name, own in figures["labels"].items() if name != PLAIN}
-    sure = [n for n, own in rows.items() if own["p_of_no_difference"] is not None]
-    sure = [n for n in sure if rows[n]["p_of_no_difference"] < LEVEL / len(rows)]  # Bonferroni
+    sure = [n for n, own in rows.items() if own["p_corrected"] is not None and own["p_corrected"] < LEVEL]
     better = [name for name in sure if rows[name]["more_modes"][0] > 0]
     worse = [name for name in sure if name not in better]
     word = "supported" if len(better) == len(rows) else "depends" if better else "not supported"
@@ -107,4 +118,4 @@ def helps(figures: Mapping[str, Any]) -> Verdict:
     groups = {"Surely more modes": better, "Surely fewer": worse, "No sure difference": unsure}
     told = " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names)
     plain = figures["labels"][PLAIN]
-    return Verdict(word, f"{told} Without smoothing {plain['captured_modes']:.2g} of {MODES} modes are kept.")
+    return Verdict(word, f"{told} Without smoothing {plain['kept_modes']:.2g} of {MODES} modes are kept.")

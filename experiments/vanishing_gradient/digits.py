@@ -72,7 +72,7 @@ def _looker(game: Game, config: Config):
         model = game.model(state.params, state.context.state)
         strange_real, strange_fake = (model.scores["critic"](None, x) for x in (real, model.decode(z)))
         norm = optax.tree.norm(jax.grad(fooled)(state.params["generator"]))
-        return jnp.stack([norm, jnp.mean(strange_real[:, None] < strange_fake[None])])
+        return jnp.stack([norm, jnp.mean(jnp.heaviside(strange_fake[None] - strange_real[:, None], 0.5))])
 
     return jax.jit(jax.vmap(figures))
 

@@ -13,6 +13,7 @@ from experiments.vanishing_gradient.losses import WAYS, Way
 from jaxgen.games import gan
 
 NODES = np.linspace(-5, 5, 41)  # of a standard normal; all pairs of them are real and fake examples
+PERFECT, SOME = 0.99, 0.55  # least shares of pairs that a critic must tell apart to count; guessing gives 0.5
 SAMPLE = norm.ppf((np.arange(4096) + 0.5) / 4096)  # for a loss that takes means of its own
 
 
@@ -34,7 +35,22 @@ class Course:
 
     stops: list[int]
     gradient: np.ndarray  # norm of the generator's gradient in its mean
-    told_apart: np.ndarray  # share of pairs in which the real example has the higher logit
+    told_apart: np.ndarray  # share of pairs in which the real example has the higher logit; a tie is half a pair
+
+    def counted(self, place: int, least: float) -> np.ndarray:
+        """Seeds bool[seeds] whose last critic at a place of the axis of shifts is finite and tells `least` apart."""
+        return np.isfinite(self.gradient[-1, place]) & (self.told_apart[-1, place] >= least)
+
+
+def least(shift: float) -> float:
+    """The share of pairs that a critic must tell apart at a distance to count.
+
+    The best critics of hinge and total variation are right about norm.cdf(d / 2) of the pairs, all others about more.
+
+    >>> [least(shift) for shift in (0.5, 1.0, 2.0, 4.0, 8.0)]
+    [0.55, 0.55, 0.55, 0.55, 0.99]
+    """
+    return PERFECT if norm.cdf(shift / 2) > 0.999 else SOME
 
 
 def course(name: str, config: Config) -> Course:
@@ -76,5 +92,6 @@ def figures(way: Way, critic, mean: jax.Array) -> jax.Array:
         return jnp.mean(way.loss.generator(critic(z), critic(mean + z)))
 
     gradient = jax.grad(averaged if way.loss.couples else paired)(mean)
-    told = jnp.sum(each * (real[:, None] > critic(mean + nodes[:, None])[None]))
+    gap = real[:, None] - critic(mean + nodes[:, None])[None]
+    told = jnp.sum(each * jnp.heaviside(gap, 0.5))
     return jnp.stack([jnp.abs(gradient), told])

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from experiments import plots
-from experiments.vanishing_gradient.lines import Course
+from experiments.vanishing_gradient.lines import PERFECT, Course, least
 from experiments.vanishing_gradient.losses import WAYS
 from experiments.vanishing_gradient.verdicts import FADES
 
 DISTANCES = np.geomspace(0.4, 9, 40)
+LIMITS = (5e-5, 5e3)  # of the gradients that are shown; dots beyond lie on the edge
 
 
-def distances(found: Mapping[str, Course], shifts) -> bytes:
+def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
     """A panel for each loss: the formula, and trained critics."""
     columns = 4
     lines = -(-len(found) // columns)
@@ -28,18 +29,19 @@ def distances(found: Mapping[str, Course], shifts) -> bytes:
         exact = [WAYS[name].optimum(float(d)) for d in DISTANCES]
         if None not in exact:
             panel.plot(DISTANCES, np.asarray(exact, float), color=plots.INK, linewidth=2)
-        for shift, seeds in zip(shifts, course.gradient[-1], strict=True):
-            seeds = seeds[np.isfinite(seeds)]
-            panel.plot(np.full(len(seeds), shift), seeds, "o", color=plots.BLUE, markersize=4, alpha=0.6)
-        panel.set(xscale="log", yscale="log", ylim=(5e-5, 5e3), xlim=(0.4, 10), xticks=[0.5, 1, 2, 4, 8])
+        for place, (shift, seeds) in enumerate(zip(shifts, course.gradient[-1], strict=True)):
+            counted = course.counted(place, least(shift))
+            for these, style in ((counted, "full"), (np.isfinite(seeds) & ~counted, "none")):
+                # A gradient of exactly 0 has no place on this axis, and lies on its lower edge.
+                heights = np.clip(seeds[these], *LIMITS)
+                at = np.full(len(heights), shift)
+                panel.plot(at, heights, "o", color=plots.BLUE, markersize=4, alpha=0.6, fillstyle=style, clip_on=False)
+        panel.set(xscale="log", yscale="log", ylim=LIMITS, xlim=(0.4, 10), xticks=[0.5, 1, 2, 4, 8])
         panel.set_yticks([1e-4, 1e-2, 1, 1e2])
         panel.axhline(1, color=plots.FAINT, linewidth=0.6)
         plots.plain(panel.xaxis)
         panel.minorticks_off()
-        ends = [
-            np.nanmean(np.where(np.isfinite(one), one, np.nan)) for one in course.gradient[-1][[shifts.index(1.0), -1]]
-        ]
-        panel.set_title(name, fontsize=13, color=plots.ORANGE if ends[1] < FADES * ends[0] else plots.INK)
+        panel.set_title(name, fontsize=13, color=plots.ORANGE if name in lost else plots.INK)
     for panel in axes.flat[len(found) :]:
         panel.axis("off")
     first = axes[0, 0]
@@ -48,7 +50,7 @@ def distances(found: Mapping[str, Course], shifts) -> bytes:
     for row in axes:
         row[0].set_ylabel("gradient")
     for panel in axes[-1]:
-        panel.set_xlabel("distance of the means")
+        panel.set_xlabel("distance of means", fontsize=12)
     return plots.png(picture)
 
 
@@ -57,7 +59,10 @@ def steps(found: Mapping[str, Course]) -> bytes:
     picture, axes = plots.figure("Digits: what is left of the generator's gradient as the critic learns", 6.2)
     panel, ends = axes[0, 0], {}
     for name, course in found.items():
-        norms = np.nanmean(np.where(np.isfinite(course.gradient[:, 0]), course.gradient[:, 0], np.nan), -1)
+        counted = course.counted(0, PERFECT)
+        if 2 * counted.sum() < len(counted):
+            continue
+        norms = course.gradient[:, 0, counted].mean(-1)
         left = norms / norms[0]
         colour = plots.ORANGE if left[-1] < FADES else plots.BLUE
         panel.plot(np.maximum(course.stops, 0.7), left, color=colour, linewidth=1.8)

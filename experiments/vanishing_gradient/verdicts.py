@@ -8,15 +8,16 @@ from experiments.evidence import Verdict
 
 FADES, BLOWS_UP = 0.05, 100.0  # shares of the gradient that is left: below the first it vanishes, above the second ...
 CLOSE = 0.1  # how nearly a trained gradient meets the formula, as a part of it
+FORMULAS = "Gaussians"  # the data on which best critics are known
 SATURATING, ALTERNATIVE = "saturating", "non-saturating"
-FATES = ("Vanishes", "Stays", "Grows more than 100 times", "Not finite")
+FATES = ("Vanishes", "Stays", "Grows more than 100 times", "Not finite or not trained")
 
 
 def fate(row: Mapping[str, Any]) -> str:
     """What became of a gradient.
 
     >>> [fate({"share_left": share}) for share in (0.049, 0.05, 101.0, None)]
-    ['Vanishes', 'Stays', 'Grows more than 100 times', 'Not finite']
+    ['Vanishes', 'Stays', 'Grows more than 100 times', 'Not finite or not trained']
     """
     share = row["share_left"]
     if share is None or not math.isfinite(share):
@@ -25,26 +26,42 @@ def fate(row: Mapping[str, Any]) -> str:
 
 
 def vanishes(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where the gradient vanishes in every case, not supported where in none, else it depends."""
+    """Supported where the gradient vanishes in every case, not supported where it is kept in every one, or it depends.
+
+    A case that is not finite or not trained is neither.
+    """
     cases = figures["cases"]
     found = {case: fate(row) for case, row in cases.items()}
-    gone = [case for case, said in found.items() if said == FATES[0]]
-    word = "supported" if len(gone) == len(cases) else "depends" if gone else "not supported"
-    return Verdict(word, " ".join(f"{said}: {told}." for said in FATES if (told := _where(found, said))))
+    said = set(found.values())
+    word = "supported" if said == {FATES[0]} else "not supported" if said <= {FATES[1], FATES[2]} else "depends"
+    told = " ".join(f"{said}: {where}." for said in FATES if (where := _where(found, said)))
+    trained = [case.partition(": ")[0] for case, row in cases.items() if _on_formulas(case) and not _exact(row)]
+    return Verdict(word, told + (f" By trained critics, for want of a formula: {', '.join(trained)}." * bool(trained)))
 
 
 def practice(figures: Mapping[str, Any]) -> str:
-    """Which losses keep a gradient on all data, as advice."""
+    """Which losses keep a gradient on all data, by the formula and by trained critics, as advice."""
     fates: dict[str, list[str]] = {}
     for case, row in figures["cases"].items():
-        fates.setdefault(case.partition(": ")[0], []).append(fate(row))
+        own = fates.setdefault(case.partition(": ")[0], [])
+        own.append(fate({"share_left": row["trained_share"]}))
+        if _on_formulas(case):  # a loss without a formula cannot meet this, and is not advised
+            own.append(fate({"share_left": row["formula_share"]}))
     keep = [loss for loss, own in fates.items() if set(own) == {FATES[1]}]
     if not keep:
         return "No loss that was tried here keeps its gradient on all data: do not train the critic to its optimum."
     return (
         "If the generator stops learning while its critic is sure, change the loss before you weaken the critic. Here "
-        f"these keep a gradient on all data: {', '.join(keep)}."
+        f"these keep a gradient on all data, by the formula and with trained critics: {', '.join(keep)}."
     )
+
+
+def _on_formulas(case: str) -> bool:
+    return case.partition(": ")[2] == FORMULAS
+
+
+def _exact(row: Mapping[str, Any]) -> bool:
+    return row["formula_share"] is not None
 
 
 def _where(found: Mapping[str, str], said: str) -> str:
@@ -59,17 +76,22 @@ def _where(found: Mapping[str, str], said: str) -> str:
 
 
 def rescues(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where the saturating loss loses its gradient in every case and the alternative in none."""
+    """Supported where the saturating loss loses its gradient on all data and the alternative keeps it there.
+
+    Not supported where it is known that it never is so, else it depends.
+    """
     by = {name: {} for name in (SATURATING, ALTERNATIVE)}
     for case, row in figures["cases"].items():
         loss, _, data = case.partition(": ")
-        by[loss][data] = row["share_left"], fate(row) == FATES[0]
+        by[loss][data] = row["share_left"], fate(row)
     lost, kept = by.values()
     told = "; ".join(
         f"{data}: {SATURATING} {part(share)}, {ALTERNATIVE} {part(kept[data][0])}" for data, (share, _) in lost.items()
     )
-    needed = [gone and not kept[data][1] for data, (_, gone) in lost.items()]
-    word = "supported" if all(needed) else "depends" if any(needed) else "not supported"
+    fates = [(own, kept[data][1]) for data, (_, own) in lost.items()]
+    needed = [own == FATES[0] and other in FATES[1:3] for own, other in fates]
+    unknown = any(FATES[3] in pair for pair in fates)
+    word = "supported" if all(needed) else "depends" if any(needed) or unknown else "not supported"
     return Verdict(word, f"What is left of the gradient. {told[:1].upper()}{told[1:]}.")
 
 
@@ -77,20 +99,22 @@ def part(share: float | None) -> str:
     """A share in words.
 
     >>> part(0.0123), part(5.31), part(None)
-    ('1.2 %', '5.3 times', 'not finite')
+    ('1.2 %', '5.3 times', 'not finite or not trained')
     """
-    return "not finite" if share is None else f"{share:.2g} times" if share >= 1 else f"{100 * share:.2g} %"
+    return (
+        "not finite or not trained" if share is None else f"{share:.2g} times" if share >= 1 else f"{100 * share:.2g} %"
+    )
 
 
 def meets(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where every loss meets its formula at every distance asked for, not supported where none does."""
-    rows = figures["losses"]
-    far = {name: row["farthest_from_formula"] for name, row in rows.items()}
-    apart = {name: miss for name, miss in far.items() if miss is None or not miss <= CLOSE}
-    word = "supported" if not apart else "not supported" if len(apart) == len(rows) else "depends"
-    there = [name for name in rows if name not in apart]
-    said = [f"Within {100 * CLOSE:g} %: {'; '.join(there)}."] if there else []
-    if apart:
-        told = (f"{name} ({'not finite' if miss is None else f'{100 * miss:.0f} %'})" for name, miss in apart.items())
-        said.append(f"Off: {'; '.join(told)}.")
-    return Verdict(word, " ".join(said))
+    """Supported where every loss meets its formula at every distance asked for, not supported where each is off it.
+
+    A loss that is not finite or not trained is neither.
+    """
+    far = {name: row["farthest_from_formula"] for name, row in figures["losses"].items()}
+    unknown = [name for name, miss in far.items() if miss is None or not math.isfinite(miss)]
+    there = [name for name, miss in far.items() if name not in unknown and miss <= CLOSE]
+    off = [f"{name} ({100 * miss:.0f} %)" for name, miss in far.items() if name not in (*unknown, *there)]
+    word = "supported" if len(there) == len(far) else "not supported" if len(off) == len(far) else "depends"
+    groups = {f"Within {100 * CLOSE:g} %": there, "Off": off, FATES[3]: unknown}
+    return Verdict(word, " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names))
