@@ -22,7 +22,7 @@ def refused(source, *says):
 
 def test_names_and_versions(root, monkeypatch, tmp_path):
     # Kills: versions compared as text, a half-prepared version, downloads or plain folders taken for sets.
-    assert names() == ("digits", "shapes", "shapes64", "ring8", "grid25", "cancer", "toy")
+    assert names() == ("digits", "shapes", "shapes64", "ring8", "grid25", "stacked_digits", "cancer", "toy")
     for version in ("1.9.0", "1.10.0", "2.0.0.incompleteABC", "latest"):
         shutil.copytree(root / "toy" / "1.0.0", root / "toy" / version)
     (root / "toy" / "3.0.0").mkdir()
