@@ -1,10 +1,8 @@
 """Claims 2c and 2d on images of 1,000 modes: what a GAN without a penalty loses, and which penalties keep all modes."""
 
 import dataclasses
-import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +11,7 @@ from experiments import plots
 from experiments.answers import spread
 from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.mode_collapse.verdicts import KEEPING, KEEPS, LOSES, LOSING, fate
+from experiments.seeds import each_seed
 from jaxgen.data import Data, load
 from jaxgen.data.embedded import stack
 from jaxgen.games import gan
@@ -131,11 +130,11 @@ def plan_of(way: str, config: Config) -> Plan:
 
 def measure(way: str, data: Data, classify: Callable, config: Config) -> list[Trained]:
     """All seeds of one way; compiled once."""
-    plan, stopped = plan_of(way, config), threading.Event()
+    plan = plan_of(way, config)
     program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(200, config.steps))
     bind = compile_model(plan.game)
 
-    def run(seed: int) -> Trained:
+    def run(seed: int, stopped: Event) -> Trained:
         keys = run_keys(seed)
         state = program.init(keys.init)
         try:
@@ -149,12 +148,7 @@ def measure(way: str, data: Data, classify: Callable, config: Config) -> list[Tr
         samples = np.asarray(model.sample(model.draw(keys.evaluation, config.samples)))
         return Trained(count_stacked(samples, classify), samples[:SHOWN])
 
-    # Networks this small keep one core busy: a seed for each is faster on several.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            return list(pool.map(run, range(config.seeds)))
-        finally:
-            stopped.set()  # a signal waits for no seed that still runs
+    return each_seed(run, config.seeds)
 
 
 def row(seeds: Sequence[Trained]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.core import Network
 from jaxgen.objectives import Forward
@@ -60,3 +61,14 @@ def passed(critic, real, fake, generate=None, z=None) -> Forward:
     z = jnp.zeros((len(fake), 1)) if z is None else z
     generate = (lambda z: fake) if generate is None else generate
     return Forward(critic, critic, generate, z, real, fake, critic(real), critic(fake))
+
+
+def quotients(exact, w, step=1e-6):
+    """The gradient at w of a function of float64 numbers, by central differences."""
+    wide = np.asarray(w, "d")
+    found = np.zeros_like(wide)
+    for at in np.ndindex(wide.shape):
+        nudge = np.zeros_like(wide)
+        nudge[at] = step
+        found[at] = (exact(wide + nudge) - exact(wide - nudge)) / (2 * step)
+    return found

@@ -76,7 +76,16 @@ MODULES = [
         "gan_dynamics",
     ),
     *("mode_collapse.verdicts", "page", "patches", "plots", "reparametrization.fit", "reparametrization.gradient"),
-    *("balance", "critics", "laws", "vanishing_gradient.verdicts", "label_smoothing.learned", "ring", "settings"),
+    *(
+        "balance",
+        "critics",
+        "laws",
+        "vanishing_gradient.verdicts",
+        "label_smoothing.learned",
+        "ring",
+        "seeds",
+        "settings",
+    ),
 ]
 
 

@@ -2,15 +2,13 @@
 
 import dataclasses
 import math
-import os
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.mode_collapse.verdicts import LEAST_QUALITY
+from experiments.seeds import each_seed
 from jaxgen.comparison.statistics import difference
 from jaxgen.data import Modes, load
 from jaxgen.metrics.modes import ModeCount, count_modes
@@ -68,13 +66,13 @@ Runs = Mapping[str, Mapping[str, Sequence[Trained]]]  # data -> loss -> seeds
 
 def measure(loss: str, name: str, config: Config) -> list[Trained]:
     """All seeds of one loss on one data set; compiled once."""
-    data, stopped = load(name), threading.Event()
+    data = load(name)
     options = {"latent_dim": config.latent_dims[name], "learning_rate": config.rate, "ema": config.ema}
     plan = find(LOSSES[loss])(Spec(data.shape), **options)
     program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(500, config.steps))
     bind = compile_model(plan.game)
 
-    def run(seed):
+    def run(seed, stopped):
         keys = run_keys(seed)
         state = program.init(keys.init)
         try:
@@ -88,12 +86,7 @@ def measure(loss: str, name: str, config: Config) -> list[Trained]:
         samples = np.asarray(model.sample(model.draw(keys.evaluation, config.samples)))
         return Trained(count_modes(samples, data.modes), samples)
 
-    # Networks this small keep one core busy: a seed for each is twice as fast on two.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            return list(pool.map(run, range(config.seeds)))
-        finally:
-            stopped.set()  # a signal waits for no seed that still runs
+    return each_seed(run, config.seeds)
 
 
 def row(seeds: Sequence[Trained], modes: Modes) -> dict[str, float]:

@@ -93,16 +93,13 @@ def play_all(
             with interruptible():
                 if signals:
                     raise Interrupted(signals.pop())
-                missing = [
-                    (i, seed)
-                    for i, seed in enumerate(seeds)
-                    if not all(seed in by_seed for by_seed in (*outcomes.values(), by_baselines))
-                ]
-                for left, (i, seed) in zip(range(len(missing) - 1, -1, -1), missing, strict=True):
+                every = (*outcomes.values(), by_baselines)
+                missing = [i for i, seed in enumerate(seeds) if not all(seed in by_seed for by_seed in every)]
+                for i in missing:
                     start = time.perf_counter()
-                    whole_seed(i, seed)
-                    if not known and seed == missing[0][1]:
-                        say_rest(time.perf_counter() - start, left)
+                    whole_seed(i, seeds[i])
+                    if not known and i == missing[0]:
+                        say_rest(time.perf_counter() - start, len(missing) - 1)
         except Interrupted as interruption:
             signals.insert(0, interruption.signal)
 

@@ -1,6 +1,7 @@
 """What a model's output is worth, as plain functions of arrays: sample quality, modes, outliers, latent structure.
 
-Everything here is evaluation on the host, in float64 (outlier scores and patches of images in float32). SciPy and
+Nearly all of it is evaluation on the host, in float64 (outlier scores and patches of images in float32); what runs a
+model many times, `likelihood` and `annealed`, is compiled by JAX in float32. SciPy and
 scikit-learn are imported where they are used, so that `import jaxgen` stays cheap.
 """
 

@@ -60,7 +60,7 @@ def encoded(model: Model, x: np.ndarray) -> np.ndarray:
     return in_batches(lambda i, x: encode(x), x)
 
 
-def shown(model: Model, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def pixels_of(model: Model, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Images of codes, of `shape`, in batches, cut to [0, 1]."""
     return np.clip(decoded(model, codes, shape), 0, 1).astype(np.float32)
 

@@ -6,7 +6,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, Split, as_float
 from jaxgen.metrics.disentanglement import dci, mutual_information_gap
 from jaxgen.metrics.features import flat
-from jaxgen.tasks.edits import encoded, shown
+from jaxgen.tasks.edits import encoded, pixels_of
 from jaxgen.tasks.evaluation import looked_at
 from jaxgen.tasks.task import SHARE, Metric
 
@@ -98,7 +98,7 @@ def _shares(model: Model, data: Data, name: str, seed: int, way: np.ndarray, str
     codes = encoded(model, as_float(split.x[at]))
 
     def right(strength) -> np.ndarray:
-        x = shown(model, codes + (strength * sign * way[k]).astype(np.float32), data.shape)
+        x = pixels_of(model, codes + (strength * sign * way[k]).astype(np.float32), data.shape)
         if not np.all(np.isfinite(x)):
             return np.zeros(len(x), bool)
         with threadpool_limits(1):  # threads that wait for each other take longer than the search itself

@@ -22,8 +22,8 @@ from jaxgen.tasks.edits import (
     identity_kept,
     judged,
     make_judge,
+    pixels_of,
     plan_edits,
-    shown,
 )
 from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.probe import labelled
@@ -104,7 +104,7 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
     at_once = max(1, DECODED // len(codes))  # few edits of all strengths fill one batch
     for some in np.split(STRENGTHS, range(at_once, len(STRENGTHS), at_once)):
         moved = codes[None] + some.reshape(-1, *[1] * codes.ndim) * way[edits.target][None]
-        images = shown(model, moved.reshape(-1, *codes.shape[1:]), edits.x.shape[1:])
+        images = pixels_of(model, moved.reshape(-1, *codes.shape[1:]), edits.x.shape[1:])
         if not np.all(np.isfinite(images)):
             return None
         for x in images.reshape(len(some), len(codes), *images.shape[1:]):
@@ -216,7 +216,7 @@ def _edits(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
         return None
     x, target = _shown(data)
     codes, way = encoded(model, x), directions(model, data, 0)[target]
-    rows = [x, *(shown(model, codes + strength * way, data.shape) for strength in STRENGTHS[: COLUMNS - 1])]
+    rows = [x, *(pixels_of(model, codes + strength * way, data.shape) for strength in STRENGTHS[: COLUMNS - 1])]
     return np.stack(rows, 1).reshape(-1, *data.shape)
 
 

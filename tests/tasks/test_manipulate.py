@@ -251,7 +251,7 @@ def test_baselines_go_the_same_way(reference):
     x = as_float(reference.data.train.x[:40])
     assert np.mean((np.asarray(pca.decode(pca.encode(x))) - x) ** 2) < 0.5 * np.mean((x - x.mean(0)) ** 2)
     assert pca.encode(x).shape == (40, 16)
-    assert manipulate.shown(Model(decode=whole), 3 * x, x.shape[1:]).max() == 1
+    assert manipulate.pixels_of(Model(decode=whole), 3 * x, x.shape[1:]).max() == 1
 
 
 def test_real_examples_are_changed_and_partly_kept(reference):
