@@ -78,8 +78,11 @@ from jaxgen.objectives.penalties import (
 )
 from jaxgen.objectives.rules import (
     Field,
+    aligned,
+    consensus,
     descend,
     extragradient,
+    symplectic,
 )
 from jaxgen.objectives.smoothness import consistency, dragan
 
@@ -119,9 +122,11 @@ __all__ = [
     "VECTORS",
     "WASSERSTEIN",
     "add",
+    "aligned",
     "categorical",
     "closed_form",
     "columns",
+    "consensus",
     "consistency",
     "content",
     "descend",
@@ -144,4 +149,5 @@ __all__ = [
     "r2",
     "smooth",
     "standard",
+    "symplectic",
 ]

@@ -9,7 +9,11 @@ returns.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jaxgen.core import Array, Aux, Params
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, Aux, BadRequest, Params
+from jaxgen.objectives.schedules import check_weight
 
 
 class Field(NamedTuple):
@@ -41,3 +45,112 @@ def extragradient(field: Callable, apply: Callable, params: Params, opts: dict) 
     """
     ahead = field(apply(field(params), params, opts)[0])
     return (*apply(ahead, params, opts), ahead)
+
+
+def consensus(weight: float = 1.0) -> Callable:
+    """A rule that also descends on the size of the field: p' = p - h (F + weight J^T F) with SGD of rate h.
+
+    F holds the gradients of all players of the turn and J = dF/dp is its Jacobian in their params, at the same noise
+    and batch; J^T F is the gradient of |F|^2 / 2. If J = i w, a rotation, the factor of a step is
+    1 - h (i w + weight w^2): damped for small h. It stops where |F|^2 / 2 is least too, which need not be an
+    equilibrium. If the players move in turns of their own, J is the Hessian of one loss: give both one turn.
+
+    Reverse mode alone (one product more than the gradients), so networks of any convolution will do. The info is that
+    of the point p, and its grad_norm that of F. A turn in which J^T F is not finite moves nothing.
+
+    Mescheder et al. 2017, arXiv 1705.10461, whose v is -F.
+
+    Args:
+      weight: a finite number of at least 0; 0 is `descend`.
+
+    Raises:
+      BadRequest: another weight.
+    """
+    return _adjusted(weight, lambda here, transposed, direct: transposed)
+
+
+def symplectic(weight: float = 1.0) -> Callable:
+    """A rule that turns the field towards the equilibrium: p' = p - h (F + weight A^T F), A = (J - J^T) / 2.
+
+    F and J are those of `consensus`. A is the rotating part of J: a field of which all players descend on one
+    function has none, and the rule is `descend` there, also in turns that move one player. If J is all rotation, as in
+    `bilinear`, then A^T F = J^T F. Where F points away from an unstable equilibrium, the adjustment may draw the
+    players to it: see `aligned`.
+
+    A^T F = (J^T F - J F) / 2, both by reverse mode (J F is the derivative of J^T u in u), so networks of any
+    convolution will do; some twice the cost of `consensus`. The info is that of the point p. A turn in which A^T F is
+    not finite moves nothing.
+
+    Symplectic gradient adjustment: Balduzzi et al. 2018, arXiv 1802.05642, Algorithm 1.
+
+    Args:
+      weight: a finite number of at least 0; 0 is `descend`.
+
+    Raises:
+      BadRequest: another weight.
+    """
+    return _adjusted(weight, lambda here, transposed, direct: _antisymmetric(transposed, direct))
+
+
+def aligned(weight: float = 1.0) -> Callable:
+    """`symplectic` with the sign of its adjustment chosen: p' = p - h (F + weight s A^T F).
+
+    s = sign((F . g) (A^T F . g) / d + 1 / 10), g = J^T F the gradient of |F|^2 / 2, d the number of params that move.
+    So the adjustment draws to equilibria that F nears, and pushes from those that F leaves. Where the product is small
+    s = 1.
+
+    Balduzzi et al. 2018, arXiv 1802.05642, Algorithm 1 with "align".
+
+    Args:
+      weight: a finite number of at least 0; 0 is `descend`.
+
+    Raises:
+      BadRequest: another weight.
+    """
+
+    def adjustment(here, transposed, direct):
+        adjusted = _antisymmetric(transposed, direct)
+        size = sum(leaf.size for leaf in jax.tree.leaves(here))
+        product = _dot(here, transposed) * _dot(adjusted, transposed) / size
+        return jax.tree.map(lambda a: jnp.sign(product + 0.1).astype(a.dtype) * a, adjusted)
+
+    return _adjusted(weight, adjustment)
+
+
+def _adjusted(weight: float, adjustment: Callable) -> Callable:
+    """The rule F + weight adjustment(F, J^T F, () -> J F), all of them {player: tree}."""
+    if callable(weight):
+        raise BadRequest("weight must be a finite number of at least 0: an update rule has no step to schedule by.")
+    check_weight("weight", weight)
+
+    def rule(field, apply, params, opts):
+        def slopes(params):
+            here = field(params)
+            return here.grads, here
+
+        grads, back, here = jax.vjp(slopes, params, has_aux=True)
+
+        def transposed(u):
+            slope = back(u)[0]
+            return {name: slope[name] for name in grads}  # players that do not move are held fixed
+
+        def direct():
+            # J^T u is linear in u, and the transpose of that is J: for networks that have no forward derivative.
+            return jax.vjp(transposed, grads)[1](grads)[0]
+
+        extra = adjustment(grads, transposed(grads), direct)
+        adjusted = jax.tree.map(lambda g, a: g + weight * a, grads, extra)
+        end = here._replace(grads=adjusted, finite=here.finite & jnp.isfinite(_dot(adjusted, adjusted)))
+        return (*apply(end, params, opts), end)
+
+    return rule
+
+
+def _antisymmetric(transposed: Any, direct: Callable) -> Any:
+    """A^T F."""
+    return jax.tree.map(lambda t, d: (t - d) / 2, transposed, direct())
+
+
+def _dot(a: Any, b: Any) -> Array:
+    products = jax.tree.map(lambda x, y: jnp.vdot(x, y).astype(jnp.float32), a, b)
+    return sum(jax.tree.leaves(products), jnp.zeros(()))

@@ -1,12 +1,15 @@
 """Update rules: by hand in NumPy on a field that is not linear, and inside the compiled step."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
-from jaxgen.core import Aux, Batch, Game
-from jaxgen.objectives.rules import Field, descend, extragradient
+from jaxgen.core import Aux, BadRequest, Batch, Game
+from jaxgen.objectives.rules import Field, aligned, consensus, descend, extragradient, symplectic
 from jaxgen.training.step import make_step
 
 KEY = jax.random.key(0)
@@ -22,10 +25,10 @@ def apply(at, params, opts):
     return {name: params[name] - 0.1 * opts[name] for name in params}, opts
 
 
-def close(got, expected):
+def close(got, expected, rtol=1e-12):
     assert got.keys() == expected.keys()
     for name in got:
-        np.testing.assert_allclose(got[name], expected[name], rtol=1e-12)
+        np.testing.assert_allclose(got[name], expected[name], rtol=rtol)
 
 
 def test_descend_by_hand():
@@ -47,6 +50,90 @@ def test_extragradient_by_hand():
     close(opts, momentum)
     close(params, {"a": 0.7 - 0.1 * momentum["a"], "b": -0.4 - 0.1 * momentum["b"]})
     close(end.aux, {"a": ahead_a, "b": ahead_b})
+
+
+# --- rules that read the Jacobian of the field: F and J of `field` at the start, in float64
+
+A, B = START.values()
+F, J = np.array([B * A**2, B**3 - A]), np.array([[2 * A * B, A**2], [-1, 3 * B**2]])
+ROTATING = (J - J.T) / 2
+ADJUSTED = {"consensus": (consensus, J.T @ F), "symplectic": (symplectic, ROTATING.T @ F)}
+
+
+@pytest.mark.parametrize("name", ADJUSTED)
+def test_adjusted_rules_by_hand(name):
+    # Kills: J for its transpose; the whole or the symmetric part of J; half of a weight, or its sign; an adjustment
+    # that replaces the gradient; the momentum fed with the plain gradient; the look of another point.
+    make, extra = ADJUSTED[name]
+    params, opts, end = make(0.3)(field, apply, START, HEAVY)
+    momentum = dict(zip(START, 0.9 * np.array([*HEAVY.values()]) + F + 0.3 * extra, strict=True))
+    close(opts, momentum, 1e-5)
+    close(params, {name: START[name] - 0.1 * momentum[name] for name in START}, 1e-5)
+    close(end.aux, START, 1e-6)
+    plain, none = descend(field, apply, START, HEAVY)[0], make(0.0)(field, apply, START, HEAVY)[0]
+    close(none, plain, 1e-6)
+    assert make()(field, apply, START, HEAVY)[0] == make(1.0)(field, apply, START, HEAVY)[0]
+
+
+SIGNS = {  # J, and the sign of the adjustment at p = (1/2, 1/4)
+    "near": (((3, 1), (-1, 3)), 1),
+    "away": (((-3, 1), (-1, -3)), -1),
+    "barely away": (((-0.7, 1), (-1, -0.7)), 1),  # (F . g) (A^T F . g) / d is -0.08
+    "near, the other factor negative": (((-1, 3), (1, 6)), -1),
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_the_sign_of_the_alignment(name):
+    # Kills: no sign; a sign of one factor alone; a tenth of another sign, or none, where the product is small; a
+    # product that is summed over params.
+    p, slope, sign = np.array([0.5, 0.25]), np.array(SIGNS[name][0], float), SIGNS[name][1]
+    force = slope @ p
+    adjusted = (slope - slope.T).T / 2 @ force
+    assert np.sign((force @ slope.T @ force) * (adjusted @ slope.T @ force) / 2 + 0.1) == sign
+
+    def linear(q):
+        return Field(dict(zip("ab", slope @ jnp.stack([q["a"], q["b"]]), strict=True)), {}, True)
+
+    end = aligned(0.5)(linear, lambda at, params, opts: (params, at.grads), dict(zip("ab", p, strict=True)), {})[1]
+    close(end, dict(zip("ab", force + 0.5 * sign * adjusted, strict=True)), 1e-5)
+
+
+def test_players_that_do_not_move_are_held_fixed():
+    # Kills: the Jacobian in the params of all players. F_a = b a^2 alone: J = 2 a b.
+    def only(q):
+        return Field({"a": q["b"] * q["a"] ** 2}, {}, True)
+
+    def keep(at, params, opts):
+        return params, at.grads
+
+    close(consensus(0.5)(only, keep, START, {})[1], {"a": B * A**2 * (1 + 0.5 * 2 * A * B)}, 1e-5)
+    for rule in (symplectic(0.5), aligned(0.5)):  # of one player nothing turns
+        close(rule(only, keep, START, {})[1], {"a": B * A**2}, 1e-5)
+
+
+def test_adjusted_rules_need_no_forward_derivative():
+    # Kills: a forward derivative, which the convolutions of this package have not.
+    @jax.custom_vjp
+    def square(x):
+        return x**2
+
+    square.defvjp(lambda x: (square(x), x), lambda x, g: (2 * x * g,))
+
+    def through(q):
+        return Field({"a": q["b"] * square(q["a"]), "b": q["b"] ** 3 - q["a"]}, {}, True)
+
+    for rule in (consensus(0.3), symplectic(0.3), aligned(0.3)):
+        got, expected = (rule(f, apply, START, HEAVY)[1] for f in (through, field))
+        close(got, expected, 1e-6)
+
+
+@pytest.mark.parametrize("make", [consensus, symplectic, aligned])
+def test_weights_that_are_refused(make):
+    # Kills: a weight that is not looked at; a schedule, which a rule has no step for.
+    for weight in (-0.1, np.nan, np.inf, "1", lambda step: 1.0):
+        with pytest.raises(BadRequest, match="weight must be a finite number"):
+            make(weight)
 
 
 def logarithm():
@@ -84,3 +171,20 @@ def test_a_look_ahead_that_is_not_finite_changes_nothing():
     state, _ = one_step(0.3, descend)
     np.testing.assert_allclose(state.params["p"], 0.4, rtol=1e-6)
     assert state.skipped == 0
+
+
+def test_an_adjustment_that_is_not_finite_changes_nothing():
+    # Kills: a guard of the gradient alone. loss = -sqrt(p) q: at p = 1e-30 the gradient is finite, its slope is not.
+    def loss(name, params, noise, batch, context):
+        value = -jnp.sqrt(params["p"]) * params["q"]
+        return (value if name == "p" else -value), Aux({})
+
+    def init(key, batch):
+        return {"p": jnp.float32(1e-30), "q": jnp.float32(1)}, {}
+
+    game = Game(init, lambda key, batch: (), {name: partial(loss, name) for name in "pq"}, None)
+    for rule, skipped in ((descend, 0), (consensus(1.0), 1), (symplectic(1.0), 1)):
+        step = make_step(game, dict.fromkeys("pq", optax.sgd(1e-20)), (("p", "q"),), rule=rule)
+        state, _ = step.update(step.init(KEY, Batch(jnp.zeros(1))), KEY, Batch(jnp.zeros((1, 1))))
+        assert state.skipped == skipped
+        assert (state.params["p"] == jnp.float32(1e-30)) == bool(skipped)
