@@ -1,4 +1,4 @@
-"""Games of two numbers, of which everything is known: how adversarial training converges, circles or diverges."""
+"""Games of two or four numbers, of which everything is known: how adversarial training converges, circles, diverges."""
 
 import jax.numpy as jnp
 
@@ -15,6 +15,14 @@ def _one(key, x):
 
 _LINE = Network(_one, lambda psi, state, noise, x: (psi * x[:, 0], state))
 _POINT = Network(_one, lambda theta, state, noise, z: (jnp.broadcast_to(theta, z.shape), state))
+
+
+def _ones(*names):
+    return lambda key, x: (dict.fromkeys(names, jnp.ones(())), ())
+
+
+_PARABOLA = Network(_ones("w1", "w2"), lambda w, state, noise, x: (w["w2"] * x[:, 0] ** 2 + w["w1"] * x[:, 0], state))
+_SCALED = Network(_ones("a", "b"), lambda p, state, noise, z: (p["a"] * z + p["b"], state))
 
 
 def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty | None = None, augment: Pipe | None = None) -> Game:
@@ -55,3 +63,28 @@ def bilinear(*, penalty: Penalty | None = None) -> Game:
     -gamma/2 +- sqrt(gamma^2/4 - 1) with the penalty r1(gamma).
     """
     return dirac(loss=WASSERSTEIN, penalty=penalty)
+
+
+def lq(*, loss: Adversarial = WASSERSTEIN, penalty: Penalty | None = None) -> Game:
+    """The LQ-GAN: a linear generator G(z) = a z + b and a quadratic critic D(x) = w2 x^2 + w1 x; x and z are [B, 1].
+
+    With Wasserstein losses, unclipped, both play for w2 (E G^2 - E x^2) + w1 (E G - E x), so the players see mean and
+    mean square alone. For data of mean m and standard deviation s and z ~ N(0, 1) they are at rest where
+    w1 = w2 = 0, b = m, a = s or -s. There the field has the eigenvalues +-i sigma, sigma the two singular values of
+    the slopes of these moments in (a, b), [[2 s, 2 m], [0, 1]], and -gamma sigma^2/2 +- sqrt(gamma^2 sigma^4/4 -
+    sigma^2) with the penalty r1(gamma): the critic's damping is gamma [[4 (s^2 + m^2), 2 m], [2 m, 1]], the square of
+    that matrix. So it is the bilinear game at two speeds. All four numbers start at 1.
+
+    Moments of a batch and of the z drawn for it stand in the place of m and s: for the numbers above hand it examples
+    m - s and m + s, and hold z at -1 and 1.
+
+    Nagarajan & Kolter 2017, arXiv 1706.04156.
+
+    Args:
+      loss: what each player minimises.
+      penalty: added to the critic's loss.
+
+    Returns:
+      A game of the players "critic", {"w1", "w2"}, and "generator", {"a", "b"}, f32[] each.
+    """
+    return gan(_SCALED, _PARABOLA, latent_dim=1, loss=loss, penalty=penalty)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jaxgen.core import Batch, Context
-from jaxgen.games import bilinear, dirac
+from jaxgen.games import bilinear, dirac, lq
 from jaxgen.nets.augmentation import instance_noise
-from jaxgen.objectives import NON_SATURATING, r1, r2
+from jaxgen.objectives import NON_SATURATING, SATURATING, r1, r2
 
 KEY, PSI, THETA = jax.random.key(0), 0.7, -0.4
 SIGMOID = 1 / (1 + np.exp(-PSI * THETA))
@@ -112,3 +112,52 @@ def test_samples_are_the_point():
     game = dirac()
     model = game.model({"critic": jnp.float32(1), "generator": jnp.float32(0.25)}, game.init(KEY, ZEROS)[1])
     np.testing.assert_array_equal(model.sample(model.draw(KEY, 3)), np.full((3, 1), 0.25))
+
+
+# --- the LQ-GAN: examples m - s and m + s, z = -1 and 1
+
+M, S = 0.5, 1.5
+LINE = Batch(jnp.array([[M - S], [M + S]]))
+
+
+def lq_slopes(game, w1, w2, a, b):
+    """(slopes of each player's loss, the critic's loss) at four numbers."""
+    state = game.init(KEY, LINE)[1]
+    noise = {**game.draw(KEY, LINE), "z": jnp.array([[-1.0], [1.0]])}
+    params = {"critic": {"w1": w1, "w2": w2}, "generator": {"a": a, "b": b}}
+    params = jax.tree.map(jnp.float32, params)
+
+    def slope(name):
+        def loss(own):
+            return game.losses[name]({**params, name: own}, noise, LINE, Context(0, state))[0]
+
+        return jax.value_and_grad(loss)(params[name])
+
+    (value, critic), (_, generator) = slope("critic"), slope("generator")
+    return [float(g) for g in (critic["w1"], critic["w2"], generator["a"], generator["b"])], value
+
+
+def test_lq_losses_and_slopes():
+    # Kills: a and b exchanged, or w1 and w2; a square left out; a generator that does not read z; another start; a
+    # penalty forgotten. E x^2 = m^2 + s^2, and R1 is gamma/2 E (2 w2 x + w1)^2.
+    w1, w2, a, b = 0.3, -0.2, 0.8, 0.4
+    squares, means = a**2 + b**2 - M**2 - S**2, b - M
+    expected = [means, squares, -2 * w2 * a, -(2 * w2 * b + w1)]
+    slopes, value = lq_slopes(lq(), w1, w2, a, b)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-5)
+    np.testing.assert_allclose(value, w2 * squares + w1 * means, rtol=1e-5)
+    slopes, value = lq_slopes(lq(penalty=r1(0.7)), w1, w2, a, b)
+    damping = 0.7 * np.array([[1, 2 * M], [2 * M, 4 * (S**2 + M**2)]]) @ [w1, w2]
+    np.testing.assert_allclose(slopes, expected + np.array([*damping, 0, 0]), rtol=1e-5)
+    params, _ = lq().init(KEY, LINE)
+    assert jax.tree.leaves(params) == [1, 1, 1, 1] and {*params["critic"], *params["generator"]} == {*"ab", "w1", "w2"}
+    logistic, _ = lq_slopes(lq(loss=SATURATING), 0.0, 0.0, a, b)  # where D = 0, half of it
+    np.testing.assert_allclose(logistic, [means / 2, squares / 2, 0, 0], rtol=1e-5, atol=1e-7)
+
+
+def test_lq_is_at_rest_where_the_generator_is_the_data():
+    # Kills: a stationary point elsewhere. a = -s is the other one.
+    for a in (S, -S):
+        np.testing.assert_allclose(lq_slopes(lq(penalty=r1(0.7)), 0.0, 0.0, a, M)[0], [0, 0, 0, 0], atol=1e-6)
+    model = lq().model({"generator": {"a": jnp.float32(S), "b": jnp.float32(M)}, "critic": {}}, lq().init(KEY, LINE)[1])
+    np.testing.assert_allclose(model.sample(jnp.array([[2.0]])), [[2 * S + M]], rtol=1e-6)
