@@ -5,34 +5,37 @@ from typing import Any
 
 import jax
 
-from jaxgen.core import BadRequest, Batch, Context, Game, Params, player, whole
+from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Params, whole
 
 
-def unrolled(game: Game, *, steps: int, rate: float, critic: str = "critic") -> Game:
-    """The same game, in which each other player minimises its loss against the critic of `steps` steps later.
+def unrolled(game: Game, *, steps: int, rate: float) -> Game:
+    """The same game, in which the generator minimises what the critic will lose least of, `steps` steps later.
 
-    w_0 = w, w_(i+1) = w_i - rate dL_critic/dw (w_i, theta), and the generator's loss is L_generator(w_steps, theta),
-    differentiated through these steps, which depend on theta. The critic's loss is as it was, and so is what it
-    learns. All steps are SGD on its whole loss, penalty included, at the noise, batch and state of the turn.
+    w_0 = w, w_(i+1) = w_i - rate dL/dw (w_i, theta), L the critic's whole loss, penalty included; then the generator
+    minimises -L_adv(w_steps, theta), L_adv without the penalty, and differentiates through these steps, which depend on
+    theta. A penalty of the generator is added as it was. All is at the noise, batch and state of the turn. The critic's
+    loss, which the critic then learns by, is as it was.
 
-    In `bilinear` the generator then minimises -theta psi + steps rate theta^2, and a simultaneous step of rate h has
-    the factors of the matrix [[1, -h], [h, 1 - 2 h rate steps]] in (psi, theta): their modulus is
+    As in the paper the two play for one objective: the generator's loss counts for its figures and state alone. With
+    SATURATING and WASSERSTEIN it is that objective anyway; with NON_SATURATING its slope is another.
+
+    In `bilinear` the generator minimises -theta psi + steps rate theta^2, and a simultaneous step of rate h has the
+    factors of the matrix [[1, -h], [h, 1 - 2 h rate steps]] in (psi, theta): their modulus is
     sqrt(1 + h^2 - 2 h rate steps) while they turn. In memory and time a turn of the generator costs some 2 steps + 1
     times as much.
 
-    Metz et al. 2017, arXiv 1611.02163.
+    Metz et al. 2017, arXiv 1611.02163. They unroll Adam in their experiments, and here it is SGD.
 
     Args:
-      game: with a loss named `critic`, such as `gan`.
-      steps: k, at least 1.
+      game: of the losses "critic" and "generator", such as `gan`.
+      steps: at least 1.
       rate: of the foreseen steps, above 0.
-      critic: the player who is foreseen.
 
     Returns:
       A game of the same players, losses, state, noise and model.
 
     Raises:
-      BadRequest: no such loss; no other player; fewer than one step; a rate that is not a finite number above 0.
+      BadRequest: a game without these losses; fewer than one step; a rate that is not a finite number above 0.
 
     >>> import jax.numpy as jnp
     >>> from jaxgen.games import bilinear
@@ -45,30 +48,31 @@ def unrolled(game: Game, *, steps: int, rate: float, critic: str = "critic") -> 
     steps = whole("steps", steps, 1)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
         raise BadRequest(f"rate={rate!r}: the rate of the foreseen steps is a finite number above 0.")
-    others = [name for name in game.losses if player(name) != critic]
-    if critic not in game.losses or not others:
+    if not {"critic", "generator"} <= game.losses.keys():
         names = ", ".join(game.losses)
-        raise BadRequest(f"unrolled() foresees the loss {critic!r} for other players, and this game has {names}.")
-    foreseen = {name: partial(_foreseen, game, name, critic, steps, rate) for name in others}
+        raise BadRequest(f"unrolled() wants the losses critic and generator, such as those of gan(), not {names}.")
+    foreseen = {
+        name: partial(_foreseen, game, name, steps, rate)
+        for name in ("generator", "generator:adversarial")
+        if name in game.losses
+    }
     return game._replace(losses={**game.losses, **foreseen})
 
 
 def _foreseen(
-    game: Game,
-    name: str,
-    critic: str,
-    steps: int,
-    rate: float,
-    params: Params,
-    noise: Any,
-    batch: Batch,
-    context: Context,
-) -> Any:
-    """The loss `name` where the critic stands `steps` steps on."""
+    game: Game, name: str, steps: int, rate: float, params: Params, noise: Any, batch: Batch, context: Context
+) -> tuple[Array, Aux]:
+    """The loss `name` of the generator where the critic stands `steps` steps on."""
 
-    def ahead(own, _):
-        slope = jax.grad(lambda own: game.losses[critic]({**params, critic: own}, noise, batch, context)[0])(own)
-        return jax.tree.map(lambda p, g: p - rate * g, own, slope), None
+    def loss(which: str, critic: Any) -> Array:
+        return game.losses[which]({**params, "critic": critic}, noise, batch, context)[0]
 
-    own, _ = jax.lax.scan(ahead, params[critic], length=steps)
-    return game.losses[name]({**params, critic: own}, noise, batch, context)
+    def ahead(critic, _):
+        slope = jax.grad(lambda critic: loss("critic", critic))(critic)
+        return jax.tree.map(lambda p, g: p - rate * g, critic, slope), None
+
+    critic, _ = jax.lax.scan(ahead, params["critic"], length=steps)
+    value = -loss("critic:adversarial" if "critic:adversarial" in game.losses else "critic", critic)
+    if name == "generator" and "generator:penalty" in game.losses:
+        value += loss("generator:penalty", critic)
+    return value, game.losses[name]({**params, "critic": critic}, noise, batch, context)[1]

@@ -1,52 +1,77 @@
 """A game as a vector field: the Jacobian and spectrum of a step, and the rate at which a run nears its equilibrium.
 
-One step is a map of the params, with noise, batches and context held fixed. If it has a fixed point, the distance of a
-run from it goes like |mu|^n, mu the largest eigenvalue of the map's Jacobian there. For simultaneous SGD of rate h,
-mu = 1 + h s with s an eigenvalue of the field, the negative gradients of all players.
+One step is a map of a point, with noise, batches and step count held fixed. The point is the params, and the memory of
+the step beside them: the momentum of an optimiser, the moving average that a penalty reads. If the map has a fixed
+point, the distance of a run from it goes like |mu|^n, mu the largest eigenvalue of the map's Jacobian there. For
+simultaneous SGD of rate h, mu = 1 + h s with s an eigenvalue of the field, the negative gradients of all players.
+
+Along training there is no fixed point: eigenvalues then say what the step does to small differences between two runs.
+A loop of one's own records them, as the state is not consumed:
+
+>>> import optax
+>>> from jaxgen.games import bilinear
+>>> from jaxgen.training.step import make_step
+>>> both = (("critic", "generator"),)
+>>> step = make_step(bilinear(), dict.fromkeys(both[0], optax.sgd(0.2, momentum=-0.5)), both)
+>>> key, batches = jax.random.key(0), Batch(jnp.zeros((1, 1, 1)))  # one for each turn
+>>> state, records = step.init(key, Batch(batches.x[0])), []
+>>> for n in range(3):
+...     eigenvalues = leading(step, state, key, batches, k=1)
+...     records.append((n, round(float(abs(eigenvalues[0])), 4), round(rotation(eigenvalues), 4)))
+...     state, info = step.update(state, key, batches)
+>>> records[-1]
+(2, 1.003, 0.999)
+
+So does one over `jaxgen.training.loop.train`, whose chunks hold the state, with `plan.step()` of the same plan.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from jaxgen.core import Array, BadRequest, Batch
+from jaxgen.training.linear import direction, finite, forward_mode, linearised
 from jaxgen.training.step import State, Step
 
-LIMIT = 1024  # params of the largest full Jacobian: the time for its eigenvalues grows with their cube
+LIMIT = 1024  # numbers in the point of the largest full Jacobian: the time for its eigenvalues grows with their cube
 SLOW = 1e-3  # radians per step: float32 splits a double eigenvalue into a pair of angle sqrt(eps), which is no turning
 TOGETHER = 64  # columns of a Jacobian computed at once
 
 
 def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
-    """d params' / d params of the step that `step.update(state, key, batches)` would play, f64[N, N].
+    """d point' / d point of the step that `step.update(state, key, batches)` would play, f64[M, M].
 
-    Params are one vector, in the order of `jax.flatten_util.ravel_pytree`. `state` is not consumed. `stop_gradient` is
-    the identity here: what a loss holds fixed in its gradient still changes with the params from step to step.
+    The point is a vector: the params, in the order of `jax.flatten_util.ravel_pytree`, then every float array of the
+    optimisers and of the game's state that a step moves and that the params of a later step depend on, in the order of
+    `jax.tree.leaves((opts, context.state))`. With SGD and no such state these are the params alone. Whole numbers and
+    flags are held as they are: the count in Adam's correction of its start, and that Optax's optimistic descent begins
+    with a plain step, so play one step first. The moving average of the params is no part, as no step reads it.
+    `state` is not consumed. `stop_gradient` is the identity here: what a loss holds fixed in its gradient still changes
+    with the params from step to step.
+
+    Adam divides by the root of its second moment, which has no derivative at an equilibrium, where that is 0: give it
+    an `eps_root`, or look along training.
 
     Raises:
-      BadRequest: more than 1024 params; an optimiser with memory, or a step that changes the state of the game, here or
-        close by, because the next step then depends on more than params; a step that is not finite; networks without a
+      BadRequest: more than 1024 numbers; a step that is not finite, or whose derivative is not; networks without a
         forward derivative.
     """
-    push, point = _linearised(step, state, key, batches)
+    push, point = linearised(step, state, key, batches)
     if point.size > LIMIT:
-        raise BadRequest(f"a full Jacobian of {point.size} params is too large (limit {LIMIT}): use leading().")
+        raise BadRequest(f"a full Jacobian of {point.size} numbers is too large (limit {LIMIT}): use leading().")
     rows = jnp.eye(point.size, dtype=point.dtype)
-    with _forward_mode():
+    with forward_mode():
         columns = jax.jit(lambda rows: jax.lax.map(push, rows, batch_size=TOGETHER))(rows)
-    return _finite(columns).T
+    return finite(columns).T
 
 
 def spectrum(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
-    """All eigenvalues of `jacobian`, complex128[N], by falling modulus.
+    """All eigenvalues of `jacobian`, complex128[M], by falling modulus.
 
     Raises:
       BadRequest: as `jacobian` does.
@@ -61,20 +86,22 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
     conjugate pair, and an eigenvalue with several eigenvectors may be found only once.
 
     Raises:
-      BadRequest: unless 1 <= k <= N - 2; where the method fails; else as `jacobian`, for any N.
+      BadRequest: unless 1 <= k <= M - 2; where the method fails; else as `jacobian`, for any M.
     """
-    push, point = _linearised(step, state, key, batches)
+    push, point = linearised(step, state, key, batches)
     n, precision = point.size, 10 * float(jnp.finfo(point.dtype).eps)
     if not isinstance(k, int | np.integer) or not 1 <= k <= n - 2:
         raise BadRequest(f"k={k} of {n} eigenvalues: leading() finds 1 to N - 2 of them, spectrum() all.")
 
     def product(v):
-        with _forward_mode():
-            return _finite(push(jnp.asarray(v.ravel(), point.dtype)))
+        with forward_mode():
+            return finite(push(jnp.asarray(v.ravel(), point.dtype)))
 
     operator = LinearOperator((n, n), product, dtype=np.float64)
     try:
-        eigenvalues = eigs(operator, k, v0=_start(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False)
+        eigenvalues = eigs(
+            operator, k, v0=direction(n), ncv=min(n, 4 * k + 20), tol=precision, return_eigenvectors=False
+        )
     except ArpackError as error:
         raise BadRequest(f"{k} eigenvalues of {n} were not found: ask for another k, or use spectrum().") from error
     return _sorted(eigenvalues)
@@ -91,6 +118,23 @@ def log_rate(eigenvalues: Any) -> float:
     """
     largest = abs(_largest(eigenvalues))
     return math.log(largest) if largest > 0 else -math.inf
+
+
+def rotation(eigenvalues: Any) -> float:
+    """How much of what a step does is turning: |Im mu| / |mu - 1| of the largest eigenvalue, from 0 to 1.
+
+    mu - 1 is the move along its eigenvector. 0: straight, towards the equilibrium or away from it (also where it
+    changes sides at each step); 1: around it. Simultaneous SGD has |Im s| / |s| here, s an eigenvalue of the field,
+    as Mescheder et al. 2017, arXiv 1705.10461, look at it. 0 where mu = 1.
+
+    Raises:
+      BadRequest: no eigenvalues, or one that is not finite.
+
+    >>> round(rotation([0.97 + 0.04j, 0.97 - 0.04j, 0.2]), 4)
+    0.8
+    """
+    largest = _largest(eigenvalues)
+    return float(abs(largest.imag) / abs(largest - 1)) if largest != 1 else 0.0
 
 
 def trajectory(step: Step, state: State, key: Array, batches: Batch, *, steps: int) -> np.ndarray:
@@ -138,92 +182,6 @@ def fitted_log_rate(distances: Any, eigenvalues: Any) -> float:
         raise BadRequest(f"{len(distances)} steps are not two periods of {period:.4g}: play more of them.")
     early, late = np.log(distances[-2 * half :]).reshape(2, half).mean(1)
     return float((late - early) / half)
-
-
-def _linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[Callable, Array]:
-    """v [N] -> J v [N] at the params of `state`, and these params as one vector [N]."""
-    point, restore = ravel_pytree(state.params)
-
-    def play(flat):
-        after, _ = step.update(state._replace(params=restore(flat)), key, batches)
-        return ravel_pytree(after.params)[0], (after.skipped, after.opts, after.context.state)
-
-    program, shapes = jax.make_jaxpr(play, return_shape=True)(point)
-    moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
-
-    def played(flat):
-        return jax.tree.unflatten(jax.tree.structure(shapes), moves(flat))
-
-    # Compiled as a whole: called by itself, `update` would consume the state.
-    @jax.jit
-    def push(flat, v):
-        _, moved, (skipped, *kept) = jax.jvp(played, (flat,), (v,), has_aux=True)
-        return jnp.where(skipped == state.skipped, moved, jnp.nan), kept  # a skipped step would pass for the identity
-
-    _check_alone(push, state, point)
-    return lambda v: push(point, v)[0], point
-
-
-def _check_alone(push: Callable, state: State, point: Array) -> None:
-    """Refuses a step that changes more than params; tested close by, because at an equilibrium nothing changes."""
-    reach = 1e-3 * max(float(jnp.sqrt(jnp.mean(point**2))), 0.1)
-    away = jnp.asarray(reach * _start(point.size), point.dtype)
-    for flat in (point, point + away, point - away):
-        with _forward_mode():
-            _, (opts, kept_state) = push(flat, away)
-        if _moved(state.opts, opts):
-            raise BadRequest(
-                "an optimiser here remembers more than params: build the step with optax.sgd, no momentum."
-            )
-        if _moved(state.context.state, kept_state):
-            raise BadRequest(
-                "a step here moves the state of the game, so the params alone are not the point: there is no spectrum "
-                "of a game that keeps averages or spectral-norm vectors there."
-            )
-
-
-def _moved(before: Any, after: Any) -> bool:
-    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
-    return any(jnp.issubdtype(a.dtype, jnp.inexact) and not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
-
-
-def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
-    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
-
-    def through(value):
-        if isinstance(value, core.ClosedJaxpr):
-            return value.replace(jaxpr=_unstopped(value.jaxpr))
-        if isinstance(value, core.Jaxpr):
-            return _unstopped(value)
-        return tuple(map(through, value)) if type(value) is tuple else value
-
-    def passing(eqn):
-        stops = eqn.primitive is core.primitives.stop_gradient_p
-        params = {name: through(value) for name, value in eqn.params.items()}
-        return eqn.replace(primitive=core.primitives.copy_p if stops else eqn.primitive, params=params)
-
-    return jaxpr.replace(eqns=[passing(eqn) for eqn in jaxpr.eqns])
-
-
-@contextlib.contextmanager
-def _forward_mode() -> Iterator[None]:
-    try:
-        yield
-    except TypeError as error:  # JAX raises it when a program is lowered, not when it is traced
-        if "forward-mode" not in str(error):
-            raise
-        raise BadRequest("a network here has no forward derivative: build it with convolve=jaxgen.nets.LAX.") from error
-
-
-def _finite(numbers: Array) -> np.ndarray:
-    if not np.all(np.isfinite(numbers)):
-        raise BadRequest("the step is not finite at these params, or its derivative is not: choose another point.")
-    return np.asarray(numbers, np.float64)
-
-
-def _start(n: int) -> np.ndarray:
-    # Fixed, so that results repeat, and without the symmetries that would hide an eigenvector from Arnoldi's method.
-    return np.cos(np.arange(1.0, n + 1) ** 2)
 
 
 def _largest(eigenvalues: Any) -> complex:

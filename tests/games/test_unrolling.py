@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import Aux, BadRequest, Batch, Context
-from jaxgen.games import bilinear, dirac, unrolled
-from jaxgen.objectives import r1
+from jaxgen.core import BadRequest, Batch, Context, Network
+from jaxgen.games import bilinear, dirac, gan, lq, unrolled
+from jaxgen.objectives import NON_SATURATING, content, r1
 
 KEY, PSI, THETA, RATE = jax.random.key(0), 0.7, -0.4, 0.3
 ZEROS = Batch(jnp.zeros((2, 1)))
@@ -17,8 +17,13 @@ def softplus(t):
     return np.log1p(np.exp(t))
 
 
+def logistic(p, t):
+    return t / (1 + np.exp(-p * t))
+
+
 GAMES = {  # game, (psi, theta) -> slope of the critic's loss in psi, and the generator's loss
-    "dirac": (dirac(), lambda p, t: t / (1 + np.exp(-p * t)), lambda p, t: -softplus(p * t)),
+    "dirac": (dirac(), logistic, lambda p, t: -softplus(p * t) - np.log(2)),
+    "non-saturating": (dirac(loss=NON_SATURATING), logistic, lambda p, t: -softplus(p * t) - np.log(2)),
     "bilinear": (bilinear(), lambda p, t: t, lambda p, t: -p * t),
     "r1": (bilinear(penalty=r1(0.5)), lambda p, t: t + 0.5 * p, lambda p, t: -p * t),
 }
@@ -28,7 +33,8 @@ GAMES = {  # game, (psi, theta) -> slope of the critic's loss in psi, and the ge
 @pytest.mark.parametrize("steps", [1, 3])
 def test_loss_and_slope(name, steps):
     # Kills: a step too few or too many; steps up the critic's loss, or of the generator's; a penalty left out of them;
-    # steps that are constants in the gradient; a critic that foresees itself; a figure of the critic that moves.
+    # steps that are constants in the gradient; a critic that foresees itself; the slope of a
+    # generator's loss that is not the critic's.
     game, slope, loss = GAMES[name]
     ahead = unrolled(game, steps=steps, rate=RATE)
     params, state = ahead.init(KEY, ZEROS)
@@ -53,36 +59,66 @@ def test_loss_and_slope(name, steps):
     assert ahead.draw is game.draw and ahead.model is game.model and ahead.turns == game.turns
 
 
-def test_any_players():
-    # Kills: a player of a fixed name; terms of a loss that are left as they were; info and state that get lost.
-    def judge(params, noise, batch, context):
-        return 0.5 * (params["judge"] - params["a"] - noise) ** 2, Aux({})
+def test_the_real_examples_count():
+    # Kills: the generator's loss in place of the critic's: that leaves out what the foreseen critic says of real
+    # examples, and the generator is not at rest where it is the data. Mean 1/2 and standard deviation 1/2.
+    game, batch = unrolled(lq(), steps=2, rate=0.1), Batch(jnp.array([[0.0], [1.0]]))
+    params, state = game.init(KEY, batch)
+    noise = {**game.draw(KEY, batch), "z": jnp.array([[-1.0], [1.0]])}
 
-    def part(params, noise, batch, context):
-        return params["judge"] * params["a"], Aux({"seen": params["judge"]}, {"kept": context.step})
+    def slope(a, b, w=0.0):
+        at = {"critic": jax.tree.map(lambda _: jnp.float32(w), params["critic"])}
+        own = {"a": jnp.float32(a), "b": jnp.float32(b)}
+        found = jax.grad(
+            lambda own: game.losses["generator"]({**at, "generator": own}, noise, batch, Context(0, state))[0]
+        )
+        return [float(g) for g in found(own).values()]
 
-    losses = {"judge": judge, "a": part, "a:part": part}
-    game = unrolled(dirac()._replace(losses=losses), steps=2, rate=0.5, critic="judge")
-    params = {"judge": jnp.float32(3), "a": jnp.float32(1)}
-    for name in ("a", "a:part"):
-        value, aux = game.losses[name](params, jnp.float32(1), ZEROS, Context(7, {}))
-        assert value == 2.25 and aux.info["seen"] == 2.25 and aux.state == {"kept": 7}
+    np.testing.assert_allclose(slope(0.5, 0.5), [0, 0], atol=1e-6)
+    # -w (S + M) + 0.2 (S^2 + M^2), S = a^2 + b^2 - 1/2 and M = b - 1/2 the moments that differ
+    squares, means = 0.7**2 + 0.2**2 - 0.5, 0.2 - 0.5
+    by_a = (2 * 0.2 * squares - 0.3) * 2 * 0.7
+    by_b = (2 * 0.2 * squares - 0.3) * 2 * 0.2 + 2 * 0.2 * means - 0.3
+    np.testing.assert_allclose(slope(0.7, 0.2, 0.3), [by_a, by_b], rtol=1e-5)
+
+
+def test_terms_figures_and_state():
+    # Kills: a penalty of the generator left out, or paid in its adversarial term; one of the critic that the generator
+    # earns; a figure or a state that gets lost.
+    game = gan(
+        Network(lambda key, z: (jnp.float32(0.8), ()), lambda a, state, noise, z: (a * z, state)),
+        Network(lambda key, x: (jnp.float32(0.6), ()), lambda w, state, noise, x: (w * x[:, 0], state)),
+        latent_dim=1,
+        penalty=r1(0.5),
+        generator_penalty=content(2.0),
+    )
+    batch = Batch(jnp.array([[0.3], [-0.2]]))
+    ahead = unrolled(game, steps=1, rate=RATE)
+    params, state = game.init(KEY, batch)
+    given = ahead.draw(KEY, batch), batch, Context(0, state)
+    values = {name: loss(params, *given) for name, loss in ahead.losses.items()}
+    assert values["generator:penalty"][0] == game.losses["generator:penalty"](params, *given)[0] > 0
+    total = values["generator:adversarial"][0] + values["generator:penalty"][0]
+    np.testing.assert_allclose(values["generator"][0], total, rtol=1e-6)
+    slope = jax.grad(lambda p: game.losses["critic"]({**params, "critic": p}, *given)[0])(params["critic"])
+    moved = {**params, "critic": jax.tree.map(lambda p, g: p - RATE * g, params["critic"], slope)}
+    np.testing.assert_allclose(
+        values["generator:adversarial"][0], -game.losses["critic:adversarial"](moved, *given)[0], rtol=1e-5
+    )
+    assert values["generator"][1].info.keys() == {"penalty"}
+    assert values["generator"][1].state.keys() == game.losses["generator"](params, *given)[1].state.keys()
 
 
 def test_refuses():
     # Kills: each check: no step at all, one that goes nowhere, another error of Python's.
+    alone = dirac()._replace(losses={"critic": dirac().losses["critic"]})
     refusals = {
         "steps=0": lambda: unrolled(dirac(), steps=0, rate=0.1),
         "rate=0": lambda: unrolled(dirac(), steps=1, rate=0),
         "rate=True": lambda: unrolled(dirac(), steps=1, rate=True),
         "rate=inf": lambda: unrolled(dirac(), steps=1, rate=np.inf),
         "rate='fast'": lambda: unrolled(dirac(), steps=1, rate="fast"),
-        "'judge' for other players, and this game has critic, generator": lambda: unrolled(
-            dirac(), steps=1, rate=0.1, critic="judge"
-        ),
-        "this game has critic\\.": lambda: unrolled(
-            dirac()._replace(losses={"critic": dirac().losses["critic"]}), steps=1, rate=0.1
-        ),
+        "not critic\\.": lambda: unrolled(alone, steps=1, rate=0.1),
     }
     for says, call in refusals.items():
         with pytest.raises(BadRequest, match=says):

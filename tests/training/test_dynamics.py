@@ -1,4 +1,4 @@
-"""Spectra of steps and rates of runs: against closed forms in float64, and against reverse mode."""
+"""Spectra of steps and rates of runs: by hand, and against reverse mode. The rates of all ways: `test_rates.py`."""
 
 import flax.linen as nn
 import jax
@@ -11,9 +11,8 @@ from jax.flatten_util import ravel_pytree
 from jaxgen.core import Aux, BadRequest, Batch, Game
 from jaxgen.games import bilinear, dirac, gan
 from jaxgen.nets import LAX, MATMUL, MLP, Critic, Generator, Pyramid, instance_noise, network
-from jaxgen.objectives import descend, extragradient, r1
 from jaxgen.training import dynamics
-from jaxgen.training.dynamics import fitted_log_rate, jacobian, leading, log_rate, spectrum, trajectory
+from jaxgen.training.dynamics import fitted_log_rate, jacobian, leading, log_rate, rotation, spectrum, trajectory
 from jaxgen.training.step import make_step
 
 KEY, H = jax.random.key(1), 0.2
@@ -34,64 +33,12 @@ def zeros(turns):
     return Batch(jnp.zeros((len(turns), 1, 1)))
 
 
-# --- two numbers: theta' = theta + h a psi, psi' = psi - h (a theta + gamma psi), a = 1/2 or 1
-
-
-def flow(a, gamma):
-    return -gamma / 2 + np.array([1, -1]) * np.sqrt(gamma**2 / 4 - a**2 + 0j)
-
-
-def simultaneous(a, gamma):
-    return 1 + H * flow(a, gamma)
-
-
-def looking_ahead(a, gamma):
-    return 1 + H * flow(a, gamma) + (H * flow(a, gamma)) ** 2
-
-
-def alternating(a, gamma):
-    # psi meets theta' = theta + h a psi: a matrix of trace 2 - h gamma - h^2 a^2 and determinant 1 - h gamma.
-    trace, determinant = 2 - H * gamma - (H * a) ** 2, 1 - H * gamma
-    return trace / 2 + np.array([1, -1]) * np.sqrt(trace**2 / 4 - determinant + 0j)
-
-
-WAYS = {
-    "simultaneous": (TOGETHER, descend, simultaneous),
-    "alternating": (ALTERNATING, descend, alternating),
-    "extragradient": (TOGETHER, extragradient, looking_ahead),
-}
-CASES = [(game, way, 0.0) for game in ("dirac", "bilinear") for way in WAYS]
-CASES += [(game, way, 0.3) for game in ("dirac", "bilinear") for way in WAYS]
-CASES += [("dirac", "simultaneous", 2.0)]  # no rotation: -0.134 and -1.866
-
-
-@pytest.mark.parametrize(("name", "way", "gamma"), CASES)
-def test_simulated_and_predicted_rates(name, way, gamma):
-    # Kills: a spectrum of another step than the one played; movers that see each other's step where they should not,
-    # or do not where they should; the look-ahead left out; a penalty of another weight; a sign.
-    a = {"dirac": 0.5, "bilinear": 1.0}[name]
-    game = {"dirac": dirac, "bilinear": bilinear}[name](penalty=r1(gamma) if gamma else None)
-    turns, rule, closed_form = WAYS[way]
-    exact = closed_form(a, gamma)
-    predicted = np.log(np.abs(exact).max())
-    step = make_step(game, SGD, turns, rule=rule)
-
-    eigenvalues = spectrum(step, place(step, at(0.0)), KEY, zeros(turns))
-    np.testing.assert_allclose(np.sort_complex(eigenvalues), np.sort_complex(exact), rtol=1e-5)
-    # Small numbers cost float32 nothing around 0, and the rest of the field is of higher order.
-    path = trajectory(step, place(step, at(1e-5)), KEY, zeros(turns), steps=900)
-    distances = np.linalg.norm(path, axis=1)[100:]
-    for each in (exact, eigenvalues):
-        assert abs(log_rate(each) - predicted) < 1e-6
-        simulated = fitted_log_rate(distances, each)
-        assert abs(simulated - predicted) <= (0.01 * abs(predicted) if abs(predicted) > 1e-12 else 2e-5)
-
-
 def test_instance_noise_damps():
     # Kills: noise on the real or on the fake examples alone; one noise for both; a std for its square. With noise
     # of +-1 the moments are exact: psi' = psi - h (theta / 2 + s^2 psi / 2), theta' = theta + h psi / 2.
     game, seen = dirac(augment=instance_noise(0.7)), {"pipe": jnp.array([[1.0], [-1.0]]), "net": ()}
-    exact = simultaneous(0.5, 0.7**2 / 2)
+    gamma = 0.7**2 / 2
+    exact = 1 + H * (-gamma / 2 + np.array([1, -1]) * np.sqrt(gamma**2 / 4 - 0.5**2 + 0j))
     z = jnp.zeros((2, 1))  # idle
     even = game._replace(draw=lambda key, batch: {"z": z, "generator": (), "real": seen, "fake": seen})
     step, batches = make_step(even, SGD, TOGETHER), Batch(jnp.zeros((1, 2, 1)))
@@ -149,6 +96,33 @@ def test_dense_gan_by_products_and_by_its_full_jacobian():
     np.testing.assert_allclose(np.abs(eigenvalues), moduli[:k], rtol=1e-4)
     assert max(np.abs(exact - mu).min() for mu in eigenvalues) < 1e-4
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+def test_dense_gan_with_adam_by_products_and_by_its_full_jacobian():
+    # Kills: products over the params alone; a product whose parts come in another order than the point. Reverse mode.
+    game = gan(Generator((1,), MLP((3,), nn.tanh)), Critic(MLP((3,), nn.tanh)), latent_dim=1)
+    step = make_step(game, dict.fromkeys(("critic", "generator"), optax.adam(0.05, b1=0.5, b2=0.9)), ALTERNATING)
+    batches = Batch(jax.random.normal(jax.random.key(2), (2, 8, 1)))
+    state = step.init(KEY, Batch(batches.x[0]))
+    for _ in range(3):  # until no moment is zero
+        state, _ = step.update(state, KEY, batches)
+    leaves, shape = jax.tree.flatten(state.opts)
+    floats = [i for i, leaf in enumerate(leaves) if leaf.dtype == jnp.float32]
+    point, restore = ravel_pytree((state.params, [leaves[i] for i in floats]))
+
+    def play(flat):
+        params, moments = restore(flat)
+        filled = dict(zip(floats, moments, strict=True))
+        opts = jax.tree.unflatten(shape, [filled.get(i, leaf) for i, leaf in enumerate(leaves)])
+        after = step.update(state._replace(params=params, opts=opts), KEY, batches)[0]
+        return ravel_pytree((after.params, [jax.tree.leaves(after.opts)[i] for i in floats]))[0]
+
+    full = np.asarray(jax.jit(jax.jacrev(play))(point), np.float64)
+    found = jacobian(step, state, KEY, batches)
+    np.testing.assert_allclose(found, full, rtol=1e-3, atol=1e-4 * np.abs(full).max())
+    moduli = np.sort(np.abs(np.linalg.eigvals(found)))[::-1]
+    k = next(k for k in range(3, 8) if moduli[k - 1] - moduli[k] > 1e-3)  # cuts no pair
+    np.testing.assert_allclose(np.abs(leading(step, state, KEY, batches, k=k)), moduli[:k], rtol=1e-4)
 
 
 def test_products_where_all_eigenvalues_are_one_number():
@@ -214,6 +188,22 @@ def test_rates_without_rotation():
     assert log_rate([0.0]) == -np.inf
 
 
+@pytest.mark.parametrize(
+    ("eigenvalues", "share"),
+    [
+        ([1 + 0.2j, 1 - 0.2j], 1),
+        ([0.5, 0.4 + 0.2j], 0),
+        ([1.1], 0),
+        ([-1.2, 1j], 0),
+        ([0.7 - 0.4j, 0.1], 0.8),
+        ([1.0], 0),
+    ],
+)
+def test_rotation(eigenvalues, share):
+    # Kills: the share of another eigenvalue; a sign; the share of mu itself in place of the move; a division by zero.
+    np.testing.assert_allclose(rotation(eigenvalues), share, rtol=1e-9)
+
+
 def test_a_double_eigenvalue_does_not_turn():
     # Kills: the pair that float32 makes of it read as a period of 20,000 steps.
     pair = 0.9 * np.exp(np.array([1j, -1j]) * 3e-4)
@@ -234,19 +224,76 @@ def alone(loss, optimiser=None, state=None):
     return step, step.init(KEY, ZEROS)
 
 
-@pytest.mark.parametrize("a", [0.0, 0.5])
-def test_a_state_that_moves_is_refused(a):
-    # Kills: the spectrum of the params alone where an average in the state moves with them; a state that is asked at
-    # the equilibrium only, where it stands still: there the params alone have 0.9, and the two together 1.02.
+SLOPES = np.array([[0.85, 0.15], [0.1, 0.9]])  # of the game below in (a, average), rate 0.1
+
+
+def averaging(optimiser=None):
+    """The player is pushed by a moving average of itself: a' = a - 0.1 (1.5 a - 1.5 average)."""
+
     def loss(a, state):
         average = state["average"]
-        return a**2 / 2 - 1.5 * a * average, {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a)}
+        state = {"average": 0.9 * average + 0.1 * jax.lax.stop_gradient(a), "count": state["count"] + 1}
+        return 0.75 * a**2 - 1.5 * a * average, {**state, "shown": 0.99 * state["average"] + 0.5 * average}
 
-    step, here = alone(loss, state={"average": jnp.float32(0), "count": jnp.int32(0)})
-    with pytest.raises(BadRequest, match="moves the state"):
-        spectrum(step, here._replace(params={"a": jnp.float32(a)}), KEY, zeros((("a",),)))
+    zero = jnp.float32(0)
+    return alone(loss, optimiser, {"average": zero, "count": jnp.int32(0), "shown": zero})
+
+
+@pytest.mark.parametrize("a", [0.0, 0.5])
+def test_a_state_that_the_next_step_reads_is_part_of_the_point(a):
+    # Kills: the spectrum of the params alone; a state that is asked at the equilibrium only, where it stands still; one
+    # that is only shown ("shown", of slope 0.99, is read by no loss); a whole number that is differentiated.
+    step, here = averaging()
+    here = here._replace(params={"a": jnp.float32(a)})
+    np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), SLOPES, rtol=1e-5)
     fixed, here = alone(lambda a, state: (a**2 / 2, {}), state={"fixed": jnp.float32(3)})
     np.testing.assert_allclose(spectrum(fixed, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
+
+
+def test_a_chain_of_memory():
+    # Kills: memory that the params read through other memory only, left out; one in another order. The loss reads
+    # "a second", which follows "b first", which follows a.
+    def loss(a, state):
+        second = 0.5 * state["a second"] + 0.5 * state["b first"]
+        return a**2 / 2 + a * state["a second"], {"a second": second, "b first": 0.7 * state["b first"] + a}
+
+    step, here = alone(loss, state={"a second": jnp.float32(0), "b first": jnp.float32(0)})
+    expected = [[0.9, -0.1, 0], [0, 0.5, 0.5], [1, 0, 0.7]]
+    np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_momentum_beside_a_state():
+    # Kills: the optimiser's memory after that of the game; the trace without its decay. trace' = 0.5 trace + gradient.
+    step, here = averaging(optax.sgd(0.1, momentum=0.5))
+    expected = [[0.85, -0.05, 0.15], [1.5, 0.5, -1.5], [0.1, 0, 0.9]]
+    np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), expected, rtol=1e-5)
+
+
+def test_adam_along_training():
+    # Kills: the second moment held fixed; a correction of the start that counts from another step; moments without
+    # the slope of the gradient. loss = a^4 / 4, by difference quotients of Adam in float64.
+    rate, b1, b2, eps, count = 0.1, 0.6, 0.7, 1e-3, 4
+    step, here = alone(lambda a, state: (a**4 / 4, {}), optax.adam(rate, b1, b2, eps))
+    point = np.array([0.5, 0.02, 0.03])  # a, both moments
+
+    def play(point):
+        a, first, second = point
+        first, second = b1 * first + (1 - b1) * a**3, b2 * second + (1 - b2) * a**6
+        corrected = first / (1 - b1 ** (count + 1)), second / (1 - b2 ** (count + 1))
+        return np.array([a - rate * corrected[0] / (np.sqrt(corrected[1]) + eps), first, second])
+
+    inner, rest = here.opts["a"]
+    inner = inner._replace(count=jnp.int32(count), mu=jnp.float32(point[1]), nu=jnp.float32(point[2]))
+    found = jacobian(step, here._replace(opts={"a": (inner, rest)}), KEY, zeros((("a",),)))
+    expected = np.stack([(play(point + d) - play(point - d)) / 2e-6 for d in 1e-6 * np.eye(3)], 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_adam_at_rest_has_no_derivative():
+    # Kills: a NaN that passes for memory without effect, or for a spectrum.
+    step, here = alone(lambda a, state: (a**2 / 2, {}), optax.adam(0.1))
+    with pytest.raises(BadRequest, match="its derivative is not"):
+        jacobian(step, here._replace(params={"a": jnp.float32(0)}), KEY, zeros((("a",),)))
 
 
 def stopped(a):
@@ -264,7 +311,7 @@ def test_what_a_loss_stops_moves_in_the_step(factor):
     np.testing.assert_allclose(jacobian(step, here, KEY, zeros((("a",),))), [[0.9]], rtol=1e-6)
 
 
-def test_an_optimiser_that_holds_its_rate_is_none_with_memory():
+def test_an_optimiser_that_holds_its_rate_has_no_memory():
     # Kills: any number in an optimiser's state taken for memory.
     step, here = alone(lambda a, state: (a**2 / 2, {}), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
     np.testing.assert_allclose(spectrum(step, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
@@ -299,10 +346,8 @@ def test_refuses(monkeypatch):
     # Kills: each check: an identity in place of a spectrum, ARPACK's own error, a rate of nan.
     step = make_step(dirac(), SGD, TOGETHER)
     here = place(step, at(0.0)), KEY, zeros(TOGETHER)
-    heavy = make_step(dirac(), dict.fromkeys(("critic", "generator"), optax.sgd(H, 0.9)), TOGETHER)
     lost = place(step, {"critic": jnp.float32(jnp.nan), "generator": jnp.float32(0)})
     refusals = {
-        "remembers more": lambda: spectrum(heavy, place(heavy, at(0.0)), KEY, zeros(TOGETHER)),
         "is not finite at these params": lambda: jacobian(step, lost, *here[1:]),
         "k=1 of 2": lambda: leading(step, *here, k=1),
         "k=0.5 of 2": lambda: leading(step, *here, k=0.5),
@@ -310,6 +355,7 @@ def test_refuses(monkeypatch):
         "whole ones": lambda: trajectory(step, *here, steps=2.5),
         "2 of 2 steps were not finite": lambda: trajectory(step, lost, *here[1:], steps=2),
         "at least one": lambda: log_rate([]),
+        "finite numbers .N.": lambda: rotation([np.inf]),
         "finite numbers": lambda: log_rate([1.0, np.nan]),
         "positive finite": lambda: fitted_log_rate([1.0, 0.0], [1.0]),
         "numbers .T.": lambda: fitted_log_rate(np.ones((2, 2)), [1.0]),

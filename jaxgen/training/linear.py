@@ -1,0 +1,137 @@
+"""A step as a linear map: its derivative in the params, and in what else of its state the next step depends on."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+from jax.flatten_util import ravel_pytree
+
+from jaxgen.core import Array, BadRequest, Batch
+from jaxgen.training.step import State, Step
+
+
+def linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[Callable, Array]:
+    """v [M] -> J v [M] at the point of `state`, and this point as one vector [M].
+
+    The point holds the params, in the order of `jax.flatten_util.ravel_pytree`, and after them the memory: each float
+    array of the optimisers and of the game's state that a step moves and that a later step's params depend on, in the
+    order of `jax.tree.leaves((opts, state))`. Whole numbers, such as the count of Adam, are held as they are.
+    """
+    leaves, shape = jax.tree.flatten((state.params, state.opts, state.context.state))
+    where = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    params = len(jax.tree.leaves(state.params))  # all of them are floats
+
+    def play(values):
+        filled = dict(zip(where, values, strict=True))
+        start, opts, kept = jax.tree.unflatten(shape, [filled.get(i, leaf) for i, leaf in enumerate(leaves)])
+        before = state._replace(params=start, opts=opts, context=state.context._replace(state=kept))
+        after, _ = step.update(before, key, batches)
+        moved = jax.tree.leaves((after.params, after.opts, after.context.state))
+        return [moved[i] for i in where], after.skipped
+
+    point = [leaves[i] for i in where]
+    program = jax.make_jaxpr(play)(point)
+    moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
+
+    def played(values):
+        *moved, skipped = moves(*values)
+        return moved, skipped
+
+    # Compiled as a whole: called by itself, `update` would consume the state.
+    @jax.jit
+    def push(values, tangents):
+        moved, slopes, skipped = jax.jvp(played, (values,), (tangents,), has_aux=True)
+        # A skipped step would pass for the identity.
+        return moved, [jnp.where(skipped == state.skipped, slope, jnp.nan) for slope in slopes]
+
+    chosen = [*range(params), *_memory(push, point, params)]
+    whole, restore = ravel_pytree([point[i] for i in chosen])
+
+    def product(v):
+        tangents = [jnp.zeros_like(leaf) for leaf in point]
+        for i, part in zip(chosen, restore(v), strict=True):
+            tangents[i] = part
+        _, slopes = push(point, tangents)
+        return ravel_pytree([slopes[i] for i in chosen])[0]
+
+    return product, whole
+
+
+def _memory(push: Callable, point: list[Array], params: int) -> list[int]:
+    """Which arrays besides the first `params` a step moves, and the params of a later step depend on.
+
+    Tried at the point and close by, because at an equilibrium nothing moves and much has no slope. Close by the memory
+    is displaced too, once, and upwards: second moments are not negative.
+    """
+    flat, restore = ravel_pytree(point[:params])
+    away = jnp.asarray(_reach(flat) * direction(flat.size), flat.dtype)
+    still = [jnp.zeros_like(leaf) for leaf in point]
+    memory = point[params:]
+    pushed = [m + jnp.asarray(_reach(m) * jnp.full(m.shape, n), m.dtype) for n, m in enumerate(memory, 1)]  # all apart
+    places = [[*restore(flat), *memory], [*restore(flat + away), *pushed], [*restore(flat - away), *memory]]
+    moves: set[int] = set()
+    with forward_mode():
+        for place in places:
+            moved, _ = push(place, still)
+            moves |= {i for i in range(params, len(point)) if not np.array_equal(moved[i], place[i], equal_nan=True)}
+        reached = {i: _reached(push, places, still, i) for i in sorted(moves)}
+    needed: set[int] = set()
+    while more := {i for i in reached if i not in needed and any(j < params or j in needed for j in reached[i])}:
+        needed |= more
+    return sorted(needed)
+
+
+def _reach(leaf: Array) -> float:
+    return 1e-3 * max(float(jnp.sqrt(jnp.mean(leaf**2))) if leaf.size else 0.0, 0.1)
+
+
+def _reached(push: Callable, places: list[list[Array]], still: list[Array], i: int) -> set[int]:
+    """The arrays after a step that depend on array i before it; one that is not finite counts."""
+    tangents = list(still)
+    tangents[i] = jnp.asarray(direction(still[i].size).reshape(still[i].shape), still[i].dtype)
+    slopes = [push(place, tangents)[1] for place in places]
+    return {j for each in slopes for j, slope in enumerate(each) if np.any(np.asarray(slope) != 0)}
+
+
+def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
+    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
+
+    def through(value):
+        if isinstance(value, core.ClosedJaxpr):
+            return value.replace(jaxpr=_unstopped(value.jaxpr))
+        if isinstance(value, core.Jaxpr):
+            return _unstopped(value)
+        return tuple(map(through, value)) if type(value) is tuple else value
+
+    def passing(eqn):
+        stops = eqn.primitive is core.primitives.stop_gradient_p
+        params = {name: through(value) for name, value in eqn.params.items()}
+        return eqn.replace(primitive=core.primitives.copy_p if stops else eqn.primitive, params=params)
+
+    return jaxpr.replace(eqns=[passing(eqn) for eqn in jaxpr.eqns])
+
+
+@contextlib.contextmanager
+def forward_mode() -> Iterator[None]:
+    """Turns JAX's error about a missing forward derivative into a `BadRequest` that says what to do."""
+    try:
+        yield
+    except TypeError as error:  # JAX raises it when a program is lowered, not when it is traced
+        if "forward-mode" not in str(error):
+            raise
+        raise BadRequest("a network here has no forward derivative: build it with convolve=jaxgen.nets.LAX.") from error
+
+
+def finite(numbers: Array) -> np.ndarray:
+    """f64 of what is finite, or `BadRequest`."""
+    if not np.all(np.isfinite(numbers)):
+        raise BadRequest("the step is not finite at these params, or its derivative is not: choose another point.")
+    return np.asarray(numbers, np.float64)
+
+
+def direction(n: int) -> np.ndarray:
+    """f64[n]: fixed, so that results repeat, and without the symmetries that would hide an eigenvector."""
+    return np.cos(np.arange(1.0, n + 1) ** 2)
