@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from players import passed, quotients
-from scipy import stats
+from scipy import integrate, stats
 
 from jaxgen.core import BadRequest, Batch
-from jaxgen.objectives import add, content, gradient_penalty, lecam, path_length, r1, r2
+from jaxgen.objectives import WASSERSTEIN, add, content, gradient_penalty, lecam, path_length, r1, r2
 
 RNG = np.random.default_rng(4)
 B, EVENT, WIDTH = 3, (2, 3, 1), 4
@@ -225,6 +225,43 @@ def test_lecam_by_hand():
     assert lecam().init() == {"real": 0, "fake": 0}
     moved = lecam().value(passed(lambda x: x, jnp.ones((B,)), jnp.ones((B,))), (), lecam().init(), 0)[1]
     np.testing.assert_allclose(moved["real"], 0.01, rtol=1e-6)
+
+
+def test_lecam_optimum_by_quadrature():
+    # Kills: an anchor of the other side; a weight that is halved or squared; a square of real or fake alone. Under the
+    # Wasserstein loss D* = k (p - q) / (p + q), k = 1 / (2 weight) - alpha with the anchors +-alpha, and then
+    # E_p D - E_q D = k Delta, loss = 2 weight alpha^2 - weight k^2 Delta, Delta the integral of (p - q)^2 / (p + q).
+    # Tseng et al. 2021, arXiv 2104.03310.
+    weight, alpha, p, q = 0.3, 0.25, stats.norm(0, 1), stats.norm(0.8, 1.3)
+    x, anchors = np.linspace(-9, 11, 801), {"real": jnp.float32(alpha), "fake": jnp.float32(-alpha)}
+    real, fake = (jnp.asarray(law.pdf(x), jnp.float32) for law in (p, q))
+
+    def loss(d):
+        """What the critic minimises at each x: a logit at its own anchor costs nothing, so each side is taken alone."""
+
+        def alone(view):
+            return lecam(weight).value(passed(lambda x: x, *view), (), anchors, 0)[0]
+
+        at_real, at_fake = alone((d, jnp.full_like(d, alpha))), alone((jnp.full_like(d, -alpha), d))
+        wasserstein = real * WASSERSTEIN.critic(d, 0 * d) + fake * WASSERSTEIN.critic(0 * d, d)
+        return wasserstein + real * at_real + fake * at_fake
+
+    slope = jax.grad(lambda d: loss(d).sum())
+    start = jnp.full_like(real, 0.1)
+    curvature = jax.jvp(slope, (start,), (jnp.ones_like(start),))[1]
+    best = start - slope(start) / curvature  # each loss is a parabola
+    k = 1 / (2 * weight) - alpha
+    exact = k * (p.pdf(x) - q.pdf(x)) / (p.pdf(x) + q.pdf(x))
+    np.testing.assert_allclose(best, exact, rtol=1e-5, atol=1e-5)
+
+    def integrand(x):
+        return (p.pdf(x) - q.pdf(x)) ** 2 / (p.pdf(x) + q.pdf(x))
+
+    delta = integrate.quad(integrand, -9, 11, epsabs=1e-12)[0]
+    gap = integrate.trapezoid(np.asarray((real - fake) * best, "d"), x)
+    np.testing.assert_allclose(gap, k * delta, rtol=1e-5)
+    least = integrate.trapezoid(np.asarray(loss(best), "d"), x)
+    np.testing.assert_allclose(least, 2 * weight * alpha**2 - weight * k**2 * delta, rtol=1e-5)
 
 
 def test_path_length_draws_an_image_for_each_example():

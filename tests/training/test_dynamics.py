@@ -98,6 +98,7 @@ def test_dense_gan_by_products_and_by_its_full_jacobian():
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.slow
 def test_dense_gan_with_adam_by_products_and_by_its_full_jacobian():
     # Kills: products over the params alone; a product whose parts come in another order than the point. Reverse mode.
     game = gan(Generator((1,), MLP((3,), nn.tanh)), Critic(MLP((3,), nn.tanh)), latent_dim=1)
