@@ -22,7 +22,8 @@ A loop of one's own records them, as the state is not consumed:
 >>> records[-1]
 (2, 1.003, 0.999)
 
-So does one over `jaxgen.training.loop.train`, whose chunks hold the state, with `plan.step()` of the same plan.
+So does one over `jaxgen.training.loop.train`, whose chunks hold the state, with `plan.step()` of the same plan. Make
+the step once: what is compiled for it serves all of its states.
 """
 
 import math
@@ -61,13 +62,11 @@ def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray
       BadRequest: more than 1024 numbers; a step that is not finite, or whose derivative is not; networks without a
         forward derivative.
     """
-    push, point = linearised(step, state, key, batches)
-    if point.size > LIMIT:
-        raise BadRequest(f"a full Jacobian of {point.size} numbers is too large (limit {LIMIT}): use leading().")
-    rows = jnp.eye(point.size, dtype=point.dtype)
+    linear = linearised(step, state, key, batches)
+    if (n := linear.point.size) > LIMIT:
+        raise BadRequest(f"a full Jacobian of {n} numbers is too large (limit {LIMIT}): use leading().")
     with forward_mode():
-        columns = jax.jit(lambda rows: jax.lax.map(push, rows, batch_size=TOGETHER))(rows)
-    return finite(columns).T
+        return finite(linear.columns(TOGETHER)).T
 
 
 def spectrum(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray:
@@ -88,14 +87,15 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
     Raises:
       BadRequest: unless 1 <= k <= M - 2; where the method fails; else as `jacobian`, for any M.
     """
-    push, point = linearised(step, state, key, batches)
+    linear = linearised(step, state, key, batches)
+    point = linear.point
     n, precision = point.size, 10 * float(jnp.finfo(point.dtype).eps)
     if not isinstance(k, int | np.integer) or not 1 <= k <= n - 2:
         raise BadRequest(f"k={k} of {n} eigenvalues: leading() finds 1 to N - 2 of them, spectrum() all.")
 
     def product(v):
         with forward_mode():
-            return finite(push(jnp.asarray(v.ravel(), point.dtype)))
+            return finite(linear.product(jnp.asarray(v.ravel(), point.dtype)))
 
     operator = LinearOperator((n, n), product, dtype=np.float64)
     try:

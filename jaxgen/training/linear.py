@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,51 +15,99 @@ from jaxgen.core import Array, BadRequest, Batch
 from jaxgen.training.step import State, Step
 
 
-def linearised(step: Step, state: State, key: Array, batches: Batch) -> tuple[Callable, Array]:
-    """v [M] -> J v [M] at the point of `state`, and this point as one vector [M].
+class Linear(NamedTuple):
+    """A step at a state. What it compiles serves every state of one shape: take one step along a whole training."""
+
+    step: Step
+    state: State
+    key: Array
+    batches: Batch
+    values: list[Array]  # all float arrays of (params, opts, state of the game)
+    chosen: tuple[int, ...]  # which of them are the point
+
+    @property
+    def point(self) -> Array:
+        """The point as a vector [M]."""
+        return _flat(self.values, self.chosen)
+
+    def product(self, v: Array) -> Array:
+        """J v [M] of v [M]."""
+        return _product(self.step, self.chosen, *self[1:5], v)
+
+    def columns(self, together: int) -> Array:
+        """The columns of J [M, M] as rows, computed `together` at once."""
+        return _columns(self.step, self.chosen, together, *self[1:5])
+
+
+def linearised(step: Step, state: State, key: Array, batches: Batch) -> Linear:
+    """The step at the point of `state`.
 
     The point holds the params, in the order of `jax.flatten_util.ravel_pytree`, and after them the memory: each float
     array of the optimisers and of the game's state that a step moves and that a later step's params depend on, in the
     order of `jax.tree.leaves((opts, state))`. Whole numbers, such as the count of Adam, are held as they are.
     """
+    values, _ = _floats(state)
+    params = len(jax.tree.leaves(state.params))  # all of them are floats
+    push = partial(_push, step, state, key, batches)
+    return Linear(step, state, key, batches, values, (*range(params), *_memory(push, values, params)))
+
+
+def _floats(state: State) -> tuple[list[Array], Callable]:
+    """(all float arrays of a state, (arrays) -> the state with these in their place)."""
     leaves, shape = jax.tree.flatten((state.params, state.opts, state.context.state))
     where = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    params = len(jax.tree.leaves(state.params))  # all of them are floats
 
-    def play(values):
-        filled = dict(zip(where, values, strict=True))
-        start, opts, kept = jax.tree.unflatten(shape, [filled.get(i, leaf) for i, leaf in enumerate(leaves)])
-        before = state._replace(params=start, opts=opts, context=state.context._replace(state=kept))
-        after, _ = step.update(before, key, batches)
-        moved = jax.tree.leaves((after.params, after.opts, after.context.state))
-        return [moved[i] for i in where], after.skipped
+    def filled(values):
+        new = dict(zip(where, values, strict=True))
+        params, opts, kept = jax.tree.unflatten(shape, [new.get(i, leaf) for i, leaf in enumerate(leaves)])
+        return state._replace(params=params, opts=opts, context=state.context._replace(state=kept))
 
-    point = [leaves[i] for i in where]
-    program = jax.make_jaxpr(play)(point)
+    return [leaves[i] for i in where], filled
+
+
+# Compiled as a whole: called by itself, `update` would consume the state. `step` is static, so that a training that is
+# looked at many times compiles once.
+@partial(jax.jit, static_argnums=0)
+def _push(
+    step: Step, state: State, key: Array, batches: Batch, values: list[Array], tangents: list[Array]
+) -> tuple[list[Array], list[Array]]:
+    """(the float arrays after the step, their slopes along the tangents)."""
+
+    def play(values, state, key, batches):
+        after, _ = step.update(_floats(state)[1](values), key, batches)
+        return _floats(after)[0], after.skipped
+
+    held = state, key, batches
+    program = jax.make_jaxpr(play)(values, *held)
     moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
 
     def played(values):
-        *moved, skipped = moves(*values)
+        *moved, skipped = moves(*jax.tree.leaves((values, *held)))
         return moved, skipped
 
-    # Compiled as a whole: called by itself, `update` would consume the state.
-    @jax.jit
-    def push(values, tangents):
-        moved, slopes, skipped = jax.jvp(played, (values,), (tangents,), has_aux=True)
-        # A skipped step would pass for the identity.
-        return moved, [jnp.where(skipped == state.skipped, slope, jnp.nan) for slope in slopes]
+    moved, slopes, skipped = jax.jvp(played, (values,), (tangents,), has_aux=True)
+    # A skipped step would pass for the identity.
+    return moved, [jnp.where(skipped == state.skipped, slope, jnp.nan) for slope in slopes]
 
-    chosen = [*range(params), *_memory(push, point, params)]
-    whole, restore = ravel_pytree([point[i] for i in chosen])
 
-    def product(v):
-        tangents = [jnp.zeros_like(leaf) for leaf in point]
-        for i, part in zip(chosen, restore(v), strict=True):
-            tangents[i] = part
-        _, slopes = push(point, tangents)
-        return ravel_pytree([slopes[i] for i in chosen])[0]
+@partial(jax.jit, static_argnums=(0, 1))
+def _product(step, chosen, state, key, batches, values, v):
+    _, restore = ravel_pytree([values[i] for i in chosen])
+    tangents = [jnp.zeros_like(leaf) for leaf in values]
+    for i, part in zip(chosen, restore(v), strict=True):
+        tangents[i] = part
+    return _flat(_push(step, state, key, batches, values, tangents)[1], chosen)
 
-    return product, whole
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _columns(step, chosen, together, state, key, batches, values):
+    point = _flat(values, chosen)
+    rows = jnp.eye(point.size, dtype=point.dtype)
+    return jax.lax.map(lambda v: _product(step, chosen, state, key, batches, values, v), rows, batch_size=together)
+
+
+def _flat(values: list[Array], chosen: tuple[int, ...]) -> Array:
+    return ravel_pytree([values[i] for i in chosen])[0]
 
 
 def _memory(push: Callable, point: list[Array], params: int) -> list[int]:
