@@ -138,8 +138,8 @@ def claims(cases: Mapping[str, Any], nets: Mapping[str, Any], config: Config) ->
     )
     on_ring = (
         f"Two dimensions, networks of two layers of {config.width}, {config.updates:,} updates each by Adam of rate "
-        f"{config.adam_rate:g}. Its first moment forgets at once, but for momentum. Moves in turn, but both at once for "
-        f"extragradient and consensus. Weights were not tuned (R1 {config.ring_gamma:g}, consensus "
+        f"{config.adam_rate:g}. Its first moment forgets at once, but for momentum. Moves in turn, but both at once "
+        f"for extragradient and consensus. Weights were not tuned (R1 {config.ring_gamma:g}, consensus "
         f"{config.ring_weight:g}, foreseen steps of {config.foreseen_rate:g}). Short trials of two seeds, which chose "
         "the sizes, went before the rule: in them the leading eigenvalue seldom turned."
     )

@@ -71,7 +71,7 @@ def pushes(figures: Mapping[str, Any]) -> Verdict:
             said.append(f"Momentum {beta} lowers the rate in {len(lowered)} of {len(rows)} cases{ending}.")
         good += [case in lowered for case in rows] if beta == "0.5" else []
     word = "depends" if any(good) and not all(good) else "supported" if any(good) else "not supported"
-    return Verdict(word, " ".join(said))
+    return Verdict(word, " ".join(said) or "Nothing was played with momentum.")
 
 
 def turning(figures: Mapping[str, Any]) -> Verdict:
@@ -130,4 +130,4 @@ def _list(names: list[str]) -> str:
 
 
 def _grouped(kinds: Mapping[str, list[str]]) -> str:
-    return " ".join(f"{kind}: {_list(names)}." for kind, names in kinds.items() if names)
+    return " ".join(f"{kind}: {_list(names)}." for kind, names in kinds.items() if names) or "Nothing to compare."
