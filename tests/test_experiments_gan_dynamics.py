@@ -157,7 +157,15 @@ def trained(modulus, swing, rotation=0.5):
     """Two looks at each of three seeds."""
     modulus, swing = np.asarray(modulus, float), np.asarray(swing, float)
     looks = np.stack([modulus - 0.1, modulus + 0.1], 1)
-    return Trained(looks, np.full((3, 2), rotation), swing, np.array([1.0, 2.0, 3.0]), np.zeros((4, 1, 2)), 1)
+    return Trained(
+        looks,
+        np.full((3, 2), rotation),
+        np.full((3, 2), 50.0),
+        swing,
+        np.array([1.0, 2.0, 3.0]),
+        np.zeros((4, 1, 2)),
+        1,
+    )
 
 
 def test_network_figures():

@@ -28,6 +28,7 @@ class Trained(NamedTuple):
 
     moduli: np.ndarray  # f64[S, L], of the leading eigenvalue of a step; nan where it was not found
     rotations: np.ndarray  # f64[S, L], its rotation
+    turning: np.ndarray  # f64[S, L] %, how many of the leading few are complex
     swings: np.ndarray  # f64[S], see `swing`
     overlaps: np.ndarray  # f64[S] %, of the samples in the end, see `experiments.ring.overlap`
     path: np.ndarray  # f32[T, PROBES, 2], samples of the first seed
@@ -58,7 +59,7 @@ def measure(name: str, config: Config) -> Trained:
     states = jax.jit(jax.vmap(lambda key: step.init(key, Batch(x[: config.batch]))))(keys)
     # One batch and one noise for all looks at a seed, so that looks differ by the params alone.
     seen = Batch(jnp.stack([x[:SEEN]] * len(own.turns)))
-    found: dict[str, list[Any]] = {"moduli": [], "rotations": [], "path": []}
+    found: dict[str, list[Any]] = {"moduli": [], "rotations": [], "turning": [], "path": []}
     for look in range(config.looks):
         states, path = play(states, keys, jnp.int32(look))
         ends = [_look(step, jax.tree.map(lambda a, i=i: a[i], states), seen, config) for i in range(config.seeds)]
@@ -66,7 +67,7 @@ def measure(name: str, config: Config) -> Trained:
             found[kind].append(values)
     path = np.concatenate(found["path"], 1)  # [S, T, PROBES, 2]
     return Trained(
-        *(np.array(found[kind], np.float64).T for kind in ("moduli", "rotations")),
+        *(np.array(found[kind], np.float64).T for kind in ("moduli", "rotations", "turning")),
         np.array([swing(one) for one in path]),
         np.array([overlap(one[-1], data.modes) for one in path]),
         path[0],
@@ -93,14 +94,14 @@ def _player(step: Step, x: jax.Array, z: jax.Array, turns: int, config: Config) 
     return jax.jit(jax.vmap(play, (0, 0, None)), donate_argnums=0)
 
 
-def _look(step: Step, state: Any, seen: Batch, config: Config) -> tuple[float, float]:
-    """(modulus, rotation) of the leading eigenvalue, nan where Arnoldi's method does not find it."""
+def _look(step: Step, state: Any, seen: Batch, config: Config) -> tuple[float, float, float]:
+    """(modulus, rotation, % complex) of the leading eigenvalues, nan where Arnoldi's method does not find them."""
     still = state._replace(context=state.context._replace(step=jnp.zeros_like(state.context.step)))
     try:
         eigenvalues = leading(step, still, jax.random.key(1), seen, k=config.eigenvalues)
     except BadRequest:
-        return float("nan"), float("nan")
-    return float(abs(eigenvalues[0])), rotation(eigenvalues)
+        return float("nan"), float("nan"), float("nan")
+    return float(abs(eigenvalues[0])), rotation(eigenvalues), float(100 * np.mean(eigenvalues.imag != 0))
 
 
 def swing(path: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import pytest
 from toys import dirac, gan_plan, linear
 
 from jaxgen.core import Aux, BadRequest, Batch, Game
-from jaxgen.objectives.rules import descend, extragradient
+from jaxgen.objectives.rules import descend, extragradient, symplectic
 from jaxgen.training.step import Ema, ema_rate, evaluation_params, make_step
 
 KEY = jax.random.key(1)
@@ -334,7 +334,9 @@ def test_a_turn_that_is_not_finite_moves_nobody_and_other_turns_move(turns):
         assert state.skipped == (fault != "-")
 
 
-@pytest.mark.parametrize("rule", [descend, extragradient], ids=["descend", "extragradient"])
+@pytest.mark.parametrize(
+    "rule", [descend, extragradient, symplectic(0.0)], ids=["descend", "extragradient", "symplectic"]
+)
 @pytest.mark.parametrize("micro", [1, 2])
 def test_a_state_that_is_not_finite_stops_its_turn(rule, micro):
     # Kills: a state that is not looked at: NaN statistics stay for ever; its params moved all the same, or its step not
