@@ -245,6 +245,19 @@ def test_a_game_of_four_numbers():
         assert 0 < row["rotation"] <= 1
 
 
+@pytest.mark.slow
+def test_two_networks():
+    # Kills: eigenvalues of one seed for all; a look that uses the state up, so that training cannot go on; samples that
+    # are not followed.
+    config = dataclasses.replace(Config(), seeds=2, updates=40, looks=2, eigenvalues=3, batch=8, width=3)
+    found = networks.measure("in turn", config)
+    assert found.moduli.shape == found.rotations.shape == found.turning.shape == (2, 2)
+    assert np.all(np.isfinite(found.moduli)) and np.all(found.moduli > 0.5) and len(np.unique(found.moduli)) == 4
+    assert np.all((found.rotations >= 0) & (found.rotations <= 1)) and found.skipped == 0
+    assert found.path.shape == (4, networks.PROBES, 2) and np.all(found.path.std(0).sum(-1) > 0)
+    assert np.all(found.swings > 0) and np.all((found.overlaps >= 0) & (found.overlaps <= 100))
+
+
 def test_swing():
     # Kills: the first half of a run; the spread over z in place of that over time.
     path = np.zeros((10, 2, 2))

@@ -95,7 +95,7 @@ def leading(step: Step, state: State, key: Array, batches: Batch, *, k: int = 6)
 
     def product(v):
         with forward_mode():
-            return finite(linear.product(jnp.asarray(v.ravel(), point.dtype)))
+            return finite(linear.product(v.ravel()))
 
     operator = LinearOperator((n, n), product, dtype=np.float64)
     try:

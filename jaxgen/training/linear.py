@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,17 +26,22 @@ class Linear(NamedTuple):
     chosen: tuple[int, ...]  # which of them are the point
 
     @property
-    def point(self) -> Array:
+    def point(self) -> np.ndarray:
         """The point as a vector [M]."""
-        return _flat(self.values, self.chosen)
+        return _joined([self.values[i] for i in self.chosen])
 
-    def product(self, v: Array) -> Array:
+    def product(self, v: np.ndarray) -> np.ndarray:
         """J v [M] of v [M]."""
-        return _product(self.step, self.chosen, *self[1:5], v)
+        tangents: list[Any] = [jnp.zeros_like(leaf) for leaf in self.values]
+        ends = np.cumsum([self.values[i].size for i in self.chosen])
+        for i, part in zip(self.chosen, np.split(v, ends[:-1]), strict=True):
+            tangents[i] = part.reshape(self.values[i].shape).astype(self.values[i].dtype)
+        _, slopes = _push(*self[:5], tangents)
+        return _joined([slopes[i] for i in self.chosen])
 
     def columns(self, together: int) -> Array:
         """The columns of J [M, M] as rows, computed `together` at once."""
-        return _columns(self.step, self.chosen, together, *self[1:5])
+        return _columns(*self[:5], self.chosen, together)
 
 
 def linearised(step: Step, state: State, key: Array, batches: Batch) -> Linear:
@@ -90,24 +95,22 @@ def _push(
     return moved, [jnp.where(skipped == state.skipped, slope, jnp.nan) for slope in slopes]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _product(step, chosen, state, key, batches, values, v):
-    _, restore = ravel_pytree([values[i] for i in chosen])
-    tangents = [jnp.zeros_like(leaf) for leaf in values]
-    for i, part in zip(chosen, restore(v), strict=True):
-        tangents[i] = part
-    return _flat(_push(step, state, key, batches, values, tangents)[1], chosen)
+@partial(jax.jit, static_argnums=(0, 5, 6))
+def _columns(step, state, key, batches, values, chosen, together):
+    point, restore = ravel_pytree([values[i] for i in chosen])
+
+    def product(v):
+        tangents = [jnp.zeros_like(leaf) for leaf in values]
+        for i, part in zip(chosen, restore(v), strict=True):
+            tangents[i] = part
+        slopes = _push(step, state, key, batches, values, tangents)[1]
+        return ravel_pytree([slopes[i] for i in chosen])[0]
+
+    return jax.lax.map(product, jnp.eye(point.size, dtype=point.dtype), batch_size=together)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _columns(step, chosen, together, state, key, batches, values):
-    point = _flat(values, chosen)
-    rows = jnp.eye(point.size, dtype=point.dtype)
-    return jax.lax.map(lambda v: _product(step, chosen, state, key, batches, values, v), rows, batch_size=together)
-
-
-def _flat(values: list[Array], chosen: tuple[int, ...]) -> Array:
-    return ravel_pytree([values[i] for i in chosen])[0]
+def _joined(leaves: list[Array]) -> np.ndarray:
+    return np.concatenate([np.asarray(leaf).ravel() for leaf in leaves])
 
 
 def _memory(push: Callable, point: list[Array], params: int) -> list[int]:
