@@ -21,8 +21,8 @@ def unrolled(game: Game, *, steps: int, rate: float) -> Game:
 
     In `bilinear` the generator minimises -theta psi + steps rate theta^2, and a simultaneous step of rate h has the
     factors of the matrix [[1, -h], [h, 1 - 2 h rate steps]] in (psi, theta): their modulus is
-    sqrt(1 + h^2 - 2 h rate steps) while they turn. In memory and time a turn of the generator costs some 2 steps + 1
-    times as much.
+    sqrt(1 + h^2 - 2 h rate steps) while they turn. A turn of the generator takes `steps` gradients of the critic more,
+    and keeps them all for its own.
 
     Metz et al. 2017, arXiv 1611.02163. They unroll Adam in their experiments, and here it is SGD.
 

@@ -78,11 +78,11 @@ from jaxgen.objectives.penalties import (
 )
 from jaxgen.objectives.rules import (
     Field,
-    aligned,
     consensus,
     descend,
     extragradient,
     symplectic,
+    symplectic_aligned,
 )
 from jaxgen.objectives.smoothness import consistency, dragan
 
@@ -122,7 +122,6 @@ __all__ = [
     "VECTORS",
     "WASSERSTEIN",
     "add",
-    "aligned",
     "categorical",
     "closed_form",
     "columns",
@@ -150,4 +149,5 @@ __all__ = [
     "smooth",
     "standard",
     "symplectic",
+    "symplectic_aligned",
 ]

@@ -75,13 +75,13 @@ def symplectic(weight: float = 1.0) -> Callable:
     F and J are those of `consensus`. A is the rotating part of J: a field of which all players descend on one
     function has none, and the rule is `descend` there, also in turns that move one player. If J is all rotation, as in
     `bilinear`, then A^T F = J^T F. Where F points away from an unstable equilibrium, the adjustment may draw the
-    players to it: see `aligned`.
+    players to it: see `symplectic_aligned`.
 
     A^T F = (J^T F - J F) / 2, both by reverse mode (J F is the derivative of J^T u in u), so networks of any
-    convolution will do; some twice the cost of `consensus`. The info is that of the point p. A turn in which A^T F is
+    convolution will do; one product more than `consensus`. The info is that of the point p. A turn in which A^T F is
     not finite moves nothing.
 
-    Symplectic gradient adjustment: Balduzzi et al. 2018, arXiv 1802.05642, Algorithm 1.
+    Symplectic gradient adjustment: Balduzzi et al. 2018, arXiv 1802.05642.
 
     Args:
       weight: a finite number of at least 0; 0 is `descend`.
@@ -92,14 +92,14 @@ def symplectic(weight: float = 1.0) -> Callable:
     return _adjusted(weight, lambda here, transposed, direct: _antisymmetric(transposed, direct))
 
 
-def aligned(weight: float = 1.0) -> Callable:
+def symplectic_aligned(weight: float = 1.0) -> Callable:
     """`symplectic` with the sign of its adjustment chosen: p' = p - h (F + weight s A^T F).
 
     s = sign((F . g) (A^T F . g) / d + 1 / 10), g = J^T F the gradient of |F|^2 / 2, d the number of params that move.
     So the adjustment draws to equilibria that F nears, and pushes from those that F leaves. Where the product is small
     s = 1.
 
-    Balduzzi et al. 2018, arXiv 1802.05642, Algorithm 1 with "align".
+    Balduzzi et al. 2018, arXiv 1802.05642: their algorithm where it aligns.
 
     Args:
       weight: a finite number of at least 0; 0 is `descend`.

@@ -9,7 +9,10 @@ import optax
 import pytest
 
 from jaxgen.core import Aux, BadRequest, Batch, Game
-from jaxgen.objectives.rules import Field, aligned, consensus, descend, extragradient, symplectic
+from jaxgen.games import gan
+from jaxgen.objectives import r1
+from jaxgen.objectives.rules import Field, consensus, descend, extragradient, symplectic, symplectic_aligned
+from jaxgen.recipes import Spec
 from jaxgen.training.step import make_step
 
 KEY = jax.random.key(0)
@@ -95,7 +98,9 @@ def test_the_sign_of_the_alignment(name):
     def linear(q):
         return Field(dict(zip("ab", slope @ jnp.stack([q["a"], q["b"]]), strict=True)), {}, True)
 
-    end = aligned(0.5)(linear, lambda at, params, opts: (params, at.grads), dict(zip("ab", p, strict=True)), {})[1]
+    end = symplectic_aligned(0.5)(
+        linear, lambda at, params, opts: (params, at.grads), dict(zip("ab", p, strict=True)), {}
+    )[1]
     close(end, dict(zip("ab", force + 0.5 * sign * adjusted, strict=True)), 1e-5)
 
 
@@ -108,7 +113,7 @@ def test_players_that_do_not_move_are_held_fixed():
         return params, at.grads
 
     close(consensus(0.5)(only, keep, START, {})[1], {"a": B * A**2 * (1 + 0.5 * 2 * A * B)}, 1e-5)
-    for rule in (symplectic(0.5), aligned(0.5)):  # of one player nothing turns
+    for rule in (symplectic(0.5), symplectic_aligned(0.5)):  # of one player nothing turns
         close(rule(only, keep, START, {})[1], {"a": B * A**2}, 1e-5)
 
 
@@ -123,12 +128,28 @@ def test_adjusted_rules_need_no_forward_derivative():
     def through(q):
         return Field({"a": q["b"] * square(q["a"]), "b": q["b"] ** 3 - q["a"]}, {}, True)
 
-    for rule in (consensus(0.3), symplectic(0.3), aligned(0.3)):
+    for rule in (consensus(0.3), symplectic(0.3), symplectic_aligned(0.3)):
         got, expected = (rule(f, apply, START, HEAVY)[1] for f in (through, field))
         close(got, expected, 1e-6)
 
 
-@pytest.mark.parametrize("make", [consensus, symplectic, aligned])
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [consensus(0.1), symplectic_aligned(0.1)])
+def test_adjusted_rules_move_convolutions(rule):
+    # Kills: a rule that a compiled step of images with a penalty cannot play; one that moves nothing.
+    spec, batches = Spec((16, 16, 1), width=16), Batch(jax.random.uniform(KEY, (1, 4, 16, 16, 1)))
+    game = gan(spec.generator(), spec.critic(), latent_dim=2, penalty=r1(1.0))
+    players = ("critic", "generator")
+    step = make_step(game, dict.fromkeys(players, optax.adam(1e-3)), (players,), rule=rule)
+    start = step.init(KEY, Batch(batches.x[0]))
+    before = jax.tree.map(np.asarray, start.params)
+    state, _ = step.update(start, KEY, batches)
+    assert state.skipped == 0
+    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), before, state.params)
+    assert all(any(jax.tree.leaves(moved[name])) for name in players)
+
+
+@pytest.mark.parametrize("make", [consensus, symplectic, symplectic_aligned])
 def test_weights_that_are_refused(make):
     # Kills: a weight that is not looked at; a schedule, which a rule has no step for.
     for weight in (-0.1, np.nan, np.inf, "1", lambda step: 1.0):

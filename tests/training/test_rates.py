@@ -12,7 +12,7 @@ import pytest
 
 from jaxgen.core import Aux, Batch, Context, Game
 from jaxgen.games import bilinear, dirac, lq, unrolled
-from jaxgen.objectives import aligned, consensus, descend, extragradient, r1, symplectic
+from jaxgen.objectives import consensus, descend, extragradient, r1, symplectic, symplectic_aligned
 from jaxgen.training.dynamics import fitted_log_rate, log_rate, spectrum, trajectory
 from jaxgen.training.step import make_step
 
@@ -140,7 +140,7 @@ WAYS = {  # turns, optimisers, rule, game, gamma of R1, closed form
     "optimistic": (TOGETHER, both(optax.optimistic_gradient_descent(H)), descend, together(), 0.0, optimistic),
     "consensus": (TOGETHER, both(SGD), consensus(1.0), together(), 0.0, adjusted(1.0)),
     "symplectic": (TOGETHER, both(SGD), symplectic(0.5), together(), 0.0, adjusted(0.5)),
-    "aligned": (TOGETHER, both(SGD), aligned(1.0), together(), 0.0, adjusted(1.0)),
+    "symplectic_aligned": (TOGETHER, both(SGD), symplectic_aligned(1.0), together(), 0.0, adjusted(1.0)),
     "unrolled, 1": (
         *(TOGETHER, both(SGD), descend, together(form=lambda game: unrolled(game, steps=1, rate=H)), 0.0),
         foreseen(1),
