@@ -1,0 +1,126 @@
+"""The remedies: each is one change to the same training."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import optax
+
+from jaxgen.core import Game, Network
+from jaxgen.games import gan, unrolled
+from jaxgen.nets import packed, spectral
+from jaxgen.objectives import (
+    HINGE,
+    LEAST_SQUARES,
+    NON_SATURATING,
+    RELATIVISTIC,
+    SATURATING,
+    WASSERSTEIN,
+    Adversarial,
+    Penalty,
+    add,
+    consensus,
+    descend,
+    dragan,
+    extragradient,
+    gradient_penalty,
+    r1,
+    r2,
+    smooth,
+)
+from jaxgen.training.clipping import clipped
+from jaxgen.training.program import Plan
+from jaxgen.training.step import Ema, ema_rate
+
+MINIMAX, BASE = "minimax loss", "non-saturating loss"
+Turns = tuple[tuple[str, ...], ...]
+TOGETHER: Turns = (("critic", "generator"),)
+PACK = 2
+
+
+class Setting(NamedTuple):
+    """How strong the remedies are on one kind of game."""
+
+    rate: float  # of both players
+    gamma: float  # of R1 and R2
+    weight: float  # of the penalties that ask for a slope of 1
+    std: float  # of DRAGAN's noise
+    limit: float  # of clipping
+    consensus: float
+    foreseen: float  # rate of the steps that an unrolled generator foresees
+
+
+TOY = Setting(rate=0.2, gamma=0.3, weight=0.7, std=1.0, limit=1.0, consensus=1.0, foreseen=0.2)
+LINE = Setting(rate=3e-3, gamma=0.1, weight=10.0, std=0.5, limit=0.1, consensus=0.1, foreseen=0.1)
+PLANE = Setting(rate=2e-3, gamma=0.1, weight=10.0, std=0.35, limit=0.1, consensus=0.1, foreseen=0.1)
+
+
+class Way(NamedTuple):
+    """One change; what it leaves alone is that of the non-saturating loss without a penalty, in turns of one."""
+
+    loss: Adversarial = NON_SATURATING
+    penalty: Callable[[Setting], Penalty] | None = None
+    net: Callable[[Any], Any] = lambda net: net  # of the critic
+    turns: Turns = (("critic",), ("generator",))
+    rule: Callable[[Setting], Callable] = lambda setting: descend
+    form: Callable[[Game, Setting], Game] = lambda game, setting: game
+    faster: float = 1.0  # the critic's rate, over the generator's
+    clips: bool = False
+    of_critic: bool = True  # whether it changes what the critic learns, and so the gradient that it gives
+    smooth: bool = True  # whether a step of the game of two numbers has a derivative at its equilibrium
+
+
+WAYS = {
+    MINIMAX: Way(SATURATING),
+    BASE: Way(),
+    "least squares": Way(LEAST_SQUARES),
+    "Wasserstein, WGAN-GP": Way(WASSERSTEIN, lambda s: gradient_penalty(s.weight), smooth=False),
+    "Wasserstein, clipping": Way(WASSERSTEIN, clips=True),
+    "hinge, spectral norm": Way(HINGE, net=spectral, smooth=False),
+    "relativistic, R1 + R2": Way(RELATIVISTIC, lambda s: add(r1(s.gamma), r2(s.gamma))),
+    "R1": Way(penalty=lambda s: r1(s.gamma)),
+    "DRAGAN": Way(penalty=lambda s: dragan(s.weight, std=s.std), smooth=False),
+    "labels of 0.9": Way(smooth(NON_SATURATING, real=0.9)),
+    f"packs of {PACK}": Way(net=lambda net: packed(net, PACK)),
+    "critic 5 : 1": Way(turns=(("critic",),) * 5 + (("generator",),), of_critic=False),
+    "two time scales": Way(faster=4.0, of_critic=False),
+    "extragradient": Way(turns=TOGETHER, rule=lambda s: extragradient, of_critic=False),
+    "consensus": Way(turns=TOGETHER, rule=lambda s: consensus(s.consensus), of_critic=False),
+    "unrolled, 5 steps": Way(form=lambda game, s: unrolled(game, steps=5, rate=s.foreseen), of_critic=False),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is tried, and on how much."""
+
+    ways: tuple[str, ...] = tuple(WAYS)
+    seeds: int = 8
+    updates: int = 3000  # of the generator, on ring8
+    batch: int = 64
+    latent: int = 2
+    toy_steps: int = 2000
+    starts: int = 8  # directions from the equilibrium
+    shifts: tuple[float, float] = (1.0, 8.0)  # distances of two Gaussians: they overlap, they do not
+    critic_steps: int = 2000
+    width: int = 32  # of that critic
+
+
+def build(way: Way, generator: Any, critic: Any, latent: int, setting: Setting) -> Game:
+    """The game of these networks under the remedy."""
+    penalty = way.penalty(setting) if way.penalty else None
+    return way.form(gan(generator, way.net(critic), latent_dim=latent, loss=way.loss, penalty=penalty), setting)
+
+
+def optimizer(way: Way, own: optax.GradientTransformation, limit: float) -> optax.GradientTransformation:
+    """The critic's optimiser under the remedy."""
+    return clipped(own, limit) if way.clips else own
+
+
+def plan(way: Way, generator: Network, critic: Any, config: Config) -> Plan:
+    """The training on ring8: Adam with DCGAN's first momentum; samples are those of the moving average."""
+    game = build(way, generator, critic, config.latent, PLANE)
+    slow, fast = (optax.adam(rate, b1=0.5, b2=0.99) for rate in (PLANE.rate, way.faster * PLANE.rate))
+    optimizers = {"critic": optimizer(way, fast, PLANE.limit), "generator": slow}
+    average = Ema(ema_rate(0.001), ("generator",))
+    return Plan(game, optimizers, way.turns, average, rule=way.rule(PLANE), batch_size=config.batch)
