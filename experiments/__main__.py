@@ -21,6 +21,7 @@ from experiments import (
     mode_collapse,
     page,
     plots,
+    remedies,
     reparametrization,
     representation,
     stacked_digits,
@@ -49,6 +50,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "label_smoothing": label_smoothing,
     "gradient_penalty": gradient_penalty,
     "balance": balance,
+    "remedies": remedies,
     "exact_vae": exact_vae,
     "reparametrization": reparametrization,
 }

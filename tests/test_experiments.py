@@ -25,6 +25,7 @@ from experiments import (
     label_smoothing,
     mode_collapse,
     page,
+    remedies,
     reparametrization,
     settings,
     stacked_digits,
@@ -64,6 +65,9 @@ TINY = {
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
+    "remedies": remedies.Config(
+        (remedies.BASE, "R1"), seeds=2, updates=4, batch=8, toy_steps=220, starts=1, critic_steps=2, width=4
+    ),
     "reparametrization": reparametrization.Config(
         cut.Config(seeds=1, steps=12, batch=16, latent=2, width=8),
         fit.Config(seeds=2, samples=2000),
@@ -92,6 +96,9 @@ MODULES = [
     *(
         "balance",
         "critics",
+        "remedies",
+        "remedies.measures",
+        "remedies.verdicts",
         "laws",
         "vanishing_gradient.verdicts",
         "label_smoothing.learned",
@@ -136,6 +143,7 @@ def home(tmp_path_factory):
         patch.setattr(balance, "measure", once(balance.measure))
         patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
         patch.setattr(exact_vae, "train", once(exact_vae.train))
+        patch.setattr(remedies, "measure", once(remedies.measure))
         one = {name: stacked_digits.WAYS["non-saturating, no penalty"] for name in stacked_digits.WAYS}
         patch.setattr(stacked_digits, "WAYS", one)
         patch.setattr(stacked_digits, "compile_loop", once(stacked_digits.compile_loop))
