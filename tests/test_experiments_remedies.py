@@ -24,7 +24,7 @@ def row(modes=8, low=0.5, distance=0.0, cost=1.0):
         ({"a": row(modes=7)}, "supported"),
         ({"a": row(low=0.1)}, "supported"),
         ({"a": row(low=None)}, "supported"),
-        ({"a": row(distance=0.1), "b": row(distance=None), "c": row(modes=0)}, "supported"),
+        ({"a": row(distance=0.01), "b": row(distance=None), "c": row(modes=0)}, "supported"),
     ],
 )
 def test_verdict(rows, word):

@@ -64,7 +64,8 @@ def main(config: Config) -> Evidence:
         f"rate {TOY.rate:g} and {TOY.gamma:g}, {TOY.weight:g}, {TOY.limit:g}, {TOY.consensus:g}; on the line "
         f"{LINE.gamma:g}, {LINE.weight:g}, {LINE.limit:g}. They are those of gradient_penalty and gan_dynamics, and "
         "were not chosen for this table. Two dimensions and two numbers: images may need other strengths. Two "
-        "remedies at once are not tried, but where a paper brings them together.",
+        "remedies at once are not tried, but where a paper brings them together. The distance within which players "
+        "count as met was set after a quick run of five remedies.",
         figures,
         config.seeds,
         verdicts.practice(figures),

@@ -10,7 +10,7 @@ COLUMNS = {
     "modes": "modes kept\nseeds with all 8, overlap",
     "gradient": "gradient alive\nshare left far away",
     "circling": "players meet\ndistance in the end",
-    "cost": "arithmetic\nof a step",
+    "cost": "arithmetic of a step\nover that of the second row",
 }
 
 
@@ -40,6 +40,6 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "modes": f"{row['seeds_with_all_modes']} of {row['seeds']}, {row['overlap_percent'][0]:.0f} %",
         "gradient": "none" if left is None else f"{left[0]:.2g}",
-        "circling": "leaves" if distance is None else f"{distance:.2g}",
-        "cost": f"{row['arithmetic_of_a_step']:.2g} times",
+        "circling": "leaves" if distance is None else "under 1e-6" if distance < 1e-6 else f"{distance:.2g}",
+        "cost": f"{row['arithmetic_of_a_step']:.2g}",
     }

@@ -6,7 +6,7 @@ from typing import Any
 from experiments.evidence import Verdict
 from experiments.mode_collapse.verdicts import KEEPING, fate
 
-ALIVE, MET = 0.1, 0.1  # the least share of the gradient that is left; the distance within which the players have met
+ALIVE, MET = 0.1, 0.01  # the least share of the gradient that is left; the distance within which the players have met
 PROBLEMS = ("modes", "gradient", "circling")
 WORDS = {"modes": "lost modes", "gradient": "a vanishing gradient", "circling": "players that circle"}
 
