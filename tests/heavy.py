@@ -1,7 +1,14 @@
 """Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
 
+NEWER = ("wgan", "dragan", "ragan")  # recipes that play on one kind of data in the default suite
+
 HEAVY = frozenset(
     {
+        *(
+            f"recipes/test_recipes.py::test_every_recipe_plays_on_every_kind[{kind}-{name}]"
+            for kind in ("points-alone", "image-alone", "colour-alone")
+            for name in NEWER
+        ),
         *(
             f"objectives/test_observation.py::test_{name}"
             for name in (
@@ -105,6 +112,7 @@ HEAVY = frozenset(
                 "cyclegan-identity",
                 "beta_vae-beta",
                 "wgan_gp-weight",
+                "dragan-std",
             )
         ),
         "test_experiments.py::test_smallest_form[anomaly_detection]",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from jaxgen.core import BadRequest
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
 from jaxgen.recipes.hybrids import aae, cyclegan
+from jaxgen.recipes.restrained import dragan, ragan, wgan
 from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
 from jaxgen.recipes.vaes import LIKELIHOODS, beta_vae, flow_vae, fsq_vae, hvae, iwae, vae, vamp_vae, vq_vae
 from jaxgen.training.program import Plan
@@ -40,7 +41,7 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.__name__: recipe
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
-        *(gan, gan_minimax, lsgan, wgan_gp, hinge_sn, r3gan, gan_ada, pacgan, sr_gan),
+        *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, gan_ada, pacgan, sr_gan),
         *(aae, cyclegan),
     )
 }
