@@ -19,6 +19,7 @@ from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.local import PatchCritic, Translator, patch_critic, translator
+from jaxgen.nets.readouts import projected
 from jaxgen.nets.vectors import MLP, Generator
 from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
 
@@ -50,6 +51,7 @@ __all__ = [
     "networks",
     "packed",
     "patch_critic",
+    "projected",
     "pure",
     "remat",
     "spectral",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
+from jaxgen.recipes.conditional import projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
 from jaxgen.recipes.hybrids import aae, cyclegan
 from jaxgen.recipes.restrained import dragan, ragan, wgan
@@ -42,7 +43,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, gan_ada, pacgan, sr_gan),
-        *(aae, cyclegan),
+        *(projection, aae, cyclegan),
     )
 }
 
@@ -70,7 +71,8 @@ def example_plan(recipe: Recipe) -> Plan:
       BadRequest: what the recipe says without any of them, if it takes none.
     """
     plain = Spec((8, 8, 1))
-    for spec in (plain, plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))):
+    small, domains = plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))
+    for spec in (plain, plain._replace(condition=10), small, domains):
         try:
             return recipe(spec)
         except BadRequest:

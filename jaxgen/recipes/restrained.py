@@ -67,5 +67,6 @@ def ragan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema:
     Paper: arXiv 1807.00734
     Departs: the first of the authors' settings for CIFAR-10 (Adam 2e-4, b1 .5, batches of 32), for all data.
     """
-    parts = {"loss": RELATIVISTIC_AVERAGE, "critic": spectral(spec.critic())}
-    return gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, **parts)._replace(batch_size=32)
+    critic = spectral(spec.critic())
+    plan = gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=RELATIVISTIC_AVERAGE, critic=critic)
+    return plan._replace(batch_size=32)

@@ -15,6 +15,7 @@ from jaxgen.training.step import make_step
 
 SHAPES = {"points": (2,), "table": (30,), "image": (8, 8, 1), "colour": (32, 32, 3), "odd": (9, 13, 2)}
 IMAGES_ONLY = {"gan_ada", "sr_gan", "cyclegan"}
+LABELS_ONLY = {"projection"}
 BY_NAME = pytest.mark.parametrize("name", RECIPES)
 
 
@@ -28,7 +29,7 @@ def spec_for(name, shape, condition=None):
         return None if condition else Spec(shape, domains=("a", "b"))
     if name == "vamp_vae" and condition:
         return None
-    return Spec(shape, condition, width=8)
+    return Spec(shape, condition or (10 if name in LABELS_ONLY else None), width=8)
 
 
 def batch_for(spec, lead):
@@ -138,7 +139,7 @@ def test_every_recipe_learns_a_little(name):
 def test_balance_is_what_the_papers_say():
     # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
     turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
-    assert turns["wgan"] == turns["wgan_gp"] == turns["hinge_sn"] == ["critic"] * 5 + ["generator"]
+    assert all(turns[n] == ["critic"] * 5 + ["generator"] for n in ("wgan", "wgan_gp", "hinge_sn", "projection"))
     assert all(turns[name] == ["critic", "generator"] for name in ("r3gan", "gan", "gan_minimax", "dragan", "ragan"))
     assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
     assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
@@ -198,6 +199,7 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("vae"), Spec((4, 4, 1)), {}), "8 to 64"),
         (lambda: build(find("vae"), Spec((2,), precision="half"), {}), "precision 'half'"),
         (lambda: build(find("sr_gan"), Spec((8, 8, 1)), {}), "--condition small:4"),
+        (lambda: build(find("projection"), Spec((2,)), {}), "projection learns from labels: .* --condition label"),
         (lambda: build(find("gan"), Spec((2,)), {"ema": 2.0}), "ema=2.0"),
         (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
         (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
