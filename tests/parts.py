@@ -87,6 +87,11 @@ ADVERSARIAL = {
     "smooth": o.smooth(o.NON_SATURATING),
 }
 
+AUXILIARIES = {
+    "CLASSIFIER": o.CLASSIFIER,
+    "DISCRIMINATIVE_CLASSIFIER": o.DISCRIMINATIVE_CLASSIFIER,
+}
+
 PENALTIES = {
     "r1": o.r1(2.0),
     "r2": o.r2(2.0),
@@ -104,5 +109,6 @@ TABLES = {
     o.Estimator: ESTIMATORS,
     o.Observation: OBSERVATIONS,
     o.Adversarial: ADVERSARIAL,
+    o.Auxiliary: AUXILIARIES,
     o.Penalty: PENALTIES,
 }

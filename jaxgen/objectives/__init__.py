@@ -15,6 +15,12 @@ from jaxgen.objectives.adversarial import (
     least_squares,
     smooth,
 )
+from jaxgen.objectives.auxiliary import (
+    CLASSIFIER,
+    DISCRIMINATIVE_CLASSIFIER,
+    Auxiliary,
+    information,
+)
 from jaxgen.objectives.bounds import (
     Bound,
     elbo,
@@ -85,11 +91,14 @@ from jaxgen.objectives.smoothness import consistency, dragan
 
 __all__ = [
     "Adversarial",
+    "Auxiliary",
     "BERNOULLI",
     "Bound",
+    "CLASSIFIER",
     "CUT",
     "DECODED_LEVELS",
     "DISCRETISED_LOGISTIC",
+    "DISCRIMINATIVE_CLASSIFIER",
     "DREG",
     "DiagGaussian",
     "DiagLaplace",
@@ -135,6 +144,7 @@ __all__ = [
     "gradient_penalty",
     "importance",
     "independent",
+    "information",
     "kl",
     "least_squares",
     "lecam",

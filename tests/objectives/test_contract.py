@@ -284,6 +284,22 @@ def test_labelled_contract(name):
             labelled(np.zeros(logits, "f"), np.zeros(label, "f"))
 
 
+@pytest.mark.parametrize("name", parts.AUXILIARIES)
+def test_auxiliary_contract(name):
+    # Kills: a mean in the loss; log(softmax) at large scores; a label that broadcasts; a class that has no score.
+    part, label = parts.AUXILIARIES[name], np.arange(B) % 2
+    scores = part.outputs(2)
+    real, fake = normal(B, scores), normal(B, scores, seed=1)
+    per_example(part.critic, real, fake, label)
+    per_example(part.generator, fake, label)
+    extremes = np.stack(grid(scores), -1)[::7]
+    first = np.zeros(len(extremes), np.int32)
+    finite(lambda a, b: part.critic(a, b, first) + part.generator(b, first), extremes, extremes[::-1])
+    for bad in (label[:, None], label[:-1], 1.0 * label):
+        with pytest.raises(BadRequest, match="scores"):
+            part.critic(real, fake, bad)
+
+
 def bend(x):
     return jnp.sin(x.reshape(len(x), -1)).sum(-1)
 
