@@ -5,6 +5,7 @@ from jaxgen.games.dirac import bilinear, dirac
 from jaxgen.games.gan import gan
 from jaxgen.games.hybrid import aae
 from jaxgen.games.inversion import invert
+from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.vae import vae
 
-__all__ = ["aae", "bilinear", "cycle", "dirac", "gan", "invert", "vae"]
+__all__ = ["aae", "acgan", "bilinear", "cycle", "dirac", "gan", "infogan", "invert", "vae"]

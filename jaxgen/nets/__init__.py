@@ -19,7 +19,7 @@ from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.local import PatchCritic, Translator, patch_critic, translator
-from jaxgen.nets.readouts import projected
+from jaxgen.nets.readouts import branched, projected
 from jaxgen.nets.vectors import MLP, Generator
 from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
 
@@ -40,6 +40,7 @@ __all__ = [
     "Translator",
     "ada",
     "augmented",
+    "branched",
     "cast",
     "convolutions",
     "convolves",

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax.linen import initializers
 
-from jaxgen.core import Array, BadRequest, Network, nothing
+from jaxgen.core import Array, BadRequest, Network, nothing, whole
 from jaxgen.nets.adapters import network
 from jaxgen.nets.conditions import check_condition, check_given
 
@@ -64,6 +64,44 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
         apply=apply,
         draw=nothing if net.draw is nothing else lambda key, x, y: net.draw(key, x),
         features=lambda params, state, noise, x, y=None: hidden(params["net"], state, noise, x),
+    )
+
+
+def branched(critic: Any, outputs: int) -> Network:
+    """(D(x), f(x) W + b): the logits of a critic, and `outputs` more numbers that are linear in its features f.
+
+    Both share all layers below the last, as the classifier of AC-GAN and the Q of InfoGAN do. Params are {"net",
+    "head"}; the head starts as last layers here do, normal of variance 1 / F, and zero.
+
+    Args:
+      critic: a network (x, ...) -> logits with features [B, F], augmented or spectrally normalised as it may be.
+      outputs: O.
+
+    Returns:
+      A network (x, ...) -> (logits, f32[B, O]), whose features are those of `critic`.
+
+    Raises:
+      BadRequest: for a critic without features, or an O that is no whole number of at least 1.
+    """
+    net, hidden = _with_features("branched", critic)
+    outputs = whole("outputs", outputs, 1)
+
+    def init(key, *xs):
+        k_net, k_head = jax.random.split(key)
+        params, state = net.init(k_net, *xs)
+        width = jax.eval_shape(hidden, params, state, None, *xs)[0].shape[-1]
+        kernel = initializers.lecun_normal()(k_head, (width, outputs))
+        return {"net": params, "head": {"kernel": kernel, "bias": jnp.zeros(outputs)}}, state
+
+    def apply(params, state, noise, *xs):
+        logits, new = net.apply(params["net"], state, noise, *xs)
+        features, _ = hidden(params["net"], state, noise, *xs)
+        return (logits, features @ params["head"]["kernel"] + params["head"]["bias"][None]), new
+
+    return net._replace(
+        init=init,
+        apply=apply,
+        features=lambda params, state, noise, *xs: hidden(params["net"], state, noise, *xs),
     )
 
 

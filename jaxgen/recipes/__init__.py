@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
-from jaxgen.recipes.conditional import projection
+from jaxgen.recipes.codes import infogan
+from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
 from jaxgen.recipes.hybrids import aae, cyclegan
 from jaxgen.recipes.restrained import dragan, ragan, wgan
@@ -43,7 +44,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, gan_ada, pacgan, sr_gan),
-        *(projection, aae, cyclegan),
+        *(acgan, projection, infogan, aae, cyclegan),
     )
 }
 

@@ -13,7 +13,7 @@ from jaxgen.training.step import evaluation_params
 
 EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty
 OF_IMAGES = ("gan_ada", "sr_gan", "cyclegan")
-OF_LABELS = ("projection",)
+OF_LABELS = ("projection", "acgan")
 
 
 @pytest.fixture
