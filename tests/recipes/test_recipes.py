@@ -43,6 +43,16 @@ def batch_for(spec, lead):
     return Batch({name: x for name in spec.domains} if spec.domains else x, given)
 
 
+def filled(batch):
+    """Numbers uniform in [0, 1), and labels below 10, of these shapes."""
+    rng = np.random.default_rng(0)
+
+    def of(s):
+        return jnp.asarray(rng.integers(10, size=s.shape) if s.dtype == jnp.int32 else rng.random(s.shape), s.dtype)
+
+    return jax.tree.map(of, batch)
+
+
 def form(tree):
     return jax.tree.map(lambda a: (a.shape, a.dtype), tree)
 
@@ -118,8 +128,7 @@ def test_every_recipe_learns_a_little(name):
     spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
     plan = find(name)(spec)
     game = plan.game
-    rng = np.random.default_rng(0)
-    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (32,)))
+    batch = filled(batch_for(spec, (32,)))
     params, state = jax.jit(game.init)(jax.random.key(0), batch)
     noise = game.draw(jax.random.key(1), batch)
     context = Context(jnp.int32(0), state)
@@ -252,8 +261,7 @@ def once(options):
 def test_an_option_reaches_the_mathematics(name, option):
     # Kills: an option that is accepted and dropped.
     spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
-    rng = np.random.default_rng(0)
-    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (4,)))
+    batch = filled(batch_for(spec, (4,)))
     losses = []
     for value in ("shared", "fixed") if option == "likelihood" else (2, 7):
         game = find(name)(spec, **{option: value}).game
