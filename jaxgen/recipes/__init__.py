@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
-from jaxgen.recipes.codes import infogan
+from jaxgen.recipes.codes import bigan, infogan
 from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
 from jaxgen.recipes.hybrids import aae, cyclegan
@@ -44,7 +44,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, gan_ada, pacgan, sr_gan),
-        *(acgan, projection, infogan, aae, cyclegan),
+        *(acgan, projection, infogan, bigan, aae, cyclegan),
     )
 }
 
