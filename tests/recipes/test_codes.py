@@ -46,5 +46,6 @@ def test_the_critic_of_pairs_sees_code_and_condition(condition, width):
     if condition == 4:
         other = logits(x, z, jnp.array([1, 3]))
         assert other[0] != y[0] and other[1] == y[1]
+        np.testing.assert_array_equal(logits(x, z, jnp.array([4, 5])), logits(x, z, jnp.array([-1, -1])))
     elif given:
         assert np.all(np.asarray(logits(x, z, -given[0])) != np.asarray(y))
