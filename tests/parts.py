@@ -101,6 +101,9 @@ PENALTIES = {
     "lecam": o.lecam(2.0),
     "dragan": o.dragan(10.0),
     "consistency": o.consistency(instance_noise(0.1)),
+    "latent_consistency": o.latent_consistency(2),
+    "latent_spread": o.latent_spread(2),
+    "transport": o.transport(2.0),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 

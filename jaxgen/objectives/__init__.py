@@ -53,6 +53,7 @@ from jaxgen.objectives.estimators import (
 from jaxgen.objectives.f_divergences import (
     f_gan,
 )
+from jaxgen.objectives.latent_penalties import latent_consistency, latent_spread, transport
 from jaxgen.objectives.levels import (
     DISCRETISED_LOGISTIC,
     DiagLogistic,
@@ -146,6 +147,8 @@ __all__ = [
     "independent",
     "information",
     "kl",
+    "latent_consistency",
+    "latent_spread",
     "least_squares",
     "lecam",
     "mixture",
@@ -154,4 +157,5 @@ __all__ = [
     "r2",
     "smooth",
     "standard",
+    "transport",
 ]
