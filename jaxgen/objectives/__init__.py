@@ -14,6 +14,7 @@ from jaxgen.objectives.adversarial import (
     Adversarial,
     least_squares,
     smooth,
+    top_k,
 )
 from jaxgen.objectives.auxiliary import (
     CLASSIFIER,
@@ -157,5 +158,6 @@ __all__ = [
     "r2",
     "smooth",
     "standard",
+    "top_k",
     "transport",
 ]

@@ -17,6 +17,7 @@ from jaxgen.objectives import (
     WASSERSTEIN,
     least_squares,
     smooth,
+    top_k,
 )
 from jaxgen.objectives.adversarial import mean_loss
 
@@ -145,6 +146,30 @@ def test_relativistic_average_couples():
     real = jnp.zeros(2)
     before, after = (RELATIVISTIC_AVERAGE.critic(real, jnp.array([0.0, last])) for last in (0.0, 1.0))
     assert before[0] != after[0]
+
+
+@pytest.mark.parametrize(("shape", "share", "kept"), [((7,), 0.5, 4), ((7,), 1.0, 7), ((5, 2, 3), 0.2, 1)])
+def test_top_k(shape, share, kept):
+    # Kills: the fakes that the critic finds least real, or that the loss is largest of; a mean over all of them;
+    # patches that are chosen one by one; a k that is rounded down; a critic that sees a part; a slope of those left out.
+    rng = np.random.default_rng(0)
+    real, fake = (rng.normal(size=shape).astype("f") for _ in range(2))
+    f = fake.astype("d")
+    best = np.argsort(-f.reshape(shape[0], -1).mean(-1))[:kept]
+    loss = top_k(NON_SATURATING, share)
+    value, grad = jax.value_and_grad(lambda f: mean_loss(loss.generator(real, f), f))(jnp.asarray(fake))
+    np.testing.assert_allclose(value, softplus(-f[best]).mean(), rtol=1e-5)
+    by_hand = np.zeros(shape)
+    by_hand[best] = -expit(-f[best]) / f[best].size
+    np.testing.assert_allclose(grad, by_hand, rtol=1e-5, atol=1e-7)
+    assert loss.critic is NON_SATURATING.critic and loss.couples
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
+def test_top_k_needs_a_part(share):
+    # Kills: a generator that learns from no fake.
+    with pytest.raises(BadRequest, match="above 0, at most 1"):
+        top_k(HINGE, share)
 
 
 def test_the_mean_is_over_all_logits():
