@@ -1,7 +1,7 @@
 """Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
 
 # Recipes that play on one kind of data in the default suite.
-NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan")
+NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan", "began")
 
 HEAVY = frozenset(
     {

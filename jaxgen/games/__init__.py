@@ -1,5 +1,6 @@
 """Assemblers: parts and networks in, a `Game` out."""
 
+from jaxgen.games.began import began
 from jaxgen.games.bidirectional import bigan
 from jaxgen.games.cycle import cycle
 from jaxgen.games.dirac import bilinear, dirac
@@ -9,4 +10,4 @@ from jaxgen.games.inversion import invert
 from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.vae import vae
 
-__all__ = ["aae", "acgan", "bigan", "bilinear", "cycle", "dirac", "gan", "infogan", "invert", "vae"]
+__all__ = ["aae", "acgan", "began", "bigan", "bilinear", "cycle", "dirac", "gan", "infogan", "invert", "vae"]

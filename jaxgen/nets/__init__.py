@@ -13,6 +13,7 @@ import flax.linen as nn
 from jaxgen.core import BadRequest
 from jaxgen.nets.adapters import network, pure
 from jaxgen.nets.augmentation import Pipe, ada, augmented, diffaugment, instance_noise
+from jaxgen.nets.autoencoders import autoencoder, energy
 from jaxgen.nets.calls import whole
 from jaxgen.nets.conditions import ADDED, Condition, check_condition
 from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
@@ -40,11 +41,13 @@ __all__ = [
     "Translator",
     "ada",
     "augmented",
+    "autoencoder",
     "branched",
     "cast",
     "convolutions",
     "convolves",
     "diffaugment",
+    "energy",
     "instance_noise",
     "mapped",
     "minibatch_std",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
+from jaxgen.recipes.autoencoding import began
 from jaxgen.recipes.codes import bigan, infogan
 from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
@@ -43,7 +44,7 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.__name__: recipe
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
-        *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, gan_ada, pacgan, sr_gan),
+        *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
         *(acgan, projection, infogan, bigan, aae, cyclegan),
     )
 }

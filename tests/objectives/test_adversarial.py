@@ -151,7 +151,7 @@ def test_relativistic_average_couples():
 @pytest.mark.parametrize(("shape", "share", "kept"), [((7,), 0.5, 4), ((7,), 1.0, 7), ((5, 2, 3), 0.2, 1)])
 def test_top_k(shape, share, kept):
     # Kills: the fakes that the critic finds least real, or that the loss is largest of; a mean over all of them;
-    # patches that are chosen one by one; a k that is rounded down; a critic that sees a part; a slope of those left out.
+    # patches that are chosen one by one; a k that is rounded down; a critic that sees a part; a slope of the others.
     rng = np.random.default_rng(0)
     real, fake = (rng.normal(size=shape).astype("f") for _ in range(2))
     f = fake.astype("d")

@@ -149,7 +149,7 @@ def test_balance_is_what_the_papers_say():
     # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
     turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
     assert all(turns[n] == ["critic"] * 5 + ["generator"] for n in ("wgan", "wgan_gp", "hinge_sn", "projection"))
-    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan", "bigan"
+    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan", "bigan", "began"
     assert all(turns[name] == ["critic", "generator"] for name in once)
     assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
     assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
@@ -244,7 +244,7 @@ OPTIONS = [(name, option) for name, recipe in RECIPES.items() for option in reci
 STRUCTURE = {"codes", "positions", "channels", "layers", "components", "latent_dim", "samples", "pack"}
 STRUCTURE |= {"categories", "numbers"}
 OPTIMISER = {"learning_rate", "ema", "interval", "limit", "decay"}
-LATER = {"target", "images", "free_nats"}  # what they change shows after the first step
+LATER = {"target", "images", "free_nats", "ratio", "rate"}  # what they change shows after the first step
 
 
 def once(options):
