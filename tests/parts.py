@@ -85,6 +85,7 @@ ADVERSARIAL = {
     "f_gan": o.f_gan("jensen_shannon"),
     "least_squares": o.least_squares(fake=-1.0, real=1.0, target=0.0),
     "smooth": o.smooth(o.NON_SATURATING),
+    "margin": o.margin(1.5),
     "top_k": o.top_k(o.NON_SATURATING),
 }
 

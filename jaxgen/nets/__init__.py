@@ -22,7 +22,7 @@ from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.local import PatchCritic, Translator, patch_critic, translator
 from jaxgen.nets.readouts import branched, projected
 from jaxgen.nets.vectors import MLP, Generator
-from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
+from jaxgen.nets.wrappers import cast, equalised, mapped, minibatch_std, packed, remat, spectral
 
 __all__ = [
     "LAX",
@@ -48,6 +48,7 @@ __all__ = [
     "convolves",
     "diffaugment",
     "energy",
+    "equalised",
     "instance_noise",
     "mapped",
     "minibatch_std",

@@ -13,6 +13,7 @@ from jaxgen.objectives.adversarial import (
     WASSERSTEIN,
     Adversarial,
     least_squares,
+    margin,
     smooth,
     top_k,
 )
@@ -152,6 +153,7 @@ __all__ = [
     "latent_spread",
     "least_squares",
     "lecam",
+    "margin",
     "mixture",
     "path_length",
     "r1",

@@ -93,6 +93,24 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
     return loss._replace(generator=generator, couples=True)
 
 
+def margin(m: float) -> Adversarial:
+    """Critic -D(x) + max(0, m + D(G(z))), generator -D(G(z)), of D = -E, an energy of at least 0 as `energy` gives.
+
+    The critic raises the energy of a fake to m and no further. EBGAN, Zhao et al. 2017, arXiv 1609.03126.
+
+    Raises:
+      BadRequest: for an m that is not a finite number above 0.
+    """
+    if not 0 < m < math.inf:
+        raise BadRequest(f"m={m} is the energy that fakes are raised to: a finite number above 0.")
+
+    def critic(real, fake):
+        check_pair(real, fake)
+        return jax.nn.relu(m + fake) - real
+
+    return Adversarial(critic, _wasserstein_generator)
+
+
 def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) -> Adversarial:
     """Critic ((D(x) - real)^2 + (D(G(z)) - fake)^2) / 2, generator (D(G(z)) - target)^2 / 2, D the logit itself.
 

@@ -16,6 +16,7 @@ from jaxgen.objectives import (
     SATURATING,
     WASSERSTEIN,
     least_squares,
+    margin,
     smooth,
     top_k,
 )
@@ -83,6 +84,13 @@ ROWS = {  # loss, then value, d/d real, d/d fake
         lambda r, f: np.where(f > -1, 1.0, 0.0),
     ),
     "hinge generator": (HINGE.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
+    "margin critic": (
+        margin(1.4).critic,
+        lambda r, f: np.maximum(0, 1.4 + f) - r,
+        lambda r, f: zero(r, f) - 1,
+        lambda r, f: np.where(f > -1.4, 1.0, 0.0),
+    ),
+    "margin generator": (margin(1.4).generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "wasserstein critic": (WASSERSTEIN.critic, lambda r, f: f - r, lambda r, f: zero(r, f) - 1, lambda r, f: 1 + 0 * f),
     "wasserstein generator": (WASSERSTEIN.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "paired critic": (
@@ -163,6 +171,13 @@ def test_top_k(shape, share, kept):
     by_hand[best] = -expit(-f[best]) / f[best].size
     np.testing.assert_allclose(grad, by_hand, rtol=1e-5, atol=1e-7)
     assert loss.critic is NON_SATURATING.critic and loss.couples
+
+
+@pytest.mark.parametrize("m", [0.0, -1.0, float("inf"), float("nan")])
+def test_margin_needs_room(m):
+    # Kills: a critic that raises energies for ever, or not at all.
+    with pytest.raises(BadRequest, match="finite number above 0"):
+        margin(m)
 
 
 @pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
