@@ -116,6 +116,14 @@ HEAVY = frozenset(
                 "dragan-std",
             )
         ),
+        *(f"objectives/test_auxiliary.py::test_information_by_hand[{n}]" for n in (0, 5)),
+        "nets/test_autoencoders.py::test_both_halves_in_their_order[alone]",
+        "games/test_began.py::test_losses_by_hand[alone]",
+        "recipes/test_restrained.py::test_noise_of_dragan_is_in_standard_deviations_of_the_data[columns]",
+        *(
+            f"recipes/test_codes.py::test_the_critic_of_pairs_sees_code_and_condition[{case}]"
+            for case in ("None-3", "condition2-5")
+        ),
         "test_experiments.py::test_smallest_form[anomaly_detection]",
         "training/test_batch_sources.py::test_a_run_on_a_file_that_does_not_fit",
         "training/test_dynamics.py::test_dense_gan_by_products_and_by_its_full_jacobian",

@@ -20,7 +20,7 @@ def autoencoder(encoder: Any, decoder: Any) -> Network:
     >>> nets = networks((5,), width=8)
     >>> net = autoencoder(nets.encoder(2), nets.generator)
     >>> x = jnp.ones((3, 5))
-    >>> net.apply(*net.init(jax.random.key(0), x), None, x)[0].shape
+    >>> jax.eval_shape(lambda: net.apply(*net.init(jax.random.key(0), x), None, x)[0]).shape
     (3, 5)
     """
     first, second = network(encoder), network(decoder)

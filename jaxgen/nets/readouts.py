@@ -36,7 +36,7 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
     >>> from jaxgen.nets import networks
     >>> net = projected(networks((2,)).critic, 3)
     >>> x, label = jnp.ones((3, 2)), jnp.arange(3)
-    >>> net.apply(*net.init(jax.random.key(0), x, label), None, x, label)[0].shape
+    >>> jax.eval_shape(lambda: net.apply(*net.init(jax.random.key(0), x, label), None, x, label)[0]).shape
     (3,)
     """
     net, hidden = _with_features("projected", critic)

@@ -61,7 +61,9 @@ def test_slopes_by_hand():
     batch = Batch(jnp.asarray(RNG.normal(size=(B, 1)), jnp.float32))
     params, state = game.init(KEY, batch)
     noise, context = game.draw(KEY, batch), Context(0, state | {"balance": jnp.asarray(0.3)})
-    slopes = {n: jax.grad(lambda p, f=f: f(p, noise, batch, context)[0])(params) for n, f in game.losses.items()}
+    slopes = {
+        n: jax.jit(jax.grad(lambda p, f=f: f(p, noise, batch, context)[0]))(params) for n, f in game.losses.items()
+    }
     x, fake = np.asarray(batch.x, np.float64), np.asarray(noise["z"], np.float64) + 2  # |x - w x| = (1 - w) |x|
     np.testing.assert_allclose(slopes["critic"]["critic"], -np.abs(x).mean() + 0.3 * np.abs(fake).mean(), rtol=1e-5)
     np.testing.assert_allclose(slopes["generator"]["generator"], 0.6 * np.sign(fake).mean(), rtol=1e-5)

@@ -54,12 +54,12 @@ def test_noise_goes_to_the_half_that_draws():
 def test_energy_by_hand():
     # Kills: the absolute error; a sum over pixels; an energy that is high where the example is real.
     net = energy(autoencoder(Critic((2,)), Generator(SHAPE)))
-    params, state = net.init(KEY, X)
-    again = autoencoder(Critic((2,)), Generator(SHAPE)).apply(params, state, None, X)[0]
+    params, state = jax.jit(net.init)(KEY, X)
+    again = jax.jit(autoencoder(Critic((2,)), Generator(SHAPE)).apply)(params, state, None, X)[0]
     wanted = -np.mean((np.asarray(X, np.float64) - again).reshape(B, -1) ** 2, -1)
-    np.testing.assert_allclose(net.apply(params, state, (), X)[0], wanted, rtol=1e-5)
-    assert net.features(params, state, None, X)[0].shape == (B, 2)
-    divided = spectral(net).init(KEY, X)[1]["u"]
+    np.testing.assert_allclose(jax.jit(net.apply)(params, state, (), X)[0], wanted, rtol=1e-5)
+    assert jax.eval_shape(net.features, params, state, None, X)[0].shape == (B, 2)
+    divided = jax.eval_shape(spectral(net).init, KEY, X)[1]["u"]
     assert {name.split("/")[0] for name in divided} == {"encoder", "decoder"}
     with pytest.raises(BadRequest, match="gives the shape of its input"):
-        energy(Critic()).apply(network(Critic()).init(KEY, X)[0], {}, None, X)
+        jax.eval_shape(lambda: energy(Critic()).apply(*energy(Critic()).init(KEY, X), None, X))

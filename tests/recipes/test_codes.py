@@ -38,6 +38,7 @@ def test_the_critic_of_pairs_sees_code_and_condition(condition, width):
     first = params["trunk"]["Dense_0"]["kernel"]
     assert first.shape == (64 + width, 8)
 
+    @jax.jit
     def logits(*args):
         return critic.apply(params, state, (), *args)[0]
 

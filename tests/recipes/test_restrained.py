@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from jaxgen.core import Batch, Context
 from jaxgen.recipes import Spec, find
@@ -22,23 +23,24 @@ def test_wgan_clips_its_critic_alone():
     np.testing.assert_allclose(moved["critic"], np.clip(free, -0.02, 0.02), atol=1e-6)
 
 
-def test_noise_of_dragan_is_in_standard_deviations_of_the_data():
+@pytest.mark.parametrize(("shape", "deviation"), [((8, 8, 1), 0.3), ((3,), 1.0)], ids=["pixels", "columns"])
+def test_noise_of_dragan_is_in_standard_deviations_of_the_data(shape, deviation):
     # Kills: pixels that get the noise of columns; a std or a weight that is dropped.
-    rng = np.random.default_rng(0)
-    for shape, deviation in (((8, 8, 1), 0.3), ((3,), 1.0)):
-        spec, batch = Spec(shape, width=8), Batch(jnp.asarray(rng.random((4, *shape)), jnp.float32))
-        game = find("dragan")(spec, weight=2.0, std=0.25).game
+    x = np.random.default_rng(0).random((4, *shape), np.float32)
+    spec, batch = Spec(shape, width=8), Batch(jnp.asarray(x))
+    game = find("dragan")(spec, weight=2.0, std=0.25).game
 
-        def play(spec=spec, game=game, batch=batch, deviation=deviation):
-            params, state = game.init(jax.random.key(0), batch)
-            noise = game.draw(jax.random.key(1), batch)
-            near = batch.x + 0.25 * deviation * noise["critic:penalty"]
-            slopes = jax.grad(lambda x: jnp.sum(spec.critic().apply(params["critic"], {}, None, x)[0]))(near)
-            return game.losses["critic:penalty"](params, noise, batch, Context(0, state))[0], slopes
+    @jax.jit
+    def play():
+        params, state = game.init(jax.random.key(0), batch)
+        noise = game.draw(jax.random.key(1), batch)
+        near = batch.x + 0.25 * deviation * noise["critic:penalty"]
+        slopes = jax.grad(lambda x: jnp.sum(spec.critic().apply(params["critic"], {}, None, x)[0]))(near)
+        return game.losses["critic:penalty"](params, noise, batch, Context(0, state))[0], slopes
 
-        value, slopes = jax.jit(play)()
-        lengths = np.linalg.norm(np.asarray(slopes, np.float64).reshape(4, -1), axis=1)
-        np.testing.assert_allclose(value, np.mean(2 * (lengths - 1) ** 2), rtol=1e-4)
+    value, slopes = play()
+    lengths = np.linalg.norm(np.asarray(slopes, np.float64).reshape(4, -1), axis=1)
+    np.testing.assert_allclose(value, np.mean(2 * (lengths - 1) ** 2), rtol=1e-4)
 
 
 def test_ragan_reads_means_of_the_batch_behind_spectral_norm():
