@@ -12,6 +12,7 @@ import flax.linen as nn
 
 from jaxgen.core import BadRequest
 from jaxgen.nets.adapters import network, pure
+from jaxgen.nets.attention import SelfAttention
 from jaxgen.nets.augmentation import Pipe, ada, augmented, diffaugment, instance_noise
 from jaxgen.nets.autoencoders import autoencoder, energy
 from jaxgen.nets.calls import whole
@@ -38,6 +39,7 @@ __all__ = [
     "PatchCritic",
     "Pipe",
     "Pyramid",
+    "SelfAttention",
     "Translator",
     "ada",
     "augmented",
