@@ -1,7 +1,15 @@
 """Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
 
+# Recipes that play on one kind of data in the default suite.
+NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan", "began")
+
 HEAVY = frozenset(
     {
+        *(
+            f"recipes/test_recipes.py::test_every_recipe_plays_on_every_kind[{kind}-{name}]"
+            for kind in ("points-alone", "image-alone", "colour-alone")
+            for name in NEWER
+        ),
         *(
             f"objectives/test_observation.py::test_{name}"
             for name in (
@@ -105,7 +113,16 @@ HEAVY = frozenset(
                 "cyclegan-identity",
                 "beta_vae-beta",
                 "wgan_gp-weight",
+                "dragan-std",
             )
+        ),
+        *(f"objectives/test_auxiliary.py::test_information_by_hand[{n}]" for n in (0, 5)),
+        "nets/test_autoencoders.py::test_both_halves_in_their_order[alone]",
+        "games/test_began.py::test_losses_by_hand[alone]",
+        "recipes/test_restrained.py::test_noise_of_dragan_is_in_standard_deviations_of_the_data[columns]",
+        *(
+            f"recipes/test_codes.py::test_the_critic_of_pairs_sees_code_and_condition[{case}]"
+            for case in ("None-3", "condition2-5")
         ),
         "test_experiments.py::test_smallest_form[anomaly_detection]",
         "training/test_batch_sources.py::test_a_run_on_a_file_that_does_not_fit",

@@ -85,6 +85,13 @@ ADVERSARIAL = {
     "f_gan": o.f_gan("jensen_shannon"),
     "least_squares": o.least_squares(fake=-1.0, real=1.0, target=0.0),
     "smooth": o.smooth(o.NON_SATURATING),
+    "margin": o.margin(1.5),
+    "top_k": o.top_k(o.NON_SATURATING),
+}
+
+AUXILIARIES = {
+    "CLASSIFIER": o.CLASSIFIER,
+    "DISCRIMINATIVE_CLASSIFIER": o.DISCRIMINATIVE_CLASSIFIER,
 }
 
 PENALTIES = {
@@ -96,6 +103,9 @@ PENALTIES = {
     "lecam": o.lecam(2.0),
     "dragan": o.dragan(10.0),
     "consistency": o.consistency(instance_noise(0.1)),
+    "latent_consistency": o.latent_consistency(2),
+    "latent_spread": o.latent_spread(2),
+    "transport": o.transport(2.0),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 
@@ -104,5 +114,6 @@ TABLES = {
     o.Estimator: ESTIMATORS,
     o.Observation: OBSERVATIONS,
     o.Adversarial: ADVERSARIAL,
+    o.Auxiliary: AUXILIARIES,
     o.Penalty: PENALTIES,
 }

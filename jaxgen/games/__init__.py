@@ -1,11 +1,28 @@
 """Assemblers: parts and networks in, a `Game` out."""
 
+from jaxgen.games.began import began
+from jaxgen.games.bidirectional import bigan
 from jaxgen.games.cycle import cycle
 from jaxgen.games.dirac import bilinear, dirac, lq
 from jaxgen.games.gan import gan
 from jaxgen.games.hybrid import aae
 from jaxgen.games.inversion import invert
+from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.unrolling import unrolled
 from jaxgen.games.vae import vae
 
-__all__ = ["aae", "bilinear", "cycle", "dirac", "gan", "invert", "lq", "unrolled", "vae"]
+__all__ = [
+    "aae",
+    "acgan",
+    "began",
+    "bigan",
+    "bilinear",
+    "cycle",
+    "dirac",
+    "gan",
+    "infogan",
+    "invert",
+    "lq",
+    "unrolled",
+    "vae",
+]

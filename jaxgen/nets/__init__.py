@@ -12,15 +12,18 @@ import flax.linen as nn
 
 from jaxgen.core import BadRequest
 from jaxgen.nets.adapters import network, pure
+from jaxgen.nets.attention import SelfAttention
 from jaxgen.nets.augmentation import Pipe, ada, augmented, diffaugment, instance_noise
+from jaxgen.nets.autoencoders import autoencoder, energy
 from jaxgen.nets.calls import whole
 from jaxgen.nets.conditions import ADDED, Condition, check_condition
 from jaxgen.nets.convolution import LAX, MATMUL, Convolutions, convolutions
 from jaxgen.nets.heads import Critic, Encoder
 from jaxgen.nets.images import ImageGenerator, Pyramid
 from jaxgen.nets.local import PatchCritic, Translator, patch_critic, translator
+from jaxgen.nets.readouts import branched, projected
 from jaxgen.nets.vectors import MLP, Generator
-from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
+from jaxgen.nets.wrappers import cast, equalised, mapped, minibatch_std, packed, remat, spectral
 
 __all__ = [
     "LAX",
@@ -36,13 +39,18 @@ __all__ = [
     "PatchCritic",
     "Pipe",
     "Pyramid",
+    "SelfAttention",
     "Translator",
     "ada",
     "augmented",
+    "autoencoder",
+    "branched",
     "cast",
     "convolutions",
     "convolves",
     "diffaugment",
+    "energy",
+    "equalised",
     "instance_noise",
     "mapped",
     "minibatch_std",
@@ -50,6 +58,7 @@ __all__ = [
     "networks",
     "packed",
     "patch_critic",
+    "projected",
     "pure",
     "remat",
     "spectral",

@@ -132,11 +132,8 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
     """
     net = network(net)
 
-    def is_kernel(path, w):
-        return w.ndim > 1 and path[-1] not in SHIFTS_AND_SCALES and not set(exclude) & set(path)
-
     def kernels(params):
-        return {name: w for name, w in _named(params) if is_kernel(name.split("/"), w)}
+        return {name: w for name, w in _named(params) if _is_kernel(name.split("/"), w, exclude)}
 
     def draw_start(key, w):
         return jax.random.normal(key, (w.shape[out],))
@@ -165,6 +162,42 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
         return apply
 
     return wrapped(net, wrap, init=init)
+
+
+def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding", "embeddings")) -> Network:
+    """Keeps every kernel as W / c and uses c (W / c), c = sqrt(2 / fan-in): equalised learning rate.
+
+    Under an optimiser whose steps do not depend on the size of a gradient, such as Adam, all kernels then move by the
+    same part of their size. The network starts as the function that `net` starts as; a kernel that starts He-normal is
+    kept as N(0, 1). Karras et al. 2018, arXiv 1710.10196. Kernels, `out` and `exclude` are as of `spectral`, which goes
+    inside, `equalised(spectral(net))`: outside it would leave kernels of norm c.
+
+    Raises:
+      BadRequest: by `init`, if there is no kernel.
+    """
+    net = network(net)
+
+    def scaled(params, invert):
+        def of(path, w):
+            if not _is_kernel(path, w, exclude):
+                return w
+            c = (2 * w.shape[out] / w.size) ** 0.5
+            return w / c if invert else w * c
+
+        named = [of(name.split("/"), w) for name, w in _named(params)]
+        return jax.tree.unflatten(jax.tree.structure(params), named)
+
+    def init(key, *xs):
+        params, state = net.init(key, *xs)
+        if not any(_is_kernel(name.split("/"), w, exclude) for name, w in _named(params)):
+            raise BadRequest("equalised() scales kernels, leaves of at least two axes, and this network has none.")
+        return scaled(params, True), state
+
+    return wrapped(net, lambda call: lambda params, *args: call(scaled(params, False), *args), init=init)
+
+
+def _is_kernel(path: list[str], w: Array, exclude: tuple[str, ...]) -> bool:
+    return w.ndim > 1 and path[-1] not in SHIFTS_AND_SCALES and not set(exclude) & set(path)
 
 
 def _named(params: Any) -> list[tuple[str, Array]]:

@@ -13,7 +13,15 @@ from jaxgen.objectives.adversarial import (
     WASSERSTEIN,
     Adversarial,
     least_squares,
+    margin,
     smooth,
+    top_k,
+)
+from jaxgen.objectives.auxiliary import (
+    CLASSIFIER,
+    DISCRIMINATIVE_CLASSIFIER,
+    Auxiliary,
+    information,
 )
 from jaxgen.objectives.bounds import (
     Bound,
@@ -47,6 +55,7 @@ from jaxgen.objectives.estimators import (
 from jaxgen.objectives.f_divergences import (
     f_gan,
 )
+from jaxgen.objectives.latent_penalties import latent_consistency, latent_spread, transport
 from jaxgen.objectives.levels import (
     DISCRETISED_LOGISTIC,
     DiagLogistic,
@@ -88,11 +97,14 @@ from jaxgen.objectives.smoothness import consistency, dragan
 
 __all__ = [
     "Adversarial",
+    "Auxiliary",
     "BERNOULLI",
     "Bound",
+    "CLASSIFIER",
     "CUT",
     "DECODED_LEVELS",
     "DISCRETISED_LOGISTIC",
+    "DISCRIMINATIVE_CLASSIFIER",
     "DREG",
     "DiagGaussian",
     "DiagLaplace",
@@ -139,9 +151,13 @@ __all__ = [
     "gradient_penalty",
     "importance",
     "independent",
+    "information",
     "kl",
+    "latent_consistency",
+    "latent_spread",
     "least_squares",
     "lecam",
+    "margin",
     "mixture",
     "path_length",
     "r1",
@@ -150,4 +166,6 @@ __all__ = [
     "standard",
     "symplectic",
     "symplectic_aligned",
+    "top_k",
+    "transport",
 ]

@@ -67,6 +67,50 @@ def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.0) -> Advers
     return loss._replace(critic=critic)
 
 
+def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
+    """`loss` whose generator learns from those fakes of a batch alone that the critic finds the most real.
+
+    The generator's numbers of the k = ceil(share B) entries with the largest mean logit are B / k times as large, and
+    those of the others are 0, so that the mean is over these k; the critic's loss stays. Sinha et al. 2020, arXiv
+    2002.06224, who let k fall while they train.
+
+    Raises:
+      BadRequest: unless 0 < share <= 1.
+
+    >>> print(top_k(WASSERSTEIN).generator(jnp.zeros(4), jnp.array([3.0, 1.0, 2.0, 0.0])))
+    [-6. -0. -4. -0.]
+    """
+    if not 0 < share <= 1:
+        raise BadRequest(f"share={share} is the part of the fakes that the generator learns from: above 0, at most 1.")
+
+    def generator(real, fake):
+        values = loss.generator(real, fake)
+        kept = math.ceil(share * len(fake))
+        rank = jnp.argsort(jnp.argsort(-jnp.mean(fake.reshape(len(fake), -1), -1)))
+        weight = jnp.where(rank < kept, len(fake) / kept, 0.0)
+        return values * weight.reshape(-1, *[1] * (values.ndim - 1))
+
+    return loss._replace(generator=generator, couples=True)
+
+
+def margin(m: float) -> Adversarial:
+    """Critic -D(x) + max(0, m + D(G(z))), generator -D(G(z)), of D = -E, an energy of at least 0 as `energy` gives.
+
+    The critic raises the energy of a fake to m and no further. EBGAN, Zhao et al. 2017, arXiv 1609.03126.
+
+    Raises:
+      BadRequest: for an m that is not a finite number above 0.
+    """
+    if not 0 < m < math.inf:
+        raise BadRequest(f"m={m} is the energy that fakes are raised to: a finite number above 0.")
+
+    def critic(real, fake):
+        check_pair(real, fake)
+        return jax.nn.relu(m + fake) - real
+
+    return Adversarial(critic, _wasserstein_generator)
+
+
 def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) -> Adversarial:
     """Critic ((D(x) - real)^2 + (D(G(z)) - fake)^2) / 2, generator (D(G(z)) - target)^2 / 2, D the logit itself.
 

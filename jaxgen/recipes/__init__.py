@@ -10,8 +10,12 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
+from jaxgen.recipes.autoencoding import began
+from jaxgen.recipes.codes import bigan, infogan
+from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
 from jaxgen.recipes.hybrids import aae, cyclegan
+from jaxgen.recipes.restrained import dragan, ragan, wgan
 from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
 from jaxgen.recipes.vaes import LIKELIHOODS, beta_vae, flow_vae, fsq_vae, hvae, iwae, vae, vamp_vae, vq_vae
 from jaxgen.training.program import Plan
@@ -40,8 +44,8 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.__name__: recipe
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
-        *(gan, gan_minimax, lsgan, wgan_gp, hinge_sn, r3gan, gan_ada, pacgan, sr_gan),
-        *(aae, cyclegan),
+        *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
+        *(acgan, projection, infogan, bigan, aae, cyclegan),
     )
 }
 
@@ -69,7 +73,8 @@ def example_plan(recipe: Recipe) -> Plan:
       BadRequest: what the recipe says without any of them, if it takes none.
     """
     plain = Spec((8, 8, 1))
-    for spec in (plain, plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))):
+    small, domains = plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))
+    for spec in (plain, plain._replace(condition=10), small, domains):
         try:
             return recipe(spec)
         except BadRequest:

@@ -41,7 +41,7 @@ def gan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema: f
     Paper: arXiv 1406.2661
     Departs: Adam (2e-4, b1 .5) is that of DCGAN, arXiv 1511.06434; the paper used momentum.
     """
-    return _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=NON_SATURATING)
+    return gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=NON_SATURATING)
 
 
 def gan_minimax(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema: float = 0.0) -> Plan:
@@ -50,7 +50,7 @@ def gan_minimax(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4
     Paper: arXiv 1406.2661
     Departs: Adam (2e-4, b1 .5) is that of DCGAN, arXiv 1511.06434; the paper used momentum.
     """
-    return _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=SATURATING)
+    return gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=SATURATING)
 
 
 def lsgan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema: float = 0.0) -> Plan:
@@ -58,7 +58,7 @@ def lsgan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema:
 
     Paper: arXiv 1611.04076
     """
-    return _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=LEAST_SQUARES)
+    return gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=LEAST_SQUARES)
 
 
 def wgan_gp(
@@ -77,7 +77,7 @@ def wgan_gp(
       weight: of the gradient penalty.
     """
     parts: dict[str, Any] = {"loss": WASSERSTEIN, "penalty": gradient_penalty(weight)}
-    return _plan(spec, latent_dim, learning_rate, (0.0, 0.9), ema, turns=FIVE_TO_ONE, **parts)
+    return gan_plan(spec, latent_dim, learning_rate, (0.0, 0.9), ema, turns=FIVE_TO_ONE, **parts)
 
 
 def hinge_sn(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema: float = 0.0) -> Plan:
@@ -86,7 +86,7 @@ def hinge_sn(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, e
     Paper: arXiv 1802.05957
     """
     parts = {"loss": HINGE, "critic": spectral(spec.critic())}
-    return _plan(spec, latent_dim, learning_rate, (0.0, 0.9), ema, turns=FIVE_TO_ONE, **parts)
+    return gan_plan(spec, latent_dim, learning_rate, (0.0, 0.9), ema, turns=FIVE_TO_ONE, **parts)
 
 
 def r3gan(
@@ -107,7 +107,7 @@ def r3gan(
       gamma: weight of R1 and of R2.
     """
     parts: dict[str, Any] = {"loss": RELATIVISTIC, "penalty": add(r1(gamma), r2(gamma))}
-    return _plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, **parts)
+    return gan_plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, **parts)
 
 
 def gan_ada(
@@ -139,7 +139,7 @@ def gan_ada(
     critic = ada(spec.critic(), diffaugment(), target=target, images=images)
     lazy = (("critic:adversarial",), ("generator",)) * (interval - 1)
     parts = {"loss": NON_SATURATING, "penalty": r1(gamma * interval), "critic": critic}
-    return _plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, turns=(*ALTERNATING, *lazy), **parts)
+    return gan_plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, turns=(*ALTERNATING, *lazy), **parts)
 
 
 def pacgan(
@@ -166,7 +166,7 @@ def pacgan(
         condition = spec.condition and (*spec.condition[:-1], pack * spec.condition[-1])
         critic = spec._replace(shape=shape, condition=condition).critic()
     parts: dict[str, Any] = {"loss": NON_SATURATING, "critic": packed(critic, pack)}
-    plan = _plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, **parts)
+    plan = gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, **parts)
     return plan._replace(batch_size=shared_size(plan.batch_size, None, unit=pack), unit=pack)
 
 
@@ -207,10 +207,10 @@ def sr_gan(
             "sr_gan makes large images of small ones: give it the small ones, such as --condition small:4."
         )
     parts: dict[str, Any] = {"loss": NON_SATURATING, "penalty": r1(gamma), "generator_penalty": content(weight)}
-    return _plan(spec, latent_dim, learning_rate, (0.5, 0.99), ema, **parts)
+    return gan_plan(spec, latent_dim, learning_rate, (0.5, 0.99), ema, **parts)
 
 
-def _plan(
+def gan_plan(
     spec: Spec,
     latent_dim: int,
     learning_rate: float,

@@ -15,7 +15,7 @@ from jaxgen.core import BadRequest, Batch, Context, Network
 from jaxgen.games import gan
 from jaxgen.nets.adapters import network
 from jaxgen.nets.augmentation import ada, augmented, diffaugment, instance_noise
-from jaxgen.nets.wrappers import cast, mapped, minibatch_std, packed, remat, spectral
+from jaxgen.nets.wrappers import cast, equalised, mapped, minibatch_std, packed, remat, spectral
 from jaxgen.objectives import r1
 
 KEY, B = jax.random.key(0), 4
@@ -378,6 +378,44 @@ def test_only_the_critics_own_call_on_real_moves_u():
     assert jax.tree.leaves(together[1]["critic"]["u"])[0].shape[0] == 3
 
 
+# --- equalised
+
+
+@pytest.mark.parametrize("out", [0, -1])
+def test_equalised_by_hand(out):
+    # Kills: a kernel that is kept as it is, or used so; the fan-out; a bias that is scaled; a slope without c.
+    w = RNG.normal(size=(2, 5, 3))
+    cotangent = RNG.normal(size=w.shape)
+    inner = Network(
+        lambda key, x: ({"kernel": jnp.asarray(w, jnp.float32), "bias": jnp.full(3, 2.0)}, ()),
+        lambda p, state, noise, x: (jnp.sum(p["kernel"] * jnp.asarray(cotangent, "f")) + p["bias"].sum(), state),
+    )
+    net = equalised(inner, out=out)
+    params, state = net.init(KEY, None)
+    c = np.sqrt(2 / (w.size / w.shape[out]))
+    np.testing.assert_allclose(params["kernel"], w / c, rtol=1e-5)
+    np.testing.assert_array_equal(params["bias"], 2.0)
+    value, grad = jax.value_and_grad(lambda p: net.apply(p, state, None, None)[0])(params)
+    np.testing.assert_allclose(value, np.sum(w * cotangent) + 6, rtol=1e-5)
+    np.testing.assert_allclose(grad["kernel"], c * cotangent, rtol=1e-5)
+    np.testing.assert_array_equal(grad["bias"], 1.0)
+
+
+def test_equalised_starts_as_the_same_function():
+    # Kills: He-normal kernels that are kept at another size than 1; features of the bare params; embeddings scaled.
+    plain, label = network(Convolutional(), couples=True), jnp.arange(B)
+    net = equalised(plain)
+    (params, state), (bare, _) = net.init(KEY, IMAGES, label), plain.init(KEY, IMAGES, label)
+    y, wanted = (n.apply(p, state, None, IMAGES, label)[0] for n, p in ((net, params), (plain, bare)))
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(params["Embed_0"]["embedding"], bare["Embed_0"]["embedding"])
+    wide = equalised(nn.Dense(400, kernel_init=nn.initializers.he_normal()))
+    kept = np.asarray(wide.init(KEY, jnp.ones((1, 300)))[0]["kernel"], np.float64)
+    assert abs(np.mean(kept**2) - 1) < 5 * np.sqrt(2 / kept.size)
+    with pytest.raises(BadRequest, match="this network has none"):
+        equalised(nn.Embed(3, 2)).init(KEY, jnp.arange(3))
+
+
 # --- minibatch_std
 
 
@@ -421,6 +459,7 @@ WRAPPERS = {
     "cast": cast,
     "remat": remat,
     "spectral": spectral,
+    "equalised": equalised,
     "augmented": lambda net: augmented(net, instance_noise(0.1), adapt=lambda p, logits: 0.9 * p),
     "diffaugment": lambda net: augmented(net, diffaugment()),
     "ada": lambda net: ada(net, diffaugment()),

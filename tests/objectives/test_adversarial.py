@@ -16,7 +16,9 @@ from jaxgen.objectives import (
     SATURATING,
     WASSERSTEIN,
     least_squares,
+    margin,
     smooth,
+    top_k,
 )
 from jaxgen.objectives.adversarial import mean_loss
 
@@ -82,6 +84,13 @@ ROWS = {  # loss, then value, d/d real, d/d fake
         lambda r, f: np.where(f > -1, 1.0, 0.0),
     ),
     "hinge generator": (HINGE.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
+    "margin critic": (
+        margin(1.4).critic,
+        lambda r, f: np.maximum(0, 1.4 + f) - r,
+        lambda r, f: zero(r, f) - 1,
+        lambda r, f: np.where(f > -1.4, 1.0, 0.0),
+    ),
+    "margin generator": (margin(1.4).generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "wasserstein critic": (WASSERSTEIN.critic, lambda r, f: f - r, lambda r, f: zero(r, f) - 1, lambda r, f: 1 + 0 * f),
     "wasserstein generator": (WASSERSTEIN.generator, lambda r, f: -f, zero, lambda r, f: 0 * f - 1),
     "paired critic": (
@@ -145,6 +154,37 @@ def test_relativistic_average_couples():
     real = jnp.zeros(2)
     before, after = (RELATIVISTIC_AVERAGE.critic(real, jnp.array([0.0, last])) for last in (0.0, 1.0))
     assert before[0] != after[0]
+
+
+@pytest.mark.parametrize(("shape", "share", "kept"), [((7,), 0.5, 4), ((7,), 1.0, 7), ((5, 2, 3), 0.2, 1)])
+def test_top_k(shape, share, kept):
+    # Kills: the fakes that the critic finds least real, or that the loss is largest of; a mean over all of them;
+    # patches that are chosen one by one; a k that is rounded down; a critic that sees a part; a slope of the others.
+    rng = np.random.default_rng(0)
+    real, fake = (rng.normal(size=shape).astype("f") for _ in range(2))
+    f = fake.astype("d")
+    best = np.argsort(-f.reshape(shape[0], -1).mean(-1))[:kept]
+    loss = top_k(NON_SATURATING, share)
+    value, grad = jax.value_and_grad(lambda f: mean_loss(loss.generator(real, f), f))(jnp.asarray(fake))
+    np.testing.assert_allclose(value, softplus(-f[best]).mean(), rtol=1e-5)
+    by_hand = np.zeros(shape)
+    by_hand[best] = -expit(-f[best]) / f[best].size
+    np.testing.assert_allclose(grad, by_hand, rtol=1e-5, atol=1e-7)
+    assert loss.critic is NON_SATURATING.critic and loss.couples
+
+
+@pytest.mark.parametrize("m", [0.0, -1.0, float("inf"), float("nan")])
+def test_margin_needs_room(m):
+    # Kills: a critic that raises energies for ever, or not at all.
+    with pytest.raises(BadRequest, match="finite number above 0"):
+        margin(m)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
+def test_top_k_needs_a_part(share):
+    # Kills: a generator that learns from no fake.
+    with pytest.raises(BadRequest, match="above 0, at most 1"):
+        top_k(HINGE, share)
 
 
 def test_the_mean_is_over_all_logits():

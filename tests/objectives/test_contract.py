@@ -284,16 +284,38 @@ def test_labelled_contract(name):
             labelled(np.zeros(logits, "f"), np.zeros(label, "f"))
 
 
+@pytest.mark.parametrize("name", parts.AUXILIARIES)
+def test_auxiliary_contract(name):
+    # Kills: a mean in the loss; log(softmax) at large scores; a label that broadcasts; a class that has no score.
+    part, label = parts.AUXILIARIES[name], np.arange(B) % 2
+    scores = part.outputs(2)
+    real, fake = normal(B, scores), normal(B, scores, seed=1)
+    per_example(part.critic, real, fake, label)
+    per_example(part.generator, fake, label)
+    extremes = np.stack(grid(scores), -1)[::7]
+    first = np.zeros(len(extremes), np.int32)
+    finite(lambda a, b: part.critic(a, b, first) + part.generator(b, first), extremes, extremes[::-1])
+    for bad in (label[:, None], label[:-1], 1.0 * label):
+        with pytest.raises(BadRequest, match="scores"):
+            part.critic(real, fake, bad)
+
+
 def bend(x):
     return jnp.sin(x.reshape(len(x), -1)).sum(-1)
 
 
+def latent(part, real):
+    """A z of two numbers, or of as many as an example for the penalty that reads z itself."""
+    flat = real.reshape(len(real), -1)
+    return flat if part is parts.PENALTIES["transport"] else jnp.concatenate([flat, flat], -1)[:, :2]
+
+
 def paid(part, noise, real, fake, critic=bend):
-    """The values of a penalty in a pass whose generator bends a z of two numbers into x."""
-    z = real.reshape(len(real), -1)[:, :2] if real.ndim > 1 else real[:, None]
+    """The values of a penalty in a pass whose generator bends z into x."""
+    z = latent(part, real)
 
     def generate(z):
-        return fake + (jnp.sin(z).sum(-1) * jnp.arange(1.0, len(z) + 1)).reshape(-1, *[1] * (fake.ndim - 1))
+        return fake + 2 * jnp.sin(z).sum(-1).reshape(-1, *[1] * (fake.ndim - 1))
 
     return part.value(passed(critic, real, fake, generate, z), noise, part.init(), 0)[0]
 
@@ -309,7 +331,8 @@ def test_penalty_contract(name, event):
         return paid(part, part.draw(KEY, Batch(real)), real, fake)
 
     assert shape(value, batch.x, batch.x) == (B,)
-    view = passed(bend, jnp.zeros((B, *event)), jnp.ones((B, *event)))
+    x = jnp.zeros((B, *event))
+    view = passed(bend, x, x + 1, z=latent(part, x))
     state = part.init()
     new = jax.eval_shape(lambda: part.value(view, part.draw(KEY, Batch(view.real)), state, 0)[1])
     assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
@@ -332,9 +355,8 @@ def test_penalty_is_finite_at_the_extremes(name):
     noise = part.draw(KEY, Batch(real))
 
     def value(w):
-        view = passed(
-            lambda x: w * bend(w * x), real, -real, lambda z: w * z[:, :1, None, None] - real, real[:, :, 0, 0]
-        )
+        z = latent(part, real)
+        view = passed(lambda x: w * bend(w * x), real, -real, lambda z: w * z[:, :1, None, None] - real, z)
         return part.value(view, noise, part.init(), 0)[0]
 
     finite(jax.vmap(value), np.array([0, 1e-20, 1e-8, 1, 1e4], "f"))

@@ -8,7 +8,19 @@ from players import passed
 
 from jaxgen.core import BadRequest
 from jaxgen.nets import instance_noise
-from jaxgen.objectives import consistency, content, dragan, gradient_penalty, lecam, path_length, r1, r2
+from jaxgen.objectives import (
+    consistency,
+    content,
+    dragan,
+    gradient_penalty,
+    latent_consistency,
+    latent_spread,
+    lecam,
+    path_length,
+    r1,
+    r2,
+    transport,
+)
 
 
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1), "1", None, np.ones(2)])
@@ -18,7 +30,8 @@ def test_bad_weights(bad):
     both = (lambda bad: consistency(pipe, real=bad), lambda bad: consistency(pipe, fake=bad))
     draggy = (dragan, lambda bad: dragan(std=bad), lambda bad: dragan(target=bad))
     made = (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam)
-    for make in (*made, *both, *draggy):
+    latent = (lambda bad: latent_consistency(2, bad), lambda bad: latent_spread(2, bad), transport)
+    for make in (*made, *both, *draggy, *latent):
         with pytest.raises(BadRequest, match="finite number"):
             make(bad)
 

@@ -15,6 +15,7 @@ from jaxgen.training.step import make_step
 
 SHAPES = {"points": (2,), "table": (30,), "image": (8, 8, 1), "colour": (32, 32, 3), "odd": (9, 13, 2)}
 IMAGES_ONLY = {"gan_ada", "sr_gan", "cyclegan"}
+LABELS_ONLY = {"acgan", "projection"}
 BY_NAME = pytest.mark.parametrize("name", RECIPES)
 
 
@@ -28,7 +29,7 @@ def spec_for(name, shape, condition=None):
         return None if condition else Spec(shape, domains=("a", "b"))
     if name == "vamp_vae" and condition:
         return None
-    return Spec(shape, condition, width=8)
+    return Spec(shape, condition or (10 if name in LABELS_ONLY else None), width=8)
 
 
 def batch_for(spec, lead):
@@ -40,6 +41,16 @@ def batch_for(spec, lead):
     elif spec.condition is not None:
         given = jax.ShapeDtypeStruct((*lead, *spec.condition), jnp.float32)
     return Batch({name: x for name in spec.domains} if spec.domains else x, given)
+
+
+def filled(batch):
+    """Numbers uniform in [0, 1), and labels below 10, of these shapes."""
+    rng = np.random.default_rng(0)
+
+    def of(s):
+        return jnp.asarray(rng.integers(10, size=s.shape) if s.dtype == jnp.int32 else rng.random(s.shape), s.dtype)
+
+    return jax.tree.map(of, batch)
 
 
 def form(tree):
@@ -117,8 +128,7 @@ def test_every_recipe_learns_a_little(name):
     spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
     plan = find(name)(spec)
     game = plan.game
-    rng = np.random.default_rng(0)
-    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (32,)))
+    batch = filled(batch_for(spec, (32,)))
     params, state = jax.jit(game.init)(jax.random.key(0), batch)
     noise = game.draw(jax.random.key(1), batch)
     context = Context(jnp.int32(0), state)
@@ -138,8 +148,9 @@ def test_every_recipe_learns_a_little(name):
 def test_balance_is_what_the_papers_say():
     # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
     turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
-    assert turns["wgan_gp"] == turns["hinge_sn"] == ["critic"] * 5 + ["generator"]
-    assert turns["r3gan"] == turns["gan"] == turns["gan_minimax"] == ["critic", "generator"]
+    assert all(turns[n] == ["critic"] * 5 + ["generator"] for n in ("wgan", "wgan_gp", "hinge_sn", "projection"))
+    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan", "bigan", "began"
+    assert all(turns[name] == ["critic", "generator"] for name in once)
     assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
     assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
 
@@ -198,6 +209,7 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("vae"), Spec((4, 4, 1)), {}), "8 to 64"),
         (lambda: build(find("vae"), Spec((2,), precision="half"), {}), "precision 'half'"),
         (lambda: build(find("sr_gan"), Spec((8, 8, 1)), {}), "--condition small:4"),
+        (lambda: build(find("projection"), Spec((2,)), {}), "projection learns from labels: .* --condition label"),
         (lambda: build(find("gan"), Spec((2,)), {"ema": 2.0}), "ema=2.0"),
         (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
         (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
@@ -230,8 +242,9 @@ def test_docstrings_are_the_table(name):
 
 OPTIONS = [(name, option) for name, recipe in RECIPES.items() for option in recipes.options(recipe)]
 STRUCTURE = {"codes", "positions", "channels", "layers", "components", "latent_dim", "samples", "pack"}
-OPTIMISER = {"learning_rate", "ema", "interval"}
-LATER = {"target", "images", "free_nats"}  # what they change shows after the first step
+STRUCTURE |= {"categories", "numbers"}
+OPTIMISER = {"learning_rate", "ema", "interval", "limit", "decay"}
+LATER = {"target", "images", "free_nats", "ratio", "rate"}  # what they change shows after the first step
 
 
 def once(options):
@@ -248,8 +261,7 @@ def once(options):
 def test_an_option_reaches_the_mathematics(name, option):
     # Kills: an option that is accepted and dropped.
     spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
-    rng = np.random.default_rng(0)
-    batch = jax.tree.map(lambda s: jnp.asarray(rng.random(s.shape, np.float32)), batch_for(spec, (4,)))
+    batch = filled(batch_for(spec, (4,)))
     losses = []
     for value in ("shared", "fixed") if option == "likelihood" else (2, 7):
         game = find(name)(spec, **{option: value}).game

@@ -13,6 +13,7 @@ from jaxgen.training.step import evaluation_params
 
 EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty
 OF_IMAGES = ("gan_ada", "sr_gan", "cyclegan")
+OF_LABELS = ("projection", "acgan")
 
 
 @pytest.fixture
@@ -29,14 +30,17 @@ def plan_and_source(name, x):
     """A small plan of a recipe, and subset -> the source that it takes."""
     options = {"latent_dim": 2, "interval": 2}
     options = {option: value for option, value in options.items() if option in defaults(find(name))}
-    spec, condition = Spec(x.shape[1:], width=8), None
+    spec, condition, label = Spec(x.shape[1:], width=8), None, None
     if name == "sr_gan":
         spec, condition = spec._replace(condition=(4, 4, 1)), lambda x, label: x[:, ::2, ::2]
+    if name in OF_LABELS:
+        label = np.arange(len(x), dtype=np.int32) % 3
+        spec, condition = spec._replace(condition=3), lambda x, label: label
     if name == "cyclegan":
         spec = spec._replace(domains=("a", "b"))
 
     def source(subset=None):
-        one = arrays(x, condition=condition, subset=subset)
+        one = arrays(x, label, condition=condition, subset=subset)
         return unpaired(a=one, b=one) if spec.domains else one
 
     return find(name)(spec, **options), source
@@ -50,6 +54,7 @@ def test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up(name, comp
     plan, source = plan_and_source(name, x)
     program, bind = compile_loop(plan, source(), batch_size=8, chunk=2), compile_model(plan.game)
     condition = np.zeros((3, 4, 4, 1), np.float32) if name == "sr_gan" else None
+    condition = np.arange(3, dtype=np.int32) if name in OF_LABELS else condition
 
     def run(seed, subset=None):
         keys = run_keys(seed)

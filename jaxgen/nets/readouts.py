@@ -1,0 +1,118 @@
+"""What reads the features of a critic beside its own last layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.linen import initializers
+
+from jaxgen.core import Array, BadRequest, Network, nothing, whole
+from jaxgen.nets.adapters import network
+from jaxgen.nets.conditions import check_condition, check_given
+
+
+def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
+    """D(x, y) = D(x) + <v_y, f(x)>, with the features f and the logits D of a critic that does not see y.
+
+    v_y is the row y of a table V [classes, F], or y V for a vector y. If log p(y|x) - log q(y|x) of data and model are
+    linear in f(x), as those of a softmax are, the optimum under the classifier's loss is of this form, with D(x) =
+    log p(x)/q(x). Miyato and Koyama 2018, arXiv 1802.05637. Params are {"net", "embedding"}; the table starts as theirs
+    does, Glorot-uniform. A label outside of 0 ... classes - 1 adds nothing.
+
+    Spectral norm goes around it: `spectral(projected(critic, 10), exclude=())` divides the table too, as they do.
+
+    Args:
+      critic: a network x -> logits [B, ...] with features [B, F], such as `Critic` of `jaxgen.nets`. The inner product
+        is added to each logit of an example.
+      condition: a number of classes, for labels i32[B], or the shape (N,) of a vector.
+
+    Returns:
+      A network (x, y) -> logits, whose features are those of `critic`. It computes both in one pass when compiled.
+
+    Raises:
+      BadRequest: for a critic without features, or a condition that is neither; when traced, for another y.
+
+    >>> from jaxgen.nets import networks
+    >>> net = projected(networks((2,)).critic, 3)
+    >>> x, label = jnp.ones((3, 2)), jnp.arange(3)
+    >>> jax.eval_shape(lambda: net.apply(*net.init(jax.random.key(0), x, label), None, x, label)[0]).shape
+    (3,)
+    """
+    net, hidden = _with_features("projected", critic)
+    form = check_condition(condition)
+    if form is None or (isinstance(form, tuple) and len(form) != 1):
+        raise BadRequest(f"projected() takes a number of classes or the shape (N,) of a vector, not {condition!r}.")
+    rows = form if isinstance(form, int) else form[0]
+
+    def init(key, x, y):
+        k_net, k_table = jax.random.split(key)
+        params, state = net.init(k_net, x)
+        width = jax.eval_shape(hidden, params, state, None, x)[0].shape[-1]
+        table = initializers.glorot_uniform()(k_table, (rows, width))
+        return {"net": params, "embedding": table}, state
+
+    def apply(params, state, noise, x, y):
+        check_given(form, y)
+        logits, new = net.apply(params["net"], state, noise, x)
+        features, _ = hidden(params["net"], state, noise, x)
+        added = jnp.sum(_rows(params["embedding"], y) * features, -1)
+        return logits + added.reshape(-1, *[1] * (logits.ndim - 1)), new
+
+    return net._replace(
+        init=init,
+        apply=apply,
+        draw=nothing if net.draw is nothing else lambda key, x, y: net.draw(key, x),
+        features=lambda params, state, noise, x, y=None: hidden(params["net"], state, noise, x),
+    )
+
+
+def branched(critic: Any, outputs: int) -> Network:
+    """(D(x), f(x) W + b): the logits of a critic, and `outputs` more numbers that are linear in its features f.
+
+    Both share all layers below the last, as the classifier of AC-GAN and the Q of InfoGAN do. Params are {"net",
+    "head"}; the head starts as last layers here do, normal of variance 1 / F, and zero.
+
+    Args:
+      critic: a network (x, ...) -> logits with features [B, F], augmented or spectrally normalised as it may be.
+      outputs: O.
+
+    Returns:
+      A network (x, ...) -> (logits, f32[B, O]), whose features are those of `critic`.
+
+    Raises:
+      BadRequest: for a critic without features, or an O that is no whole number of at least 1.
+    """
+    net, hidden = _with_features("branched", critic)
+    outputs = whole("outputs", outputs, 1)
+
+    def init(key, *xs):
+        k_net, k_head = jax.random.split(key)
+        params, state = net.init(k_net, *xs)
+        width = jax.eval_shape(hidden, params, state, None, *xs)[0].shape[-1]
+        kernel = initializers.lecun_normal()(k_head, (width, outputs))
+        return {"net": params, "head": {"kernel": kernel, "bias": jnp.zeros(outputs)}}, state
+
+    def apply(params, state, noise, *xs):
+        logits, new = net.apply(params["net"], state, noise, *xs)
+        features, _ = hidden(params["net"], state, noise, *xs)
+        return (logits, features @ params["head"]["kernel"] + params["head"]["bias"][None]), new
+
+    return net._replace(
+        init=init,
+        apply=apply,
+        features=lambda params, state, noise, *xs: hidden(params["net"], state, noise, *xs),
+    )
+
+
+def _with_features(name: str, critic: Any) -> tuple[Network, Callable[..., tuple[Array, Any]]]:
+    net = network(critic)
+    if net.features is None:
+        raise BadRequest(f"{name}() reads the features of a critic: give its module a method `hidden`.")
+    return net, net.features
+
+
+def _rows(table: Array, y: Array) -> Array:
+    """[B, F]: a product and no gather, whose gradient would be a slow scatter on CPU."""
+    given = jax.nn.one_hot(y, len(table)) if jnp.issubdtype(y.dtype, jnp.integer) else y
+    return given.astype(table.dtype) @ table

@@ -1,0 +1,103 @@
+"""Penalties that compare what a generator makes of z with what it makes of a z nearby, or with z itself."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import Array, BadRequest, Batch, at, rows, whole
+from jaxgen.objectives.penalties import Forward, Penalty
+from jaxgen.objectives.schedules import Schedule, check_weight
+
+
+def latent_consistency(latent_dim: int, weight: Schedule = 5.0, *, std: Schedule = 0.03) -> Penalty:
+    """zCR of the critic: weight (D(G(z + std e)) - D(G(z)))^2, e ~ N(0, I), the mean over the logits of an entry.
+
+    What a small change of z does to a fake should not matter to the critic. It goes with `latent_spread` of the
+    generator. Zhao et al. 2020, arXiv 2002.04724.
+
+    Args:
+      latent_dim: numbers of z.
+      weight: a number, or a function of the step.
+      std: of the change of z; a number, or a function of the step.
+
+    Raises:
+      BadRequest: for a latent_dim below 1, or a weight or std that is negative or not finite; by `value`, a z of
+        another size.
+    """
+    draw = _near(latent_dim, weight, std)
+
+    def value(forward, noise, state, step):
+        apart = forward.critic_fake(forward.generate(_moved(forward, noise, at(std, step)))) - forward.fake_logits
+        return at(weight, step) * jnp.mean(apart.reshape(len(apart), -1) ** 2, -1), state
+
+    return Penalty(value, draw)
+
+
+def latent_spread(latent_dim: int, weight: Schedule = 0.5, *, std: Schedule = 0.03) -> Penalty:
+    """zCR of the generator: -weight |G(z + std e) - G(z)|^2, e ~ N(0, I), the mean over the numbers of an example.
+
+    The generator is paid for what a small change of z does, so this is negative. Zhao et al. 2020, arXiv 2002.04724.
+
+    Args:
+      latent_dim: numbers of z.
+      weight: a number, or a function of the step.
+      std: of the change of z; a number, or a function of the step.
+
+    Raises:
+      BadRequest: as `latent_consistency`.
+    """
+    draw = _near(latent_dim, weight, std)
+
+    def value(forward, noise, state, step):
+        near = forward.generate(_moved(forward, noise, at(std, step)))
+        return -at(weight, step) * _mean_square(near, forward.fake), state
+
+    return Penalty(value, draw)
+
+
+def transport(weight: Schedule = 1.0) -> Penalty:
+    """weight |G(z) - z|^2, the mean over the numbers of an example, which z has as many of.
+
+    A penalty of the generator: of all maps that give the law of the data, it asks for the one that moves z least, the
+    optimal transport from N(0, I). The term of adversarial flow models, Lin et al. 2025, arXiv 2511.22475.
+
+    Args:
+      weight: a number, or a function of the step.
+
+    Raises:
+      BadRequest: for a weight that is negative or not finite; by `value`, where z and an example differ in size.
+    """
+    check_weight("weight", weight)
+
+    def value(forward, noise, state, step):
+        fake, z = forward.fake, forward.z
+        if not hasattr(fake, "shape") or fake.size != z.size:
+            raise BadRequest(f"transport() compares G(z) with z: give it as many numbers as an example, not {z.shape}.")
+        return at(weight, step) * _mean_square(fake, z.reshape(fake.shape)), state
+
+    return Penalty(value)
+
+
+def _near(latent_dim: int, weight: Schedule, std: Schedule) -> Any:
+    """Refuses what is none; (key, batch) -> f32[B, D]."""
+    numbers = whole("latent_dim", latent_dim, 1)
+    check_weight("weight", weight)
+    check_weight("std", std)
+
+    def draw(key, batch: Batch):
+        return jax.random.normal(key, (rows(batch), numbers))
+
+    return draw
+
+
+def _moved(forward: Forward, noise: Array, std: Any) -> Array:
+    if forward.z.shape != noise.shape:
+        raise BadRequest(f"this penalty was built for z of {noise.shape[1:]}, and z is {forward.z.shape[1:]}.")
+    return forward.z + std * noise
+
+
+def _mean_square(x: Any, y: Any) -> Array:
+    """|x - y|^2 / n, [B], over all leaves."""
+    squares = jax.tree.map(lambda a, b: jnp.sum(((a - b) ** 2).reshape(len(a), -1), -1), x, y)
+    return jax.tree.reduce(jnp.add, squares) / sum(leaf[0].size for leaf in jax.tree.leaves(x))
