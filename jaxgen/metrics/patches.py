@@ -1,5 +1,6 @@
 """Features of images that need neither labels nor a download: one layer of random filters on whitened patches."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -90,10 +91,21 @@ def _pooled(x, layers: list[Layer]) -> np.ndarray:
 
 
 def _quadrants(patches: np.ndarray, layer: Layer) -> np.ndarray:
-    seen = np.maximum((patches - layer.mean) @ layer.filters, 0)
-    parts = [np.array_split(np.arange(n), 2) if n > 1 else [np.arange(1)] * 2 for n in seen.shape[1:3]]
-    means = [seen[:, i][:, :, j].mean((1, 2), dtype=np.float64) for i in parts[0] for j in parts[1]]
-    return np.concatenate(means, 1)
+    seen = patches @ layer.filters
+    seen -= layer.mean @ layer.filters  # of the products, which are fewer numbers than the patches
+    np.maximum(seen, 0, out=seen)
+    shares = _shares(*seen.shape[1:3])
+    means = shares @ seen.reshape(len(seen), shares.shape[1], -1)  # [n, quadrant, filter]
+    return means.reshape(len(seen), -1).astype(np.float64)
+
+
+def _shares(rows: int, columns: int) -> np.ndarray:
+    """Of each position in the mean of each quadrant: float32 [4, rows * columns]."""
+    halves = [np.array_split(np.arange(n), 2) if n > 1 else [np.arange(1)] * 2 for n in (rows, columns)]
+    shares = np.zeros((4, rows, columns), np.float32)
+    for share, (i, j) in zip(shares, itertools.product(*halves), strict=True):
+        share[np.ix_(i, j)] = 1 / (len(i) * len(j))
+    return shares.reshape(4, -1)
 
 
 def _flat(x, factor: int, side: int) -> Iterator[np.ndarray]:
@@ -117,4 +129,5 @@ def _reduced(x: np.ndarray, factor: int) -> np.ndarray:
     n, height, width, channels = x.shape
     height, width = height // factor, width // factor
     x = x[:, : height * factor, : width * factor]
-    return x.reshape(n, height, factor, width, factor, channels).mean((2, 4))
+    rows = x.reshape(n, height, factor, -1).mean(2)  # rows first, whose numbers lie side by side
+    return rows.reshape(n, height, width, factor, channels).mean(3)

@@ -30,8 +30,8 @@ def accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tupl
     from threadpoolctl import threadpool_limits
 
     known = {(n, draw): labelled(labels[0], n, seed=seed, draw=draw) for n in COUNTS for draw in range(draws)}
-    standard = _standard(read[0])
-    pool, valid, test = _spanned(read, standard, np.unique(np.concatenate(list(known.values()))))
+    mean, scale = _standard(read[0])
+    pool, valid, test = _spanned(read, mean, scale, np.unique(np.concatenate(list(known.values()))))
     on_valid, on_test = {}, {}
     for count in COUNTS:
         fits = []
@@ -44,7 +44,7 @@ def accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tupl
     for found in (on_valid, on_test):
         found["accuracy"] = sum(found.values()) / len(COUNTS)
     if draws == DRAWS:
-        on_test["neighbour_accuracy"] = balanced(_neighbours(read[0], labels[0], read[2], standard), labels[2])
+        on_test["neighbour_accuracy"] = balanced(_neighbours(read[0], labels[0], read[2], mean, scale), labels[2])
     return on_valid, on_test
 
 
@@ -59,32 +59,33 @@ def balanced(predicted: np.ndarray, label: np.ndarray) -> float:
     return float(np.mean(right[there > 0] / there[there > 0]))
 
 
-def _standard(pool: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Rows, less the mean of those of the pool, over their standard deviation; what never varies says nothing."""
+def _standard(pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of rows and their standard deviation, infinite for what never varies, which then says nothing."""
     mean, std = pool.mean(0, dtype=np.float64), pool.std(0, dtype=np.float64)
-    mean, scale = mean.astype(pool.dtype), np.where(std > 1e-6, std, np.inf).astype(pool.dtype)
-    return lambda x: (x - mean) / scale
+    return mean.astype(pool.dtype), np.where(std > 1e-6, std, np.inf).astype(pool.dtype)
 
 
-def _spanned(read: Sequence[np.ndarray], standard: Callable, at: np.ndarray) -> list[np.ndarray]:
+def _spanned(read: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray, at: np.ndarray) -> list[np.ndarray]:
     """Standardised rows; of many columns their coordinates in the span of those of the pool at `at`.
 
     The weights of a penalised linear model lie in the span of the rows that it is fitted on, so that it predicts the
     same of the coordinates, which are as few as these rows.
     """
     if read[0].shape[1] <= max(DIRECT, WIDE * len(at)):
-        return [standard(x) for x in read]
-    basis, _ = np.linalg.qr(standard(read[0][at]).T.astype(np.float64))
-    basis = basis.astype(read[0].dtype)
-    return [_in_blocks(lambda part: (standard(part) @ basis).astype(np.float64), x) for x in read]
+        return [(x - mean) / scale for x in read]
+    basis, _ = np.linalg.qr(((read[0][at] - mean) / scale).T.astype(np.float64))
+    basis = (basis / scale[:, None]).astype(read[0].dtype)  # the rows, which are many, are read as they are
+    return [(x @ basis - mean @ basis).astype(np.float64) for x in read]
 
 
-def _neighbours(pool: np.ndarray, label: np.ndarray, test: np.ndarray, standard: Callable) -> np.ndarray:
+def _neighbours(
+    pool: np.ndarray, label: np.ndarray, test: np.ndarray, mean: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
     """The labels of the standardised rows of the pool that are nearest to those of test."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    nearest = KNeighborsClassifier(1).fit(standard(pool), label)
-    return _in_blocks(lambda part: nearest.predict(standard(part)), test)
+    nearest = KNeighborsClassifier(1).fit((pool - mean) / scale, label)
+    return _in_blocks(lambda part: nearest.predict((part - mean) / scale), test)
 
 
 def _in_blocks(fn: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -103,7 +103,7 @@ def baselines(
     }
 
 
-def ceiling(features: Features, data: Data) -> dict[str, float]:
+def ceiling(features: Features, data: Data, truth: Truth | None = None) -> dict[str, float]:
     """What pairs would give, and between two classes what training images of these have.
 
     Errors: ridge regression on true pairs of the training images, linear, so that a network may do better. Frechet
@@ -111,7 +111,7 @@ def ceiling(features: Features, data: Data) -> dict[str, float]:
     """
     if not pairs_known(data):
         return domains.real(features, data)
-    truth = truth_of(features, data)
+    truth = truth or truth_of(features, data)
     original, true = truth.original, truth.true
     train_original, train_true, _ = known_pairs(data.train, style_of(data))
     found = {
@@ -145,7 +145,7 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
             return Reading({}, "")
         return Reading({"frechet": unbiased_frechet(*map(reference.features.embed, (second, there)))}, "")
     if stage is not None:
-        original, true, _ = known_pairs(data.test, style_of(data), STAGED)
+        original, true, _ = reference.once(_staged_pairs)
         there = translated(model, data, original)
         return Reading({} if there is None or not np.all(np.isfinite(there)) else {"error": error(there, true)}, "")
     truth = reference.once(_truth)
@@ -158,6 +158,10 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
 
 def _truth(reference: Reference) -> Truth:
     return truth_of(reference.features, reference.data)
+
+
+def _staged_pairs(reference: Reference) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    return known_pairs(reference.data.test, style_of(reference.data), STAGED)
 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
@@ -196,7 +200,7 @@ def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
 
 
 def _floor(reference: Reference) -> dict[str, float]:
-    return ceiling(reference.features, reference.data)
+    return ceiling(reference.features, reference.data, reference.once(_truth))
 
 
 UNPAIRED = Training(

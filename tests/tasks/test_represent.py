@@ -169,7 +169,7 @@ def test_many_columns_are_probed_in_the_span_of_the_known_rows(monkeypatch):
     read = [(0.2 * ways[label] + rng.normal(size=(len(label), 600)) + 3).astype(np.float32) for label in labels]
     plain = probe.accuracies(read, labels, 0)
     monkeypatch.setattr(probe, "DIRECT", 100)
-    assert probe._spanned(read, probe._standard(read[0]), np.arange(9))[2].shape == (120, 9)
+    assert probe._spanned(read, *probe._standard(read[0]), np.arange(9))[2].shape == (120, 9)
     monkeypatch.setattr(probe, "BLOCK", 600 * 7)  # 120 rows are no multiple of 7
     spanned = probe.accuracies(read, labels, 0)
     assert 0.4 < plain[1]["accuracy_1"] < plain[1]["accuracy_20"] < 1

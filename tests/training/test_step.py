@@ -11,6 +11,7 @@ from toys import dirac, gan_plan, linear
 from jaxgen.core import Aux, BadRequest, Batch, Game
 from jaxgen.objectives.rules import descend, extragradient, symplectic
 from jaxgen.training.step import Ema, ema_rate, evaluation_params, make_step
+from jaxgen.training.turns import all_finite
 
 KEY = jax.random.key(1)
 TOGETHER, ALTERNATING = (("critic", "generator"),), (("generator",), ("critic",))
@@ -626,3 +627,14 @@ def test_refuses_pixels_of_8_bits(x):
         step.update(state, jax.random.key(1), jax.tree.map(lambda a: a[None], Batch(x)))
     words = Batch(jnp.ones((4, 2), jnp.int32), jnp.ones(4, jnp.uint8))
     step.update(step.init(jax.random.key(0), words), jax.random.key(1), jax.tree.map(lambda a: a[None], words))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_all_finite(bad):
+    # Kills: a compiler that takes 0 * x for 0; a sum of the values themselves, which overflows; the last leaf alone.
+    finite = [jnp.ones((3, 4)), jnp.full(2, np.finfo(np.float32).max), jnp.arange(3), jnp.ones(2, jnp.bfloat16)]
+    check = jax.jit(all_finite)
+    assert check(finite) and all_finite(finite) and all_finite([])
+    for i in (0, 1, 3):
+        tree = [leaf.at[(0,) * leaf.ndim].set(bad) if i == j else leaf for j, leaf in enumerate(finite)]
+        assert not check(tree) and not all_finite(tree)
