@@ -5,10 +5,29 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxgen.core import Array, BadRequest
 
 Schedule = float | Array | Callable[[Array], Any]
 """A number, or a function of the step that gives one; `jaxgen.core.at` reads it."""
+
+
+def cosine(start: float, end: float, steps: int) -> Callable[[Array], Array]:
+    """From `start` at step 0 to `end` at step `steps` along half a cosine, and `end` from there on.
+
+    f(n) = end + (start - end) (1 + cos(pi min(n / steps, 1))) / 2
+
+    Raises:
+      BadRequest: fewer than one step.
+
+    >>> f = cosine(1.0, 0.1, 100)
+    >>> [round(float(f(n)), 3) for n in (0, 50, 100, 500)]
+    [1.0, 0.55, 0.1, 0.1]
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise BadRequest(f"steps={steps}: a schedule takes a whole number of at least 1.")
+    return lambda n: end + (start - end) * (1 + jnp.cos(jnp.pi * jnp.minimum(n / steps, 1.0))) / 2
 
 
 def check_weight(name: str, value: Any) -> None:

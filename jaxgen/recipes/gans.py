@@ -26,6 +26,7 @@ from jaxgen.objectives import (
     r1,
     r2,
 )
+from jaxgen.objectives.schedules import check_weight, cosine
 from jaxgen.recipes.spec import Spec, at_least
 from jaxgen.training.devices import shared_size
 from jaxgen.training.program import Plan
@@ -93,6 +94,7 @@ def r3gan(
     spec: Spec,
     *,
     gamma: float = 1.0,
+    burn_in: int = 0,
     latent_dim: int = 16,
     learning_rate: float = 2e-4,
     ema: float = 0.001,
@@ -100,14 +102,23 @@ def r3gan(
     """Relativistic paired loss with R1 and R2, one turn each.
 
     Paper: arXiv 2501.05441
-    Departs: gamma and b2 (.99) stay as they are, where the paper lowers the one and raises the other over training;
-      batches of 128 in place of 512; the moving average forgets with a rate of .001 a step.
+    Departs: without `burn_in` gamma and b2 (.99) stay as they are, where the paper lowers the one and raises the other
+      over the first fifth of training; batches of 128 in place of 512; the moving average forgets with a rate of .001
+      a step.
 
     Args:
       gamma: weight of R1 and of R2.
+      burn_in: steps over which gamma falls to a tenth and b2 of Adam rises from .9 to .99, along half a cosine; 0: both
+        stay.
     """
-    parts: dict[str, Any] = {"loss": RELATIVISTIC, "penalty": add(r1(gamma), r2(gamma))}
-    return gan_plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, **parts)
+    check_weight("gamma", gamma)
+    weight: Any = cosine(gamma, gamma / 10, burn_in) if burn_in else gamma
+    parts: dict[str, Any] = {"loss": RELATIVISTIC, "penalty": add(r1(weight), r2(weight))}
+    plan = gan_plan(spec, latent_dim, learning_rate, (0.0, 0.99), ema, **parts)
+    if not burn_in:
+        return plan
+    moving = optax.inject_hyperparams(optax.adam)(learning_rate, b1=0.0, b2=cosine(0.9, 0.99, burn_in))
+    return plan._replace(optimizers=dict.fromkeys(plan.optimizers, moving))
 
 
 def gan_ada(

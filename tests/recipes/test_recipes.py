@@ -202,6 +202,7 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("vae"), Spec((2,)), {"gamma": 1.0}), "no option 'gamma': it takes --likelihood"),
         (lambda: build(find("r3gan"), Spec((2,)), {"gamma": -1.0}), "gamma=-1.0"),
         (lambda: build(find("r3gan"), Spec((2,)), {"gamma": float("nan")}), "gamma=nan"),
+        (lambda: build(find("r3gan"), Spec((2,)), {"burn_in": -1}), "burn_in=-1"),
         (lambda: build(find("iwae"), Spec((2,)), {"samples": 1.5}), "whole number"),
         (lambda: build(find("vae"), Spec((2,)), {"latent_dim": 0}), "latent_dim=0"),
         (lambda: build(find("vae"), Spec((2,)), {"learning_rate": 0.0}), "learning_rate=0.0"),
@@ -244,7 +245,7 @@ OPTIONS = [(name, option) for name, recipe in RECIPES.items() for option in reci
 STRUCTURE = {"codes", "positions", "channels", "layers", "components", "latent_dim", "samples", "pack"}
 STRUCTURE |= {"categories", "numbers"}
 OPTIMISER = {"learning_rate", "ema", "interval", "limit", "decay"}
-LATER = {"target", "images", "free_nats", "ratio", "rate"}  # what they change shows after the first step
+LATER = {"burn_in", "target", "images", "free_nats", "ratio", "rate"}  # what they change shows after the first step
 
 
 def once(options):
@@ -295,3 +296,23 @@ def test_precision_and_remat_reach_the_networks():
         programs.append(str(jax.make_jaxpr(step.update)(state, jax.random.key(0), batches)))
     assert ["bf16" in program for program in programs] == [False, True, False]
     assert ["checkpoint" in program or "remat" in program for program in programs] == [False, False, True]
+
+
+def test_burn_in_lowers_gamma_and_raises_b2():
+    # Kills: a schedule of one of the two; one that starts at its end; b2 for b1; a penalty of another step.
+    batch = Batch(jnp.asarray(np.random.default_rng(0).normal(size=(8, 2)), jnp.float32))
+    still, moving = (find("r3gan")(Spec((2,)), gamma=2.0, burn_in=steps) for steps in (0, 10))
+    params, state = still.game.init(jax.random.key(0), batch)
+    noise = still.game.draw(jax.random.key(1), batch)
+
+    def penalty(plan, step):
+        context = Context(jnp.asarray(step), state)
+        return float(plan.game.losses["critic:penalty"](params, noise, batch, context)[0])
+
+    for step, share in ((0, 1.0), (5, 0.55), (10, 0.1), (99, 0.1)):
+        assert penalty(moving, step) == pytest.approx(share * penalty(still, 0), rel=1e-5)
+    tx = moving.optimizers["generator"]
+    state = tx.init(params["generator"])
+    for b2 in (0.9, 0.9 + 0.09 * (1 - np.cos(np.pi / 10)) / 2):
+        _, state = tx.update(params["generator"], state)
+        assert float(state.hyperparams["b2"]) == pytest.approx(b2, rel=1e-5) and float(state.hyperparams["b1"]) == 0
