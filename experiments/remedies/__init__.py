@@ -46,8 +46,8 @@ def main(config: Config) -> Evidence:
     figures = {"remedies": rows(found, config), "against_the_non_saturating_loss": gains(found)}
     pictures = {
         "table.png": Picture(
-            "A cell is filled where the remedy settles the difficulty. What moves the players alone is held to give "
-            "the gradient of the non-saturating loss, as it does not change what a critic learns.",
+            "A cell is filled where the remedy settles the difficulty. What moves the players alone has the gradient of "
+            "the loss that they play: the non-saturating one, and the minimax loss where the generator is unrolled.",
             panels.table(figures["remedies"]),
         )
     }
@@ -74,12 +74,12 @@ def main(config: Config) -> Evidence:
 
 
 def rows(found: Mapping[str, Found], config: Config) -> dict[str, dict[str, Any]]:
-    """A row for each remedy. What moves the players alone has the gradient of the non-saturating loss."""
+    """A row for each remedy. What moves the players alone has the gradient of the loss that they play."""
     base, everything = found[BASE], len(load(RING).modes.means)
     table = {}
     for name, own in found.items():
         kept = [c.captured == everything and c.high_quality_percent >= LEAST_QUALITY for c in own.ring.counts]
-        left = base.left if own.left is None else own.left
+        left = found[WAYS[name].gradient_of or name].left
         far = float(own.distances.max())
         table[name] = {
             "seeds_with_all_modes": sum(ok and not bad for ok, bad in zip(kept, own.ring.failed, strict=True)),

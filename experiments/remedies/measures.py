@@ -30,7 +30,7 @@ class Found(NamedTuple):
     """All of one remedy."""
 
     ring: Look
-    left: np.ndarray | None  # f64[S], the generator's gradient far away over that nearby; None where nothing changes it
+    left: np.ndarray | None  # f64[S], the generator's gradient far away over that nearby; None where another way's is its own
     distances: np.ndarray  # f64[starts], how far from the data the generator of two numbers ends
     path: np.ndarray  # f64[T + 1, 2], of the first start
     log_rate: float | None  # of a step of that game near the equilibrium; None where it has no derivative there
@@ -47,7 +47,7 @@ def measure(way: Way, config: Config) -> Found:
     taken = products(jax.make_jaxpr(step.update)(state, jax.random.key(0), batches).jaxpr)
     paths, rate = two_numbers(way, config)
     distances = np.abs(paths[:, -TAIL:, 1]).mean(1)
-    return Found(ring, left(way, config) if way.of_critic else None, distances, paths[0], rate, taken)
+    return Found(ring, None if way.gradient_of else left(way, config), distances, paths[0], rate, taken)
 
 
 def left(way: Way, config: Config) -> np.ndarray:

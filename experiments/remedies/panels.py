@@ -10,7 +10,7 @@ COLUMNS = {
     "modes": "modes kept\nseeds with all 8, overlap",
     "gradient": "gradient alive\nshare left far away",
     "circling": "players meet\ndistance in the end",
-    "cost": "arithmetic of a step\nover that of the second row",
+    "cost": "arithmetic\nof a step",
 }
 
 

@@ -66,7 +66,7 @@ class Way(NamedTuple):
     form: Callable[[Game, Setting], Game] = lambda game, setting: game
     faster: float = 1.0  # the critic's rate, over the generator's
     clips: bool = False
-    of_critic: bool = True  # whether it changes what the critic learns, and so the gradient that it gives
+    gradient_of: str = ""  # the way whose gradient it gives, if it moves the players alone; "" if its critic is its own
     smooth: bool = True  # whether a step of the game of two numbers has a derivative at its equilibrium
 
 
@@ -82,11 +82,11 @@ WAYS = {
     "DRAGAN": Way(penalty=lambda s: dragan(s.weight, std=s.std), smooth=False),
     "labels of 0.9": Way(smooth(NON_SATURATING, real=0.9)),
     f"packs of {PACK}": Way(net=lambda net: packed(net, PACK)),
-    "critic 5 : 1": Way(turns=(("critic",),) * 5 + (("generator",),), of_critic=False),
-    "two time scales": Way(faster=4.0, of_critic=False),
-    "extragradient": Way(turns=TOGETHER, rule=lambda s: extragradient, of_critic=False),
-    "consensus": Way(turns=TOGETHER, rule=lambda s: consensus(s.consensus), of_critic=False),
-    "unrolled, 5 steps": Way(form=lambda game, s: unrolled(game, steps=5, rate=s.foreseen), of_critic=False),
+    "critic 5 : 1": Way(turns=(("critic",),) * 5 + (("generator",),), gradient_of=BASE),
+    "two time scales": Way(faster=4.0, gradient_of=BASE),
+    "extragradient": Way(turns=TOGETHER, rule=lambda s: extragradient, gradient_of=BASE),
+    "consensus": Way(turns=TOGETHER, rule=lambda s: consensus(s.consensus), gradient_of=BASE),
+    "unrolled, 5 steps": Way(form=lambda game, s: unrolled(game, steps=5, rate=s.foreseen), gradient_of=MINIMAX),
 }
 
 
