@@ -1,6 +1,6 @@
 """A critic that is trained against a generator that stands still: all runs of a table in one compiled program."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import optax
 
 from jaxgen.core import Array, Batch, Game, Network
 from jaxgen.nets.vectors import MLP
+from jaxgen.objectives import descend
 from jaxgen.training.step import State, make_step
 
 
@@ -42,28 +43,31 @@ def stops(steps: int) -> list[int]:
 
 def approach(
     game: Game,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | Mapping[str, optax.GradientTransformation],
     draw: Callable[[Array], Any],
     generators: Any = None,
     *,
     runs: int,
     stops: Sequence[int],
     turns: Sequence[tuple[str, ...]] = (("critic",),),
+    rule: Callable = descend,
     seed: int = 0,
 ) -> Iterator[State]:
     """The states of all runs after each number of steps in `stops`, leaves [runs, ...]; the critic moves alone.
 
     Args:
       game: of the losses "critic" and "generator", played by the library's own step.
-      optimizer: of the critic, and of the generator where it moves.
+      optimizer: of the critic, and of the generator where it moves; or one for each.
       draw: key -> a batch of real examples.
       generators: the params of the generator, leaves [runs, ...]; None for those that each run starts with.
       runs: run i has the same start and the same data whatever the others are.
       stops: rising.
       turns: with a turn of the generator both move.
+      rule: how they move.
       seed: of all runs together.
     """
-    step = make_step(game, {name: optimizer for turn in turns for name in turn}, turns)
+    each = optimizer if isinstance(optimizer, Mapping) else {name: optimizer for turn in turns for name in turn}
+    step = make_step(game, each, turns, rule=rule)
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(runs))
     k_init, k_data, k_noise = jax.vmap(partial(jax.random.split, num=3), out_axes=1)(keys)
 

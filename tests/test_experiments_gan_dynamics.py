@@ -33,6 +33,13 @@ def test_oscillates(figures, word, says):
     assert verdicts.oscillates(figures) == Verdict(word, says)
 
 
+def test_meet():
+    # Kills: one case that converges counted for all; one that does not, for none.
+    assert verdicts.meet(rates(a_x=-0.1, b_x=-0.2)).word == "supported"
+    assert verdicts.meet(rates(a_x=0.1, b_x=0.0)).word == "not supported"
+    assert verdicts.meet(rates(a_x=-0.1, b_x=0.0)) == Verdict("depends", "Circles: b. Converges: a.")
+
+
 def test_a_way_with_a_colon_in_its_name():
     # Kills: a case that is split at its first colon.
     assert verdicts.oscillates({"cases": {"5 : 1: x": {"simulated_log_rate": 0.0}}}).because == "Circles: 5 : 1."
@@ -110,9 +117,11 @@ def test_turning(figures, word, says):
 
 
 def swings(**rows):
-    keys = ("swing_as_a_factor", "p_swing")
     return {
-        "against_in_turn": {name: dict(zip(keys, ([f, None, None], p), strict=True)) for name, (f, p) in rows.items()}
+        "against": {
+            name: {"swing_as_a_factor": [f, None, None], "p_swing": p, "least_overlap_percent": (*rest, 20.0)[0]}
+            for name, (f, p, *rest) in rows.items()
+        }
     }
 
 
@@ -127,12 +136,14 @@ def swings(**rows):
         (swings(R1=(0.5, 0.01), consensus=(0.6, 0.06)), "depends", "Swings less: R1. Undecided: consensus."),
         (swings(R1=(1.5, 0.01), other=(0.5, 0.01)), "not supported", "Swings less: other. Swings more: R1."),
         (swings(R1=(0.5, None)), "not supported", "Undecided: R1."),
-        ({"against_in_turn": {}}, "not supported", "Nothing to compare."),
+        (swings(R1=(0.5, 0.01, 12.5)), "depends", "Did not learn: R1."),
+        (swings(R1=(0.5, 0.01), consensus=(1.5, 0.01, 5.0)), "supported", "Swings less: R1. Did not learn: consensus."),
+        ({"against": {}}, "depends", "Nothing to compare."),
     ],
 )
 def test_steadies(figures, word, says):
     # Kills: a way that does not converge on numbers counted; a factor above 1 taken for less; no p value as a
-    # small one.
+    # small one; a way that did not learn counted on either side.
     assert verdicts.steadies(figures) == Verdict(word, says)
 
 
@@ -174,7 +185,7 @@ def test_network_figures():
     found = {
         "in turn": trained([1.0, 1.1, 1.2], [0.1, 0.2, 0.3]),
         "R1": trained([0.9, 1.2, 1.1], [0.05, 0.12, 0.14], 1.0),
-        "consensus": trained([1.3, 1.3, 1.3], [0.2, 0.5, 0.4]),
+        "momentum -0.5": trained([1.3, 1.3, 1.3], [0.2, 0.5, 0.4]),
     }
     tables = gan_dynamics.network_figures(found)
     assert tables["ways"]["R1"]["rotation"] == [1.0, 1.0, 1.0] and tables["ways"]["R1"]["failed_seeds"] == 1
@@ -185,13 +196,17 @@ def test_network_figures():
         n: 2 * student.sf(abs(d.mean() / (d.std(ddof=1) / math.sqrt(3))), 2) for n, d in logs.items() if n != "in turn"
     }
     first, second = sorted(p, key=p.get)
-    assert list(tables["against_in_turn"]) == ["R1", "consensus"]
-    np.testing.assert_allclose(tables["against_in_turn"][first]["p_swing"], 2 * p[first], rtol=1e-6)
-    np.testing.assert_allclose(tables["against_in_turn"][second]["p_swing"], max(2 * p[first], p[second]), rtol=1e-6)
-    np.testing.assert_allclose(tables["against_in_turn"]["R1"]["swing_as_a_factor"][0], np.exp(logs["R1"].mean()))
+    assert (
+        list(tables["against"]) == ["R1", "momentum -0.5"] and tables["against"]["R1"]["least_overlap_percent"] == 2.0
+    )
+    np.testing.assert_allclose(tables["against"][first]["p_swing"], 2 * p[first], rtol=1e-6)
+    np.testing.assert_allclose(tables["against"][second]["p_swing"], max(2 * p[first], p[second]), rtol=1e-6)
+    np.testing.assert_allclose(tables["against"]["R1"]["swing_as_a_factor"][0], np.exp(logs["R1"].mean()))
     # Ranks over the ways: of seed 1 (2 1 3) and (2 1 3), of seed 2 (1 2 3) and (2 1 3), of seed 3 (2 1 3) and (2 1 3).
     correlation = tables["over_ways"]["modulus and swing"]["rank_correlation"]
     np.testing.assert_allclose(correlation[0], (1 + 0.5 + 1) / 3, rtol=1e-6)
+    both = {"both at once": found["in turn"], "consensus": found["R1"]}
+    assert gan_dynamics.network_figures(both)["against"]["consensus"]["held_against"] == "both at once"
 
 
 def test_an_eigenvalue_that_was_not_found():
@@ -249,7 +264,7 @@ def test_a_game_of_four_numbers():
 def test_two_networks():
     # Kills: eigenvalues of one seed for all; a look that uses the state up, so that training cannot go on; samples that
     # are not followed.
-    config = dataclasses.replace(Config(), seeds=2, updates=40, looks=2, eigenvalues=3, batch=8, width=3)
+    config = dataclasses.replace(Config(), seeds=2, updates=40, looks=2, eigenvalues=3, batch=8)
     found = networks.measure("in turn", config)
     assert found.moduli.shape == found.rotations.shape == found.turning.shape == (2, 2)
     assert np.all(np.isfinite(found.moduli)) and np.all(found.moduli > 0.5) and len(np.unique(found.moduli)) == 4

@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +11,9 @@ from experiments.gan_dynamics.ways import TOGETHER, Config, turns
 from experiments.ring import draw_batches, overlap
 from jaxgen.core import BadRequest, Batch
 from jaxgen.data import load
-from jaxgen.games import gan, unrolled
-from jaxgen.nets import MLP, Critic, Generator
+from jaxgen.games import gan
 from jaxgen.objectives import NON_SATURATING, consensus, descend, extragradient, r1
+from jaxgen.recipes import Spec
 from jaxgen.training.dynamics import leading, rotation
 from jaxgen.training.program import Plan
 from jaxgen.training.step import Step
@@ -36,13 +35,11 @@ class Trained(NamedTuple):
 
 
 def plan(name: str, config: Config) -> Plan:
-    """What is trained: Adam, whose first moment forgets at once except where the way is momentum."""
-    beta = {"momentum 0.5": 0.5, "momentum -0.5": -0.5}.get(name, 0.0)
+    """What is trained: the networks of `jaxgen fit` by Adam, whose first momentum is that of DCGAN unless named."""
+    spec, beta = Spec((2,)), {"momentum 0": 0.0, "momentum -0.5": -0.5}.get(name, 0.5)
     adam = optax.adam(config.adam_rate, b1=beta, b2=0.99)
-    networks = Generator((2,), MLP((config.width,) * 2, nn.tanh)), Critic(MLP((config.width,) * 2, nn.tanh))
-    game = gan(*networks, latent_dim=2, loss=NON_SATURATING, penalty=r1(config.ring_gamma) if name == "R1" else None)
-    if name == "unrolled, 5 steps":
-        game = unrolled(game, steps=5, rate=config.foreseen_rate)
+    penalty = r1(config.ring_gamma) if name == "R1" else None
+    game = gan(spec.generator(), spec.critic(), latent_dim=2, loss=NON_SATURATING, penalty=penalty)
     rule = {"extragradient": extragradient, "consensus": consensus(config.ring_weight)}.get(name, descend)
     moves = TOGETHER if rule is not descend or name == "both at once" else turns(1, 1)
     return Plan(game, {"critic": adam, "generator": adam}, moves, rule=rule, batch_size=config.batch)

@@ -37,16 +37,9 @@ ON_NUMBERS = (
     "5 : 1, R1",
 )
 BASE = "in turn"  # what the others are held against on networks
-ON_NETWORKS = (
-    BASE,
-    "both at once",
-    "momentum 0.5",
-    "momentum -0.5",
-    "extragradient",
-    "consensus",
-    "unrolled, 5 steps",
-    "R1",
-)
+ON_NETWORKS = (BASE, "both at once", "momentum 0", "momentum -0.5", "extragradient", "consensus", "R1")
+AGAINST = {"extragradient": "both at once", "consensus": "both at once"}  # these move both at once too
+PLAINLY = (*PLAIN, "two time scales", "5 : 1", "1 : 5")  # ways to train without a remedy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +56,13 @@ class Config:
     far_steps: int = 500  # of the run from where all numbers are 1
     networks: tuple[str, ...] = ON_NETWORKS
     seeds: int = 8
-    updates: int = 2000  # of each player
+    updates: int = 3000  # of each player
     looks: int = 4  # at the eigenvalues along training
     eigenvalues: int = 6  # at each look
     batch: int = 64
-    width: int = 16
     adam_rate: float = 2e-3
     ring_gamma: float = 0.1
     ring_weight: float = 0.1  # of consensus
-    foreseen_rate: float = 0.1  # of the steps that an unrolled generator foresees
 
 
 class Way(NamedTuple):

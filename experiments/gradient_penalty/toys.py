@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments import two_numbers
 from experiments.gradient_penalty.ways import Config, Way, toy
-from jaxgen.core import Batch, Network
+from experiments.two_numbers import FAR, TAIL
 from jaxgen.games import gan
 from jaxgen.objectives import SATURATING, WASSERSTEIN, Adversarial
 from jaxgen.training.dynamics import fitted_log_rate
@@ -19,8 +20,8 @@ GAMES = {
     "Dirac-GAN": (SATURATING, 0.5),
     "bilinear game": (WASSERSTEIN, 1.0),
 }  # loss, and the turning |lambda| without R1
-NEAR, FAR = 1e-8, math.sqrt(2)  # distances of the starts: what grows stays small enough for all of the fit
-SETTLE, UNTIL, TAIL = 100, 900, 200  # the steps of the fit of a rate; those at the end, for a distance
+NEAR = 1e-8  # the distance of near starts: what grows stays small enough for all of the fit
+SETTLE, UNTIL = 100, 900  # the steps of the fit of a rate
 
 
 def closed_rate(turning: float, damping: float, step: float) -> complex:
@@ -56,36 +57,14 @@ def measure(name: str, game: str, config: Config) -> tuple[dict[str, float | Non
 
 def simulate(own: Way, loss: Adversarial, config: Config) -> np.ndarray:
     """(psi, theta) of runs from near and from far, f64[2 starts, T + 1, 2]; both players move at once, by SGD."""
-
-    def slope(key, x):
-        return {"kernel": jnp.ones((1, 1))}, ()
-
-    def line(params, state, noise, x):
-        return (x @ params["kernel"])[:, 0], state
-
-    point = Network(
-        lambda key, z: (jnp.ones(()), ()), lambda theta, state, noise, z: (jnp.broadcast_to(theta, z.shape), state)
-    )
-    game = gan(point, own.critic(Network(slope, line)), latent_dim=1, loss=loss, penalty=own.penalty)
+    generator, critic = two_numbers.players()
+    game = gan(generator, own.critic(critic), latent_dim=1, loss=loss, penalty=own.penalty)
     sgd = optax.sgd(config.toy_rate)
     step = make_step(game, {"critic": own.optimizer(sgd), "generator": sgd}, turns=(("critic", "generator"),))
-    key, batch = jax.random.key(0), Batch(jnp.zeros((1, 1)))  # the data lie at 0
-
-    def run(start):
-        state = step.init(key, batch)
-        params = {"critic": {"kernel": start[:1, None]}, "generator": start[1]}
-
-        def body(state, _):
-            state, _ = step.update(state, key, Batch(batch.x[None]))
-            return state, jnp.stack([state.params["critic"]["kernel"][0, 0], state.params["generator"]])
-
-        _, path = jax.lax.scan(body, state._replace(params=params), length=config.toy_steps)
-        return jnp.concatenate([start[None], path])
-
     angles = draw_angles(config.starts)
     around = jnp.stack([jnp.cos(angles), jnp.sin(angles)], 1)
-    paths = jax.jit(jax.vmap(run))(jnp.concatenate([NEAR * around, FAR * around]))
-    return np.asarray(paths, np.float64)
+    starts = jnp.concatenate([NEAR * around, FAR * around])
+    return two_numbers.paths(step, two_numbers.data(1), starts, config.toy_steps)
 
 
 def draw_angles(n: int) -> jax.Array:

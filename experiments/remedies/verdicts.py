@@ -6,45 +6,44 @@ from typing import Any
 from experiments.evidence import Verdict
 from experiments.mode_collapse.verdicts import KEEPING, fate
 
-ALIVE, MET = 0.1, 0.01  # the least share of the gradient that is left; the distance within which the players have met
-PROBLEMS = ("modes", "gradient", "circling")
-WORDS = {"modes": "lost modes", "gradient": "a vanishing gradient", "circling": "players that circle"}
+ALIVE = 0.1  # the least share of the gradient that is left
+WORDS = {"modes": "lost modes", "gradient": "a vanishing gradient", "circling": "players that do not meet"}
 
 
-def settled(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The difficulties that a remedy settles.
+def settled(row: Mapping[str, Any]) -> dict[str, bool | None]:
+    """For each difficulty whether a remedy settles it; None where the seeds do not tell.
 
-    >>> row = {"seeds_with_all_modes": 8, "seeds": 8, "gradient_left": [0.5, 0.09, 0.9], "distance_in_the_end": 0.0}
+    >>> row = {"seeds_with_all_modes": 8, "seeds": 8, "gradient_left": [0.5, 0.09, 0.9], "players": "circle"}
     >>> settled(row)
-    ('modes', 'circling')
+    {'modes': True, 'gradient': None, 'circling': False}
     """
-    left, distance = row["gradient_left"], row["distance_in_the_end"]
-    does = {
-        "modes": fate(row) == KEEPING,
-        "gradient": left is not None and left[1] is not None and left[1] > ALIVE,
-        "circling": distance is not None and distance < MET,
-    }
-    return tuple(name for name in PROBLEMS if does[name])
+    low, high = row["gradient_left"][1:]
+    alive = None if low is None or low <= ALIVE <= high else low > ALIVE
+    return {"modes": fate(row) == KEEPING, "gradient": alive, "circling": row["players"] == "meet"}
 
 
 def none_settles_all(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where no remedy settles all three, else not supported."""
+    """Supported where each remedy surely fails at one, not supported where one settles all three, else it depends."""
     by = {name: settled(row) for name, row in figures["remedies"].items()}
-    whole = [name for name, own in by.items() if len(own) == len(PROBLEMS)]
+    whole = [name for name, own in by.items() if all(own.values())]
+    maybe = [name for name, own in by.items() if name not in whole and False not in own.values()]
+    word = "not supported" if whole else "depends" if maybe or not by else "supported"
     parts = [f"all three: {_listed(whole)}"]
-    for problem in PROBLEMS:
-        parts.append(f"{WORDS[problem]}: {_listed([name for name, own in by.items() if problem in own])}")
-    return Verdict("not supported" if whole else "supported", f"Settled are {'; '.join(parts)}.")
+    parts += [f"{words}: {_listed([n for n, own in by.items() if own[problem]])}" for problem, words in WORDS.items()]
+    undecided = f" Undecided: {', '.join(maybe)}." if maybe else ""
+    return Verdict(word, f"Settled are {'; '.join(parts)}.{undecided}")
 
 
 def practice(figures: Mapping[str, Any]) -> str:
     """The remedies that settle most, the one that takes the least arithmetic first."""
     rows = figures["remedies"]
-    most = max(len(settled(row)) for row in rows.values())
-    best = [name for name, row in rows.items() if len(settled(row)) == most]
-    best.sort(key=lambda name: rows[name]["arithmetic_of_a_step"])
+    count = {name: sum(map(bool, settled(row).values())) for name, row in rows.items()}
+    most = max(count.values(), default=0)
+    if not most:
+        return "None of these settles any of the three here: train longer, or try other strengths."
+    best = sorted((name for name in rows if count[name] == most), key=lambda n: rows[n]["arithmetic_of_a_step"])
     each = [f"{name} ({rows[name]['arithmetic_of_a_step']:.2g} times the arithmetic of a step)" for name in best]
-    return f"Most is settled, {most} of {len(PROBLEMS)}, by {', '.join(each)}: begin with the first."
+    return f"Most is settled, {most} of {len(WORDS)}, by {', '.join(each)}: begin with the first."
 
 
 def _listed(names: list[str]) -> str:

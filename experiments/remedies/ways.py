@@ -64,10 +64,14 @@ class Way(NamedTuple):
     turns: Turns = (("critic",), ("generator",))
     rule: Callable[[Setting], Callable] = lambda setting: descend
     form: Callable[[Game, Setting], Game] = lambda game, setting: game
-    faster: float = 1.0  # the critic's rate, over the generator's
+    faster: float = 1.0  # by which the critic's rate is higher, and the generator's lower
     clips: bool = False
     gradient_of: str = ""  # the way whose gradient it gives, if it moves the players alone; "" if its critic is its own
     smooth: bool = True  # whether a step of the game of two numbers has a derivative at its equilibrium
+
+    def rates(self, rate: float) -> tuple[float, float]:
+        """Those of the critic and of the generator."""
+        return self.faster * rate, rate / self.faster
 
 
 WAYS = {
@@ -83,9 +87,10 @@ WAYS = {
     "labels of 0.9": Way(smooth(NON_SATURATING, real=0.9)),
     f"packs of {PACK}": Way(net=lambda net: packed(net, PACK)),
     "critic 5 : 1": Way(turns=(("critic",),) * 5 + (("generator",),), gradient_of=BASE),
-    "two time scales": Way(faster=4.0, gradient_of=BASE),
-    "extragradient": Way(turns=TOGETHER, rule=lambda s: extragradient, gradient_of=BASE),
-    "consensus": Way(turns=TOGETHER, rule=lambda s: consensus(s.consensus), gradient_of=BASE),
+    "two time scales": Way(faster=2.0, gradient_of=BASE),
+    "both at once": Way(turns=TOGETHER, gradient_of=BASE),
+    "extragradient": Way(turns=TOGETHER, rule=lambda s: extragradient),
+    "consensus": Way(turns=TOGETHER, rule=lambda s: consensus(s.consensus)),
     "unrolled, 5 steps": Way(form=lambda game, s: unrolled(game, steps=5, rate=s.foreseen), gradient_of=MINIMAX),
 }
 
@@ -120,7 +125,7 @@ def optimizer(way: Way, own: optax.GradientTransformation, limit: float) -> opta
 def plan(way: Way, generator: Network, critic: Any, config: Config) -> Plan:
     """The training on ring8: Adam with DCGAN's first momentum; samples are those of the moving average."""
     game = build(way, generator, critic, config.latent, PLANE)
-    slow, fast = (optax.adam(rate, b1=0.5, b2=0.99) for rate in (PLANE.rate, way.faster * PLANE.rate))
+    fast, slow = (optax.adam(rate, b1=0.5, b2=0.99) for rate in way.rates(PLANE.rate))
     optimizers = {"critic": optimizer(way, fast, PLANE.limit), "generator": slow}
     average = Ema(ema_rate(0.001), ("generator",))
     return Plan(game, optimizers, way.turns, average, rule=way.rule(PLANE), batch_size=config.batch)
