@@ -130,5 +130,12 @@ HEAVY = frozenset(
         "training/test_programs.py::test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up[wgan_gp]",
         "test_cli.py::test_evaluate_draws_the_labels_of_the_test_split",
         "test_cli.py::test_nothing_measured_is_no_success",
+        "test_cli.py::test_a_signal_while_programs_are_compiled_ends_in_one_line[train vae --steps 100000000-2]",
+        "test_experiments_gan_optimum.py::test_smallest_run",  # test_smallest_form runs the same
+        "test_experiments_vanishing_gradient.py::test_digits_hold_the_same_generators",
+        "tasks/test_degradations.py::test_every_step_makes_the_headline_worse[colour]",
+        "nets/test_convolution.py::test_matmul_agrees_with_lax[odd small side]",
+        "runs/test_inputs.py::test_a_table_far_from_unit_scale_is_warned_of",
+        "runs/test_run.py::test_packs_are_trained",
     }
 )

@@ -142,6 +142,8 @@ def home(tmp_path_factory):
         patch.setattr(balance, "measure", once(balance.measure))
         patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
         patch.setattr(exact_vae, "train", once(exact_vae.train))
+        patch.setattr(label_smoothing.training, "train", once(label_smoothing.training.train))
+        patch.setattr(vanishing_gradient.lines, "course", once(vanishing_gradient.lines.course))
         patch.setattr(remedies, "measure", once(remedies.measure))
         one = {name: stacked_digits.WAYS["non-saturating, no penalty"] for name in stacked_digits.WAYS}
         patch.setattr(stacked_digits, "WAYS", one)
