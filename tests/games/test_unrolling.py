@@ -137,9 +137,10 @@ def test_rates_keep_the_precision_of_the_params(rate):
     # Kills: a rate that promotes half precision; one of NumPy or JAX that is refused.
     game = bilinear()
     params, state = game.init(KEY, ZEROS)
-    half = jax.tree.map(lambda p: p.astype(jnp.bfloat16), params)
+    params, batch = jax.tree.map(lambda p: p.astype(jnp.bfloat16), (params, ZEROS))
     ahead = unrolled(game, steps=2, rate=rate)
-    value, _ = ahead.losses["generator"](half, game.draw(KEY, ZEROS), ZEROS, Context(0, state))
+    value, _ = ahead.losses["generator"](params, game.draw(KEY, batch), batch, Context(0, state))
+    assert value.dtype == jnp.bfloat16
     np.testing.assert_allclose(value, -(1 - 2 * float(rate)), rtol=0.02)
 
 
