@@ -12,6 +12,7 @@ from jax.extend import core
 from jax.flatten_util import ravel_pytree
 
 from jaxgen.core import Array, BadRequest, Batch
+from jaxgen.objectives.stops import unstopped
 from jaxgen.training.step import State, Step
 
 
@@ -84,7 +85,7 @@ def _push(
 
     held = state, key, batches
     program = jax.make_jaxpr(play)(values, *held)
-    moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
+    moves = core.jaxpr_as_fun(program.replace(jaxpr=unstopped(program.jaxpr)))
 
     def played(values):
         *moved, skipped = moves(*jax.tree.leaves((values, *held)))
@@ -147,24 +148,6 @@ def _reached(push: Callable, places: list[list[Array]], still: list[Array], i: i
     tangents[i] = jnp.asarray(direction(still[i].size).reshape(still[i].shape), still[i].dtype)
     slopes = [push(place, tangents)[1] for place in places]
     return {j for each in slopes for j, slope in enumerate(each) if np.any(np.asarray(slope) != 0)}
-
-
-def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
-    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
-
-    def through(value):
-        if isinstance(value, core.ClosedJaxpr):
-            return value.replace(jaxpr=_unstopped(value.jaxpr))
-        if isinstance(value, core.Jaxpr):
-            return _unstopped(value)
-        return tuple(map(through, value)) if type(value) is tuple else value
-
-    def passing(eqn):
-        stops = eqn.primitive is core.primitives.stop_gradient_p
-        params = {name: through(value) for name, value in eqn.params.items()}
-        return eqn.replace(primitive=core.primitives.copy_p if stops else eqn.primitive, params=params)
-
-    return jaxpr.replace(eqns=[passing(eqn) for eqn in jaxpr.eqns])
 
 
 @contextlib.contextmanager
