@@ -192,16 +192,20 @@ def test_rates_without_rotation():
 @pytest.mark.parametrize(
     ("eigenvalues", "share"),
     [
-        ([1 + 0.2j, 1 - 0.2j], 1),
+        ([0.8 + 0.6j, 0.8 - 0.6j], 1),
         ([0.5, 0.4 + 0.2j], 0),
         ([1.1], 0),
-        ([-1.2, 1j], 0),
-        ([0.7 - 0.4j, 0.1], 0.8),
+        ([-1.2, 1j], np.pi / np.hypot(np.pi, np.log(1.2))),
+        ([-0.9], np.pi / np.hypot(np.pi, np.log(0.9))),
+        ([0.5j, 0.1], np.pi / 2 / np.hypot(np.pi / 2, np.log(2))),
+        ([np.exp(-0.03 - 0.04j), 0.2], 0.8),
         ([1.0], 0),
+        ([0.0], 0),
     ],
 )
 def test_rotation(eigenvalues, share):
-    # Kills: the share of another eigenvalue; a sign; the share of mu itself in place of the move; a division by zero.
+    # Kills: the share of another eigenvalue; a sign; changing sides taken for a straight way; the share of mu itself,
+    # or of mu - 1; a division by zero; a logarithm of zero.
     np.testing.assert_allclose(rotation(eigenvalues), share, rtol=1e-9)
 
 
