@@ -56,12 +56,15 @@ def jacobian(step: Step, state: State, key: Array, batches: Batch) -> np.ndarray
     `state` is not consumed. `stop_gradient` is the identity here: what a loss holds fixed in its gradient still changes
     with the params from step to step.
 
+    As counts are held, one step does not tell the rate of an optimiser that acts in some steps only: `optax.MultiSteps`
+    and `optax.apply_every` are refused in steps in which they move nothing, and in others this is the part of one step.
+
     Adam divides by the root of its second moment, which has no derivative at an equilibrium, where that is 0: give it
     an `eps_root`, or look along training.
 
     Raises:
       BadRequest: more than 1024 numbers; a step that is not finite, or whose derivative is not; networks without a
-        forward derivative.
+        forward derivative; an optimiser whose memory moves in a step that leaves its player where it is.
     """
     linear = linearised(step, state, key, batches)
     if (n := linear.point.size) > LIMIT:

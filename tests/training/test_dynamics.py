@@ -322,6 +322,33 @@ def test_an_optimiser_that_holds_its_rate_has_no_memory():
     np.testing.assert_allclose(spectrum(step, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "optimiser",
+    [optax.MultiSteps(optax.sgd(0.1), 2).gradient_transformation(), optax.chain(optax.apply_every(2), optax.sgd(0.1))],
+)
+def test_an_optimiser_that_only_gathers_is_refused(optimiser):
+    # Kills: the identity in place of a part of a longer step; a look at the equilibrium alone, where nothing moves.
+    step, here = alone(lambda a, state: (a**2 / 2, {}), optimiser)
+    for a in (0.0, 0.5):
+        with pytest.raises(BadRequest, match="the optimiser of a remembers and moves nothing"):
+            jacobian(step, here._replace(params={"a": jnp.float32(a)}), KEY, zeros((("a",),)))
+
+
+def test_an_optimiser_beside_a_player_that_moves_by_another():
+    # Kills: the memory of one player's optimiser measured by the moves of another's.
+    step = make_step(bilinear(), {"critic": optax.sgd(0.1), "generator": optax.sgd(0.0, momentum=0.5)}, TOGETHER)
+    with pytest.raises(BadRequest, match="the optimiser of generator remembers"):
+        jacobian(step, place(step, at(0.5)), KEY, zeros(TOGETHER))
+
+
+def test_numbers_of_python_as_params():
+    # Kills: an AttributeError of a number without a dtype.
+    step, here = alone(lambda a, state: (a**2 / 2, {}))
+    np.testing.assert_allclose(
+        spectrum(step, here._replace(params={"a": 0.5}), KEY, zeros((("a",),))), [0.9], rtol=1e-6
+    )
+
+
 def test_trajectory_is_the_run():
     # Kills: a path that begins after the first step; columns in another order; noise that stands still; a state that
     # is consumed.
