@@ -99,6 +99,12 @@ def gan(
     return Game(partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts), couples, turns=turns)
 
 
+def is_gan(game: Game) -> bool:
+    """Whether the players and losses of a game are those of `gan`, and no others."""
+    known = all(isinstance(loss, partial) and loss.func is _loss for loss in game.losses.values())
+    return known and {"critic", "generator"} <= game.losses.keys()
+
+
 class _Parts(NamedTuple):
     generator: Network
     critic: Network

@@ -6,14 +6,17 @@ returns both as they are if the field is not finite. The step keeps the info and
 returns.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 from jaxgen.core import Array, Aux, BadRequest, Params
-from jaxgen.objectives.schedules import check_weight
+from jaxgen.objectives.schedules import as_number
+from jaxgen.objectives.stops import unstopped
 
 
 class Field(NamedTuple):
@@ -52,8 +55,15 @@ def consensus(weight: float = 1.0) -> Callable:
 
     F holds the gradients of all players of the turn and J = dF/dp is its Jacobian in their params, at the same noise
     and batch; J^T F is the gradient of |F|^2 / 2. If J = i w, a rotation, the factor of a step is
-    1 - h (i w + weight w^2): damped for small h. It stops where |F|^2 / 2 is least too, which need not be an
-    equilibrium. If the players move in turns of their own, J is the Hessian of one loss: give both one turn.
+    1 - h (i w + weight w^2): damped for small h. If the players move in turns of their own, J is the Hessian of one
+    loss: give both one turn.
+
+    It may draw the players to an unstable equilibrium: near one of F = -c p it multiplies p by 1 - h c (weight c - 1).
+    Away from equilibria it stops only where F is an eigenvector of J^T with the eigenvalue -1 / weight.
+
+    `stop_gradient` is the identity in J, as in `jaxgen.training.dynamics`: what a gradient holds fixed, such as the
+    vectors of spectral normalisation, still changes with the params. Under `micro` F and J are those of the whole
+    batch, and the gradients of each part are computed again for J^T F, which saves their memory.
 
     Reverse mode alone (one product more than the gradients), so networks of any convolution will do. The info is that
     of the point p, and its grad_norm that of F. A turn in which J^T F is not finite moves nothing.
@@ -119,13 +129,18 @@ def symplectic_aligned(weight: float = 1.0) -> Callable:
 
 def _adjusted(weight: float, adjustment: Callable) -> Callable:
     """The rule F + weight adjustment(F, J^T F, () -> J F), all of them {player: tree}."""
-    if callable(weight):
-        raise BadRequest("weight must be a finite number of at least 0: an update rule has no step to schedule by.")
-    check_weight("weight", weight)
+    number = as_number(weight)
+    if number is None or not 0 <= number < math.inf:
+        raise BadRequest(
+            f"weight must be a finite number of at least 0, not {weight}: an update rule has no step to schedule by."
+        )
 
     def rule(field, apply, params, opts):
+        program, shape = jax.make_jaxpr(field, return_shape=True)(params)
+        whole = core.jaxpr_as_fun(program.replace(jaxpr=unstopped(program.jaxpr)))
+
         def slopes(params):
-            here = field(params)
+            here = jax.tree.unflatten(jax.tree.structure(shape), whole(*jax.tree.leaves(params)))
             return here.grads, here
 
         grads, back, here = jax.vjp(slopes, params, has_aux=True)
@@ -139,7 +154,7 @@ def _adjusted(weight: float, adjustment: Callable) -> Callable:
             return jax.vjp(transposed, grads)[1](grads)[0]
 
         extra = adjustment(grads, transposed(grads), direct)
-        adjusted = jax.tree.map(lambda g, a: g + weight * a, grads, extra)
+        adjusted = jax.tree.map(lambda g, a: g + number * a, grads, extra)
         end = here._replace(grads=adjusted, finite=here.finite & jnp.isfinite(_dot(adjusted, adjusted)))
         return (*apply(end, params, opts), end)
 

@@ -39,6 +39,21 @@ def check_weight(name: str, value: Any) -> None:
         raise BadRequest(f"{name} must be a finite number of at least 0, or a function of the step, not {value}.")
 
 
+def as_number(value: Any) -> float | None:
+    """A real number of Python, NumPy or JAX as a float; None for True and False, what is none, and what is traced.
+
+    >>> as_number(jnp.float32(0.5)), as_number(2), as_number(True), as_number("1")
+    (0.5, 2.0, None, None)
+    """
+    single = isinstance(value, numbers.Real) or getattr(value, "shape", None) == ()
+    if not single or isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool":
+        return None
+    try:
+        return float(value)
+    except TypeError:  # JAX raises it for a traced number
+        return None
+
+
 def check_decay(decay: float) -> None:
     """Refuses a decay of a moving average, the share of the new, that is not in (0, 1]."""
     if not 0 < decay <= 1:

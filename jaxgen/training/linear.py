@@ -11,7 +11,8 @@ import numpy as np
 from jax.extend import core
 from jax.flatten_util import ravel_pytree
 
-from jaxgen.core import Array, BadRequest, Batch
+from jaxgen.core import Array, BadRequest, Batch, player
+from jaxgen.objectives.stops import unstopped
 from jaxgen.training.step import State, Step
 
 
@@ -50,11 +51,18 @@ def linearised(step: Step, state: State, key: Array, batches: Batch) -> Linear:
     The point holds the params, in the order of `jax.flatten_util.ravel_pytree`, and after them the memory: each float
     array of the optimisers and of the game's state that a step moves and that a later step's params depend on, in the
     order of `jax.tree.leaves((opts, state))`. Whole numbers, such as the count of Adam, are held as they are.
+
+    Raises:
+      BadRequest: an optimiser that remembers what it will use in a later step, and moves nothing in this one.
     """
+    state = jax.tree.map(jnp.asarray, state)  # numbers of Python too
     values, _ = _floats(state)
     params = len(jax.tree.leaves(state.params))  # all of them are floats
     push = partial(_push, step, state, key, batches)
-    return Linear(step, state, key, batches, values, (*range(params), *_memory(push, values, params)))
+    places, moves = _moves(push, values, params)
+    _check_optimisers(state, moves)
+    memory = _memory(push, places, [i for i in moves if i >= params], params)
+    return Linear(step, state, key, batches, values, (*range(params), *memory))
 
 
 def _floats(state: State) -> tuple[list[Array], Callable]:
@@ -84,7 +92,7 @@ def _push(
 
     held = state, key, batches
     program = jax.make_jaxpr(play)(values, *held)
-    moves = core.jaxpr_as_fun(program.replace(jaxpr=_unstopped(program.jaxpr)))
+    moves = core.jaxpr_as_fun(program.replace(jaxpr=unstopped(program.jaxpr)))
 
     def played(values):
         *moved, skipped = moves(*jax.tree.leaves((values, *held)))
@@ -113,11 +121,11 @@ def _joined(leaves: list[Array]) -> np.ndarray:
     return np.concatenate([np.asarray(leaf).ravel() for leaf in leaves])
 
 
-def _memory(push: Callable, point: list[Array], params: int) -> list[int]:
-    """Which arrays besides the first `params` a step moves, and the params of a later step depend on.
+def _moves(push: Callable, point: list[Array], params: int) -> tuple[list[list[Array]], list[int]]:
+    """(the point and two places close by, which arrays a step moves at any of them).
 
-    Tried at the point and close by, because at an equilibrium nothing moves and much has no slope. Close by the memory
-    is displaced too, once, and upwards: second moments are not negative.
+    At an equilibrium nothing moves and much has no slope. Close by the memory is displaced too, once, and upwards:
+    second moments are not negative.
     """
     flat, restore = ravel_pytree(point[:params])
     away = jnp.asarray(_reach(flat) * direction(flat.size), flat.dtype)
@@ -129,8 +137,28 @@ def _memory(push: Callable, point: list[Array], params: int) -> list[int]:
     with forward_mode():
         for place in places:
             moved, _ = push(place, still)
-            moves |= {i for i in range(params, len(point)) if not np.array_equal(moved[i], place[i], equal_nan=True)}
-        reached = {i: _reached(push, places, still, i) for i in sorted(moves)}
+            moves |= {i for i in range(len(point)) if not np.array_equal(moved[i], place[i], equal_nan=True)}
+    return places, sorted(moves)
+
+
+def _check_optimisers(state: State, moves: list[int]) -> None:
+    """Refuses an optimiser whose memory moves while its player does not: its step is not the identity that it seems."""
+    leaves = jax.tree.leaves_with_path((state.params, state.opts))
+    owners = [(path[0].idx, path[1].key) for path, leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    moved = {owners[i] for i in moves if i < len(owners)}
+    for kind, slot in sorted(moved):
+        if kind == 1 and (0, player(slot)) not in moved:
+            raise BadRequest(
+                f"the optimiser of {slot} remembers and moves nothing in this step, which tells nothing of later ones: "
+                "in place of optax.MultiSteps and optax.apply_every use make_step(micro=...); if a rate is 0, play on."
+            )
+
+
+def _memory(push: Callable, places: list[list[Array]], moves: list[int], params: int) -> list[int]:
+    """Which arrays of `moves`, those besides the first `params`, the params of a later step depend on."""
+    still = [jnp.zeros_like(leaf) for leaf in places[0]]
+    with forward_mode():
+        reached = {i: _reached(push, places, still, i) for i in moves}
     needed: set[int] = set()
     while more := {i for i in reached if i not in needed and any(j < params or j in needed for j in reached[i])}:
         needed |= more
@@ -147,24 +175,6 @@ def _reached(push: Callable, places: list[list[Array]], still: list[Array], i: i
     tangents[i] = jnp.asarray(direction(still[i].size).reshape(still[i].shape), still[i].dtype)
     slopes = [push(place, tangents)[1] for place in places]
     return {j for each in slopes for j, slope in enumerate(each) if np.any(np.asarray(slope) != 0)}
-
-
-def _unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
-    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
-
-    def through(value):
-        if isinstance(value, core.ClosedJaxpr):
-            return value.replace(jaxpr=_unstopped(value.jaxpr))
-        if isinstance(value, core.Jaxpr):
-            return _unstopped(value)
-        return tuple(map(through, value)) if type(value) is tuple else value
-
-    def passing(eqn):
-        stops = eqn.primitive is core.primitives.stop_gradient_p
-        params = {name: through(value) for name, value in eqn.params.items()}
-        return eqn.replace(primitive=core.primitives.copy_p if stops else eqn.primitive, params=params)
-
-    return jaxpr.replace(eqns=[passing(eqn) for eqn in jaxpr.eqns])
 
 
 @contextlib.contextmanager

@@ -86,6 +86,8 @@ def _mean_of_parts(part: Callable, key, batch: Batch, micro: int) -> Any:
     first = jax.tree.map(lambda a: a[0], parts)
     like = jax.eval_shape(part, key, first)
     start = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), like)
+    # A rule that differentiates the gradients would store what all parts leave; it computes each of them again.
+    part = jax.checkpoint(part, prevent_cse=False)
 
     def is_mean(a):
         return jnp.issubdtype(a.dtype, jnp.inexact)

@@ -133,6 +133,35 @@ def test_adjusted_rules_need_no_forward_derivative():
         close(got, expected, 1e-6)
 
 
+def test_what_a_loss_stops_counts_in_the_jacobian():
+    # Kills: a Jacobian that takes what a gradient holds fixed, such as singular vectors, for a constant.
+    def stopping(q):
+        return field({name: jax.lax.stop_gradient(value) for name, value in q.items()})
+
+    for rule in (consensus(0.3), symplectic(0.3), symplectic_aligned(0.3)):
+        close(rule(stopping, apply, START, HEAVY)[1], rule(field, apply, START, HEAVY)[1], 1e-6)
+
+
+def test_where_consensus_stops():
+    # Kills: a docstring that is wrong about it. F = 1 - a has J = -1 and its equilibrium at 1, which it leaves.
+    def leaving(q):
+        return Field({"a": 1 - q["a"]}, {}, True)
+
+    def keep(at, params, opts):
+        return params, at.grads
+
+    close(consensus(1.0)(leaving, keep, {"a": 0.25}, {})[1], {"a": 0.0})
+    close(consensus(2.0)(leaving, keep, {"a": 0.25}, {})[1], {"a": -0.75})  # it draws to 1
+
+
+@pytest.mark.parametrize("weight", [np.float64(0.5), np.float32(0.5), jnp.float32(0.5)])
+def test_weights_keep_the_precision_of_the_params(weight):
+    # Kills: a weight of NumPy or JAX that is refused, or that promotes what the optimiser remembers.
+    start = {"a": jnp.bfloat16(1)}
+    got = consensus(weight)(lambda q: Field(q, {}, True), lambda at, params, opts: (params, at.grads), start, {})[1]
+    assert got["a"].dtype == jnp.bfloat16 and got["a"] == 1.5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", [consensus(0.1), symplectic_aligned(0.1)])
 def test_adjusted_rules_move_convolutions(rule):
@@ -152,9 +181,29 @@ def test_adjusted_rules_move_convolutions(rule):
 @pytest.mark.parametrize("make", [consensus, symplectic, symplectic_aligned])
 def test_weights_that_are_refused(make):
     # Kills: a weight that is not looked at; a schedule, which a rule has no step for.
-    for weight in (-0.1, np.nan, np.inf, "1", lambda step: 1.0):
+    for weight in (-0.1, np.nan, np.inf, "1", True, jnp.float32(-1), lambda step: 1.0):
         with pytest.raises(BadRequest, match="weight must be a finite number"):
             make(weight)
+
+
+def test_parts_of_a_batch():
+    # Kills: the Jacobian of each part with that part's own field; a factor that is stopped in a part; what all parts
+    # leave stored at once. loss = a stop(a) mean(x): F = m a, J = m, whose parts differ.
+    def loss(params, noise, batch, context):
+        through = jnp.tanh(batch.x @ jnp.ones((1, 64)) + params["a"])
+        still = params["a"] * jax.lax.stop_gradient(params["a"]) * jnp.mean(batch.x)
+        return still + 0 * jnp.mean(jnp.sin(jnp.sin(through))), Aux({})
+
+    x = jnp.linspace(-0.5, 1.5, 4096).reshape(1, -1, 1)  # of mean 1/2
+    game = Game(lambda key, batch: ({"a": jnp.float32(1)}, {}), lambda key, batch: (), {"a": loss}, None)
+    taken = {}
+    for micro in (1, 8):
+        step = make_step(game, {"a": optax.sgd(0.1)}, (("a",),), rule=consensus(1.0), micro=micro)
+        state = step.init(KEY, Batch(x[0]))
+        update = step.update.lower(state, KEY, Batch(x)).compile()
+        taken[micro] = update.memory_analysis().temp_size_in_bytes
+        np.testing.assert_allclose(update(state, KEY, Batch(x))[0].params["a"], 1 - 0.1 * (0.5 + 0.25), rtol=1e-5)
+    assert taken[8] < taken[1] / 3, taken
 
 
 def logarithm():

@@ -192,16 +192,20 @@ def test_rates_without_rotation():
 @pytest.mark.parametrize(
     ("eigenvalues", "share"),
     [
-        ([1 + 0.2j, 1 - 0.2j], 1),
+        ([0.8 + 0.6j, 0.8 - 0.6j], 1),
         ([0.5, 0.4 + 0.2j], 0),
         ([1.1], 0),
-        ([-1.2, 1j], 0),
-        ([0.7 - 0.4j, 0.1], 0.8),
+        ([-1.2, 1j], np.pi / np.hypot(np.pi, np.log(1.2))),
+        ([-0.9], np.pi / np.hypot(np.pi, np.log(0.9))),
+        ([0.5j, 0.1], np.pi / 2 / np.hypot(np.pi / 2, np.log(2))),
+        ([np.exp(-0.03 - 0.04j), 0.2], 0.8),
         ([1.0], 0),
+        ([0.0], 0),
     ],
 )
 def test_rotation(eigenvalues, share):
-    # Kills: the share of another eigenvalue; a sign; the share of mu itself in place of the move; a division by zero.
+    # Kills: the share of another eigenvalue; a sign; changing sides taken for a straight way; the share of mu itself,
+    # or of mu - 1; a division by zero; a logarithm of zero.
     np.testing.assert_allclose(rotation(eigenvalues), share, rtol=1e-9)
 
 
@@ -316,6 +320,33 @@ def test_an_optimiser_that_holds_its_rate_has_no_memory():
     # Kills: any number in an optimiser's state taken for memory.
     step, here = alone(lambda a, state: (a**2 / 2, {}), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
     np.testing.assert_allclose(spectrum(step, here, KEY, zeros((("a",),))), [0.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "optimiser",
+    [optax.MultiSteps(optax.sgd(0.1), 2).gradient_transformation(), optax.chain(optax.apply_every(2), optax.sgd(0.1))],
+)
+def test_an_optimiser_that_only_gathers_is_refused(optimiser):
+    # Kills: the identity in place of a part of a longer step; a look at the equilibrium alone, where nothing moves.
+    step, here = alone(lambda a, state: (a**2 / 2, {}), optimiser)
+    for a in (0.0, 0.5):
+        with pytest.raises(BadRequest, match="the optimiser of a remembers and moves nothing"):
+            jacobian(step, here._replace(params={"a": jnp.float32(a)}), KEY, zeros((("a",),)))
+
+
+def test_an_optimiser_beside_a_player_that_moves_by_another():
+    # Kills: the memory of one player's optimiser measured by the moves of another's.
+    step = make_step(bilinear(), {"critic": optax.sgd(0.1), "generator": optax.sgd(0.0, momentum=0.5)}, TOGETHER)
+    with pytest.raises(BadRequest, match="the optimiser of generator remembers"):
+        jacobian(step, place(step, at(0.5)), KEY, zeros(TOGETHER))
+
+
+def test_numbers_of_python_as_params():
+    # Kills: an AttributeError of a number without a dtype.
+    step, here = alone(lambda a, state: (a**2 / 2, {}))
+    np.testing.assert_allclose(
+        spectrum(step, here._replace(params={"a": 0.5}), KEY, zeros((("a",),))), [0.9], rtol=1e-6
+    )
 
 
 def test_trajectory_is_the_run():

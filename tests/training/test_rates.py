@@ -58,7 +58,8 @@ def together(gamma=0.0, form=lambda game: game):
     return Game(init, draw, {player: loss(player) for player in TOGETHER[0]}, None)
 
 
-# --- closed forms: the factors of a step of rate h on psi' = -w theta - g psi, theta' = w psi
+# --- closed forms: the factors of a step of rate h on psi' = -w theta - g psi, theta' = w psi. An experiment has
+# some of them too. They are written twice on purpose, as a test does not take what it expects from what is tested.
 
 
 def roots(trace, determinant):
