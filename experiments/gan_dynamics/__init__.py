@@ -36,9 +36,9 @@ What a run does near the equilibrium follows from one matrix, the derivative of 
 eigenvalue is the factor by which the distance from the equilibrium changes in each step. An optimiser with memory adds
 this memory to the matrix. So the rate can be predicted, and then be measured in a run of the same step. Its natural
 logarithm, per step, is the log rate: above zero the players drift apart, at zero they circle for ever, below zero they
-meet. *Rotation* is |arg mu| / |log mu| of that eigenvalue mu, 0 where it only grows or shrinks and 1 where it only turns; one
-that changes sides at every step turns. All that holds near the
-equilibrium; from theta = psi = 1, or all four numbers 1, a run may end elsewhere.
+meet. *Rotation* is |arg mu| / |log mu| of that eigenvalue mu: 0 where it only grows or shrinks, 1 where it only turns,
+and what changes sides at every step turns. All that holds near the equilibrium; from theta = psi = 1, or all four
+numbers 1, a run may end elsewhere.
 
 *Both at once* and *in turn* (the generator first) are the usual ways to train, *k : l* k moves of the critic for l of
 the generator, *two time scales* a rate of {2 * FULL.rate:g} for the critic and {FULL.rate / 2:g} for the generator;
