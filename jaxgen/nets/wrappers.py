@@ -12,17 +12,20 @@ import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Network, rows
 from jaxgen.nets.adapters import network
-from jaxgen.nets.calls import whole
+from jaxgen.nets.calls import together, whole, with_both
 
 Call = Callable[..., tuple[Any, Any]]  # as `Network.apply`
 SHIFTS_AND_SCALES = ("bias", "b", "scale", "offset")  # last names of leaves that are no kernels, whatever their shape
 
 
 def wrapped(net: Any, wrap: Callable[[Call], Call], **changes: Any) -> Network:
-    """`net` with `wrap` around `apply` and `features`, which are called alike; `changes` replace other fields."""
+    """`net` with `wrap` around `apply` and `features`, which are called alike; `changes` replace other fields.
+
+    It is put around the function for both too, so what `wrap` is given returns an array, or (y, features).
+    """
     net = network(net)
-    features = None if net.features is None else wrap(net.features)
-    return net._replace(**{"apply": wrap(net.apply), "features": features, **changes})
+    features, both = (call and wrap(call) for call in (net.features, together(net)))
+    return with_both(net._replace(**{"apply": wrap(net.apply), "features": features, **changes}), both)
 
 
 def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
@@ -36,7 +39,13 @@ def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
         y, state = net.apply(params, state, noise, *xs)
         return after(y), state
 
-    return net._replace(apply=apply)
+    inner = together(net)
+
+    def both(params, state, noise, *xs):
+        (y, features), state = inner(params, state, noise, *xs)
+        return (after(y), features), state
+
+    return with_both(net._replace(apply=apply), inner and both)
 
 
 def packed(critic: Any, m: int) -> Network:
