@@ -38,6 +38,7 @@ __all__ = [
     "paper",
     "side",
     "summary",
+    "wanted",
 ]
 
 RECIPES: Mapping[str, Recipe] = {
@@ -73,13 +74,37 @@ def example_plan(recipe: Recipe) -> Plan:
       BadRequest: what the recipe says without any of them, if it takes none.
     """
     plain = Spec((8, 8, 1))
-    small, domains = plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))
-    for spec in (plain, plain._replace(condition=10), small, domains):
+    for spec in (plain, *_given(plain).values()):
         try:
             return recipe(spec)
         except BadRequest:
             continue
     return recipe(plain)
+
+
+def wanted(recipe: Recipe, shape: tuple[int, ...]) -> str:
+    """What a recipe that refuses plain data of `shape` takes beside them, in words; empty if nothing helps, or need be.
+
+    >>> wanted(find("acgan"), (2,)), wanted(find("gan"), (2,))
+    ('labels', '')
+    """
+    for what, spec in ({"": Spec(shape)} | _given(Spec(shape))).items():
+        try:
+            recipe(spec)
+        except BadRequest:
+            continue
+        return what
+    return ""
+
+
+def _given(plain: Spec) -> dict[str, Spec]:
+    """`plain` with what a recipe may need, by what it is."""
+    images = Spec((8, 8, 1))
+    return {
+        "labels": plain._replace(condition=10),
+        "small images": images._replace(condition=(4, 4, 1)),
+        "two domains": images._replace(domains=("a", "b")),
+    }
 
 
 def summary(recipe: Recipe) -> str:
