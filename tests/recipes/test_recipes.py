@@ -146,13 +146,55 @@ def test_every_recipe_learns_a_little(name):
 
 
 def test_balance_is_what_the_papers_say():
-    # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
-    turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
-    assert all(turns[n] == ["critic"] * 5 + ["generator"] for n in ("wgan", "wgan_gp", "hinge_sn", "projection"))
-    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan", "bigan", "began"
-    assert all(turns[name] == ["critic", "generator"] for name in once)
-    assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
-    assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
+    # Kills: five generator turns for five critic turns; players that move one after the other where they move at once,
+    # or the reverse; a hybrid that forgets a player; R1 in every turn.
+    turns = {name: recipes.example_plan(recipe).turns for name, recipe in RECIPES.items()}
+    five = (("critic",),) * 5 + (("generator",),)
+    assert all(turns[name] == five for name in ("wgan", "wgan_gp", "hinge_sn", "projection"))
+    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan"
+    assert all(turns[name] == (("critic",), ("generator",)) for name in once)
+    assert turns["bigan"] == turns["began"] == (("critic", "generator"),)
+    assert turns["aae"] == (("autoencoder",), ("critic",), ("autoencoder:fool",))
+    ada = [loss for turn in turns["gan_ada"] for loss in turn]
+    assert ada.count("critic") == 1 and ada.count("critic:adversarial") == 15
+
+
+def adam(params, slopes, rate, b1, b2, decay=0.0):
+    """Where Adam takes `params`, in float64."""
+    first = second = np.zeros_like(params)
+    for n, slope in enumerate(slopes, 1):
+        slope = slope + decay * params
+        first, second = b1 * first + (1 - b1) * slope, b2 * second + (1 - b2) * slope**2
+        params = params - rate * first / (1 - b1**n) / (np.sqrt(second / (1 - b2**n)) + 1e-8)
+    return params
+
+
+SETTINGS = {  # batch size, then (rate, b1, b2) of each player's Adam, and a decay
+    "dragan": (128, (1e-4, 0.5, 0.9), (1e-4, 0.5, 0.9)),
+    "ragan": (32, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
+    "began": (16, (1e-4, 0.5, 0.999), (1e-4, 0.5, 0.999)),
+    "acgan": (128, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
+    "projection": (64, (2e-4, 0.0, 0.9), (2e-4, 0.0, 0.9)),
+    "infogan": (128, (2e-4, 0.5, 0.999), (1e-3, 0.5, 0.999)),
+    "bigan": (128, (2e-4, 0.5, 0.999, 2.5e-5), (2e-4, 0.5, 0.999, 2.5e-5)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_those_of_the_papers(name):
+    # Kills: another batch size, rate, b1, b2 or decay; one of the other player. The second slope shows b1 and b2; the
+    # param of 1e4 shows the decay.
+    size, *players = SETTINGS[name]
+    plan = recipes.example_plan(find(name))
+    start, slopes = np.array([0.5, -1.0, 1e4]), np.array([[3.0, -1.0, 0.1], [1.0, 0.5, 0.3]])
+    assert plan.batch_size == size and plan.optimizers.keys() == {"critic", "generator"}
+    for mover, settings in zip(("critic", "generator"), players, strict=True):
+        tx, moved = plan.optimizers[mover], start
+        state = tx.init(jnp.asarray(start, jnp.float32))
+        for slope in slopes:
+            update, state = tx.update(jnp.asarray(slope, jnp.float32), state, jnp.asarray(moved, jnp.float32))
+            moved = moved + np.asarray(update, np.float64)
+        np.testing.assert_allclose(moved - start, adam(start, slopes, *settings) - start, rtol=2e-4)
 
 
 def test_generator_is_one_network_for_both_sides():
