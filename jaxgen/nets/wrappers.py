@@ -151,11 +151,7 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
         k_net, k_u = jax.random.split(key)
         params, state = net.init(k_net, *xs)
         by_name = kernels(params)
-        if not by_name:
-            raise BadRequest("spectral() divides kernels, leaves of at least two axes, and this network has none.")
-        for name, w in by_name.items():
-            if not -w.ndim <= out < w.ndim:
-                raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
+        _check_kernels("spectral() divides", by_name, out)
         keys = zip(by_name.items(), jax.random.split(k_u, len(by_name)), strict=True)
         return params, {"net": state, "u": {name: _power(w, draw_start(k, w), out)[1] for (name, w), k in keys}}
 
@@ -182,7 +178,7 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
     inside, `equalised(spectral(net))`: outside it would leave kernels of norm c.
 
     Raises:
-      BadRequest: by `init`, if there is no kernel.
+      BadRequest: by `init`, if there is no kernel, or one without an axis `out`.
     """
     net = network(net)
 
@@ -198,8 +194,8 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
 
     def init(key, *xs):
         params, state = net.init(key, *xs)
-        if not any(_is_kernel(name.split("/"), w, exclude) for name, w in _named(params)):
-            raise BadRequest("equalised() scales kernels, leaves of at least two axes, and this network has none.")
+        kernels = {name: w for name, w in _named(params) if _is_kernel(name.split("/"), w, exclude)}
+        _check_kernels("equalised() scales", kernels, out)
         return scaled(params, True), state
 
     return wrapped(net, lambda call: lambda params, *args: call(scaled(params, False), *args), init=init)
@@ -207,6 +203,14 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
 
 def _is_kernel(path: list[str], w: Array, exclude: tuple[str, ...]) -> bool:
     return w.ndim > 1 and path[-1] not in SHIFTS_AND_SCALES and not set(exclude) & set(path)
+
+
+def _check_kernels(does: str, kernels: dict[str, Array], out: int) -> None:
+    if not kernels:
+        raise BadRequest(f"{does} kernels, leaves of at least two axes, and this network has none.")
+    for name, w in kernels.items():
+        if not -w.ndim <= out < w.ndim:
+            raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
 
 
 def _named(params: Any) -> list[tuple[str, Array]]:

@@ -360,6 +360,8 @@ def test_spectral_refuses():
         spectral(bias).init(KEY, IMAGES)
     with pytest.raises(BadRequest, match="this network has none"):
         spectral(nn.Embed(3, 2)).init(KEY, jnp.arange(3))
+    with pytest.raises(BadRequest, match=r"kernel of \(36, 6\) has no axis 5"):
+        equalised(Critic(), out=5).init(KEY, IMAGES)
     with pytest.raises(BadRequest, match=r"kernel of \(36, 6\) has no axis 2"):
         spectral(Critic(), out=2).init(KEY, IMAGES)
 
