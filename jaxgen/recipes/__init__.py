@@ -50,6 +50,13 @@ RECIPES: Mapping[str, Recipe] = {
     )
 }
 
+_EXAMPLES = {  # by what they have beside small images
+    "": Spec((8, 8, 1)),
+    "labels": Spec((8, 8, 1), 10),
+    "small images": Spec((8, 8, 1), (4, 4, 1)),
+    "two domains": Spec((8, 8, 1), domains=("a", "b")),
+}
+
 
 def find(name: str) -> Recipe:
     """The recipe called `name`.
@@ -73,38 +80,29 @@ def example_plan(recipe: Recipe) -> Plan:
     Raises:
       BadRequest: what the recipe says without any of them, if it takes none.
     """
-    plain = Spec((8, 8, 1))
-    for spec in (plain, *_given(plain).values()):
+    for spec in _EXAMPLES.values():
         try:
             return recipe(spec)
         except BadRequest:
             continue
-    return recipe(plain)
+    return recipe(_EXAMPLES[""])
 
 
 def wanted(recipe: Recipe, shape: tuple[int, ...]) -> str:
-    """What a recipe that refuses plain data of `shape` takes beside them, in words; empty if nothing helps, or need be.
+    """What a recipe that refuses plain data of `shape` wants beside any data, in words; empty if it wants nothing.
 
-    >>> wanted(find("acgan"), (2,)), wanted(find("gan"), (2,))
-    ('labels', '')
+    A recipe that takes plain small images refuses the shape.
+
+    >>> wanted(find("acgan"), (2,)), wanted(find("gan"), (2,)), wanted(find("gan"), (70, 70, 1))
+    ('labels', '', '')
     """
-    for what, spec in ({"": Spec(shape)} | _given(Spec(shape))).items():
+    for what, spec in (("", Spec(shape)), *_EXAMPLES.items()):
         try:
             recipe(spec)
         except BadRequest:
             continue
         return what
     return ""
-
-
-def _given(plain: Spec) -> dict[str, Spec]:
-    """`plain` with what a recipe may need, by what it is."""
-    images = Spec((8, 8, 1))
-    return {
-        "labels": plain._replace(condition=10),
-        "small images": images._replace(condition=(4, 4, 1)),
-        "two domains": images._replace(domains=("a", "b")),
-    }
 
 
 def summary(recipe: Recipe) -> str:
