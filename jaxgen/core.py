@@ -94,6 +94,17 @@ def nothing(*args: Any) -> tuple:
     return ()
 
 
+class Both(NamedTuple):
+    """One evaluation for the output and the features of a network, which has these `apply` and `features`.
+
+    In a network whose `apply` or `features` was replaced it counts for nothing, so a wrapper need not know of it.
+    """
+
+    apply: Callable[..., tuple[Any, Any]]
+    features: Callable[..., tuple[Array, Any]]
+    call: Callable[..., tuple[Any, Any]]  # as apply, for ((y, features), state)
+
+
 class Network(NamedTuple):
     """A network as pure functions, in the manner of `haiku.transform_with_state` with noise in place of the rng.
 
@@ -107,6 +118,7 @@ class Network(NamedTuple):
     draw: Callable[..., Any] = nothing  # (key, *inputs) -> noise; reads the shapes of its inputs only
     features: Callable[..., tuple[Array, Any]] | None = None  # as apply, for the layer below the last: f32[B, F]
     couples: bool = False  # True if the examples of a batch see each other in training
+    both: Both | None = None  # see `jaxgen.nets.calls.together`
 
 
 def inputs(x: Any, condition: Any = None) -> tuple[Any, ...]:

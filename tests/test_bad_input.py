@@ -138,6 +138,13 @@ ROWS = [
             ("--data pictures --labels lost.csv", "1 name no image in pictures: '9.png' (line 3)"),
         )
     ),
+    *(
+        Row(
+            f"compare --data ring8 --models vae,{model} --out new",
+            f"{model} learns from {what}, which compare does not",
+        )
+        for model, what in (("acgan", "labels"), ("sr_gan", "small images"), ("cyclegan", "two domains"))
+    ),
     # where to write
     *(
         Row(f"{command} --data ring8 --out {out}", says)

@@ -46,7 +46,7 @@ def train(argv: Sequence[str]) -> None:
     option(parser, "--precision", str, "P", "float32 or bfloat16, for the networks; params stay float32", "float32")
     switch(parser, "--remat", "compute forward passes twice, to save memory")
     switch(parser, "--stream", "leave the data where they are, and read a batch at a time, as if they did not fit")
-    option(parser, "--learning-rate", number(), "X", "of Adam", "the recipe's")
+    option(parser, "--learning-rate", number(), "X", "of the optimiser", "the recipe's")
     option(parser, "--latent-dim", whole(1), "N", "numbers in a latent code", "the recipe's")
     option(parser, "--resume", str, "DIR", "go on with the run in DIR; only --steps and how many processes go with it")
     switch(parser, "--distributed", "be one of several processes, which JAX finds (SLURM, GKE, TPU pods)")

@@ -25,7 +25,7 @@ from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space
-from jaxgen.recipes import Recipe, Spec, build, side
+from jaxgen.recipes import Recipe, Spec, build, side, wanted
 from jaxgen.report import write_report
 from jaxgen.runs.keep import keep
 from jaxgen.system import files
@@ -121,6 +121,11 @@ def _ready(asked: Asked) -> Ready:
     tasks, unserved = _served(asked.data, asked.settings.settings)
     first = redivide(asked.data, asked.settings.seed)
     # Built first: a shape that no network takes is refused before anything is printed.
+    for name, recipe in asked.recipes.items():
+        if what := wanted(recipe, first.shape):
+            raise BadRequest(
+                f"{name} learns from {what}, which compare does not hand to its models: leave it out of the models."
+            )
     sides = {side(build(recipe, Spec(first.shape), {})) for recipe in asked.recipes.values()}
     say_data(asked.data, unserved)
     for reason in foreseen(asked.settings.seeds, sides):

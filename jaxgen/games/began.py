@@ -1,12 +1,27 @@
 """A GAN whose critic is an autoencoder, and whose balance is kept by a number in the state."""
 
+import numbers
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, Network, draw_each, inputs, rows, whole
+from jaxgen.core import (
+    Array,
+    Aux,
+    BadRequest,
+    Batch,
+    Context,
+    Game,
+    Model,
+    Network,
+    check_type,
+    draw_each,
+    inputs,
+    rows,
+    whole,
+)
 from jaxgen.games.parts import check_array, check_generated, evaluation, features_of
 from jaxgen.nets.adapters import network
 from jaxgen.nets.autoencoders import error
@@ -37,6 +52,8 @@ def began(generator: Any, critic: Any, *, latent_dim: int, gamma: float = 0.5, r
         not one array; by the losses, examples of another shape.
     """
     latent_dim = whole("latent_dim", latent_dim, 1)
+    for name, value in (("gamma", gamma), ("rate", rate)):
+        check_type(name, value, numbers.Real, "0.5")
     if not 0 < gamma <= 1 or not 0 < rate < float("inf"):
         raise BadRequest(f"began() needs 0 < gamma <= 1 and a finite rate above 0, not {gamma=}, {rate=}.")
     parts = _Parts(network(generator), network(critic), latent_dim, gamma, rate)

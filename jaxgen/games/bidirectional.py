@@ -42,7 +42,7 @@ def bigan(
       critic: network (x, z, condition) -> logits [B, ...]. All of them are called without a condition if the batch has
         none. A network of `jaxgen.nets` that is given a vector, `networks(shape, condition=(D,)).critic`, is one.
       latent_dim: D.
-      loss: its critic's side serves both players.
+      loss: its critic's side serves both players, so that `top_k`, which changes the other side, changes nothing.
 
     Returns:
       A game of the players "critic" and "generator", whose params are {"generator", "encoder"}, and the losses of the

@@ -111,8 +111,8 @@ def infogan(
 
     Returns:
       A game of the losses "critic" and "generator". The info of the critic's has real_logit, fake_logit and
-      information_nats, at most log K + the information of the numbers. The model has the score "critic" and the
-      features "critic", as `gan` has, and the features "code", [B, K + n]: log-probabilities and means under Q.
+      information_nats, at most log K - .226 n. The model has the score "critic" and the features "critic", as `gan`
+      has, and the features "code", [B, K + n]: log-probabilities and means under Q.
 
     Raises:
       BadRequest: for other parts than these, a code of nothing, or a critic without features; by the losses, examples

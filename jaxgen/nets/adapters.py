@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 
 from jaxgen.core import BadRequest, Network, nothing
-from jaxgen.nets.calls import has_features, is_object, mode, name, parameters
+from jaxgen.nets.calls import has_features, is_object, mode, name, parameters, with_both
 from jaxgen.nets.checks import checked
 
 
@@ -116,12 +116,17 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
         variables = dict(module.init({"params": key} | streams, *xs, **mode(module.__call__)(False)))
         return variables.pop("params", {}), variables
 
-    def call(method, params, state, noise, *xs):
+    def is_hidden(part, method):
+        return method == "hidden" and not part.path
+
+    def call(method, params, state, noise, *xs, keeps=False):
+        """`keeps` adds to what it returns a tuple of what `hidden` returned in it."""
         train = noise is not None
         options = mode(getattr(module, method))(train) | ({"rngs": noise} if train and rngs else {})
         mutable = list(state) if train and state else False
+        kept = {"capture_intermediates": is_hidden} if keeps else {}
         try:
-            out = module.apply({"params": params, **state}, *xs, method=method, mutable=mutable, **options)
+            out = module.apply({"params": params, **state}, *xs, method=method, mutable=mutable, **options, **kept)
         except flax.errors.InvalidRngError as error:
             raise BadRequest(_stream(module, str(error), train)) from None
         except flax.errors.ModifyScopeVariableError:
@@ -129,13 +134,22 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
                 f"{name(module)} moves its state in evaluation too: give its __call__ an argument train, and move it "
                 f"only if that is True."
             ) from None
-        return (out[0], dict(out[1])) if mutable else (out, state)
+        if not keeps:
+            return (out[0], dict(out[1])) if mutable else (out, state)
+        hidden = out[1].get("intermediates", {}).get("hidden", ())
+        return (out[0], hidden), {name: out[1][name] for name in state} if mutable else state
+
+    def both(params, state, noise, *xs):
+        (y, hidden), new = call("__call__", params, state, noise, *xs, keeps=True)
+        if len(hidden) != 1:  # its __call__ does not call it, or more than once
+            hidden = (call("hidden", params, state, noise, *xs)[0],)
+        return (y, hidden[0]), new
 
     def draw(key, *xs):
         return {name: jax.random.fold_in(key, i) for i, name in enumerate(rngs)}
 
     features = partial(call, "hidden") if has_features(type(module)) else None
-    return Network(init, partial(call, "__call__"), draw if rngs else nothing, features)
+    return with_both(Network(init, partial(call, "__call__"), draw if rngs else nothing, features), both)
 
 
 def _stream(module: Any, error: str, train: bool) -> str:

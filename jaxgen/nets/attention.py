@@ -12,7 +12,8 @@ class SelfAttention(nn.Module):
 
     f, g, h and v are linear in the channels of a position, without a bias: f and g to C / 8 numbers, h to C / 2 and v
     back to C, at least 1 each. The gain is learned and starts at 0, so that the layer starts as no change. Zhang et al.
-    2019, arXiv 1805.08318. Its kernels are those of dense layers: `spectral` divides them, as the paper does.
+    2019, arXiv 1805.08318, where h has C / 8; C / 2 is that of the authors' code, which also halves the sides of f(x)
+    and h(x) by max pooling. Its kernels are those of dense layers: `spectral` divides them, as the paper does.
 
     Raises:
       BadRequest: for x of another number of axes.

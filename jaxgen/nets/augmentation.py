@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Network, draw_each
 from jaxgen.nets.adapters import network
+from jaxgen.nets.calls import together, with_both
 from jaxgen.nets.wrappers import wrapped
 
 
@@ -109,8 +110,9 @@ def _augmented(critic: Any, pipe: Pipe, start: dict[str, float], moved: Callable
 
         return apply
 
-    features = None if critic.features is None else wrap(critic.features, lambda state, y, examples: state)
-    return wrapped(critic, wrap, init=init, draw=draw, features=features)
+    features = critic.features and wrap(critic.features, lambda state, y, examples: state)
+    net, both = wrapped(critic, wrap, init=init, draw=draw, features=features), together(critic)
+    return with_both(net, both and wrap(both, lambda state, pair, examples: moved(state, pair[0], examples)))
 
 
 def instance_noise(std: float) -> Pipe:

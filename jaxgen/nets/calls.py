@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from jaxgen.core import Both, Network
+
 # Arguments of `__call__` that say whether the network is trained, and their values if it is.
 SWITCHES = {
     "train": True,
@@ -39,6 +41,19 @@ def parameters(call: Any, required: bool = True) -> list[str]:
     except (TypeError, ValueError):
         return []
     return [p.name for p in arguments if not required or (p.default is p.empty and p.kind not in (2, 4))]
+
+
+def together(net: Network) -> Callable[..., tuple[Any, Any]] | None:
+    """As `net.apply`, for ((y, features), state) of one evaluation; None for a network that has no such function."""
+    both = net.both
+    known = both is not None and both.apply is net.apply and both.features is net.features
+    return both.call if both is not None and known else None
+
+
+def with_both(net: Network, call: Callable[..., tuple[Any, Any]] | None) -> Network:
+    """`net` whose output and features `call` gives together, if it is not None."""
+    both = None if call is None or net.features is None else Both(net.apply, net.features, call)
+    return net._replace(both=both)
 
 
 def is_object(module: Any, library: str) -> bool:

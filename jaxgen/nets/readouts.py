@@ -9,6 +9,7 @@ from flax.linen import initializers
 
 from jaxgen.core import Array, BadRequest, Network, nothing, whole
 from jaxgen.nets.adapters import network
+from jaxgen.nets.calls import together
 from jaxgen.nets.conditions import check_condition, check_given
 
 
@@ -28,7 +29,9 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
       condition: a number of classes, for labels i32[B], or the shape (N,) of a vector.
 
     Returns:
-      A network (x, y) -> logits, whose features are those of `critic`. It computes both in one pass when compiled.
+      A network (x, y) -> logits, whose features are those of `critic`. It evaluates `critic` once if that is a Linen
+      module whose `__call__` calls its `hidden` once, in any wrappers of `jaxgen.nets`; of another one the layers below
+      the last are computed twice, at least in the backward pass.
 
     Raises:
       BadRequest: for a critic without features, or a condition that is neither; when traced, for another y.
@@ -39,7 +42,7 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
     >>> jax.eval_shape(lambda: net.apply(*net.init(jax.random.key(0), x, label), None, x, label)[0]).shape
     (3,)
     """
-    net, hidden = _with_features("projected", critic)
+    net, hidden, both = _with_features("projected", critic)
     form = check_condition(condition)
     if form is None or (isinstance(form, tuple) and len(form) != 1):
         raise BadRequest(f"projected() takes a number of classes or the shape (N,) of a vector, not {condition!r}.")
@@ -54,8 +57,7 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
 
     def apply(params, state, noise, x, y):
         check_given(form, y)
-        logits, new = net.apply(params["net"], state, noise, x)
-        features, _ = hidden(params["net"], state, noise, x)
+        (logits, features), new = both(params["net"], state, noise, x)
         added = jnp.sum(_rows(params["embedding"], y) * features, -1)
         return logits + added.reshape(-1, *[1] * (logits.ndim - 1)), new
 
@@ -71,19 +73,21 @@ def branched(critic: Any, outputs: int) -> Network:
     """(D(x), f(x) W + b): the logits of a critic, and `outputs` more numbers that are linear in its features f.
 
     Both share all layers below the last, as the classifier of AC-GAN and the Q of InfoGAN do. Params are {"net",
-    "head"}; the head starts as last layers here do, normal of variance 1 / F, and zero.
+    "head"}; the head starts as last layers here do, normal of variance 1 / F, and zero. It is no part of `critic`:
+    `branched(spectral(critic), O)` leaves it as it is, and `spectral(branched(critic, O))` divides it too.
 
     Args:
       critic: a network (x, ...) -> logits with features [B, F], augmented or spectrally normalised as it may be.
       outputs: O.
 
     Returns:
-      A network (x, ...) -> (logits, f32[B, O]), whose features are those of `critic`.
+      A network (x, ...) -> (logits, f32[B, O]), whose features are those of `critic`, which is evaluated as often as in
+      `projected`.
 
     Raises:
       BadRequest: for a critic without features, or an O that is no whole number of at least 1.
     """
-    net, hidden = _with_features("branched", critic)
+    net, hidden, both = _with_features("branched", critic)
     outputs = whole("outputs", outputs, 1)
 
     def init(key, *xs):
@@ -94,8 +98,7 @@ def branched(critic: Any, outputs: int) -> Network:
         return {"net": params, "head": {"kernel": kernel, "bias": jnp.zeros(outputs)}}, state
 
     def apply(params, state, noise, *xs):
-        logits, new = net.apply(params["net"], state, noise, *xs)
-        features, _ = hidden(params["net"], state, noise, *xs)
+        (logits, features), new = both(params["net"], state, noise, *xs)
         return (logits, features @ params["head"]["kernel"] + params["head"]["bias"][None]), new
 
     return net._replace(
@@ -105,11 +108,18 @@ def branched(critic: Any, outputs: int) -> Network:
     )
 
 
-def _with_features(name: str, critic: Any) -> tuple[Network, Callable[..., tuple[Array, Any]]]:
+def _with_features(name: str, critic: Any) -> tuple[Network, Callable[..., Any], Callable[..., Any]]:
+    """(net, its features, its logits and features)."""
     net = network(critic)
-    if net.features is None:
+    hidden = net.features
+    if hidden is None:
         raise BadRequest(f"{name}() reads the features of a critic: give its module a method `hidden`.")
-    return net, net.features
+
+    def twice(params, state, noise, *xs):
+        logits, new = net.apply(params, state, noise, *xs)
+        return (logits, hidden(params, state, noise, *xs)[0]), new
+
+    return net, hidden, together(net) or twice
 
 
 def _rows(table: Array, y: Array) -> Array:

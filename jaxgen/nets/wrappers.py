@@ -12,17 +12,20 @@ import jax.numpy as jnp
 
 from jaxgen.core import Array, BadRequest, Network, rows
 from jaxgen.nets.adapters import network
-from jaxgen.nets.calls import whole
+from jaxgen.nets.calls import together, whole, with_both
 
 Call = Callable[..., tuple[Any, Any]]  # as `Network.apply`
 SHIFTS_AND_SCALES = ("bias", "b", "scale", "offset")  # last names of leaves that are no kernels, whatever their shape
 
 
 def wrapped(net: Any, wrap: Callable[[Call], Call], **changes: Any) -> Network:
-    """`net` with `wrap` around `apply` and `features`, which are called alike; `changes` replace other fields."""
+    """`net` with `wrap` around `apply` and `features`, which are called alike; `changes` replace other fields.
+
+    It is put around the function for both too, so what `wrap` is given returns an array, or (y, features).
+    """
     net = network(net)
-    features = None if net.features is None else wrap(net.features)
-    return net._replace(**{"apply": wrap(net.apply), "features": features, **changes})
+    features, both = (call and wrap(call) for call in (net.features, together(net)))
+    return with_both(net._replace(**{"apply": wrap(net.apply), "features": features, **changes}), both)
 
 
 def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
@@ -36,7 +39,13 @@ def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
         y, state = net.apply(params, state, noise, *xs)
         return after(y), state
 
-    return net._replace(apply=apply)
+    inner = together(net)
+
+    def both(params, state, noise, *xs):
+        (y, features), state = inner(params, state, noise, *xs)
+        return (after(y), features), state
+
+    return with_both(net._replace(apply=apply), inner and both)
 
 
 def packed(critic: Any, m: int) -> Network:
@@ -142,11 +151,7 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
         k_net, k_u = jax.random.split(key)
         params, state = net.init(k_net, *xs)
         by_name = kernels(params)
-        if not by_name:
-            raise BadRequest("spectral() divides kernels, leaves of at least two axes, and this network has none.")
-        for name, w in by_name.items():
-            if not -w.ndim <= out < w.ndim:
-                raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
+        _check_kernels("spectral() divides", by_name, out)
         keys = zip(by_name.items(), jax.random.split(k_u, len(by_name)), strict=True)
         return params, {"net": state, "u": {name: _power(w, draw_start(k, w), out)[1] for (name, w), k in keys}}
 
@@ -173,7 +178,7 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
     inside, `equalised(spectral(net))`: outside it would leave kernels of norm c.
 
     Raises:
-      BadRequest: by `init`, if there is no kernel.
+      BadRequest: by `init`, if there is no kernel, or one without an axis `out`.
     """
     net = network(net)
 
@@ -189,8 +194,8 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
 
     def init(key, *xs):
         params, state = net.init(key, *xs)
-        if not any(_is_kernel(name.split("/"), w, exclude) for name, w in _named(params)):
-            raise BadRequest("equalised() scales kernels, leaves of at least two axes, and this network has none.")
+        kernels = {name: w for name, w in _named(params) if _is_kernel(name.split("/"), w, exclude)}
+        _check_kernels("equalised() scales", kernels, out)
         return scaled(params, True), state
 
     return wrapped(net, lambda call: lambda params, *args: call(scaled(params, False), *args), init=init)
@@ -198,6 +203,14 @@ def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding
 
 def _is_kernel(path: list[str], w: Array, exclude: tuple[str, ...]) -> bool:
     return w.ndim > 1 and path[-1] not in SHIFTS_AND_SCALES and not set(exclude) & set(path)
+
+
+def _check_kernels(does: str, kernels: dict[str, Array], out: int) -> None:
+    if not kernels:
+        raise BadRequest(f"{does} kernels, leaves of at least two axes, and this network has none.")
+    for name, w in kernels.items():
+        if not -w.ndim <= out < w.ndim:
+            raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
 
 
 def _named(params: Any) -> list[tuple[str, Array]]:

@@ -5,13 +5,14 @@ patches. The result has the shape of the logits, and a game takes its mean.
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest
+from jaxgen.core import Array, BadRequest, check_type
 
 
 class Adversarial(NamedTuple):
@@ -71,24 +72,27 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
     """`loss` whose generator learns from those fakes of a batch alone that the critic finds the most real.
 
     The generator's numbers of the k = ceil(share B) entries with the largest mean logit are B / k times as large, and
-    those of the others are 0, so that the mean is over these k; the critic's loss stays. Sinha et al. 2020, arXiv
-    2002.06224, who let k fall while they train.
+    those of the others are 0, so that the mean is over these k; the critic's loss stays. So it changes nothing in
+    `bigan`, both of whose players have the critic's. Sinha et al. 2020, arXiv 2002.06224, who let k fall while they
+    train.
 
     Raises:
-      BadRequest: unless 0 < share <= 1.
+      BadRequest: for a loss of another type, and unless 0 < share <= 1.
 
     >>> print(top_k(WASSERSTEIN).generator(jnp.zeros(4), jnp.array([3.0, 1.0, 2.0, 0.0])))
-    [-6. -0. -4. -0.]
+    [-6.  0. -4.  0.]
     """
+    check_type("loss", loss, Adversarial, "HINGE")
+    check_type("share", share, numbers.Real, "0.5")
     if not 0 < share <= 1:
         raise BadRequest(f"share={share} is the part of the fakes that the generator learns from: above 0, at most 1.")
 
     def generator(real, fake):
         values = loss.generator(real, fake)
-        kept = math.ceil(share * len(fake))
+        kept = max(1, math.ceil(share * len(fake) - 1e-9))  # .55 of 100 is 55, and .55 * 100 is more
         rank = jnp.argsort(jnp.argsort(-jnp.mean(fake.reshape(len(fake), -1), -1)))
-        weight = jnp.where(rank < kept, len(fake) / kept, 0.0)
-        return values * weight.reshape(-1, *[1] * (values.ndim - 1))
+        most_real = (rank < kept).reshape(-1, *[1] * (values.ndim - 1))
+        return jnp.where(most_real, values * (len(fake) / kept), 0.0)
 
     return loss._replace(generator=generator, couples=True)
 
@@ -101,6 +105,7 @@ def margin(m: float) -> Adversarial:
     Raises:
       BadRequest: for an m that is not a finite number above 0.
     """
+    check_type("m", m, numbers.Real, "1.0")
     if not 0 < m < math.inf:
         raise BadRequest(f"m={m} is the energy that fakes are raised to: a finite number above 0.")
 

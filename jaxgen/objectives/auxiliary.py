@@ -72,8 +72,9 @@ def information(scores: Array, code: Array, *, categories: int) -> Array:
 
     Under the prior each category has probability 1/K, and numbers are uniform in (-1, 1). Under q, read off x, the
     first K scores [B, K + n] are those of a softmax, and the others the means of N(., 1). Its mean over c and
-    x = G(z, c) is a lower bound of I(c; x), equal to it where q is the posterior. Chen et al. 2016, arXiv 1606.03657,
-    whose MNIST code has the standard deviation 1 too.
+    x = G(z, c) is a lower bound of I(c; x), and at most log K - .226 n: a normal law of standard deviation 1 is never
+    the posterior of a number in (-1, 1), and the bound is the lower for it. Chen et al. 2016, arXiv 1606.03657, whose
+    MNIST code has that standard deviation too.
 
     Raises:
       BadRequest: for scores of another shape than the code, or fewer of them than categories.

@@ -14,8 +14,10 @@ def dragan(weight: Schedule = 10.0, *, std: Schedule = 0.5, target: Schedule = 1
     """DRAGAN: weight (|grad D(x + std n)| - target)^2 at the real examples x, n ~ N(0, I) for each of their numbers.
 
     Where the critic is flat the value is weight target^2 and the gradient is zero. Kodali et al. 2017, arXiv
-    1705.07215, whose c is std^2. Much code takes uniform noise from 0 to half of the standard deviation of the data in
-    its place; the default has that size for data of standard deviation 1, so give half of yours.
+    1705.07215, whose c is std^2. The default is for data of standard deviation 1: give half of yours. The authors' code
+    has x + a (y - x) in place of x + std n, a uniform in (0, 1) and y - x uniform from 0 to half of the data's standard
+    deviation: a root mean square of a sixth of it. The target is in units of 1 / x: a slope of 1 per pixel in [0, 1] is
+    one of .5 per pixel in [-1, 1].
 
     Args:
       weight: a number, or a function of the step.

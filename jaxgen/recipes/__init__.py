@@ -38,6 +38,7 @@ __all__ = [
     "paper",
     "side",
     "summary",
+    "wanted",
 ]
 
 RECIPES: Mapping[str, Recipe] = {
@@ -47,6 +48,13 @@ RECIPES: Mapping[str, Recipe] = {
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
         *(acgan, projection, infogan, bigan, aae, cyclegan),
     )
+}
+
+_EXAMPLES = {  # by what they have beside small images
+    "": Spec((8, 8, 1)),
+    "labels": Spec((8, 8, 1), 10),
+    "small images": Spec((8, 8, 1), (4, 4, 1)),
+    "two domains": Spec((8, 8, 1), domains=("a", "b")),
 }
 
 
@@ -72,14 +80,29 @@ def example_plan(recipe: Recipe) -> Plan:
     Raises:
       BadRequest: what the recipe says without any of them, if it takes none.
     """
-    plain = Spec((8, 8, 1))
-    small, domains = plain._replace(condition=(4, 4, 1)), plain._replace(domains=("a", "b"))
-    for spec in (plain, plain._replace(condition=10), small, domains):
+    for spec in _EXAMPLES.values():
         try:
             return recipe(spec)
         except BadRequest:
             continue
-    return recipe(plain)
+    return recipe(_EXAMPLES[""])
+
+
+def wanted(recipe: Recipe, shape: tuple[int, ...]) -> str:
+    """What a recipe that refuses plain data of `shape` wants beside any data, in words; empty if it wants nothing.
+
+    A recipe that takes plain small images refuses the shape.
+
+    >>> wanted(find("acgan"), (2,)), wanted(find("gan"), (2,)), wanted(find("gan"), (70, 70, 1))
+    ('labels', '', '')
+    """
+    for what, spec in (("", Spec(shape)), *_EXAMPLES.items()):
+        try:
+            recipe(spec)
+        except BadRequest:
+            continue
+        return what
+    return ""
 
 
 def summary(recipe: Recipe) -> str:

@@ -29,7 +29,8 @@ def infogan(
 
     Paper: arXiv 1606.03657
     Departs: the settings of the authors' code for MNIST (Adam 1e-3 for the generator, 2e-4 for the critic, b1 .5), for
-      all data; the code is read by one layer where theirs has two; normal noise where theirs is uniform.
+      all data; the code is read by one layer where theirs has two; normal noise where theirs is uniform; no batch
+      normalisation.
 
     Args:
       categories: of the code, each as probable; 0: none.

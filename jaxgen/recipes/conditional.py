@@ -15,7 +15,8 @@ def projection(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4,
 
     Paper: arXiv 1802.05637
     Departs: the generator is modulated by the label without batch normalisation; one batch of 64 for all turns, where
-      the authors' generator has twice the batch of their critic. Labels only.
+      the authors' generator has twice the batch of their critic; one rate of Adam, where theirs falls to 0 at the end.
+      Labels only.
     """
     classes = _classes("projection", spec)
     critic = spectral(projected(spec._replace(condition=None).critic(), classes), exclude=())

@@ -25,7 +25,7 @@ def wgan(
 
     Paper: arXiv 1701.07875
     Departs: five critic turns throughout, where the authors' code takes a hundred in the first 25 steps and in every
-      500th one.
+      500th one; no batch normalisation.
 
     Args:
       limit: the largest absolute value of a param of the critic.
@@ -49,8 +49,10 @@ def dragan(
     """The non-saturating loss, and a gradient penalty at real examples with noise.
 
     Paper: arXiv 1705.07215
-    Departs: normal noise, where the authors' code takes uniform noise from 0 to half of the standard deviation of the
-      data; Adam (1e-4, b1 .5, b2 .9) is that of their code.
+    Departs: normal noise of half the standard deviation of the data, where the authors' code goes a part of the way,
+      uniform in (0, 1), to noise that is uniform from 0 to that: a root mean square of a sixth of the deviation. The
+      slope of 1 is that per pixel in [0, 1], where theirs is per pixel in [-1, 1], which is 2 here. Adam (1e-4, b1 .5,
+      b2 .9) is that of their code; no batch normalisation.
 
     Args:
       weight: of the gradient penalty.
@@ -65,7 +67,8 @@ def ragan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4, ema:
     """Relativistic average loss, spectrally normalised critic, one turn each.
 
     Paper: arXiv 1807.00734
-    Departs: the first of the authors' settings for CIFAR-10 (Adam 2e-4, b1 .5, batches of 32), for all data.
+    Departs: the first of the authors' settings for CIFAR-10 (Adam 2e-4, b1 .5, batches of 32), for all data; no batch
+      normalisation.
     """
     critic = spectral(spec.critic())
     plan = gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=RELATIVISTIC_AVERAGE, critic=critic)

@@ -120,6 +120,8 @@ def test_whose_state_is_kept():
         (lambda: began(GENERATOR, CODER, latent_dim=D, gamma=0.0), "0 < gamma <= 1"),
         (lambda: began(GENERATOR, CODER, latent_dim=D, gamma=1.5), "0 < gamma <= 1"),
         (lambda: began(GENERATOR, CODER, latent_dim=D, rate=0.0), "rate above 0"),
+        (lambda: began(GENERATOR, CODER, latent_dim=D, gamma="a"), "gamma must be"),
+        (lambda: began(GENERATOR, CODER, latent_dim=D, rate=None), "rate must be"),
         (lambda: played(began(Generator((4,)), CODER, latent_dim=D)), "the generator gives x of"),
         (lambda: played(began(GENERATOR, Critic((2,)), latent_dim=D)), "gives the shape of its input"),
         (lambda: played(began(GENERATOR, CODER, latent_dim=D), Batch({"a": BATCH.x})), "one array"),

@@ -1,5 +1,6 @@
 """What reads a critic's features, by hand and at a known optimum."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,20 @@ from scipy import integrate, stats
 
 from jaxgen.core import BadRequest, Batch, Context, Network
 from jaxgen.games import gan
-from jaxgen.nets import ada, augmented, cast, instance_noise, mapped, network, packed, projected, remat, spectral
+from jaxgen.nets import (
+    ada,
+    augmented,
+    branched,
+    cast,
+    instance_noise,
+    mapped,
+    network,
+    packed,
+    projected,
+    remat,
+    spectral,
+)
+from jaxgen.nets.calls import together
 
 KEY, B, CLASSES = jax.random.key(0), 4, 3
 RNG = np.random.default_rng(0)
@@ -132,6 +146,82 @@ def test_projection_around_and_inside(name):
         assert y.shape == (B,) and features.shape == (B, 6) and new == state
     if name == "spectral":
         assert "embedding" in jax.eval_shape(wrap(projected(Critic(), CLASSES)).init, KEY, X, LABEL)[1]["u"]
+
+
+def products(net, *xs):
+    """How many products of matrices the gradient of its outputs in its params takes, forward pass included."""
+
+    params, state = net.init(KEY, *xs)
+    noise = net.draw(KEY, *xs)
+
+    def total(params):
+        return sum(jnp.sum(y**2) for y in jax.tree.leaves(net.apply(params, state, noise, *xs)[0]))
+
+    return str(jax.make_jaxpr(jax.grad(total))(params)).count("dot_general")
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_the_critic_is_evaluated_once(name):
+    # Kills: a trunk that is computed for the logits and again for the features, whose transposes no compiler merges; a
+    # wrapper that loses the function for both. The head has three products of its own, the table two.
+    wrap = WRAPPERS[name]
+    bare = products(wrap(Critic()), X)
+    assert products(branched(wrap(Critic()), 7), X) == bare + 3
+    assert products(projected(wrap(Critic()), CLASSES), X, LABEL) == bare + 2
+
+
+class Aside(Critic):
+    """A critic whose features are not what its last layer reads."""
+
+    def __call__(self, x):
+        return self.last(self.first(x)).reshape(-1)
+
+
+class Twice(Critic):
+    """A critic that reads its features at two inputs."""
+
+    def __call__(self, x):
+        return self.last(self.hidden(-x) + self.hidden(2 * x)).reshape(-1)
+
+
+@pytest.mark.parametrize("module", [Critic, Aside, Twice])
+def test_features_are_those_of_the_input(module):
+    # Kills: features that are missing, or those of another input, where `__call__` does not call `hidden` once.
+    net = branched(module(), 2)
+    params, state = net.init(KEY, X)
+    bare, head = network(module()), params["head"]
+    (logits, more), _ = net.apply(params, state, (), X)
+    np.testing.assert_allclose(logits, bare.apply(params["net"], state, (), X)[0], rtol=1e-5)
+    hidden = bare.features(params["net"], state, (), X)[0]
+    np.testing.assert_allclose(more, np.asarray(hidden) @ np.asarray(head["kernel"]), rtol=1e-4, atol=1e-6)
+
+
+class Normalised(nn.Module):
+    """A critic with batch statistics, dropout and features."""
+
+    def setup(self):
+        self.norm, self.last = nn.BatchNorm(), nn.Dense(1)
+        self.drop = nn.Dropout(0.5)
+
+    def hidden(self, x, train):
+        return self.drop(self.norm(x, use_running_average=not train), deterministic=not train)
+
+    def __call__(self, x, train):
+        return self.last(self.hidden(x, train))[:, 0]
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_one_evaluation_has_the_state_and_noise_of_two(train):
+    # Kills: statistics that are lost, or moved in evaluation; what was kept left in the state; dropout drawn anew.
+    net = network(Normalised(), rngs=("dropout",), couples=True)
+    params, state = net.init(KEY, X)
+    noise = net.draw(KEY, X) if train else None
+    (logits, features), new = together(net)(params, state, noise, X)
+    wanted, moved = net.apply(params, state, noise, X)
+    np.testing.assert_array_equal(logits, wanted)
+    np.testing.assert_array_equal(features, net.features(params, state, noise, X)[0])
+    jax.tree.map(np.testing.assert_array_equal, new, moved)
+    assert (np.any(np.asarray(features) == 0)) == train
 
 
 @pytest.mark.parametrize(

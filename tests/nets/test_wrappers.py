@@ -15,6 +15,7 @@ from jaxgen.core import BadRequest, Batch, Context, Network
 from jaxgen.games import gan
 from jaxgen.nets.adapters import network
 from jaxgen.nets.augmentation import ada, augmented, diffaugment, instance_noise
+from jaxgen.nets.calls import together
 from jaxgen.nets.wrappers import cast, equalised, mapped, minibatch_std, packed, remat, spectral
 from jaxgen.objectives import r1
 
@@ -359,6 +360,8 @@ def test_spectral_refuses():
         spectral(bias).init(KEY, IMAGES)
     with pytest.raises(BadRequest, match="this network has none"):
         spectral(nn.Embed(3, 2)).init(KEY, jnp.arange(3))
+    with pytest.raises(BadRequest, match=r"kernel of \(36, 6\) has no axis 5"):
+        equalised(Critic(), out=5).init(KEY, IMAGES)
     with pytest.raises(BadRequest, match=r"kernel of \(36, 6\) has no axis 2"):
         spectral(Critic(), out=2).init(KEY, IMAGES)
 
@@ -524,10 +527,24 @@ def test_a_tower_of_wrappers_is_finite():
 @pytest.mark.parametrize("name", [n for n in WRAPPERS if n != "packed"])
 def test_features_go_through_the_wrapper(name):
     # Kills: features that are called with another state than the network; features in bfloat16; a state that they move.
+    # Together with the logits: a wrapper that is left out of that call, that maps the features too, or counts them as
+    # logits.
     net = WRAPPERS[name](Critic())
     params, state = net.init(KEY, IMAGES)
+    noise = net.draw(KEY, IMAGES)
+    (logits, features), moved = together(net)(params, state, noise, IMAGES)
+    for ours, other in ((logits, net.apply), (features, net.features)):
+        np.testing.assert_allclose(ours, other(params, state, noise, IMAGES)[0], rtol=1e-6)
+    assert str(moved) == str(net.apply(params, state, noise, IMAGES)[1])
     y, kept = net.features(params, state, None, IMAGES)
     assert y.shape == (B, 6) and y.dtype == jnp.float32
     assert jax.tree.structure(kept) == jax.tree.structure(state)
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_what_replaces_the_network_forgets_what_it_gave_together():
+    # Kills: logits of the network inside in place of those of a wrapper that knows of `apply` or `features` alone.
+    net = network(Critic())
+    assert together(net._replace(init=None)) is not None
+    assert together(counter(net)) is None and together(net._replace(features=lambda *args: args)) is None

@@ -156,10 +156,14 @@ def test_relativistic_average_couples():
     assert before[0] != after[0]
 
 
-@pytest.mark.parametrize(("shape", "share", "kept"), [((7,), 0.5, 4), ((7,), 1.0, 7), ((5, 2, 3), 0.2, 1)])
+TOP = [((7,), 0.5, 4), ((7,), 1.0, 7), ((5, 2, 3), 0.2, 1), ((100,), 0.55, 55), ((3,), 1e-12, 1)]
+
+
+@pytest.mark.parametrize(("shape", "share", "kept"), TOP)
 def test_top_k(shape, share, kept):
     # Kills: the fakes that the critic finds least real, or that the loss is largest of; a mean over all of them;
-    # patches that are chosen one by one; a k that is rounded down; a critic that sees a part; a slope of the others.
+    # patches that are chosen one by one; a k that is rounded down, or up for a rounding error, or to 0; a critic that
+    # sees a part; a slope of the others.
     rng = np.random.default_rng(0)
     real, fake = (rng.normal(size=shape).astype("f") for _ in range(2))
     f = fake.astype("d")
@@ -171,6 +175,26 @@ def test_top_k(shape, share, kept):
     by_hand[best] = -expit(-f[best]) / f[best].size
     np.testing.assert_allclose(grad, by_hand, rtol=1e-5, atol=1e-7)
     assert loss.critic is NON_SATURATING.critic and loss.couples
+
+
+def test_top_k_leaves_out_what_is_not_finite():
+    # Kills: a weight of 0, which makes NaN of a value that is infinite.
+    values = top_k(WASSERSTEIN).generator(jnp.zeros(4), jnp.array([3.0, -jnp.inf, 2.0, -jnp.inf]))
+    np.testing.assert_array_equal(values, [-6.0, 0.0, -4.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("build", "word"),
+    [
+        (lambda: top_k("x"), "loss must be of the type Adversarial"),
+        (lambda: top_k(HINGE, None), "share must be"),
+        (lambda: margin(None), "m must be"),
+    ],
+)
+def test_parts_of_another_type_are_refused(build, word):
+    # Kills: a TypeError or an AttributeError, at once or from the first step.
+    with pytest.raises(BadRequest, match=word):
+        build()
 
 
 @pytest.mark.parametrize("m", [0.0, -1.0, float("inf"), float("nan")])

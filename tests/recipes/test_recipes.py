@@ -19,9 +19,14 @@ LABELS_ONLY = {"acgan", "projection"}
 BY_NAME = pytest.mark.parametrize("name", RECIPES)
 
 
+def plainest(name):
+    """The shape of the plainest data that the recipe takes; began's code of 4 numbers is smaller than an example."""
+    return (8, 8, 1) if name in IMAGES_ONLY else (5,) if name == "began" else (2,)
+
+
 def spec_for(name, shape, condition=None):
     """A spec of small networks that the recipe takes; None if it does not take such data."""
-    if name in IMAGES_ONLY and len(shape) != 3:
+    if (name in IMAGES_ONLY and len(shape) != 3) or (name == "began" and shape == (2,)):
         return None
     if name == "sr_gan":
         return Spec(shape, (shape[0] // 2 or 1, shape[1] // 2 or 1, shape[2]), width=8)
@@ -125,7 +130,7 @@ LEARNERS = {"vae", "hvae", "vq_vae", "gan", "hinge_sn", "r3gan", "gan_ada", "aae
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in LEARNERS else pytest.mark.slow) for n in RECIPES])
 def test_every_recipe_learns_a_little(name):
     # Kills: a turn that climbs. Each player's own loss falls on a batch and noise held fixed, its rival at rest.
-    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    spec = spec_for(name, plainest(name))
     plan = find(name)(spec)
     game = plan.game
     batch = filled(batch_for(spec, (32,)))
@@ -146,13 +151,55 @@ def test_every_recipe_learns_a_little(name):
 
 
 def test_balance_is_what_the_papers_say():
-    # Kills: five generator turns for five critic turns; a hybrid that forgets a player; R1 in every turn.
-    turns = {name: [t for turn in recipes.example_plan(recipe).turns for t in turn] for name, recipe in RECIPES.items()}
-    assert all(turns[n] == ["critic"] * 5 + ["generator"] for n in ("wgan", "wgan_gp", "hinge_sn", "projection"))
-    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan", "bigan", "began"
-    assert all(turns[name] == ["critic", "generator"] for name in once)
-    assert turns["aae"] == ["autoencoder", "critic", "autoencoder:fool"]
-    assert turns["gan_ada"].count("critic") == 1 and turns["gan_ada"].count("critic:adversarial") == 15
+    # Kills: five generator turns for five critic turns; players that move one after the other where they move at once,
+    # or the reverse; a hybrid that forgets a player; R1 in every turn.
+    turns = {name: recipes.example_plan(recipe).turns for name, recipe in RECIPES.items()}
+    five = (("critic",),) * 5 + (("generator",),)
+    assert all(turns[name] == five for name in ("wgan", "wgan_gp", "hinge_sn", "projection"))
+    once = "r3gan", "gan", "gan_minimax", "dragan", "ragan", "acgan", "infogan"
+    assert all(turns[name] == (("critic",), ("generator",)) for name in once)
+    assert turns["bigan"] == turns["began"] == (("critic", "generator"),)
+    assert turns["aae"] == (("autoencoder",), ("critic",), ("autoencoder:fool",))
+    ada = [loss for turn in turns["gan_ada"] for loss in turn]
+    assert ada.count("critic") == 1 and ada.count("critic:adversarial") == 15
+
+
+def adam(params, slopes, rate, b1, b2, decay=0.0):
+    """Where Adam takes `params`, in float64."""
+    first = second = np.zeros_like(params)
+    for n, slope in enumerate(slopes, 1):
+        slope = slope + decay * params
+        first, second = b1 * first + (1 - b1) * slope, b2 * second + (1 - b2) * slope**2
+        params = params - rate * first / (1 - b1**n) / (np.sqrt(second / (1 - b2**n)) + 1e-8)
+    return params
+
+
+SETTINGS = {  # batch size, then (rate, b1, b2) of each player's Adam, and a decay
+    "dragan": (128, (1e-4, 0.5, 0.9), (1e-4, 0.5, 0.9)),
+    "ragan": (32, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
+    "began": (16, (1e-4, 0.5, 0.999), (1e-4, 0.5, 0.999)),
+    "acgan": (128, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
+    "projection": (64, (2e-4, 0.0, 0.9), (2e-4, 0.0, 0.9)),
+    "infogan": (128, (2e-4, 0.5, 0.999), (1e-3, 0.5, 0.999)),
+    "bigan": (128, (2e-4, 0.5, 0.999, 2.5e-5), (2e-4, 0.5, 0.999, 2.5e-5)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_those_of_the_papers(name):
+    # Kills: another batch size, rate, b1, b2 or decay; one of the other player. The second slope shows b1 and b2; the
+    # param of 1e4 shows the decay.
+    size, *players = SETTINGS[name]
+    plan = recipes.example_plan(find(name))
+    start, slopes = np.array([0.5, -1.0, 1e4]), np.array([[3.0, -1.0, 0.1], [1.0, 0.5, 0.3]])
+    assert plan.batch_size == size and plan.optimizers.keys() == {"critic", "generator"}
+    for mover, settings in zip(("critic", "generator"), players, strict=True):
+        tx, moved = plan.optimizers[mover], start
+        state = tx.init(jnp.asarray(start, jnp.float32))
+        for slope in slopes:
+            update, state = tx.update(jnp.asarray(slope, jnp.float32), state, jnp.asarray(moved, jnp.float32))
+            moved = moved + np.asarray(update, np.float64)
+        np.testing.assert_allclose(moved - start, adam(start, slopes, *settings) - start, rtol=2e-4)
 
 
 def test_generator_is_one_network_for_both_sides():
@@ -212,6 +259,10 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("sr_gan"), Spec((8, 8, 1)), {}), "--condition small:4"),
         (lambda: build(find("projection"), Spec((2,)), {}), "projection learns from labels: .* --condition label"),
         (lambda: build(find("gan"), Spec((2,)), {"ema": 2.0}), "ema=2.0"),
+        (lambda: build(find("began"), Spec((4,)), {}), "latent_dim=4: an example has 4 numbers"),
+        (lambda: build(find("began"), Spec((9,)), {"ratio": 2.0}), "ratio=2.0: it must be at most 1"),
+        (lambda: build(find("began"), Spec((9,)), {"ratio": 0.0}), "ratio=0.0: it must be above 0"),
+        (lambda: build(find("began"), Spec((9,)), {"rate": 0.0}), "rate=0.0: it must be above 0"),
         (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
         (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
     ],
@@ -261,7 +312,7 @@ def once(options):
 )
 def test_an_option_reaches_the_mathematics(name, option):
     # Kills: an option that is accepted and dropped.
-    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    spec = spec_for(name, plainest(name))
     batch = filled(batch_for(spec, (4,)))
     losses = []
     for value in ("shared", "fixed") if option == "likelihood" else (2, 7):
@@ -275,7 +326,7 @@ def test_an_option_reaches_the_mathematics(name, option):
 @pytest.mark.parametrize(("name", "option"), list(once((n, o) for n, o in OPTIONS if o in STRUCTURE)))
 def test_an_option_of_structure_reaches_the_networks(name, option):
     # Kills: an option that is accepted and dropped.
-    spec = spec_for(name, (8, 8, 1) if name in IMAGES_ONLY else (2,))
+    spec = spec_for(name, plainest(name))
     forms = []
     for value in (2, 4):
         game = find(name)(spec, **{option: value}).game

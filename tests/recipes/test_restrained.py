@@ -1,4 +1,4 @@
-"""What restrains the critic of `wgan`, `dragan` and `ragan`, by numbers."""
+"""What restrains the critic of `wgan`, `dragan`, `ragan`, `projection` and `began`, by numbers."""
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,32 @@ def test_noise_of_dragan_is_in_standard_deviations_of_the_data(shape, deviation)
     value, slopes = play()
     lengths = np.linalg.norm(np.asarray(slopes, np.float64).reshape(4, -1), axis=1)
     np.testing.assert_allclose(value, np.mean(2 * (lengths - 1) ** 2), rtol=1e-4)
+
+
+def test_projection_divides_its_table_of_labels_too():
+    # Kills: spectral norm that leaves the embedding out, or goes around the critic alone.
+    plan = find("projection")(Spec((2,), 3, width=8))
+    batch = Batch(jnp.zeros((4, 2)), jnp.zeros(4, jnp.int32))
+    _, state = jax.eval_shape(plan.game.init, jax.random.key(0), batch)
+    assert "embedding" in state["critic"]["u"] and len(state["critic"]["u"]) == 5
+
+
+@pytest.mark.parametrize(("ratio", "rate"), [(0.7, 0.01), (0.4, 0.03)])
+def test_balance_of_began(ratio, rate):
+    # Kills: a ratio or a rate that is dropped, or exchanged; a default of another paper's.
+    given = {} if ratio == 0.7 else {"ratio": ratio, "rate": rate}
+    game = find("began")(Spec((5,), width=8), latent_dim=2, **given).game
+    batch = Batch(jnp.asarray(np.random.default_rng(0).normal(size=(4, 5)), jnp.float32))
+
+    @jax.jit
+    def play():
+        params, state = game.init(jax.random.key(0), batch)
+        state |= {"balance": jnp.float32(0.5)}
+        return game.losses["critic"](params, game.draw(jax.random.key(1), batch), batch, Context(0, state))[1]
+
+    info, state = play()
+    wanted = 0.5 + rate * (ratio * float(info["real_error"]) - float(info["fake_error"]))
+    np.testing.assert_allclose(state["balance"], wanted, rtol=1e-6)
 
 
 def test_ragan_reads_means_of_the_batch_behind_spectral_norm():
