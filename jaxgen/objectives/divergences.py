@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest
+from jaxgen.core import Array, BadRequest, check_type
 from jaxgen.objectives.distributions import (
     BERNOULLI,
     GAUSSIAN,
@@ -29,7 +29,7 @@ def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
     `closed_form`.
 
     Raises:
-      BadRequest: if no closed form is known for the two families.
+      BadRequest: if no closed form is known for the two families, or what is given are parameters, not families.
 
     >>> from jaxgen.objectives import GAUSSIAN, DiagGaussian, standard
     >>> q = DiagGaussian(jnp.ones((1, 2)), jnp.zeros((1, 2)))
@@ -53,6 +53,8 @@ def closed_form(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]
       Laplace from Laplace: d / c + (b / c) exp(-d / b) - 1 - log(b / c), by E|z - n| = d + b exp(-d / b).
       Bernoulli from Bernoulli: s(k) (k - l) - log(1 + e^k) + log(1 + e^l).
     """
+    for name, family in (("posterior", posterior), ("prior", prior)):
+        check_type(name, family, Family, "GAUSSIAN: kl(GAUSSIAN, GAUSSIAN)(q, p) takes the parameters")
     return _CLOSED.get((posterior.log_prob, prior.log_prob))
 
 

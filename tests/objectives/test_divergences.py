@@ -158,3 +158,9 @@ def test_kl_refuses_what_has_no_closed_form():
         assert closed_form(*families) is None
         with pytest.raises(BadRequest, match="log q"):
             kl(*families)
+
+
+def test_parameters_in_place_of_families_are_refused():
+    # Kills: an AttributeError for the call that a reader of "KL(q || p)" tries first.
+    with pytest.raises(BadRequest, match=r"posterior must be of the type Family, such as GAUSSIAN.*, not DiagGaussian"):
+        kl(Q, P)
