@@ -21,9 +21,10 @@ from PIL import Image
 
 import jaxgen
 import jaxgen.comparison.session
-from jaxgen import cli, recipes
+from jaxgen import __main__, cli, recipes
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
+from jaxgen.cli.parser import place
 from jaxgen.recipes import RECIPES
 from jaxgen.runs import restore, run
 from jaxgen.runs.samples import BLOCK, draw
@@ -428,8 +429,8 @@ def test_signals_end_in_a_checkpoint_and_the_run_goes_on(tmp_path):
     assert first > 0 and said.splitlines()[-1].startswith("jaxgen: ") and f"step {first}" in said
 
     process = start("train", "--resume", str(out))
-    said = stop(process, out, first, signal.SIGINT)
-    assert process.returncode == 130, said
+    said = stop(process, out, first, signal.SIGUSR1)  # by which SLURM warns of the end of a job
+    assert process.returncode == 128 + signal.SIGUSR1, said
     assert f"resumed at {first}" in said
     assert checkpoint.steps(out / "checkpoints")[-1] > first, said
 
@@ -490,3 +491,37 @@ def test_a_path_without_its_flag_is_recognised(tmp_path, capsys):
     path.write_bytes(b"")
     assert main(["compare", str(path)]) == 2
     assert f"did you mean --data '{path}'?" in capsys.readouterr().err
+
+
+def test_a_place_is_what_a_shell_would_make_of_it(tmp_path, monkeypatch):
+    # Kills: a folder called `~`; a folder `a` that is left behind by `a/../b`.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert place("~/runs/a") == str(tmp_path / "runs" / "a")
+    assert place("a/../b") == str(tmp_path / "b") and place("runs/a") == "runs/a"
+
+
+@pytest.mark.parametrize("reason", ["", "Unable to initialize backend 'cuda'."])
+def test_no_device_is_a_line(monkeypatch, reason):
+    # Kills: JAX's traceback where JAX_PLATFORMS names a platform that is not installed; a fault that is hidden by it.
+    def devices():
+        raise AssertionError(reason)
+
+    fault = ZeroDivisionError()
+    assert explain(fault) == (None, "")
+    monkeypatch.setattr(jax, "devices", devices)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    code, line = explain(fault)
+    assert code == 1 and line.startswith("JAX finds no device") and "unset JAX_PLATFORMS, which is 'cuda'" in line
+    assert reason.rstrip(".") in line and ".)" not in line
+
+
+def test_a_command_computes_in_float32(monkeypatch):
+    # Kills: float64 params of convolutions, and a traceback, where the user's other programs want JAX_ENABLE_X64.
+    seen = {}
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    monkeypatch.setenv("JAX_NUMPY_DTYPE_PROMOTION", "strict")
+    monkeypatch.setattr(__main__, "main", lambda: seen.update(os.environ))
+    monkeypatch.setattr(__main__, "leave", lambda code: None)
+    __main__.enter()
+    assert seen["JAX_ENABLE_X64"] == "0" and seen["JAX_NUMPY_DTYPE_PROMOTION"] == "standard"

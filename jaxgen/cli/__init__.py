@@ -35,9 +35,9 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command that `argv` names (`sys.argv[1:]` where None) and returns its exit code.
 
-    0 done; 1 the machine failed us; 2 a bad request; 3 training diverged; 130 and 143 stopped by SIGINT and SIGTERM;
-    141 nobody reads the output any more. All but the first and the last say why in one line on stderr; an error that
-    this program does not know keeps its traceback.
+    0 done; 1 the machine failed; 2 a bad request; 3 training diverged; 129, 130, 138 and 143 stopped by SIGHUP, SIGINT,
+    SIGUSR1 and SIGTERM; 141 nobody reads the output any more. All but the first and the last say why in one line on
+    stderr; an error that this program does not know keeps its traceback.
     """
     return exit_code("jaxgen", _dispatch, argv)
 
@@ -61,7 +61,8 @@ def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequenc
             code, line = explain(problem, argv)
             if code is None:
                 raise
-            print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # nobody may be there to read it: the code says it too
+                print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
             return code
 
 
@@ -150,7 +151,23 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
         return REFUSED, f"{problem.filename}: {problem.strerror}: choose another place, or change its permissions."
     if isinstance(problem, Diverged):
         return DIVERGED, str(problem)
+    if (missing := _no_device()) is not None:
+        return FAILED, missing
     return None, ""
+
+
+def _no_device() -> str | None:
+    """What to say if JAX finds no device to compute on."""
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS")
+        advice = f"unset JAX_PLATFORMS, which is {platforms!r}, or install" if platforms else "install"
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        return f"JAX finds no device{f' ({reason})' if reason else ''}: {advice} what it needs, such as 'jax[cuda12]'."
+    return None
 
 
 def _machine(problem: BaseException, words: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, switch, whole
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, place, switch, whole
 
 if TYPE_CHECKING:
     from jaxgen.recipes import Recipe
@@ -29,7 +29,7 @@ def train(argv: Sequence[str]) -> None:
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="a name that `jaxgen recipes` lists")
     option(parser, "--data", str, "DATA", DATA, "digits")
     of_images(parser)
-    option(parser, "--out", str, "DIR", "new or empty folder for the run")
+    option(parser, "--out", place, "DIR", "new or empty folder for the run")
     option(parser, "--steps", whole(1), "N", "steps to train; in each, every turn of the recipe is taken")
     option(parser, "--seed", SEED, "I", "all randomness of the run follows from it", "0")
     option(parser, "--condition", str, "WHAT", "give the networks the label, or with small:4 the image in 4x4 pixels")
@@ -48,7 +48,9 @@ def train(argv: Sequence[str]) -> None:
     switch(parser, "--stream", "leave the data where they are, and read a batch at a time, as if they did not fit")
     option(parser, "--learning-rate", number(), "X", "of the optimiser", "the recipe's")
     option(parser, "--latent-dim", whole(1), "N", "numbers in a latent code", "the recipe's")
-    option(parser, "--resume", str, "DIR", "go on with the run in DIR; only --steps and how many processes go with it")
+    option(
+        parser, "--resume", place, "DIR", "go on with the run in DIR; only --steps and how many processes go with it"
+    )
     switch(parser, "--distributed", "be one of several processes, which JAX finds (SLURM, GKE, TPU pods)")
     option(parser, "--coordinator", str, "HOST:PORT", "be one of several, by the address of process 0; with it go:")
     option(parser, "--processes", whole(1), "N", "how many there are")

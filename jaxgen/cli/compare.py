@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 
-from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, whole
+from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, option, place, whole
 
 CANDIDATES = "recipes to compare, with options and several values of them, as in vae,r3gan:gamma=0.1|1"
 
@@ -19,7 +19,7 @@ def compare(argv: Sequence[str]) -> None:
     option(parser, "--data", str, "DATA", DATA, "digits")
     of_images(parser)
     option(parser, "--models", _names("vae,r3gan"), "A,B,...", CANDIDATES, "vae,r3gan")
-    option(parser, "--out", str, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
+    option(parser, "--out", place, "DIR", "new or empty folder for the report", "the next free runs/compare-N")
     option(parser, "--seconds-per-model", number(), "S", "time of the main training of one model and seed", "2.5")
     option(parser, "--seeds", whole(1), "N", "trainings of each model, each on a split of its own", "6")
     option(parser, "--seed", SEED, "I", "the first of them", "0")
@@ -44,8 +44,8 @@ def compare(argv: Sequence[str]) -> None:
     option(
         parser, "--settings", _names("synthesis,anomalies"), "A,B,...", f"what to measure, of {words}", "all of them"
     )
-    option(parser, "--repeat", str, "DIR", "run the comparison in DIR again, with the steps recorded there")
-    option(parser, "--resume", str, "DIR", "go on with the comparison in DIR that ended early")
+    option(parser, "--repeat", place, "DIR", "run the comparison in DIR again, with the steps recorded there")
+    option(parser, "--resume", place, "DIR", "go on with the comparison in DIR that ended early")
     options = given(parser.parse_args(argv))
     earlier, stopped = options.pop("repeat", None), options.pop("resume", None)
     if earlier is not None and options.keys() - {"out"}:

@@ -92,6 +92,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
 
 
+def place(text: str) -> str:
+    """The type of an option that takes a path: `~` is the home directory, and `a/../b` is what it means.
+
+    >>> place("runs/a")
+    'runs/a'
+    """
+    text = os.path.expanduser(text)
+    return os.path.realpath(text) if os.pardir in text.split(os.sep) else text
+
+
 def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
     """The type of an option that takes whole numbers from `least` to `most`."""
 
@@ -128,6 +138,7 @@ def file_of(*endings: str) -> Callable[[str], str]:
     """The type of a file to be written: its folder exists, its ending is one of `endings`."""
 
     def convert(text: str) -> str:
+        text = place(text)
         folder = os.path.dirname(os.path.abspath(text))
         if not text.lower().endswith(endings):
             _refuse(text, f"a file whose name ends in {' or '.join(endings)}")

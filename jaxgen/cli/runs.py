@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxgen.cli.parser import SEED, Parser, file_of, option, whole
+from jaxgen.cli.parser import SEED, Parser, file_of, option, place, whole
 
 if TYPE_CHECKING:
     from jaxgen.core import Model
@@ -25,7 +25,7 @@ def evaluate(argv: Sequence[str]) -> None:
         "the test examples, or for the small images of validation examples.",
         "jaxgen evaluate runs/a",
     )
-    parser.add_argument("run", metavar="DIR", help="folder of a run")
+    parser.add_argument("run", type=place, metavar="DIR", help="folder of a run")
     out = Path(parser.parse_args(argv).run)
     from jaxgen.core import BadRequest
     from jaxgen.metrics import feature_space
@@ -96,7 +96,7 @@ def sample(argv: Sequence[str]) -> None:
         "(.npz): images from 0 to 1, tables in the units of the data.",
         "jaxgen sample runs/a --n 64 --out samples.png",
     )
-    parser.add_argument("run", metavar="DIR", help="folder of a run")
+    parser.add_argument("run", type=place, metavar="DIR", help="folder of a run")
     option(parser, "--out", file_of(".png", ".npz"), "FILE", "to write; one that exists is replaced")
     option(parser, "--n", whole(1), "N", "how many", "64")
     option(parser, "--label", str, "L", "class to draw, of a run with --condition label", "all in turn")
@@ -118,7 +118,7 @@ def export(argv: Sequence[str]) -> None:
         "critic/head/kernel: their moving average, if one is kept, as for samples.",
         "jaxgen export runs/a weights.npz",
     )
-    parser.add_argument("run", metavar="DIR", help="folder of a run")
+    parser.add_argument("run", type=place, metavar="DIR", help="folder of a run")
     parser.add_argument("file", type=file_of(".npz"), metavar="FILE.npz", help="to write; one that exists is replaced")
     args = parser.parse_args(argv)
     from jaxgen.runs import restore

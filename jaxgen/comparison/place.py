@@ -18,8 +18,9 @@ def fresh(out: str | None) -> Path:
         while Path(f"runs/compare-{n}").exists():
             n += 1
         out = f"runs/compare-{n}"
-    check_new(Path(out))
-    return Path(out)
+    folder = Path(out).expanduser()
+    check_new(folder)
+    return folder
 
 
 @contextlib.contextmanager

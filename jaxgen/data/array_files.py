@@ -2,6 +2,8 @@
 
 import math
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data import arrays
-from jaxgen.data.data import PARTS, Examples
+from jaxgen.data.data import Examples, part_of
 from jaxgen.data.streams import mapped
 
 IMAGES = ("x", "images", "data", "X")
@@ -86,10 +88,29 @@ def _open(path: str, zipped: bool) -> Content:
         raise
     except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
         if "allow_pickle" in str(error):
-            reason = "it is no NumPy file, or it holds Python objects, which are never loaded: save plain numbers"
+            reason = _objects(path)
         else:
             reason = f"damaged or unreadable ({' '.join(str(error).split()) or type(error).__name__})"
         raise BadRequest(f"{path}: {reason}.") from error
+
+
+def _objects(path: str) -> str:
+    """What to say of a file that NumPy would only read by unpickling it: which of its arrays holds objects."""
+    general = "it is no NumPy file, or it holds Python objects, which are never loaded: save plain numbers"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    np.lib.format.read_magic(member)
+                    if np.lib.format.read_array_header_1_0(member)[2].hasobject:
+                        key = name.removesuffix(".npy")
+                        return (
+                            f"{key} holds Python objects, which are never loaded: save plain numbers, or strings as "
+                            f"{key}.astype(str)"
+                        )
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):  # one array, or damaged
+        return general
+    return general
 
 
 def _members(path: str, archive: Any) -> Content:
@@ -144,8 +165,8 @@ def _split(key: str) -> tuple[int, bool] | None:
     """The place in `NAMES` and whether it is labels, of a name that says so, such as x_train or train_labels."""
     words = key.split("_")
     for part, role in (words, words[::-1]) if len(words) == 2 else ():
-        if part.lower() in PARTS and role in (*IMAGES, *LABELS):
-            return PARTS[part.lower()], role in LABELS
+        if (split := part_of(part)) is not None and role in (*IMAGES, *LABELS):
+            return split, role in LABELS
     return None
 
 

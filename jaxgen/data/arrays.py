@@ -1,5 +1,6 @@
 """What arrays mean as data: which shapes and values are images, tables and labels; in files and in Python alike."""
 
+import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -101,7 +102,10 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
             first = int((~whole).argmax())
             raise BadRequest(f"{name}: label {first} is {label[first]}; labels are whole numbers or strings.")
     elif label.dtype.kind not in "biuU":
-        raise BadRequest(f"{name}: labels are {label.dtype}; they are whole numbers or strings.")
+        raise BadRequest(
+            f"{name}: labels are {label.dtype}; they are whole numbers or strings, none of them missing: hand in "
+            "y.astype(str), or y.astype(int)."
+        )
     values, inverse = np.unique(label, return_inverse=True)
     return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)
 
@@ -176,6 +180,41 @@ def for_training(x: Any, label: Any = None) -> Data:
     return Data("array", kind, *splits, classes, None, None, digest(splits), tuple(notes))
 
 
+def _table(frame: Any) -> np.ndarray:
+    """The columns of a frame side by side; a number that is missing becomes NaN, which is refused with its place."""
+    columns = []
+    for name in frame.columns:
+        column = np.asarray(frame[name].to_numpy())
+        try:
+            values = column.astype(np.float64) if column.dtype.kind in "biufO" else None
+        except (ValueError, TypeError):  # an object that is no number, or a missing value of pandas
+            values = None
+        if values is None:
+            raise BadRequest(
+                f"the table: column {str(name)!r} holds {column.dtype}, and numbers without missing values are needed: "
+                "drop it, or encode it as numbers."
+            )
+        if not np.isfinite(values).all():
+            first = int((~np.isfinite(values)).argmax())
+            raise BadRequest(
+                f"the table: column {str(name)!r} is NaN or infinite in row {first}: mend or drop such rows."
+            )
+        columns.append(values)
+    return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
+
+
+def _unboxed(array: np.ndarray) -> np.ndarray:
+    """Strings as NumPy's own, whichever array holds them; whole numbers in an array of objects likewise."""
+    if array.dtype.kind not in "OT" or not array.size:
+        return array
+    values = array.ravel().tolist()
+    if all(isinstance(value, str) for value in values):
+        return np.array(values).reshape(array.shape)
+    if all(isinstance(value, numbers.Integral) for value in values):
+        return np.array(values, np.int64).reshape(array.shape)
+    return array
+
+
 def _warn_of_units(x: np.ndarray) -> None:
     top = np.sqrt(np.square(x, dtype=np.float64).mean(0).max())
     if top and not 1 / FAR <= top <= FAR:
@@ -187,12 +226,20 @@ def _warn_of_units(x: np.ndarray) -> None:
 
 
 def as_array(value: Any) -> np.ndarray:
-    """What NumPy makes of a value.
+    """What NumPy makes of a value: an array, rows, or a frame or series of pandas or polars.
+
+    A frame of numbers and booleans becomes a table, float64. Strings in whatever box (objects, categories, NumPy's
+    StringDType) become NumPy's own.
 
     Raises:
-      BadRequest: nothing, such as of rows of several lengths.
+      BadRequest: nothing, such as of rows of several lengths; values that are masked or missing; a column of a frame
+        that does not hold numbers.
     """
+    if np.ma.isMaskedArray(value) and (masked := int(np.ma.getmaskarray(value).sum())):
+        raise BadRequest(f"the array: {masked} values are masked: fill them in, or drop their examples.")
+    if hasattr(value, "columns") and hasattr(value, "to_numpy"):
+        return _table(value)
     try:
-        return np.asarray(value)
+        return _unboxed(np.asarray(value))
     except (ValueError, TypeError) as error:
         raise BadRequest(f"{type(value).__name__} is no array to train on ({error}): pass one of NumPy's.") from error

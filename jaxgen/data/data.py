@@ -1,5 +1,6 @@
 """What data is here: uint8 images or float32 vectors in three splits, with labels where there are any."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,11 +10,25 @@ from jaxgen.core import BadRequest
 
 NAMES = ("train", "valid", "test")
 SHOWN = 20  # classes that a message lists, at most
-PARTS = {  # what sources call them, as places in NAMES
-    **dict.fromkeys(("train", "training"), 0),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), 1),
-    **dict.fromkeys(("test", "testing"), 2),
+PARTS = {  # what sources call them, in small letters, as places in NAMES
+    **dict.fromkeys(("train", "training", "train_set", "trainset"), 0),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), 1),
+    **dict.fromkeys(("test", "testing", "test_set", "testset", "eval", "evaluation"), 2),
+    **dict.fromkeys(("holdout", "hold_out", "heldout", "held_out"), 2),
 }
+_YEAR = re.compile(r"(train|val|test)[-_]?(19|20)\d\d")
+
+
+def part_of(name: str) -> int | None:
+    """The split that a source calls `name`, in any case, as a place in `NAMES`; None: it is no name of a split.
+
+    >>> part_of("Training"), part_of("val2017"), part_of("hold-out"), part_of("cat")
+    (0, 1, 2, None)
+    """
+    name = name.strip().lower()
+    if year := _YEAR.fullmatch(name):  # as in COCO
+        name = year[1]
+    return PARTS.get(name.replace("-", "_"))
 
 
 class Split(NamedTuple):

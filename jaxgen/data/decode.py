@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # PIL's other readers are never tried on a user's files
+# PIL's other readers are never tried on a user's files.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 RULE = 1  # another number once the pixels of some file are others than before
 SIDES = (8, 16, 28, 32, 64)
 DEPTHS = {255: 8, 4095: 12, 65535: 16}  # the largest number of a pixel that is kept in 16 bits, and what that says
@@ -198,6 +199,9 @@ def _opened(file: str | IO[bytes], name: str) -> Iterator:
                 yield image
     except BadRequest:
         raise
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise Unreadable(name, f"more than the {most:,} pixels that Pillow reads: make it smaller") from error
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
         said = (error.strerror if isinstance(error, OSError) else "") or str(error).replace(f" {handle!r}", "")
         reason = " ".join(said.split()) or type(error).__name__

@@ -2,30 +2,38 @@
 
 import math
 import os
+import stat
 from collections import Counter
 
 import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data import decoded, label_file
-from jaxgen.data.data import PARTS, Examples
+from jaxgen.data.data import Examples, part_of
 from jaxgen.data.divide import some
 
-ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
+ENDINGS = (
+    *("png", "jpg", "jpeg", "jpe", "jfif", "bmp", "gif", "webp", "tif", "tiff"),
+    *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "avif"),
+)
 MASKS = "ground_truth"
+STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  \r\n\x87\n")
+NO_CLASSES = ("unlabelled", "unlabeled", "unsup", "unsupervised", "extra")  # what lies beside train and is no class
 
 
 def read(path: str, *, size: int | None = None, labels: str | None = None, room: float = math.inf) -> Examples:
     """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
 
-    Where all first-level sub-folders are called train, test, val, valid, validation, dev, training or testing, in any
-    case, they are the splits, and the second level is the label. Beside train and test a folder `ground_truth` is not
-    read: MVTec AD keeps the masks of its defects there.
+    Where the names of all first-level sub-folders are those of splits (`data.part_of`: train, Testing, val2017 ...),
+    they are the splits, and the second level is the label. Beside train and test a folder `ground_truth` is not read:
+    MVTec AD keeps the masks of its defects there. One such name among other folders is read as a class, and a note
+    says so.
 
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
     refused. With `labels`, a CSV file, it names their labels, and their splits if it has a column of them
-    (`label_file.of_images`); sub-folders are then no labels. Read are png, jpg, jpeg, bmp, gif, webp, tif and tiff in
-    any case, the first frame of each; hidden and other files are skipped and counted.
+    (`label_file.of_images`); sub-folders are then no labels. Read are the `ENDINGS` in any case, and files
+    whose first bytes are those of such an image, the first frame of each; hidden and other files are skipped and
+    counted.
 
     `decoded.pixels` brings them to one shape, with `size` to squares of that side, and keeps them where it took long.
 
@@ -45,6 +53,7 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
         level = 0 if official is None else 1
         label, classes = _labels(path, images, [names[level : level + 1] for names in folders])
         said = [f"labels: the {len(classes)} sub-folders of the {('first', 'second')[level]} level."] if classes else []
+        said += [] if official is not None else _doubtful(classes)
     else:
         named = label_file.of_images(labels, path, [os.path.relpath(file, path) for file in images])
         images = [images[i] for i in named.images]
@@ -63,6 +72,7 @@ def _find(path: str) -> tuple[list[str], list[str]]:
     """Image files in sorted order, so that the order of the file system decides nothing; and what was skipped."""
     images: list[str] = []
     skipped: Counter[str] = Counter()
+    endings: Counter[str] = Counter()
     seen: set = set()
 
     def refuse(error):
@@ -74,12 +84,28 @@ def _find(path: str) -> tuple[list[str], list[str]]:
         # Linked folders are followed, except back to where the walk has been: that would never end.
         below[:] = sorted(b for b in below if b[0] != "." and os.path.realpath(os.path.join(folder, b)) not in seen)
         for name in (n for n in names if n[0] != "."):
-            if os.path.splitext(name)[1][1:].lower() in ENDINGS:
-                images.append(os.path.join(folder, name))
+            file, ending = os.path.join(folder, name), os.path.splitext(name)[1][1:].lower()
+            if ending in ENDINGS or _looks_like_an_image(file):
+                images.append(file)
             else:
                 skipped["not images"] += 1
+                endings[f".{ending}" if ending else "no ending"] += 1
     counts = ", ".join(f"{n} {what}" for what, n in skipped.items() if n)
+    if endings:
+        counts += f" ({some(sorted(endings, key=lambda ending: (-endings[ending], ending)))})"
     return sorted(images), [f"skipped: {counts}."] if counts else []
+
+
+def _looks_like_an_image(file: str) -> bool:
+    """Whether the first bytes of a file with another ending are those of an image that is read here."""
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):  # opening a pipe would wait for its writer
+            return False
+        with open(file, "rb") as opened:
+            head = opened.read(16)
+    except OSError:  # such as a link to nothing
+        return False
+    return head.startswith(STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or head[4:12] == b"ftypavif"
 
 
 def _bare(path: str, images: list[str]) -> list[str]:
@@ -93,7 +119,7 @@ def _bare(path: str, images: list[str]) -> list[str]:
 def _without_masks(path: str, images: list[str]) -> tuple[list[str], list[str]]:
     """The images without those in a folder `ground_truth` beside train and test, and what a note says of these."""
     firsts = [os.path.relpath(file, path).split(os.sep)[0] for file in images]
-    if not {0, 2} <= {PARTS.get(first.lower()) for first in firsts}:
+    if not {0, 2} <= {part_of(first) for first in firsts}:
         return images, []
     kept = [file for file, first in zip(images, firsts, strict=True) if first.lower() != MASKS]
     n = len(images) - len(kept)
@@ -103,15 +129,25 @@ def _without_masks(path: str, images: list[str]) -> tuple[list[str], list[str]]:
 def _official(path: str, folders: list[list[str]]) -> np.ndarray | None:
     """The split of each image where the first-level sub-folders are splits, as places in data.NAMES."""
     firsts = sorted({name for names in folders for name in names[:1]})
-    parts = {name: PARTS[name.lower()] for name in firsts if name.lower() in PARTS}
+    parts = {name: part for name in firsts if (part := part_of(name)) is not None}
     others = [name for name in firsts if name not in parts]
-    if not parts or not all(folders) or (others and len(set(parts.values())) == 1):
+    classes = [name for name in others if name.lower() not in NO_CLASSES]
+    if not parts or not all(folders) or (classes and len(set(parts.values())) == 1):
         return None  # one class may be called so
     if others:
         raise BadRequest(f"{path} holds {', '.join(parts)} beside {others[0]!r}: move that away, or pass one of them.")
     if 0 not in parts.values():
         raise BadRequest(f"{path} holds {', '.join(parts)} and no train: pass {os.path.join(path, firsts[0])}.")
     return np.array([parts[names[0]] for names in folders], np.int8)
+
+
+def _doubtful(classes: tuple[str, ...]) -> list[str]:
+    """A note on classes whose names are those of a split."""
+    splits = [repr(name) for name in classes if part_of(name) is not None]
+    if not splits or len(classes) == 1:
+        return []
+    names = ", ".join(splits)
+    return [f"read as a class, since not all folders are splits: {names}; if it is none, move it away."]
 
 
 def _labels(path: str, images: list[str], names: list[list[str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data.data import PARTS
+from jaxgen.data.data import part_of
 
 FILES = tuple(
     "file filename file_name path filepath file_path image image_name image_path img name id image_id".split()
@@ -114,7 +114,7 @@ def _rows(path: str, text: str) -> tuple[list[Row], list[str]]:
     if body is not lines:
         note += f", column {lines[0][1][label].strip()!r}"
     notes = [f"{note}."]
-    if split is not None and not any(cells[split].strip().lower() in PARTS for _, cells in body):
+    if split is not None and all(part_of(cells[split]) is None for _, cells in body):
         notes.append(f"column {lines[0][1][split].strip()!r} is not used: it names neither train nor val nor test.")
         split = None
     rows = [
@@ -215,9 +215,9 @@ def _official(path: str, rows: Sequence[Row]) -> np.ndarray | None:
     if not rows or rows[0].split is None:
         return None
     for row in rows:
-        if (row.split or "").lower() not in PARTS:
+        if part_of(row.split or "") is None:
             raise BadRequest(f"{path}, line {row.line}: split {row.split!r} is none of train, val and test.")
-    parts = np.array([PARTS[(row.split or "").lower()] for row in rows], np.int8)
+    parts = np.array([part_of(row.split or "") for row in rows], np.int8)
     if not (parts == 0).any():
         raise BadRequest(f"{path} puts no image into train: there is nothing to train on.")
     return parts

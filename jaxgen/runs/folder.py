@@ -9,6 +9,7 @@ from typing import Any
 from jaxgen.core import BadRequest
 from jaxgen.data import Data
 from jaxgen.system import files, hosts, lock
+from jaxgen.system.files import is_stray
 from jaxgen.system.machine import machine, versions
 from jaxgen.training import checkpoint
 from jaxgen.training.program import Program
@@ -38,7 +39,7 @@ def describe(config: Mapping[str, Any], data: Data, program: Program | None) -> 
 
 def unsaved(out: Path) -> str | None:
     """What to say of the folder of a run that has saved no checkpoint; None of any other folder."""
-    names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    names = {entry.name for entry in out.iterdir() if not is_stray(entry.name)} if out.is_dir() else set()
     if not names & {"config.json", "lock"} or checkpoint.steps(out / "checkpoints"):
         return None
     if "lock" in names and _running(out):

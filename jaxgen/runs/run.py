@@ -113,7 +113,8 @@ def fit(
     check_whole("micro_batches", micro_batches, least=1)
     check_settings(precision, condition)
     if out is not None:
-        folder.check_new(Path(out))
+        out = Path(out).expanduser()
+        folder.check_new(out)
     replaced, recipe = replacing(optimizers=optimizers, turns=turns, rule=rule), recipe_of(what)
     if recipe is None:
         check_bare(options, precision, remat)
@@ -170,7 +171,8 @@ def train(
       Diverged: ten steps in a row were not finite; the last finite checkpoint is there.
       Stopped: by a signal; a checkpoint is there.
     """
-    folder.check_new(Path(out))
+    out = Path(out).expanduser()
+    folder.check_new(out)
     loaded, size = fitted(
         data_of(config.data, stream=config.stream, size=config.size, labels=config.labels), config.size
     )
@@ -220,7 +222,7 @@ def resume(
       CheckpointCorrupt: a damaged checkpoint.
       Diverged, Stopped: as for `train`.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     check_whole("steps", steps, least=1)
     replaced = replacing(optimizers=optimizers, turns=turns, rule=rule)
     settings = folder.read_settings(out)

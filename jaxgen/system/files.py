@@ -7,6 +7,17 @@ from typing import Any
 
 from jaxgen.core import BadRequest
 
+STRAYS = ("thumbs.db", "desktop.ini")
+
+
+def is_stray(name: str) -> bool:
+    """Whether a file of this name is left by file browsers, file systems or a write that was cut short: not content.
+
+    >>> is_stray(".DS_Store"), is_stray("Thumbs.db"), is_stray("config.json")
+    (True, True, False)
+    """
+    return name.startswith(".") or name.lower() in STRAYS
+
 
 def write(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames: whoever reads sees the old content or the new."""

@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.system.signals import STOPS
 
 HEARTBEAT = 20  # seconds without a sign of life after which a process counts as ended
 LINE = 2000  # bytes of a message that all processes get
@@ -181,7 +182,7 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPS}
     try:
         yield
     finally:

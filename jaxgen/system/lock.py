@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxgen.core import BadRequest
+from jaxgen.system.files import is_stray
 
 
 def check_new(folder: Path) -> None:
@@ -16,7 +17,7 @@ def check_new(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise BadRequest(f"{folder} is a file: name a new folder.")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(not is_stray(entry.name) for entry in folder.iterdir()):
         resume = ", or resume the run in it" if (folder / "checkpoints").is_dir() else ""
         raise BadRequest(f"{folder} exists and is not empty: name a new folder{resume}.")
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
@@ -52,7 +53,7 @@ def owned(folder: Path, *, new: bool) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BadRequest(f"another process is writing to {folder}: wait for it, or stop it.") from error
-        if new and any(entry.name != "lock" for entry in folder.iterdir()):
+        if new and any(entry.name != "lock" and not is_stray(entry.name) for entry in folder.iterdir()):
             raise BadRequest(f"{folder} exists and is not empty: name a new folder, or resume the run in it.")
         yield
     finally:

@@ -3,7 +3,9 @@
 import _thread
 import contextlib
 import gc
+import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -12,6 +14,12 @@ from types import FrameType
 
 ECHO = 0.5  # seconds; a signal within them after the first is an echo of it: `timeout` sends its own twice
 AGAIN = 0.01  # seconds
+# Ctrl-C, a request to end, the warning of SLURM before the end of a job, a terminal that was closed.
+STOPS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
+    if hasattr(signal, name)  # but Windows
+)
 
 
 class Stopped(RuntimeError):
@@ -34,7 +42,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """A list that holds the number of the first SIGINT or SIGTERM. One after an echo acts as if this was not here."""
+    """A list that holds the number of the first of `STOPS`. One after an echo acts as if this was not here."""
     caught: list[int] = []
     with _handled(caught.append):
         yield caught
@@ -42,7 +50,7 @@ def stoppable() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises `Interrupted` at once. One after an echo acts as if this was not here."""
+    """The first of `STOPS` raises `Interrupted` at once. One after an echo acts as if this was not here."""
 
     def strike(number):
         raise Interrupted(number)
@@ -56,7 +64,9 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in STOPS}
+    if before.get(getattr(signal, "SIGHUP", None)) is signal.SIG_IGN:
+        del before[signal.SIGHUP]  # `nohup` asked that a closed terminal stops nothing
     first: float | None = None
 
     def restore():
@@ -65,6 +75,8 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
 
     def handle(number, frame):
         nonlocal first
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
         if _deaf(frame):
             _thread.start_new_thread(_send_again, (number,))  # `threading` takes locks, which this frame may hold
         elif first is None:
@@ -80,6 +92,19 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def _leave_terminal() -> None:
+    """What is written to a terminal that was closed would fail, before the checkpoint is: it goes nowhere instead."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        try:
+            kind = os.fstat(stream)
+        except OSError:  # closed by who started this
+            continue
+        if stat.S_ISCHR(kind.st_mode) and kind.st_rdev != os.fstat(nowhere).st_rdev:
+            os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _deaf(frame: FrameType | None) -> bool:

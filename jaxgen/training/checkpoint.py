@@ -7,6 +7,7 @@ exists is whole. Digests speak of integrity, not of who wrote it.
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.system import files
+from jaxgen.system.files import is_stray
 from jaxgen.training.digests import digest, digest_file, seal
 from jaxgen.training.storage import read_arrays, write_arrays
 
@@ -79,7 +81,7 @@ def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
         raise FileExistsError(f"{target} exists: a step is saved once.")
     folder.mkdir(parents=True, exist_ok=True)
     for left in (*folder.glob(".*.partial"), *folder.glob(".*.removed")):
-        shutil.rmtree(left)  # by a process that died; one writer at a time is the caller's promise
+        _remove(left)  # by a process that died; one writer at a time is the caller's promise
     try:
         beside.mkdir()
         write_arrays(beside / "state", leaves)
@@ -96,8 +98,20 @@ def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     for old in steps(folder)[:-KEPT]:
-        # Renamed first: a step that is half removed must not look like one.
-        shutil.rmtree((folder / str(old)).rename(folder / f".{old}.removed"))
+        _remove(folder / str(old), folder / f".{old}.removed")
+
+
+def _remove(path: Path, beside: Path | None = None) -> None:
+    """Removes a folder; a file system that refuses costs a line, since what matters is written.
+
+    With `beside` it is renamed first: a step that is half removed must not look like one.
+    """
+    try:
+        shutil.rmtree(path if beside is None else path.rename(beside))
+    except OSError as error:  # such as EBUSY of NFS while another process reads
+        print(
+            f"{path} could not be removed ({error.strerror}): the next save tries again.", file=sys.stderr, flush=True
+        )
 
 
 def read_meta(folder: Path, step: int | None = None) -> tuple[int, dict[str, Any]]:
@@ -198,10 +212,11 @@ def _read_record(path: Path, step: int) -> dict[str, Any]:
 
 def _check_files(path: Path, recorded: dict[str, str], step: int) -> None:
     try:
-        if {entry.name for entry in path.iterdir()} != {"state", "record.json"}:
+        if {entry.name for entry in path.iterdir() if not is_stray(entry.name)} != {"state", "record.json"}:
             raise ValueError("files were added or removed")
         _refuse_odd(path / "state")
-        if set(_walk(path / "state")) != set(recorded):
+        there = {name for name in _walk(path / "state") if name in recorded or not is_stray(os.path.basename(name))}
+        if there != set(recorded):
             raise ValueError("files were added or removed")
         for name, digest in recorded.items():
             if digest_file(path / "state" / name) != digest:

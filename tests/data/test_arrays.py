@@ -1,11 +1,13 @@
 import io
 import zipfile
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from jaxgen.core import BadRequest
 from jaxgen.data import load
+from jaxgen.runs.inputs import divided
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
@@ -78,7 +80,7 @@ def test_labels_of_each_kind(tmp_path):
         (np.r_[np.zeros(39), np.nan], "label 39 is nan"),
         (np.zeros(40, complex), "complex"),
         (np.array([b"caf\xe9"] * 40), "no UTF-8"),
-        (np.array([None] * 40), "Python objects"),
+        (np.array([None] * 40), "y holds Python objects"),
         (np.arange(40), "identifiers"),
     ],
 )
@@ -308,3 +310,52 @@ def test_classes_that_only_an_official_test_split_holds_are_named(tmp_path):
 def test_several_columns_of_labels_say_what_to_do(tmp_path):
     # Kills: a line that tells shapes alone to who has fourteen findings an image.
     refused(save(tmp_path / "a.npz", x=PIXELS, y=np.zeros((40, 14), int)), "14 columns", "y[:, 0]", "argmax")
+
+
+def test_arrays_of_other_libraries():
+    # Kills: values under a mask that are trained on; a frame of several types refused; strings refused for their box.
+    table = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(BadRequest, match="the array: 2 values are masked"):
+        divided(np.ma.masked_array(table, mask=np.arange(120).reshape(40, 3) < 2))
+    assert divided(np.ma.masked_array(table, mask=False)).shape == (3,)
+    for label in (np.array(["a", "b"] * 20, object), np.array(["a", "b"] * 20, np.dtypes.StringDType())):
+        assert divided((table, label)).classes == ("a", "b")
+    assert divided((table, np.array([3, 5] * 20, object))).classes == ("3", "5")
+    with pytest.raises(BadRequest, match=r"none of them missing: hand in y.astype\(str\)"):
+        divided((table, np.array(["a", None] * 20, object)))
+
+
+class Frame(dict[str, "Column"]):
+    """As much of a frame of pandas or polars as is read."""
+
+    columns = property(lambda self: list(self))
+
+    def to_numpy(self):
+        raise AssertionError("its columns have several types")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.stack([np.asarray(column.values, object) for column in self.values()], 1)
+
+
+class Column(NamedTuple):
+    values: Any
+
+    def to_numpy(self):
+        return self.values
+
+
+def test_frames_are_tables():
+    # Kills: object[60, 3] in place of a table; a missing number read as 0; a column of words without its name.
+    numbers = np.random.default_rng(0).normal(size=40)
+    columns = {"age": Column(np.arange(40)), "dose": Column(numbers), "ill": Column(np.arange(40) % 2 == 0)}
+    data = divided(Frame(columns))
+    assert data.kind == "table" and data.shape == (3,)
+    expected = np.stack([np.arange(40), numbers, np.arange(40) % 2 == 0], 1)
+    mean, std = data.scale
+    found = np.concatenate([data.train.x, data.valid.x, data.test.x]) * std + mean
+    np.testing.assert_allclose(np.sort(found, 0), np.sort(expected, 0), rtol=1e-4, atol=1e-5)
+    with pytest.raises(BadRequest, match="column 'ward' holds object.*drop it, or encode it"):
+        divided(Frame({**columns, "ward": Column(np.array(["a"] * 40, object))}))
+    missing = np.where(np.arange(40) == 7, np.nan, numbers)
+    with pytest.raises(BadRequest, match="column 'dose' is NaN or infinite in row 7"):
+        divided(Frame({**columns, "dose": Column(missing)}))

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from jaxgen.core import BadRequest
-from jaxgen.data import decode, load
+from jaxgen.data import decode, image_folder, load
+from jaxgen.data.data import part_of
 
 RNG = np.random.default_rng(0)
 
@@ -241,7 +242,10 @@ def test_a_folder_without_images_is_named(tmp_path):
         (tmp_path / "dog" / "more" / f"{i}.heic").write_bytes(b"an image of another kind")
     (tmp_path / ".git").mkdir()
     data = load(tmp_path)
-    assert data.classes == ("cat",) and data.notes[:2] == ("skipped: 1 hidden, 3 not images.", "no images in 'dog'.")
+    assert data.classes == ("cat",) and data.notes[:2] == (
+        "skipped: 1 hidden, 3 not images (.heic).",
+        "no images in 'dog'.",
+    )
 
 
 def test_other_names_of_splits(tmp_path):
@@ -251,6 +255,46 @@ def test_other_names_of_splits(tmp_path):
     fill(tmp_path / "Testing" / "a", 4, 8, 8)
     data = load(tmp_path)
     assert data.classes == ("a",) and [len(split.x) for split in data.splits.values()] == [20, 3, 4]
+
+
+def test_a_split_of_which_the_rest_is_no_split(tmp_path):
+    # Kills: a class called test, or unlabelled, without a word.
+    for name in ("ok", "nok", "test"):
+        fill(tmp_path / "parts" / name, 10, 8, 8)
+    data = load(tmp_path / "parts")
+    assert data.classes == ("nok", "ok", "test") and any("read as a class" in n and "'test'" in n for n in data.notes)
+    for name in ("train", "Unlabelled"):
+        fill(tmp_path / "half" / name / "a", 20, 8, 8)
+    refused(tmp_path / "half", "holds train beside 'Unlabelled'")
+
+
+@pytest.mark.parametrize(
+    "name, part",
+    [
+        ("val2017", 1),
+        ("train-2014", 0),
+        ("Hold-Out", 2),
+        ("EVAL", 2),
+        ("test1", None),
+        ("val3017", None),
+        ("cat", None),
+    ],
+)
+def test_names_of_splits(name, part):
+    # Kills: COCO's years as part of the name; a number of any kind taken for a year; a case that matters.
+    assert part_of(name) == part
+
+
+def test_images_are_known_by_their_content(tmp_path):
+    # Kills: photos without an ending, or with a stranger's, that vanish; a pipe that is opened, which never ends.
+    for i, kind in enumerate(("png", "jpeg", "gif", "webp", "tiff", "jpeg2000", "avif")):
+        for name in (f"{i}", f"{i}.dat"):
+            put(tmp_path / name, np.full((8, 8), 150, np.uint8), format=kind)
+    fill(tmp_path, 20, 8, 8)
+    (tmp_path / "text.dat").write_text("GIF, in words")
+    os.mkfifo(tmp_path / "pipe")
+    data = load(tmp_path)
+    assert len(everything(data)) == 34 and data.notes[0] == "skipped: 2 not images (.dat, no ending)."
 
 
 @pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])
@@ -329,16 +373,19 @@ def test_everything_else_is_skipped_and_counted(tmp_path):
     for name in ("a/Thumbs.db", "readme.txt", "a/png"):
         (tmp_path / name).write_text("nothing")
     data = load(str(tmp_path))
-    assert data.notes[0] == "skipped: 2 hidden, 3 not images." and len(everything(data)) == 20
+    assert data.notes[0] == "skipped: 2 hidden, 3 not images (.db, .txt, no ending)." and len(everything(data)) == 20
 
 
 def test_all_endings_are_read(tmp_path):
     # Kills: an ending or a reader left out; a case that matters.
-    for i, ending in enumerate(["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"]):
+    for i, ending in enumerate(image_folder.ENDINGS):
         for j, name in enumerate((ending, ending.upper(), ending.title())):
-            put(tmp_path / f"{i}{j}.{name}", np.full((8, 8), 150, np.uint8))
+            kind = {"pbm": "ppm", "j2k": "jpeg2000", "pnm": "ppm"}.get(ending)  # PBM holds black and white alone
+            put(tmp_path / f"{i}{j}.{name}", np.full((8, 8), 150, np.uint8), format=kind)
     data = load(str(tmp_path))
-    assert len(everything(data)) == 24 and np.all(np.abs(everything(data).astype(int) - 150) <= 2)
+    assert len(everything(data)) == 3 * len(image_folder.ENDINGS) and np.all(
+        np.abs(everything(data).astype(int) - 150) <= 2
+    )
 
 
 def test_linked_folders_are_followed_and_circles_end(tmp_path):
@@ -367,7 +414,7 @@ def test_warnings_of_the_reader_are_no_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4000)
     assert load(str(tmp_path)).shape == (64, 64, 1)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
-    refused(tmp_path, "000.png", "decompression bomb")
+    refused(tmp_path, "000.png", "more than the 4,000 pixels that Pillow reads: make it smaller")
 
 
 def test_folders_that_are_refused(tmp_path):
@@ -375,7 +422,7 @@ def test_folders_that_are_refused(tmp_path):
     refused(tmp_path / "missing", "must exist")
     refused(tmp_path, "holds no images", "png")
     (tmp_path / "notes.txt").write_text("nothing")
-    refused(tmp_path, "holds no images (skipped: 1 not images)")
+    refused(tmp_path, "holds no images (skipped: 1 not images (.txt))")
     fill(tmp_path, 19, 8, 8)
     refused(tmp_path, "19 examples")
     put(tmp_path / "sub" / "1.png", noise(8, 8))
@@ -457,7 +504,7 @@ def test_a_size_that_images_have_changes_nothing(tmp_path):
 def test_other_formats_behind_a_known_ending_are_not_opened(tmp_path):
     # Kills: PIL trying all its readers, Ghostscript among them, on a user's file.
     fill(tmp_path, 20, 8, 8)
-    put(tmp_path / "a.ppm", noise(8, 8)).rename(tmp_path / "a.png")
+    put(tmp_path / "a.eps", noise(8, 8)).rename(tmp_path / "a.png")
     refused(tmp_path, "a.png cannot be read")
 
 

@@ -27,6 +27,14 @@ def test_one_writer(tmp_path):
         assert (out / "lock").exists()
 
 
+def test_a_folder_that_holds_strays_alone_is_new(tmp_path):
+    # Kills: "not empty" of a folder that looks empty, because a file browser has opened it.
+    (tmp_path / ".DS_Store").write_text("")
+    check_new(tmp_path)
+    with owned(tmp_path, new=True):
+        assert (tmp_path / ".DS_Store").exists()
+
+
 def test_a_folder_that_cannot_be_new(tmp_path):
     # Kills: a folder overwritten; a file taken for a folder; anything written by the check.
     (tmp_path / "full").mkdir()

@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,7 +14,7 @@ from jaxgen.system import signals
 from jaxgen.system.signals import Interrupted, Stopped, interruptible, stoppable
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", signals.STOPS)
 def test_first_signal_is_a_note_second_acts(monkeypatch, number):
     # Kills: a handler that stays; a second Ctrl-C that is swallowed.
     monkeypatch.setattr(signals, "ECHO", 0.0)
@@ -33,7 +35,7 @@ def test_first_signal_is_a_note_second_acts(monkeypatch, number):
     assert str(Stopped(signal.SIGTERM, "round 7 is saved.")) == "stopped by SIGTERM: round 7 is saved."
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", signals.STOPS)
 def test_a_signal_strikes_at_once_where_work_is_interruptible(number):
     # Kills: SIGTERM left to its default, which ends the process before anything is kept; a handler that stays.
     before = signal.getsignal(number)
@@ -56,7 +58,7 @@ def test_other_threads_go_without():
     assert said == [[]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", signals.STOPS)
 def test_an_echo_is_no_second_signal(monkeypatch, number):
     # Kills: `timeout -s TERM`, which signals the process and then its group, taken for somebody who insists.
     monkeypatch.setattr(signals, "ECHO", 3600.0)
@@ -71,7 +73,7 @@ def test_an_echo_is_no_second_signal(monkeypatch, number):
             os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", signals.STOPS)
 def test_a_signal_in_a_collection_is_not_lost(number):
     # Kills: an exception raised in a callback of the collector, which Python prints and forgets.
     struck = []
@@ -100,3 +102,44 @@ def test_a_signal_in_a_finalizer_is_not_lost():
     with pytest.raises(Interrupted), interruptible():
         Last()
         time.sleep(60)
+
+
+def test_a_terminal_that_nohup_takes_away_stops_nothing():
+    # Kills: SIGHUP answered where `nohup` set it to be ignored.
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable() as caught:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert caught == [] and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+CLOSED = """
+import os, sys, time
+from jaxgen.system.signals import stoppable
+terminal = os.open(sys.argv[1], os.O_RDWR)  # of a session without one: it becomes the terminal that controls it
+for stream in (1, 2):
+    os.dup2(terminal, stream)
+with stoppable() as caught:
+    print("ready", flush=True)
+    while not caught:
+        time.sleep(0.01)
+    print("progress", file=sys.stderr, flush=True)
+    open(sys.argv[2], "w").write(str(caught))
+"""
+
+
+def test_work_is_kept_after_its_terminal_is_closed(tmp_path):
+    # Kills: SIGHUP left to its default; a line of progress to the closed terminal that ends the work by EIO.
+    shown, terminal = os.openpty()
+    words = [sys.executable, "-c", CLOSED, os.ttyname(terminal), str(tmp_path / "kept")]
+    process = subprocess.Popen(words, start_new_session=True)
+    try:
+        assert os.read(shown, 100).startswith(b"ready")
+        os.close(terminal)
+        os.close(shown)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+    assert (tmp_path / "kept").read_text() == f"[{int(signal.SIGHUP)}]"

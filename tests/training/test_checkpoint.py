@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -77,6 +78,32 @@ def test_older_goes_only_after_the_newer_is_there(tmp_path, state, monkeypatch):
                 save(tmp_path, 3, state, {})
         assert sorted(os.listdir(tmp_path)) == ["1", "2"]
         assert_same_bits(restore(tmp_path, state)[0], state)
+
+
+def test_a_file_system_that_removes_nothing_costs_a_line(tmp_path, state, monkeypatch, capsys):
+    # Kills: a run that ends, after its checkpoint is safe, because an older one is busy; a leftover that ends the next.
+    def busy(path):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", busy)
+        for step in (1, 2, 3, 4):
+            save(tmp_path, step, state, {})
+        assert steps(tmp_path) == [3, 4] and "could not be removed (Device or resource busy)" in capsys.readouterr().err
+    save(tmp_path, 5, state, {})
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["4", "5"]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "state/.DS_Store", "Thumbs.db", ".record.json.123"])
+def test_strays_are_no_damage(tmp_path, name):
+    # Kills: a checkpoint called damaged because its folder was looked at; a stray that any name may be.
+    leaves = {"a": jnp.arange(3.0)}
+    save(tmp_path, 1, leaves, {})
+    (tmp_path / "1" / name).write_text("left by a file browser")
+    np.testing.assert_array_equal(restore(tmp_path, leaves)[0]["a"], leaves["a"])
+    (tmp_path / "1" / "more").write_text("")
+    with pytest.raises(CheckpointCorrupt, match="files were added"):
+        restore(tmp_path, leaves)
 
 
 def test_saves_a_step_once(tmp_path, state):

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data import cache
-from jaxgen.data.data import PARTS, Examples
+from jaxgen.data.data import Examples, part_of
 from jaxgen.data.decode import Header, common_shape, decode, read_header, rule
 from jaxgen.data.decoded import once
 from jaxgen.data.streams import mapped
@@ -58,19 +58,20 @@ def _examples(folder: str, builder: Any, size: int | None, room: float) -> Examp
     info = builder.info
     image, label = _features(folder, info.features)
     counts = {split: info.splits[split].num_examples for split in info.splits}
-    used = sorted((split for split in counts if split in PARTS and counts[split]), key=PARTS.__getitem__)
-    if not used or PARTS[used[0]] != 0:
+    parts = {split: part for split in counts if (part := part_of(split)) is not None}
+    used = sorted((split for split in parts if counts[split]), key=parts.__getitem__)
+    if not used or parts[used[0]] != 0:
         raise BadRequest(f"{folder} has no train split: there are {', '.join(counts) or 'none'}.")
     total = sum(counts[split] for split in used)
     x, y = _arrays(folder, builder, used, total, (image, label), size, room)
     notes = [_shape_note(total, x.shape[1:], info.features[image].shape)]
-    if unused := [split for split in counts if split not in PARTS]:
+    if unused := [split for split in counts if split not in parts]:
         notes.append(f"splits not used: {', '.join(unused)}.")
     labels, classes = (None, ()) if label is None else (y, tuple(info.features[label].names))
     if labels is not None and (labels < 0).any():
         labels, classes = None, ()
         notes.append("some labels are withheld by the source, so none is used.")
-    official = np.repeat(np.array([PARTS[split] for split in used], np.int8), [counts[split] for split in used])
+    official = np.repeat(np.array([parts[split] for split in used], np.int8), [counts[split] for split in used])
     return Examples(total, mapped(x), labels, classes, tuple(notes), official, x.shape[1:])
 
 
