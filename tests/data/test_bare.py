@@ -109,6 +109,18 @@ def test_segments_of_a_jpeg(bad, mode):
     assert abs(expected.astype(float) - np.float64(COLOUR[::-1, ::-1].mean(-1, keepdims=True))).mean() < 60
 
 
+def test_colours_that_the_adobe_segment_names():
+    # Kills: that segment lost with a profile, by which red, green and blue are taken for brightness and two colours.
+    content = bytearray(encoded(COLOUR, "JPEG", keep_rgb=True, quality=95))
+    frame, scan = content.index(b"\xff\xc0"), content.index(b"\xff\xda")
+    for i in range(3):  # components that are not called R, G and B
+        content[frame + 10 + 3 * i] = content[scan + 5 + 2 * i] = i + 1
+    odd = content[:2] + segment(0xE2, b"ICC_PROFILE\0") + content[2:]
+    assert b"Adobe" in odd and refused_by_pillow(odd)
+    found = decode(io.BytesIO(odd), "a.jpg", (16, 12, 3))
+    assert np.abs(found.astype(float) - COLOUR).mean() < 15
+
+
 def tiff(order, *extra):
     """A TIFF of 16 x 12 colour pixels that is turned by 180 degrees, with more tags."""
     tags = [(256, 3, 12), (257, 3, 16), (259, 3, 1), (262, 3, 2), (274, 3, 3), (277, 3, 3), (278, 3, 16), *extra]
