@@ -37,9 +37,9 @@ def is_natural(data: Data) -> bool:
     That is: images of three channels, both sides of 32 pixels or more, whose training split has no labels, or one class
     only. What they show is not looked at.
     """
-    label = data.train.label
-    unlabelled = label is None or len(np.unique(label)) < 2
-    return data.kind == "image" and data.shape[2] == 3 and min(data.shape[:2]) >= LEAST and unlabelled
+    if data.kind != "image" or data.shape[2:] != (3,) or min(data.shape[:2]) < LEAST:
+        return False
+    return data.train.label is None or len(np.unique(data.train.label)) < 2
 
 
 def serves(data: Data) -> bool:

@@ -118,6 +118,7 @@ def called(*function, arguments=b")"):
         b"\x82\x01",  # EXT1: a class by number
         a_dict() + text("x") + b"b",  # BUILD with something other than a dict
         name("collections", "OrderedDict") + b"}b" + empty(),  # BUILD on a name
+        a_dict(x=tensor(SIX, 0, (6,), (1,))) + b"}" + text("k") + name("os", "system") + b"sb",  # a name without a use
         name("collections", "OrderedDict") + tup(tup(text("k"), whole(1))) + b"R",
         name("torch", "FloatStorage") + b")R",
         name("torch._utils", "_rebuild_tensor_v2") + b")R",
