@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from jaxgen.comparison.outcome import empty, measure_without
 from jaxgen.comparison.statistics import jackknife
 from jaxgen.data import Data, Split
-from jaxgen.metrics import halves_of, unbiased_frechet
+from jaxgen.metrics import Features, halves_of, unbiased_frechet
 from jaxgen.tasks import (
     DETECT,
     MAIN,
@@ -21,6 +21,7 @@ from jaxgen.tasks import (
     Metric,
     Reading,
     Reference,
+    translate,
 )
 from jaxgen.tasks.distances import distance
 from jaxgen.tasks.evaluation import LIMIT
@@ -156,3 +157,19 @@ def test_parts_keep_the_halves():
     for part in parts:
         assert part.halves.T.tolist() == [first[x] for x in part.data.test.x[:, 0]]
     assert whole.halves is None
+
+
+def test_two_classes_keep_their_halves(monkeypatch):
+    # Kills: halves of one class for the other, or drawn anew, in the distance of translations of a part.
+    rng = np.random.default_rng(0)
+    images = [Split(rng.integers(0, 256, (60, 8, 8, 1), np.uint8), np.arange(60, dtype=np.int32) % 3) for _ in range(3)]
+    data = Data("toy", "image", *images, ("a", "b", "c"), None, None, "", (), domains=("a", "c"), official=("test",))
+    monkeypatch.setattr(translate, "translated", lambda model, data, x, **_: x / 2)
+    space = Features(lambda x: np.asarray(x, np.float64)[:, :3, 0, 0], "three pixels")
+    part = groups_of(Reference(data, space)).without[4]
+    first, second = (part.data.test.label == place for place in (0, 2))
+    x = part.data.test.x / np.float32(255)
+    halves = part.halves[:, second], part.halves[:, first]
+    wanted = unbiased_frechet(space.embed(x[second]), space.embed(x[first] / 2), halves=halves)
+    found = TRANSLATE.measure(None, part, 0, None, "100").figures
+    np.testing.assert_allclose(found["frechet"], wanted, rtol=1e-6)
