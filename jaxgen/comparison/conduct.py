@@ -31,6 +31,7 @@ from jaxgen.runs.keep import keep
 from jaxgen.system import files
 from jaxgen.system.signals import Stopped, stoppable
 from jaxgen.tasks import MAIN, SETTINGS, TASKS, Reference, Task
+from jaxgen.tasks.task import headline
 from jaxgen.training.step import State
 
 
@@ -75,6 +76,7 @@ def conduct(asked: Asked, began: float) -> Comparison:
     ready = _ready(asked)
     reached = Reached({}, {})
     if asked.resumed:
+        ledger.check_headlines(asked.out, _headlines(ready))
         reached = Reached(*ledger.load(asked.out))
     for name in ready.contenders:
         reached.outcomes.setdefault(name, {})
@@ -107,6 +109,11 @@ def conduct(asked: Asked, began: float) -> Comparison:
     for line in report["next"]:
         say(f"{line['what']}: {line['command']}")
     return Comparison(report, out)
+
+
+def _headlines(ready: Ready) -> dict[str, str]:
+    """The figure that decides each task."""
+    return {task.name: headline(task.metrics(ready.reference.data)) for task in ready.tasks}
 
 
 def _leading(reached: Reached, settings: Settings) -> Reached:
@@ -155,7 +162,7 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
             read: dict[str, Any] = {"source": settings.data, "size": settings.size, "labels": settings.labels}
             keep(place, recipe, plan, state, records, **read, data=asked.data, seed=seed)
         models.clear()
-        ledger.begin(out, settings, asked.data.digest, recorded)
+        ledger.begin(out, settings, asked.data.digest, recorded, _headlines(ready))
         own = {name: by_seed[seed] for name, by_seed in reached.outcomes.items()}
         ledger.save(out, seed, own, reached.baselines[seed], pictures=seed == settings.seed)
 

@@ -24,8 +24,11 @@ FORMAT = 1
 Recorded = Mapping[tuple[str, int], Mapping[str, Steps]]  # (model, seed) -> the steps of each training
 
 
-def begin(out: Path, settings: Settings, digest: str, recorded: Recorded | None) -> None:
-    """Writes what was asked for, unless it stands there; `recorded` are the steps to play, if not the clock decides."""
+def begin(out: Path, settings: Settings, digest: str, recorded: Recorded | None, headlines: Mapping[str, str]) -> None:
+    """Writes what was asked for, unless it stands there.
+
+    `recorded` are the steps to play, if not the clock decides; `headlines` the figure of each task that decides it.
+    """
     path = out / "comparison.json"
     if path.exists():
         return
@@ -33,7 +36,9 @@ def begin(out: Path, settings: Settings, digest: str, recorded: Recorded | None)
     if recorded is not None:
         steps = [[name, seed, _steps(by_training)] for (name, seed), by_training in recorded.items()]
     asked = {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"}
-    files.write_json(path, {"format": FORMAT, "settings": asked, "digest": digest, "recorded": steps})
+    files.write_json(
+        path, {"format": FORMAT, "settings": asked, "digest": digest, "recorded": steps, "headlines": dict(headlines)}
+    )
 
 
 def read(out: Path) -> tuple[dict[str, Any], str, Recorded | None]:
@@ -55,6 +60,21 @@ def read(out: Path) -> tuple[dict[str, Any], str, Recorded | None]:
         return dict(found["settings"]), found["digest"], recorded
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"{path} is damaged ({error}): start the comparison again in another folder.") from error
+
+
+def check_headlines(out: Path, headlines: Mapping[str, str]) -> None:
+    """The seeds in `out` were measured by the same figures as the others would be now.
+
+    Raises:
+      BadRequest: they were not, for the weights of a feature space were installed since, or removed.
+    """
+    before = files.read_json((out / "comparison.json").read_bytes()).get("headlines", {})
+    for task, name in headlines.items():
+        if before.get(task, name) != name:
+            raise BadRequest(
+                f"{out} was begun with {before[task]} as the figure that decides {task!r}, and now it would be {name}: "
+                "install or remove the weights of jaxgen[features], as it was then, or compare anew."
+            )
 
 
 def save(out: Path, seed: int, outcomes: Mapping[str, Outcome], baselines: Mapping[str, Any], pictures: bool) -> None:

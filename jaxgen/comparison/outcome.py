@@ -73,7 +73,7 @@ def measure_without(
         name = headline(task.metrics(parts[0].data))
         values = [task.measure(model, part, seed, key, STAGES[-1]).figures.get(name, math.nan) for part in parts]
         if all(map(math.isfinite, values)):
-            outcome.without[task.name] = groups.of_all(values)
+            outcome.without[task.name] = groups.of_all(values, task.tested(groups.whole))
 
 
 def draw_pictures(outcome: Outcome, model: Model, training: Training, reference: Reference, seed: int) -> None:

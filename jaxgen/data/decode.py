@@ -1,19 +1,22 @@
 """Images, in files or in memory, brought to one shape."""
 
+import io
 import numbers
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.data.bare import bare
 
+T = TypeVar("T")
 # PIL's other readers are never tried on a user's files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
-RULE = 1  # another number once the pixels of some file are others than before
+RULE = 2  # another number once the pixels of some file are others than before
 SIDES = (8, 16, 28, 32, 64)
 DEPTHS = {255: 8, 4095: 12, 65535: 16}  # the largest number of a pixel that is kept in 16 bits, and what that says
 TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM"}  # by EXIF orientation
@@ -60,13 +63,16 @@ def read_header(file: str | IO[bytes], name: str) -> Header:
     Raises:
       BadRequest: it cannot be read.
     """
-    with _opened(file, name) as image:
+
+    def header(image) -> Header:
         width, height = image.size
         # Turning changes the common shape only where images may keep theirs; for large PNGs asking costs a decoding.
         # The size of a TIFF is that of the turned image.
         if max(width, height) <= SIDES[-1] and image.format != "TIFF" and _turn(image) in SIDEWAYS:
             width, height = height, width
         return Header(width, height, image.mode in GREY, image.mode.startswith("I"))
+
+    return _read(file, name, header)
 
 
 def common_shape(headers: Sequence[Header], size: int | None = None) -> tuple[tuple[int, int, int], str]:
@@ -131,34 +137,36 @@ def highest(file: str | IO[bytes], name: str) -> int:
     Raises:
       BadRequest: it cannot be read.
     """
-    with _opened(file, name) as image:
-        return int(np.asarray(image).max())
+    return _read(file, name, lambda image: int(np.asarray(image).max()))
 
 
 def decode(file: str | IO[bytes], name: str, shape: tuple[int, int, int], top: int = 65535) -> np.ndarray:
     """The pixels of an encoded image, uint8 of `shape`: cropped at its centre to a square, resized with a box filter.
 
     EXIF orientation is applied if it can be read, transparency put on white. Modes I and I;16 run from 0 to `top`,
-    which `depth` tells, F from 0 to 1.
+    which `depth` tells, F from 0 to 1. Other metadata are not read where they are damaged or too large for Pillow.
 
     Raises:
       BadRequest: it cannot be read.
     """
+    return _read(file, name, lambda image: _pixels(image, shape, top))
+
+
+def _pixels(image, shape: tuple[int, int, int], white: int) -> np.ndarray:
     from PIL import Image
 
     height, width, channels = shape
-    with _opened(file, name) as image:
-        image.load()  # of a TIFF this turns it
-        if (turn := _turn(image)) in TURNS:
-            image = image.transpose(Image.Transpose[TURNS[turn]])
-        if image.size != (width, height):
-            short = min(image.size)
-            left, top = (image.width - short) // 2, (image.height - short) // 2
-            image = image.crop((left, top, left + short, top + short))
-        image = _plain(image, "L" if channels == 1 else "RGB", top)
-        if image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BOX)
-        return np.asarray(image).reshape(shape)
+    image.load()  # of a TIFF this turns it
+    if (turn := _turn(image)) in TURNS:
+        image = image.transpose(Image.Transpose[TURNS[turn]])
+    if image.size != (width, height):
+        short = min(image.size)
+        left, top = (image.width - short) // 2, (image.height - short) // 2
+        image = image.crop((left, top, left + short, top + short))
+    image = _plain(image, "L" if channels == 1 else "RGB", white)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BOX)
+    return np.asarray(image).reshape(shape)
 
 
 class _Silence:
@@ -187,25 +195,38 @@ class _Silence:
 _silenced = _Silence()  # PIL warns of odd metadata, which no pixel depends on
 
 
-@contextmanager
-def _opened(file: str | IO[bytes], name: str) -> Iterator:
+def _read(file: str | IO[bytes], name: str, use: Callable[[Any], T]) -> T:
+    """What `use` makes of the opened image; where that fails, of the image without its metadata."""
     from PIL import Image
 
     # By a handle, for PIL maps files that it is told by name, and then scrambles a TIFF that lies on its side.
     handle = file
     try:
         with _silenced(), open(file, "rb") if isinstance(file, str) else nullcontext(file) as handle:
-            with Image.open(handle, formats=FORMATS) as image:
-                yield image
-    except BadRequest:
-        raise
-    except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise Unreadable(name, f"more than the {most:,} pixels that Pillow reads: make it smaller") from error
+            try:
+                return _used(handle, use)
+            except Image.DecompressionBombError as error:
+                most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+                raise ValueError(f"more than the {most:,} pixels that Pillow reads: make it smaller") from error
+            except Exception as error:
+                handle.seek(0)
+                if (content := bare(handle.read())) is None:
+                    raise
+                try:
+                    return _used(io.BytesIO(content), use)
+                except Exception:  # metadata were not the reason, or not alone
+                    raise error from None
     except Exception as error:  # a damaged image fails in as many ways as PIL has readers
         said = (error.strerror if isinstance(error, OSError) else "") or str(error).replace(f" {handle!r}", "")
         reason = " ".join(said.split()) or type(error).__name__
         raise Unreadable(name, reason) from error
+
+
+def _used(handle: IO[bytes], use: Callable[[Any], T]) -> T:
+    from PIL import Image
+
+    with Image.open(handle, formats=FORMATS) as image:
+        return use(image)
 
 
 def _turn(image) -> Any:

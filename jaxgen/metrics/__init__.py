@@ -21,6 +21,7 @@ from jaxgen.metrics.patches import patch_features
 from jaxgen.metrics.quality import (
     PRDC,
     frechet,
+    halves_of,
     kernel_distance,
     near_copies,
     nearest_distance,
@@ -47,6 +48,7 @@ __all__ = [
     "distance_from_mean",
     "feature_space",
     "frechet",
+    "halves_of",
     "held_out",
     "isolation",
     "joint_frechet",

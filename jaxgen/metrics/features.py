@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.data import Data, Split, as_float, subset
+from jaxgen.metrics.natural import NAME as NATURAL
+from jaxgen.metrics.natural import natural_features, serves
 from jaxgen.metrics.patches import patch_features
 
 DIRECT = 1024  # numbers in an example that the classifier is shown as they are; more are reduced to AXES first
@@ -29,6 +31,7 @@ class Features(NamedTuple):
     name: str  # as a report prints it
     classify: Callable[..., np.ndarray] | None = None  # x [N, ...] -> int [N], positions in `data.classes`
     accuracy: float | None = None  # of `classify` on the test split, of which as many are looked at, 0 to 1
+    natural: Callable[..., np.ndarray] | None = None  # x [N, H, W, 3] -> float64 [N, 128], of EfficientNet-Lite0
 
 
 class Axes(NamedTuple):
@@ -72,6 +75,9 @@ def feature_space(data: Data) -> Features:
     whitened, so that a distance stays one in the data's own units (exactly, where there are no more than 32 numbers to
     an example).
 
+    Natural images without labels have a second space, `natural`, where its weights are installed (what counts as such
+    images, and what it is: `jaxgen.metrics.natural`).
+
     Labelled images have such a perceptron too, as `classify`; examples of more than 1,024 numbers are reduced to their
     first 256 principal components before it. All of them are fitted on the training split without `held_out`.
     """
@@ -82,7 +88,10 @@ def feature_space(data: Data) -> Features:
     if data.kind == "image":
         name = "random filters on whitened patches, their means over quadrants (128 features)"
         embed = patch_features(train.x)
-        return Features(embed, name) if space is None else space._replace(embed=embed, name=name)
+        natural = natural_features() if serves(data) else None
+        space = Features(embed, name) if space is None else space
+        name += f"; the headline of synthesis in {NATURAL}" if natural else ""
+        return space._replace(embed=embed, name=name, natural=natural)
     if space is not None:
         return space
     found = principal_axes(train.x, COMPONENTS)

@@ -67,9 +67,13 @@ def _members(data: Data) -> np.ndarray:
 
 def tested(split: Split, data: Data, part: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Images of the first and of the second class that evaluation looks at, or a part of them, float32."""
-    places = [data.classes.index(name) for name in data.domains]
-    first, second = (looked_at(Split(split.x[np.flatnonzero(split.label == at)], None), part).x for at in places)
+    first, second = (looked_at(Split(split.x[np.flatnonzero(split.label == at)], None), part).x for at in places(data))
     return first, second
+
+
+def places(data: Data) -> tuple[int, int]:
+    """The labels of the two classes, the first one first."""
+    return data.classes.index(data.domains[0]), data.classes.index(data.domains[1])
 
 
 def figures(

@@ -42,7 +42,11 @@ def most(shape: tuple[int, ...], part: int = 1) -> int:
 
 def positions(n: int, shape: tuple[int, ...], part: int = 1) -> np.ndarray:
     """Those of n examples of this shape that evaluation looks at: all, or a fixed random part of them."""
-    count = most(shape, part)
+    return some_of(n, most(shape, part))
+
+
+def some_of(n: int, count: int) -> np.ndarray:
+    """Positions of n examples: all, or a fixed random `count` of them, in their own order."""
     return np.arange(n) if n <= count else np.sort(np.random.default_rng(0).choice(n, count, replace=False))
 
 

@@ -3,14 +3,16 @@
 Where each seed draws its own test split, the seeds show it. Where the source names the test split, all seeds share it.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data import Data, subset
-from jaxgen.tasks.evaluation import most, positions
+from jaxgen.data import Data, as_float, subset
+from jaxgen.metrics.quality import halves_of
+from jaxgen.tasks.evaluation import positions
 from jaxgen.tasks.task import Reference, split_is_drawn
 
 GROUPS = 10
@@ -22,18 +24,18 @@ class Groups(NamedTuple):
 
     whole: Data
     without: tuple[Reference, ...]
-    share: float  # of the test examples that figures are of, how many these hold with all groups
+    size: int  # of the test examples that these hold with all groups
 
-    def of_all(self, values: Sequence[float]) -> list[float]:
-        """Figures without each group, as far apart as they would be if groups were of all test examples.
+    def of_all(self, values: Sequence[float], count: int) -> list[float]:
+        """Figures without each group, as far apart as they would be if groups were of the `count` that figures are of.
 
-        The variance of a figure goes with 1 / n, so their distances from their mean go with the root of the share.
+        The variance of a figure goes with 1 / n, so their distances from their mean go with the root of n / `count`.
 
-        >>> Groups(None, (), 0.25).of_all([1.0, 2.0, 3.0])
+        >>> Groups(None, (), 100).of_all([1.0, 2.0, 3.0], 400)
         [1.5, 2.0, 2.5]
         """
         mean = math.fsum(values) / len(values)
-        return [mean + math.sqrt(self.share) * (value - mean) for value in values]
+        return [mean + math.sqrt(self.size / count) * (value - mean) for value in values]
 
 
 def groups_of(reference: Reference) -> Groups | None:
@@ -41,6 +43,10 @@ def groups_of(reference: Reference) -> Groups | None:
 
     Of large images, of which tasks look at a part at a stage of a training, the groups are of that part. None if each
     seed draws its own test split, and of fewer than 20 test examples.
+
+    Where a figure rests on halves of the examples (`unbiased_frechet`), they are the same without each group. With
+    halves drawn anew the figures would differ by these too, and the variance that the jackknife finds would be up to
+    twice the true one.
     """
     data = reference.data
     test = subset(data.test, positions(len(data.test.x), data.shape, PART))
@@ -52,6 +58,16 @@ def groups_of(reference: Reference) -> Groups | None:
         order = order[np.argsort(test.label[order], kind="stable")]
     group = np.empty(n, np.int64)
     group[order] = np.arange(n) % GROUPS
-    parts = (data._replace(test=subset(test, group != i)) for i in range(GROUPS))
-    share = n / min(len(data.test.x), most(data.shape))
-    return Groups(data, tuple(Reference(part, reference.features) for part in parts), share)
+    halves = halves_of(n)
+
+    @functools.cache
+    def embedded() -> np.ndarray:
+        assert reference.features.natural is not None
+        return reference.features.natural(as_float(test.x))
+
+    def without(i: int) -> Reference:
+        kept = group != i
+        part = data._replace(test=subset(test, kept))
+        return Reference(part, reference.features, halves=halves[:, kept], seen=lambda: embedded()[kept])
+
+    return Groups(data, tuple(without(i) for i in range(GROUPS)), n)

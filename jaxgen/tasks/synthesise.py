@@ -10,10 +10,13 @@ from jaxgen.core import Model, as_float
 from jaxgen.data import Data
 from jaxgen.metrics.features import held_out
 from jaxgen.metrics.modes import count_modes
-from jaxgen.metrics.quality import kernel_distance, near_copies, nearest_ratio, prdc, two_sample, unbiased_frechet
+from jaxgen.metrics.quality import kernel_distance, near_copies, nearest_ratio, prdc, two_sample
+from jaxgen.tasks import distances
+from jaxgen.tasks.distances import NATURAL, distance, natural_ceiling, natural_distance
 from jaxgen.tasks.evaluation import STAGED, drawn, most
 from jaxgen.tasks.naive import copies
 from jaxgen.tasks.task import BASELINE, CHECKED, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
+from jaxgen.tasks.task import headline as headline_of
 
 NEIGHBOURS = 5
 EXAMPLES = 10_000  # real ones that a ceiling looks at, about
@@ -26,6 +29,13 @@ METRICS = {
         False,
         True,
         "Frechet distance of the features of samples to those of test data, extrapolated to unlimited sets",
+        "squared",
+        margin=Margin(0.1, relative=True),
+    ),
+    NATURAL: Metric(
+        False,
+        True,
+        "Frechet distance, likewise, of features of EfficientNet-Lite0; not FID, which is of another network",
         "squared",
         margin=Margin(0.1, relative=True),
     ),
@@ -79,17 +89,21 @@ def metrics(data: Data) -> dict[str, Metric]:
 
     The Frechet distance, because it alone rises with each step by which real images are made worse, where samples look
     wrong and where variety is missing (precision and density reward samples that are all alike; recall and coverage say
-    little of how clean they are; the kernel distance falls where a second class is missing as well). Where the
-    modes are known it is blind (uniform noise over the ring has nearly its moments), and the headline is coverage:
-    one mode alone has the best quality, and noise touches nearly all modes.
+    little of how clean they are; the kernel distance falls where a second class is missing as well). In which space is
+    `jaxgen.tasks.distances.headline_of`. Where the modes are known it is blind (uniform noise over the ring has nearly
+    its moments), and the headline is coverage: one mode alone has the best quality, and noise touches nearly all modes.
     """
     if data.modes is None:
-        return {name: metric for name, metric in METRICS.items() if name not in OF_MODES}
+        chosen = distances.headline_of(data)
+        left_out = OF_MODES if chosen == NATURAL else (*OF_MODES, NATURAL)
+        rest = {name: metric for name, metric in METRICS.items() if name not in left_out}
+        return {name: metric._replace(headline=name == chosen) for name, metric in rest.items()}
     n = len(data.modes.means)
     bounds = {"modes": (0.0, float(n)), "reverse_kl": (0.0, float(np.log(n)))}
     return {
         name: metric._replace(headline=name == HEADLINE_OF_MODES, bounds=bounds.get(name, metric.bounds))
         for name, metric in METRICS.items()
+        if name != NATURAL
     }
 
 
@@ -102,9 +116,7 @@ def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, 
     samples = np.asarray(samples)
     if not np.all(np.isfinite(samples)):
         return {}
-    fake = reference.features.embed(samples)
-    ratio = nearest_ratio(fake[:CHECKED], reference.train)
-    return {**_compare(reference, samples, fake, k), "near_copies": near_copies(ratio, reference.usual_ratio)}
+    return {**_in_first_space(reference, samples, k), **natural_distance(reference, samples)}
 
 
 @one_thread
@@ -113,9 +125,11 @@ def headline(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str,
     samples = np.asarray(samples)
     if not np.all(np.isfinite(samples)):
         return {}
+    if reference.features.natural is not None:
+        return natural_distance(reference, samples)
     fake = reference.features.embed(samples)
     if reference.data.modes is None:
-        return {"frechet": unbiased_frechet(reference.test, fake)}
+        return {"frechet": distance(reference, reference.test, fake)}
     return {HEADLINE_OF_MODES: prdc(reference.test, fake, k=k).coverage}
 
 
@@ -143,6 +157,7 @@ def ceiling(reference: Reference, *, k: int = NEIGHBOURS) -> dict[str, float]:
         parts.append(_compare(reference, real[at], embedded[at], k))
     ratio = nearest_ratio(reference.features.embed(reference.data.valid.x[:CHECKED]), reference.train)
     figures = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+    figures |= natural_ceiling(reference, real)
     return {**figures, "near_copies": near_copies(ratio, reference.usual_ratio)}
 
 
@@ -155,17 +170,25 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
     """
     data, n = reference.data, sample_count(reference.data)
     image = data.kind == "image"
-    copied = measure(reference, copies(data.train.x, seed, n, image=image))
-    copied.pop("frechet" if data.modes is None else HEADLINE_OF_MODES)
+    copied = _in_first_space(reference, copies(data.train.x, seed, n, image=image), NEIGHBOURS)
+    copied.pop(headline_of(metrics(data)), None)
     return {
         f"{BASELINE}Gaussian of the {'pixels' if image else 'values'}": measure(reference, reference.gaussian(seed, n)),
         f"{BASELINE}training examples plus noise": copied,
     }
 
 
+@one_thread
+def _in_first_space(reference: Reference, samples, k: int) -> dict[str, float]:
+    """All figures but the one of EfficientNet-Lite0."""
+    fake = reference.features.embed(samples)
+    ratio = nearest_ratio(fake[:CHECKED], reference.train)
+    return {**_compare(reference, samples, fake, k), "near_copies": near_copies(ratio, reference.usual_ratio)}
+
+
 def _compare(reference: Reference, samples, fake: np.ndarray, k: int) -> dict[str, float]:
     real, data = reference.test, reference.data
-    figures = {"frechet": unbiased_frechet(real, fake), "kernel_distance": kernel_distance(real, fake)}
+    figures = {"frechet": distance(reference, real, fake), "kernel_distance": kernel_distance(real, fake)}
     figures |= prdc(real, fake, k=k)._asdict()
     figures["two_sample"] = two_sample(real, fake)
     if data.modes is not None:
@@ -212,9 +235,12 @@ SYNTHESISE = Task(
     floor=ceiling,
     baselines=baselines,
     pictures=(Picture("Samples", "Of the first seed, not selected.", _samples, _shown),),
+    notes=distances.notes,
+    tested=distances.tested,
     words=_words,
     titles={
         "frechet": "Frechet distance",
+        NATURAL: "Frechet distance (EffNet-Lite0)",
         "reverse_kl": "reverse KL divergence",
         "two_sample": "two-sample test",
         "near_copies": "near-copies",

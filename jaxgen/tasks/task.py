@@ -11,9 +11,10 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import Axes, Features, principal_axes
+from jaxgen.metrics.natural import IMAGES
 from jaxgen.metrics.quality import nearest_ratio
 from jaxgen.recipes import Recipe
-from jaxgen.tasks.evaluation import looked_at
+from jaxgen.tasks.evaluation import looked_at, most, some_of
 from jaxgen.tasks.naive import fitted_gaussian
 
 BASELINE = "baseline: "  # how the name of a baseline begins, wherever it stands beside those of models
@@ -67,6 +68,8 @@ class Reference:
 
     data: Data
     features: Features  # the space in which samples are compared
+    halves: np.ndarray | None = None  # bool [2, N]: how test examples are divided (`halves_of`); None: at random
+    seen: Callable[[], np.ndarray] | None = None  # features of the test examples in the second space, if known already
     _formed: dict[str, Data] = dataclasses.field(default_factory=dict)  # by name of a form
     _once: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # by what makes it
 
@@ -93,6 +96,16 @@ class Reference:
     def test(self) -> np.ndarray:
         """Features of the test examples that evaluation looks at, float64 [N, F]."""
         return self.features.embed(looked_at(self.data.test).x)
+
+    @cached_property
+    def natural_test(self) -> np.ndarray:
+        """Features in the second space of test examples: a random 1,024 of those that evaluation looks at, or all."""
+        natural = self.features.natural
+        assert natural is not None
+        if self.seen is not None:
+            return self.seen()
+        test = looked_at(self.data.test)
+        return natural(test.x[some_of(len(test.x), IMAGES)])
 
     @cached_property
     def train(self) -> np.ndarray:
@@ -222,6 +235,8 @@ class Task(NamedTuple):
     """reference -> (a mean of the headline -> what it compares to, as the end of a sentence, or "")."""
     encodes: bool = False  # whether figures change with an encoder that is trained afterwards
     paired: Callable[[Data], bool] = split_is_drawn  # whether figures of a seed rest on something drawn for that seed
+    tested: Callable[[Data], int] = lambda data: min(len(data.test.x), most(data.shape))
+    """data -> how many test examples the headline is a figure of."""
     grouped: Callable[[Data], bool] = lambda data: True
     """Whether the headline is a figure of the test examples that evaluation looks at, all of them and no others. Then
     it can be measured again without each group of these (`jaxgen.tasks.groups`)."""

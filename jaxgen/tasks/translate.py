@@ -143,7 +143,13 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
         there = translated(model, data, first)
         if there is None or not np.all(np.isfinite(there)):
             return Reading({}, "")
-        return Reading({"frechet": unbiased_frechet(*map(reference.features.embed, (second, there)))}, "")
+        halves = None
+        if reference.halves is not None:  # the examples lack a group, and all of the others are looked at
+            left, right = domains.places(data)
+            halves = reference.halves[:, data.test.label == right], reference.halves[:, data.test.label == left]
+        return Reading(
+            {"frechet": unbiased_frechet(*map(reference.features.embed, (second, there)), halves=halves)}, ""
+        )
     if stage is not None:
         original, true, _ = reference.once(_staged_pairs)
         there = translated(model, data, original)

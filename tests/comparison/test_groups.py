@@ -3,9 +3,13 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
 
 from jaxgen.comparison.outcome import empty, measure_without
+from jaxgen.comparison.statistics import jackknife
 from jaxgen.data import Data, Split
+from jaxgen.metrics import Features, halves_of, unbiased_frechet
 from jaxgen.tasks import (
     DETECT,
     MAIN,
@@ -17,7 +21,9 @@ from jaxgen.tasks import (
     Metric,
     Reading,
     Reference,
+    translate,
 )
+from jaxgen.tasks.distances import distance
 from jaxgen.tasks.evaluation import LIMIT
 from jaxgen.tasks.groups import GROUPS, Groups, groups_of
 
@@ -47,13 +53,13 @@ def test_only_what_evaluation_looks_at_is_grouped():
     # Kills: replicates of other random 5,000 examples each, whose differences are not those of leaving out a tenth; a
     # part that some task halves again.
     groups = groups_of(reference(LIMIT + 100))
-    assert {len(part.data.test.x) for part in groups.without} == {LIMIT - LIMIT // GROUPS} and groups.share == 1
+    assert {len(part.data.test.x) for part in groups.without} == {LIMIT - LIMIT // GROUPS} and groups.size == LIMIT
     large = reference(600)
     images = np.broadcast_to(np.zeros((64, 64, 3), np.uint8), (600, 64, 64, 3))
     data = large.data._replace(**{name: split._replace(x=images) for name, split in large.data.splits.items()})
     groups = groups_of(Reference(data, None))
     # The smallest part that a task looks at, at a stage, is 256 of these 600.
-    assert {len(part.data.test.x) for part in groups.without} == {230, 231} and groups.share == 256 / 600
+    assert {len(part.data.test.x) for part in groups.without} == {230, 231} and groups.size == 256
 
 
 def test_none_where_seeds_have_test_examples_of_their_own_and_of_few():
@@ -79,9 +85,10 @@ def test_headlines_of_the_tasks_of_a_training_that_all_parts_serve():
             measure=measure,
             training=training,
             grouped=grouped,
+            tested=lambda data: 400,
         )
 
-    groups = Groups("whole", tuple(SimpleNamespace(data=i) for i in (1, 2, 3)), 0.25)
+    groups = Groups("whole", tuple(SimpleNamespace(data=i) for i in (1, 2, 3)), 100)
     tasks = (
         task("served"),
         task("not by one", fails=2),
@@ -109,3 +116,60 @@ def test_which_headlines_are_figures_of_the_test_split_alone():
     assert TRANSLATE.grouped(large) and not TRANSLATE.grouped(large._replace(domains=("0", "1")))
     few = large._replace(domains=("0", "1"), test=Split(images[:256], np.zeros(256, np.int32)))
     assert TRANSLATE.grouped(few)
+
+
+def jackknifed(a, fakes, halves):
+    """Variance of the difference of two distances, without each of ten groups of real examples."""
+    group = np.arange(len(a)) % GROUPS
+    values = []
+    for i in range(GROUPS):
+        kept = group != i
+        own = Reference(None, None, halves=None if halves is None else halves[:, kept])
+        values.append(np.subtract(*[distance(own, a[kept], fake) for fake in fakes]))
+    return jackknife(values).variance
+
+
+@pytest.mark.slow
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def test_halves_that_stay_do_not_inflate_the_variance():
+    # Kills: halves that each part draws anew, by which the variance is nearly twice the true one; halves of samples
+    # that move with the number of test examples. Measured is the difference of two models, nearly equal; the true
+    # variance is that over 150 sets of test examples, with a standard error of 12 % (the root of 2 / 149).
+    rng, sets, n = np.random.default_rng(5), 150, 200
+    fakes = rng.normal(size=(2, n, 6))
+    differences, before, after = [], [], []
+    for _ in range(sets):
+        a = rng.normal(size=(n, 6))
+        differences.append(np.subtract(*[unbiased_frechet(a, fake) for fake in fakes]))
+        before.append(jackknifed(a, fakes, None))
+        after.append(jackknifed(a, fakes, halves_of(n)))
+    true = np.var(differences, ddof=1)
+    ratios = np.mean(before) / true, np.mean(after) / true
+    print("mean estimated variance over the true one, before and after:", *ratios)
+    assert ratios[0] > 1.6 and 0.7 < ratios[1] < 1.4
+
+
+def test_parts_keep_the_halves():
+    # Kills: halves that a part draws itself; a figure of all examples whose halves have changed.
+    whole = reference(60, classes=3)
+    parts = groups_of(whole).without
+    first = {x: h for x, h in zip(whole.data.test.x[:, 0], halves_of(60).T.tolist(), strict=True)}
+    for part in parts:
+        assert part.halves.T.tolist() == [first[x] for x in part.data.test.x[:, 0]]
+    assert whole.halves is None
+
+
+def test_two_classes_keep_their_halves(monkeypatch):
+    # Kills: halves of one class for the other, or drawn anew, in the distance of translations of a part.
+    rng = np.random.default_rng(0)
+    images = [Split(rng.integers(0, 256, (60, 8, 8, 1), np.uint8), np.arange(60, dtype=np.int32) % 3) for _ in range(3)]
+    data = Data("toy", "image", *images, ("a", "b", "c"), None, None, "", (), domains=("a", "c"), official=("test",))
+    monkeypatch.setattr(translate, "translated", lambda model, data, x, **_: x / 2)
+    space = Features(lambda x: np.asarray(x, np.float64)[:, :3, 0, 0], "three pixels")
+    part = groups_of(Reference(data, space)).without[4]
+    first, second = (part.data.test.label == place for place in (0, 2))
+    x = part.data.test.x / np.float32(255)
+    halves = part.halves[:, second], part.halves[:, first]
+    wanted = unbiased_frechet(space.embed(x[second]), space.embed(x[first] / 2), halves=halves)
+    found = TRANSLATE.measure(None, part, 0, None, "100").figures
+    np.testing.assert_allclose(found["frechet"], wanted, rtol=1e-6)

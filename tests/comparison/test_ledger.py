@@ -49,12 +49,22 @@ def test_what_was_asked_for_comes_back(tmp_path):
     # Kills: steps of one model for another; a second beginning that overwrites the first; tuples as keys of JSON.
     recorded = {("vae", 0): {"main": Steps(8, 0, (2, 4))}, ("gan", 1): {"detect": Steps(3, 1, ())}}
     settings = Settings(data="cancer", models=("vae", "gan"), seeds=2, out="elsewhere")
-    ledger.begin(tmp_path, settings, "abc", recorded)
-    ledger.begin(tmp_path, Settings(), "other", None)
+    ledger.begin(tmp_path, settings, "abc", recorded, {"synthesise": "frechet"})
+    ledger.begin(tmp_path, Settings(), "other", None, {})
     asked, digest, found = ledger.read(tmp_path)
     assert digest == "abc" and found == recorded and "out" not in asked
     again = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
     assert Settings(**again) == Settings(data="cancer", models=("vae", "gan"), seeds=2)
+
+
+def test_seeds_of_other_headlines_are_not_mixed(tmp_path):
+    # Kills: a comparison that goes on with another figure than it began with; one of an earlier version refused.
+    ledger.begin(tmp_path, Settings(), "abc", None, {"synthesise": "frechet"})
+    ledger.check_headlines(tmp_path, {"synthesise": "frechet", "restore": "psnr"})
+    with pytest.raises(BadRequest, match=r"begun with frechet as .* now it would be frechet_effnet: install or remove"):
+        ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
+    (tmp_path / "comparison.json").write_text('{"format": 1}')
+    ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
 
 
 def test_what_is_damaged_is_named(tmp_path):
