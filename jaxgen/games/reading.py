@@ -62,7 +62,8 @@ def acgan(
       classes: K, at least 2; labels are 0 ... K - 1.
       latent_dim: D.
       loss: what each player minimises.
-      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER`, whose optimum is the data also where classes overlap.
+      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER` or `TWIN_CLASSIFIER`, whose optimum is the data also where
+        classes overlap.
       weight: of the classifier; a number, or a function of the step.
 
     Returns:
