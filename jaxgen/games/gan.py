@@ -114,6 +114,12 @@ def is_gan(game: Game) -> bool:
     return known and {"critic", "generator"} <= game.losses.keys()
 
 
+def parts_of(game: Game) -> "_Parts | None":
+    """Networks, latent_dim, loss and penalties of a game that `gan` returned and nothing has wrapped; else None."""
+    loss = game.losses.get("critic")
+    return loss.args[0] if is_gan(game) and isinstance(loss, partial) else None
+
+
 class _Parts(NamedTuple):
     generator: Network
     critic: Network
