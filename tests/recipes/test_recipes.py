@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.interpreters.partial_eval import dce_jaxpr
+from scipy import stats
 from specs import CLASSES, batch_for, plainest, spec_for
 
 from jaxgen import recipes
@@ -169,6 +170,9 @@ PAPERS = {  # turns, batch size, then (rate, b1, b2) of each player's Adam, and 
     "dragan": (ONE, 128, (1e-4, 0.5, 0.9), (1e-4, 0.5, 0.9)),
     "ragan": (ONE, 32, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
     "began": (AT_ONCE, 16, (1e-4, 0.5, 0.999), (1e-4, 0.5, 0.999)),
+    "sagan": (ONE, 64, (4e-4, 0.0, 0.9), (1e-4, 0.0, 0.9)),
+    "biggan": ((("critic",), *ONE), 128, (2e-4, 0.0, 0.999), (5e-5, 0.0, 0.999)),
+    "unrolled": (ONE, 512, (1e-4, 0.5, 0.999), (1e-3, 0.5, 0.999)),
     "acgan": (ONE, 128, (2e-4, 0.5, 0.999), (2e-4, 0.5, 0.999)),
     "projection": (FIVE, 64, (2e-4, 0.0, 0.9), (2e-4, 0.0, 0.9)),
     "infogan": (ONE, 128, (2e-4, 0.5, 0.999), (1e-3, 0.5, 0.999)),
@@ -200,6 +204,34 @@ def test_turns_of_those_with_others_than_two():
     assert turns["wgan"] == FIVE and turns["aae"] == (("autoencoder",), ("critic",), ("autoencoder:fool",))
     ada = [loss for turn in turns["gan_ada"] for loss in turn]
     assert ada.count("critic") == 1 and ada.count("critic:adversarial") == 15
+
+
+@pytest.mark.parametrize(("name", "condition"), [("sagan", None), ("sagan", 3), ("biggan", 3)])
+def test_both_networks_are_divided_and_attend(name, condition):
+    # Kills: one network alone that is divided or attends; a table of labels that the critic does not divide, or that
+    # the generator does; a critic that is given the label as an input; z in every layer of sagan, or not in biggan's.
+    spec = Spec((8, 8, 1), condition, width=16)
+    params, state = jax.eval_shape(find(name)(spec).game.init, jax.random.key(0), batch_for(spec, (4,)))
+    divided = {player: " ".join(state[player]["u"]) for player in ("critic", "generator")}
+    assert all("SelfAttention_0/v/kernel" in names for names in divided.values())
+    assert "Up_0/kernel" in divided["generator"] and "Down_0/kernel" in divided["critic"]
+    assert ("embedding" in divided["critic"]) is (condition is not None) and "embedding" not in divided["generator"]
+    assert "Modulate" not in divided["critic"]
+    width = {"sagan": 32, "biggan": 32 + 16}[name]
+    if condition:
+        assert params["generator"]["Modulate_0"]["Dense_0"]["kernel"].shape[0] == width
+
+
+def test_truncated_samples_are_of_z_near_0():
+    # Kills: a truncation that is dropped, of one side, or of the z of training.
+    spec = Spec((2,), width=8)
+    game = find("biggan")(spec, truncation=0.5).game
+    params, state = game.init(jax.random.key(0), filled(batch_for(spec, (4,))))
+    z = np.asarray(game.model(params, state).draw(jax.random.key(1), 2000), "d").ravel()
+    law = stats.truncnorm(-0.5, 0.5)
+    spread = np.sqrt((law.moment(4) - law.var() ** 2) / z.size)
+    assert np.abs(z).max() <= 0.5 and abs(np.mean(z**2) - law.var()) < 5 * spread
+    assert np.abs(game.draw(jax.random.key(1), batch_for(spec, (100,)))["z"]).max() > 1
 
 
 def test_generator_is_one_network_for_both_sides():
@@ -246,6 +278,7 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
     ("call", "word"),
     [
         (lambda: find("r3gna"), "r3gan"),
+        (lambda: find("DC-GAN"), "no recipe is called 'DC-GAN': it is gan, "),
         (lambda: build(find("vae"), Spec((2,)), {"gamma": 1.0}), "no option 'gamma': it takes --likelihood"),
         (lambda: build(find("r3gan"), Spec((2,)), {"gamma": -1.0}), "gamma=-1.0"),
         (lambda: build(find("r3gan"), Spec((2,)), {"gamma": float("nan")}), "gamma=nan"),
@@ -320,7 +353,7 @@ def program(call, *args):
 def pieces(plan, spec):
     """All that a plan says, piece by piece, what is soon found out first."""
     yield plan.turns
-    few, step = jnp.ones(3), jnp.int32(1)
+    few, step = jnp.ones((2, 3)), jnp.int32(1)
     for tx in plan.optimizers.values():
         yield program(tx.update, few, tx.init(few), few)
     yield plan.ema and program(plan.ema.rate, step)
@@ -330,12 +363,13 @@ def pieces(plan, spec):
     yield form((params, state, noise))
     for loss in game.losses.values():
         yield program(loss, params, noise, batch, Context(step, state))
+    yield program(lambda *args: game.model(*args).draw(key, 8, batch.condition), params, state)
 
 
 @pytest.mark.parametrize(("name", "option"), list(once()))
 def test_an_option_reaches_the_plan(name, option):
     # Kills: an option that is accepted and dropped: at another value of it a plan has other turns, optimisers, average
-    # or networks, or its losses compute something else.
+    # or networks, or its losses or its samples compute something else.
     spec = spec_for(name, plainest(name))
     one, other = (pieces(plan, spec) for plan in tried(name, option, spec))
     assert any(a != b for a, b in zip(one, other, strict=False))
