@@ -11,7 +11,7 @@ def unrolled(
     spec: Spec,
     *,
     steps: int = 5,
-    foreseen: float = 0.1,
+    foreseen: float = 0.01,
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
     ema: float = 0.0,
@@ -20,7 +20,9 @@ def unrolled(
 
     Paper: arXiv 1611.02163
     Departs: the settings of the authors' code for points (Adam 1e-3 and 1e-4, b1 .5, batches of 512), for all data; the
-      foreseen steps are of plain gradient descent, where theirs are of Adam.
+      foreseen steps are of plain gradient descent, where theirs are of Adam. Their rate was chosen on ring8: at .1 all
+      seeds became infinite, at .01 all 8 modes were met after 4,000 steps of 128 points, with 5 % of the samples near
+      one. It was not tried on images.
 
     Args:
       steps: of the critic that the generator foresees.
