@@ -64,7 +64,7 @@ def test_few_channels_and_vectors():
         SelfAttention().init(KEY, X[0, 0])
 
 
-@pytest.mark.parametrize(("shape", "channels"), [((8, 8, 1), 2), ((32, 32, 1), 4)])
+@pytest.mark.parametrize(("shape", "channels"), [((8, 8, 1), 2), pytest.param((32, 32, 1), 4, marks=pytest.mark.slow)])
 def test_networks_attend_at_8_by_8_or_at_4_by_4(shape, channels):
     # Kills: attention at another layer, in one of the two networks, or none; small images that do not convolve; a layer
     # that changes what the networks are before its gain has moved; one that never does. Of base 2 the layers of 32x32

@@ -206,7 +206,9 @@ def test_turns_of_those_with_others_than_two():
     assert ada.count("critic") == 1 and ada.count("critic:adversarial") == 15
 
 
-@pytest.mark.parametrize(("name", "condition"), [("sagan", None), ("sagan", 3), ("biggan", 3)])
+@pytest.mark.parametrize(
+    ("name", "condition"), [pytest.param("sagan", None, marks=pytest.mark.slow), ("sagan", 3), ("biggan", 3)]
+)
 def test_both_networks_are_divided_and_attend(name, condition):
     # Kills: one network alone that is divided or attends; a table of labels that the critic does not divide, or that
     # the generator does; a critic that is given the label as an input; z in every layer of sagan, or not in biggan's.
