@@ -10,7 +10,7 @@ from jaxgen.training.program import Plan
 def unrolled(
     spec: Spec,
     *,
-    steps: int = 5,
+    ahead: int = 5,
     foreseen: float = 0.01,
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
@@ -25,13 +25,13 @@ def unrolled(
       modes after 4,000 steps, but 5 % of its samples were near one, and after 11,900 it met 3. Not tried on images.
 
     Args:
-      steps: of the critic that the generator foresees.
+      ahead: steps of the critic that the generator foresees.
       foreseen: rate of these steps.
       learning_rate: of the generator's Adam; the critic's is a tenth of it.
     """
-    at_least(1, steps=steps)
+    at_least(1, ahead=ahead)
     at_least(0, foreseen=foreseen)
     plan = gan_plan(spec, latent_dim, learning_rate, (0.5, 0.999), ema, loss=SATURATING)
     optimizers = {**plan.optimizers, **adam(learning_rate / 10, (0.5, 0.999), "critic")}
-    game = make_unrolled(plan.game, steps=steps, rate=foreseen)
+    game = make_unrolled(plan.game, steps=ahead, rate=foreseen)
     return plan._replace(game=game, optimizers=optimizers, batch_size=512)
