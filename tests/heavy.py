@@ -1,15 +1,7 @@
 """Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
 
-# Recipes that play on one kind of data in the default suite.
-NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan", "began")
-
 HEAVY = frozenset(
     {
-        *(
-            f"recipes/test_recipes.py::test_every_recipe_plays_on_every_kind[{kind}-{name}]"
-            for kind in ("points-alone", "image-alone", "colour-alone")
-            for name in NEWER
-        ),
         *(
             f"objectives/test_observation.py::test_{name}"
             for name in (
@@ -103,18 +95,6 @@ HEAVY = frozenset(
         *(
             f"recipes/test_recipes.py::test_every_recipe_plays_on_every_kind[colour-alone-{name}]"
             for name in ("cyclegan", "hvae")
-        ),
-        *(
-            f"recipes/test_recipes.py::test_an_option_reaches_the_mathematics[{name}]"
-            for name in (
-                "vq_vae-commitment",
-                "vae-likelihood",
-                "fsq_vae-levels",
-                "cyclegan-identity",
-                "beta_vae-beta",
-                "wgan_gp-weight",
-                "dragan-std",
-            )
         ),
         *(f"objectives/test_auxiliary.py::test_information_by_hand[{n}]" for n in (0, 5)),
         "nets/test_autoencoders.py::test_both_halves_in_their_order[alone]",

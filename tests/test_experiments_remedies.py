@@ -11,7 +11,8 @@ from scipy.stats import ttest_rel
 from experiments import remedies
 from experiments.remedies import measures, panels, verdicts
 from experiments.remedies.measures import Found, fate
-from experiments.remedies.ways import BASE, MINIMAX, PLANE, TOGETHER, TOY, WAYS, Config
+from experiments.remedies.ways import BASE, MINIMAX, TOGETHER, WAYS, Config
+from experiments.strengths import PLANE, TOY
 from jaxgen.metrics.modes import ModeCount
 
 SMALL = Config(seeds=2, updates=2, batch=8, toy_steps=400, starts=2, critic_steps=400)

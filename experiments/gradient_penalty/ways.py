@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import optax
 
+from experiments.strengths import PLANE, TOY
 from jaxgen.core import Network
 from jaxgen.nets.wrappers import spectral
 from jaxgen.objectives import Penalty, add, dragan, gradient_penalty, lecam, r1, r2
@@ -22,21 +23,21 @@ class Config:
     """What is tried, on the games of two numbers and on ring8."""
 
     ways: tuple[str, ...] = (NONE, *SLOPES, *OTHERS)
-    toy_gamma: float = 0.3  # of R1 on games of two numbers
-    toy_rate: float = 0.2  # of both players there
+    toy_gamma: float = TOY.gamma  # of R1 on games of two numbers
+    toy_rate: float = TOY.rate  # of both players there
     toy_steps: int = 2000
     starts: int = 8  # directions from the equilibrium
-    toy_limit: float = 1.0  # of clipping there
-    gamma: float = 0.1  # of R1 on ring8
-    weight: float = 10.0  # of the penalties that ask for slope 1, as their papers have it, here and there
+    toy_limit: float = TOY.limit  # of clipping there
+    gamma: float = PLANE.gamma  # of R1 on ring8
+    weight: float = PLANE.weight  # of the penalties that ask for slope 1, as their papers have it, here and there
     lecam: float = 0.3
-    spread: float = 0.35  # std of DRAGAN's noise on ring8: half of that of the data
-    limit: float = 0.1  # of clipping on ring8
+    spread: float = PLANE.std  # std of DRAGAN's noise on ring8: half of that of the data
+    limit: float = PLANE.limit  # of clipping on ring8
     seeds: int = 8
     updates: int = 3000  # of each player
     batch: int = 64
     latent: int = 2
-    rate: float = 2e-3  # of Adam, both players
+    rate: float = PLANE.rate  # of Adam, both players
 
 
 class Way(NamedTuple):
@@ -75,7 +76,7 @@ def way(name: str, *, gamma: float, weight: float, lecam_weight: float, std: flo
 
 def toy(name: str, config: Config) -> Way:
     """On games of two numbers. The penalties for slope 1 have the weight .7 of Mescheder et al. 2018."""
-    weights = {"gamma": config.toy_gamma, "weight": 0.7, "lecam_weight": config.lecam, "std": 1.0}
+    weights = {"gamma": config.toy_gamma, "weight": TOY.weight, "lecam_weight": config.lecam, "std": TOY.std}
     return way(name, **weights, limit=config.toy_limit)
 
 

@@ -12,7 +12,8 @@ from experiments.gan_dynamics.verdicts import STILL
 from experiments.mode_collapse.verdicts import KEEPS, LEAST_QUALITY
 from experiments.remedies import panels, verdicts
 from experiments.remedies.measures import MET, RING, Found, distance, fate, measure
-from experiments.remedies.ways import BASE, LINE, MINIMAX, PLANE, TOY, WAYS, Config, Setting
+from experiments.remedies.ways import BASE, MINIMAX, WAYS, Config
+from experiments.strengths import LINE, PLANE, TOY, Setting
 from experiments.two_numbers import TAIL
 from jaxgen.comparison.statistics import difference, holm, interval
 from jaxgen.data import load

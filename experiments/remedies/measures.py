@@ -11,8 +11,9 @@ import optax
 
 from experiments import two_numbers
 from experiments.critics import approach, dense, located
-from experiments.remedies.ways import LINE, PACK, TOGETHER, TOY, Config, Way, build, optimizer, plan
+from experiments.remedies.ways import PACK, TOGETHER, Config, Way, build, optimizer, plan
 from experiments.ring import Look, looks
+from experiments.strengths import LINE, TOY
 from experiments.two_numbers import FAR, TAIL
 from experiments.vanishing_gradient import lines
 from experiments.vanishing_gradient.losses import Way as Asked

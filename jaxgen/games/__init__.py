@@ -7,6 +7,7 @@ from jaxgen.games.dirac import bilinear, dirac, lq
 from jaxgen.games.gan import gan
 from jaxgen.games.hybrid import aae
 from jaxgen.games.inversion import invert
+from jaxgen.games.latent_optimisation import latent_optimised
 from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.unrolling import unrolled
 from jaxgen.games.vae import vae
@@ -22,6 +23,7 @@ __all__ = [
     "gan",
     "infogan",
     "invert",
+    "latent_optimised",
     "lq",
     "unrolled",
     "vae",

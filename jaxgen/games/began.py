@@ -19,10 +19,16 @@ from jaxgen.core import (
     check_type,
     draw_each,
     inputs,
-    rows,
     whole,
 )
-from jaxgen.games.parts import check_array, check_generated, evaluation, features_of
+from jaxgen.games.parts import (
+    check_array,
+    check_generated,
+    draw_calls,
+    evaluation,
+    features_of,
+    first_players,
+)
 from jaxgen.nets.adapters import network
 from jaxgen.nets.autoencoders import error
 
@@ -73,23 +79,12 @@ class _Parts(NamedTuple):
 
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
-    k_generator, k_critic = jax.random.split(key)
-    state: dict[str, Any] = {"balance": jnp.zeros(())}
-    z = jnp.zeros((rows(batch), parts.latent_dim))
-    generator, state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
-    critic, state["critic"] = parts.critic.init(k_critic, *inputs(*batch))
-    return {"critic": critic, "generator": generator}, state
+    params, state = first_players(parts.generator, parts.critic, key, parts.latent_dim, batch)
+    return params, {**state, "balance": jnp.zeros(())}
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
-    z = jax.ShapeDtypeStruct((rows(batch), parts.latent_dim), jnp.float32)
-    return draw_each(
-        key,
-        z=(jax.random.normal, z.shape),
-        generator=(parts.generator.draw, *inputs(z, batch.condition)),
-        real=(parts.critic.draw, *inputs(*batch)),
-        fake=(parts.critic.draw, *inputs(*batch)),
-    )
+    return draw_each(key, **draw_calls(parts.generator, parts.critic, parts.latent_dim, batch))
 
 
 def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, Network, draw_each, inputs, rows, whole
+from jaxgen.core import Array, Aux, Batch, Context, Game, Model, Network, draw_each, inputs, rows, whole
 from jaxgen.games.parts import (
     check_array,
+    check_codes,
     check_generated,
     check_logits,
     check_loss,
@@ -79,11 +80,7 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     state: dict[str, Any] = {}
     own["generator"], state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
     own["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
-    code, _ = jax.eval_shape(parts.encoder.apply, own["encoder"], state["encoder"], None, *inputs(*batch))
-    if code.shape != z.shape:
-        raise BadRequest(
-            f"the encoder gives {list(code.shape)}, where [B, {parts.latent_dim}] is wanted: change its last layer."
-        )
+    check_codes(parts.encoder, own["encoder"], state["encoder"], batch, parts.latent_dim)
     critic, state["critic"] = parts.critic.init(k_critic, batch.x, *inputs(z, batch.condition))
     return {"critic": critic, "generator": own}, state
 

@@ -21,7 +21,16 @@ from jaxgen.core import (
     rows,
     whole,
 )
-from jaxgen.games.parts import check_generated, check_logits, check_loss, evaluation, features_of, strangeness
+from jaxgen.games.parts import (
+    check_generated,
+    check_logits,
+    check_loss,
+    draw_calls,
+    evaluation,
+    features_of,
+    first_players,
+    strangeness,
+)
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
 from jaxgen.objectives.penalties import Forward, Penalty
@@ -105,6 +114,12 @@ def is_gan(game: Game) -> bool:
     return known and {"critic", "generator"} <= game.losses.keys()
 
 
+def parts_of(game: Game) -> "_Parts | None":
+    """Networks, latent_dim, loss and penalties of a game that `gan` returned and nothing has wrapped; else None."""
+    loss = game.losses.get("critic")
+    return loss.args[0] if is_gan(game) and isinstance(loss, partial) else None
+
+
 class _Parts(NamedTuple):
     generator: Network
     critic: Network
@@ -125,24 +140,14 @@ class _Parts(NamedTuple):
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     if parts.latent_dim == 0 and batch.condition is None:
         raise BadRequest("latent_dim=0 makes a generator of the condition alone, and the batch has no condition.")
-    k_generator, k_critic = jax.random.split(key)
-    state = {f"{name}:penalty": part.init() for name, part in parts.penalties.items()}
-    z = jnp.zeros((rows(batch), parts.latent_dim))
-    p_generator, state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
-    p_critic, state["critic"] = parts.critic.init(k_critic, *inputs(*batch))
-    return {"critic": p_critic, "generator": p_generator}, state
+    params, state = first_players(parts.generator, parts.critic, key, parts.latent_dim, batch)
+    return params, state | {f"{name}:penalty": part.init() for name, part in parts.penalties.items()}
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
-    z = jax.ShapeDtypeStruct((rows(batch), parts.latent_dim), jnp.float32)
-    return draw_each(
-        key,
-        z=(jax.random.normal, z.shape),
-        generator=(parts.generator.draw, *inputs(z, batch.condition)),
-        real=(parts.critic.draw, *inputs(*batch)),
-        fake=(parts.critic.draw, *inputs(*batch)),
-        **{f"{name}:penalty": (part.draw, batch) for name, part in parts.penalties.items()},
-    )
+    players = draw_calls(parts.generator, parts.critic, parts.latent_dim, batch)
+    penalties = {f"{name}:penalty": (part.draw, batch) for name, part in parts.penalties.items()}
+    return draw_each(key, **players, **penalties)
 
 
 def _forward(parts: _Parts, params, noise, batch: Batch, state) -> tuple[Forward, dict[str, Any]]:

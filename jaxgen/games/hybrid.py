@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxgen.core import (
     Array,
     Aux,
-    BadRequest,
     Batch,
     Context,
     Game,
@@ -23,6 +22,7 @@ from jaxgen.core import (
 )
 from jaxgen.games.parts import (
     check_array,
+    check_codes,
     check_logits,
     check_loss,
     check_outputs,
@@ -120,11 +120,7 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     autoencoder["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
     autoencoder["decoder"], state["decoder"] = parts.decoder.init(k_decoder, *zs)
     critic, state["critic"] = parts.critic.init(k_critic, *zs)
-    z, _ = jax.eval_shape(parts.encoder.apply, autoencoder["encoder"], state["encoder"], None, *inputs(*batch))
-    if z.shape[1:] != (parts.latent_dim,):
-        raise BadRequest(
-            f"the encoder gives {list(z.shape)}, where [B, {parts.latent_dim}] is wanted: change its last layer."
-        )
+    check_codes(parts.encoder, autoencoder["encoder"], state["encoder"], batch, parts.latent_dim)
     y, _ = jax.eval_shape(parts.decoder.apply, autoencoder["decoder"], state["decoder"], None, *zs)
     check_outputs(parts.observation, y, batch.x)
     return {"autoencoder": autoencoder, "critic": critic}, state

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, Batch, Network, check_type, inputs
+from jaxgen.core import Array, BadRequest, Batch, Network, check_type, inputs, rows
 from jaxgen.objectives.adversarial import Adversarial
 from jaxgen.objectives.observation import Observation
 
@@ -15,6 +15,31 @@ def check_loss(loss: Any) -> None:
     """Refuses what is no adversarial loss, and names those that there are."""
     known = "NON_SATURATING, SATURATING, LEAST_SQUARES, HINGE, WASSERSTEIN or RELATIVISTIC of jaxgen.objectives"
     check_type("loss", loss, Adversarial, known)
+
+
+def first_players(
+    generator: Network, critic: Network, key: Array, latent_dim: int, batch: Batch, seen: tuple | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(params, state) of both by their names; `seen` is what the critic is called with, if not the whole batch."""
+    k_generator, k_critic = jax.random.split(key)
+    z = jnp.zeros((rows(batch), latent_dim))
+    p_generator, s_generator = generator.init(k_generator, *inputs(z, batch.condition))
+    p_critic, s_critic = critic.init(k_critic, *(inputs(*batch) if seen is None else seen))
+    return {"critic": p_critic, "generator": p_generator}, {"generator": s_generator, "critic": s_critic}
+
+
+def draw_calls(
+    generator: Network, critic: Network, latent_dim: int, batch: Batch, seen: tuple | None = None
+) -> dict[str, tuple]:
+    """What `draw_each` takes for z ~ N(0, I), the generator, and the critic's calls on real and on fake examples."""
+    z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
+    judge = critic.draw, *(inputs(*batch) if seen is None else seen)
+    return {
+        "z": (jax.random.normal, z.shape),
+        "generator": (generator.draw, *inputs(z, batch.condition)),
+        "real": judge,
+        "fake": judge,
+    }
 
 
 def evaluation(net: Network, params: Any, state: Any) -> Callable[..., Any]:
@@ -58,6 +83,15 @@ def check_array(batch: Batch) -> None:
     """Refuses examples that are not one array."""
     if not hasattr(batch.x, "shape"):
         raise BadRequest(f"this game takes x as one array, not as {type(batch.x).__name__}: concatenate it first.")
+
+
+def check_codes(encoder: Network, params: Any, state: Any, batch: Batch, latent_dim: int) -> None:
+    """Refuses an encoder that does not give [B, D]."""
+    z, _ = jax.eval_shape(encoder.apply, params, state, None, *inputs(*batch))
+    if z.shape != (rows(batch), latent_dim):
+        raise BadRequest(
+            f"the encoder gives {list(z.shape)}, where [B, {latent_dim}] is wanted: change its last layer."
+        )
 
 
 def check_outputs(observation: Observation, y: Any, x: Array) -> None:

@@ -23,7 +23,16 @@ from jaxgen.core import (
     rows,
     whole,
 )
-from jaxgen.games.parts import check_generated, check_logits, check_loss, evaluation, features_of, strangeness
+from jaxgen.games.parts import (
+    check_generated,
+    check_logits,
+    check_loss,
+    draw_calls,
+    evaluation,
+    features_of,
+    first_players,
+    strangeness,
+)
 from jaxgen.nets.adapters import network
 from jaxgen.nets.readouts import branched
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
@@ -53,7 +62,8 @@ def acgan(
       classes: K, at least 2; labels are 0 ... K - 1.
       latent_dim: D.
       loss: what each player minimises.
-      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER`, whose optimum is the data also where classes overlap.
+      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER` or `TWIN_CLASSIFIER`, whose optimum is the data also where
+        classes overlap.
       weight: of the classifier; a number, or a function of the step.
 
     Returns:
@@ -183,18 +193,13 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     reading, label = parts.reading, batch.condition
     if reading.labelled and (getattr(label, "ndim", 0) != 1 or not jnp.issubdtype(label.dtype, jnp.integer)):
         raise BadRequest("acgan() guesses labels: give the batch a condition i32[B].")
-    k_generator, k_critic = jax.random.split(key)
-    state, z = {}, jnp.zeros((rows(batch), reading.latent_dim))
-    p_generator, state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
-    p_critic, state["critic"] = parts.critic.init(k_critic, *reading.seen(*batch))
-    return {"critic": p_critic, "generator": p_generator}, state
+    return first_players(parts.generator, parts.critic, key, reading.latent_dim, batch, reading.seen(*batch))
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
-    z = jax.ShapeDtypeStruct((rows(batch), parts.reading.latent_dim), jnp.float32)
-    critic = parts.critic.draw, *parts.reading.seen(*batch)
-    generator = parts.generator.draw, *inputs(z, batch.condition)
-    return draw_each(key, z=(parts.reading.draw_z, rows(batch)), generator=generator, real=critic, fake=critic)
+    reading = parts.reading
+    players = draw_calls(parts.generator, parts.critic, reading.latent_dim, batch, reading.seen(*batch))
+    return draw_each(key, **{**players, "z": (reading.draw_z, rows(batch))})
 
 
 def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:

@@ -95,6 +95,8 @@ def networks(
     width: int | None = None,
     condition: Condition = None,
     convolve: Convolutions | None = None,
+    attention: bool = False,
+    skip: bool = False,
 ) -> Networks:
     """Networks for vectors `(N,)` or images `(H, W, C)`.
 
@@ -119,6 +121,9 @@ def networks(
       condition: a number of classes, for labels i32[B]; the shape (N,) or (h, w, C) of what each example is given, with
         images in [0, 1]; or None.
       convolve: how to convolve; `None` is `convolutions()`, decided when a module is traced.
+      attention: networks of images have `SelfAttention` where they have about 8x8 positions, or at 4x4 if they have no
+        more; smaller images than 16 pixels a side convolve then too. Those of vectors stay as they are.
+      skip: z modulates every layer of a generator that convolves, and does not only start it.
 
     Raises:
       BadRequest: a shape that is neither; a side outside 8 to 64; a width that is no whole number of at least 1; a
@@ -135,10 +140,11 @@ def networks(
     condition = check_condition(condition)
     triple = MLP((width,) * 3, condition=condition)
     base = max(1, width // 8)
+    pyramids = convolves(shape) or (attention and len(shape) == 3)
 
     def trunk(depth: int) -> nn.Module:
-        if convolves(shape):
-            return Pyramid(base, convolve, condition)
+        if pyramids:
+            return Pyramid(base, convolve, condition, attention)
         return MLP((width,) * depth, condition=condition)
 
     def decoder(outputs: int, residual: str | None = "logits") -> nn.Module:
@@ -147,8 +153,8 @@ def networks(
             raise BadRequest(f"a decoder has at least 1 output on its last axis, not {outputs}.")
         if residual not in ADDED:
             raise BadRequest(f"residual={residual!r}: a decoder adds the 'logits' or 'values' of a condition, or None.")
-        if convolves(shape):
-            return ImageGenerator((*shape[:-1], size), base, convolve, condition, residual)
+        if pyramids:
+            return ImageGenerator((*shape[:-1], size), base, convolve, condition, residual, attention, skip)
         trunk = MLP((width,) * (4 if len(shape) == 1 else 2), condition=condition)
         return Generator((*shape[:-1], size), trunk, residual)
 

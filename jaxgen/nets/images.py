@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.core import Array
+from jaxgen.nets.attention import SelfAttention
 from jaxgen.nets.conditions import Code, Condition, Modulate, Residual, blocks, boxes, check_given, resized
 from jaxgen.nets.convolution import Convolutions, convolutions
 from jaxgen.nets.vectors import centred, leaky
@@ -102,12 +103,14 @@ class Pyramid(nn.Module):
     """A trunk of images x[B, H, W, C] -> f32[B, F], F = h * w * base * 2**(layers - 1) with `layout(H, W)`.
 
     A label or a vector modulates every layer; an image, brought to the size of x, stands beside x as more channels.
-    `convolve` is the switch of `jaxgen.nets.convolution`; `None` asks `convolutions()` when the module is traced.
+    `convolve` is the switch of `jaxgen.nets.convolution`; `None` asks `convolutions()` when the module is traced. With
+    `attention` the layer of about 8x8 positions is followed by `SelfAttention`; the deepest if there is one alone.
     """
 
     base: int
     convolve: Convolutions | None = None
     condition: Condition = None
+    attention: bool = False
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
@@ -124,6 +127,7 @@ class Pyramid(nn.Module):
         for layer in range(layers):
             y = Down(self.base * 2**layer, self.convolve)(y)
             y = leaky(y if code is None else Modulate()(y, code))
+            y = SelfAttention()(y) if self.attention and layer == max(layers - 2, 0) else y
         return y.reshape(y.shape[0], -1)
 
 
@@ -133,7 +137,8 @@ class ImageGenerator(nn.Module):
     One and the same network is a VAE's decoder and a GAN's generator, as `Generator` is for vectors. A label or a
     vector stands beside z and modulates every layer. An image stands beside the channels of every layer, in twice the
     layer's resolution, and if it has C channels it is added, as `residual` says: the network learns the difference. D
-    may be 0 then.
+    may be 0 then. With `attention` the layer of about 8x8 positions has `SelfAttention`, as that of `Pyramid`; with
+    `skip` z modulates every layer too, beside the label or vector. Brock et al. 2019, arXiv 1809.11096.
     """
 
     shape: tuple[int, ...]
@@ -141,6 +146,8 @@ class ImageGenerator(nn.Module):
     convolve: Convolutions | None = None
     condition: Condition = None
     residual: str | None = "logits"  # as `added` of `Residual`
+    attention: bool = False
+    skip: bool = False
 
     @nn.compact
     def __call__(self, z: Array, condition: Array | None = None) -> Array:
@@ -153,11 +160,13 @@ class ImageGenerator(nn.Module):
         image = condition if condition is not None and condition.ndim == 4 else None
         code = Code(self.condition)(condition) if condition is not None and image is None else None
         z = z if code is None else jnp.concatenate([z, code], -1)
+        code = z if self.skip else code
         wide = None if image is None else padded(centred(resized(image, height, width)), h * 2**layers, w * 2**layers)
 
         def guided(y, layer):
             """Leaky ReLU of the input of a layer, after or beside what the condition says of it."""
             y = leaky(y if code is None else Modulate()(y, code))
+            y = SelfAttention()(y) if self.attention and layer == max(layers - 2, 0) else y
             return y if wide is None else jnp.concatenate([y, blocks(boxes(wide, 2**layer), 2)], -1)
 
         first = nn.initializers.he_normal() if z.shape[-1] else nn.initializers.zeros

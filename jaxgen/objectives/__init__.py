@@ -20,6 +20,7 @@ from jaxgen.objectives.adversarial import (
 from jaxgen.objectives.auxiliary import (
     CLASSIFIER,
     DISCRIMINATIVE_CLASSIFIER,
+    TWIN_CLASSIFIER,
     Auxiliary,
     information,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "SCORE",
     "SHARED_GAUSSIAN",
     "Support",
+    "TWIN_CLASSIFIER",
     "VECTORS",
     "WASSERSTEIN",
     "add",

@@ -46,9 +46,19 @@ def _as_real(fake: Array, label: Array) -> Array:
     return _log_prob(fake, label + _half(fake)) - _log_prob(fake, label)
 
 
+def _twins(real: Array, fake: Array, label: Array) -> Array:
+    half = _half(real)
+    return -_log_prob(real[..., :half], label) - _log_prob(fake[..., half:], label)
+
+
+def _as_first(fake: Array, label: Array) -> Array:
+    half = _half(fake)
+    return _log_prob(fake[..., half:], label) - _log_prob(fake[..., :half], label)
+
+
 def _half(scores: Array) -> int:
     if scores.shape[-1] % 2:
-        raise BadRequest(f"this classifier has a real and a fake form of each class, not {scores.shape[-1]} scores.")
+        raise BadRequest(f"this classifier has two scores of each class, not {scores.shape[-1]} in all.")
     return scores.shape[-1] // 2
 
 
@@ -64,6 +74,14 @@ DISCRIMINATIVE_CLASSIFIER = Auxiliary(lambda classes: 2 * classes, _apart, _as_r
 
 Critic -log C(y+|x) - log C(y-|G(z, y)), generator log C(y-|G(z, y)) - log C(y+|G(z, y)), which is 0 for an exact C
 where the model is the data. Hou et al. 2022, arXiv 2107.10060, as in the objective of their code's README.
+"""
+
+TWIN_CLASSIFIER = Auxiliary(lambda classes: 2 * classes, _twins, _as_first)
+"""TAC-GAN: the first K scores are those of a classifier C of real examples, the last K those of its twin T, of fakes.
+
+Critic -log C(y|x) - log T(y|G(z, y)), generator log T(y|G(z, y)) - log C(y|G(z, y)), which is 0 for exact C and T where
+the model is the data: the twin takes back what C pays for moving the classes apart. Each is a softmax of its own, and C
+reads real examples alone, as in the code of Gong et al. 2019, arXiv 1907.02690.
 """
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from jaxgen.core import BadRequest
+from jaxgen.recipes.attention import biggan, sagan
 from jaxgen.recipes.autoencoding import began
 from jaxgen.recipes.codes import bigan, infogan
 from jaxgen.recipes.conditional import acgan, projection
@@ -17,6 +18,7 @@ from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacg
 from jaxgen.recipes.hybrids import aae, cyclegan
 from jaxgen.recipes.restrained import dragan, ragan, wgan
 from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
+from jaxgen.recipes.unrolling import unrolled
 from jaxgen.recipes.vaes import LIKELIHOODS, beta_vae, flow_vae, fsq_vae, hvae, iwae, vae, vamp_vae, vq_vae
 from jaxgen.training.program import Plan
 
@@ -46,8 +48,16 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
-        *(acgan, projection, infogan, bigan, aae, cyclegan),
+        *(sagan, biggan, unrolled, acgan, projection, infogan, bigan, aae, cyclegan),
     )
+}
+
+_OTHER_NAMES = {  # papers that are a recipe of another name here
+    "dcgan": "it is gan, which has its loss and its Adam; the networks convolve images of 16 pixels a side and more",
+    "sngan": "it is hinge_sn",
+    "cgan": "it is any recipe with --condition label, such as gan",
+    "tacgan": "it is jaxgen.games.acgan with auxiliary=TWIN_CLASSIFIER",
+    "ebgan": "it is jaxgen.games.gan with a critic energy(autoencoder(...)) and loss=margin(m)",
 }
 
 _EXAMPLES = {  # by what they have beside small images
@@ -62,13 +72,15 @@ def find(name: str) -> Recipe:
     """The recipe called `name`.
 
     Raises:
-      BadRequest: an unknown name, with the nearest one.
+      BadRequest: an unknown name, with the nearest one, or with the recipe that it is under another name.
 
     >>> defaults(find("r3gan"))["gamma"]
     1.0
     """
     if name in RECIPES:
         return RECIPES[name]
+    if other := _OTHER_NAMES.get(name.lower().replace("-", "").replace("_", "")):
+        raise BadRequest(f"no recipe is called {name!r}: {other}.")
     near = difflib.get_close_matches(name, RECIPES, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise BadRequest(f"unknown recipe {name!r}: {hint}There are {', '.join(RECIPES)}.")

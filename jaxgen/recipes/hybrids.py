@@ -48,7 +48,7 @@ def cyclegan(
 
     Paper: arXiv 1703.10593
     Departs: batches of 16 in place of 1, no buffer of older fakes, no falling rate; residual networks of a few 3x3
-      windows. Images only.
+      windows. Images only. Takes no condition.
 
     Args:
       weight: of the cycle error, the mean absolute one. The paper's 10 stands beside (D - 1)^2, twice the loss here.

@@ -123,7 +123,7 @@ def vamp_vae(
     """The prior is the mean of the posteriors of learned pseudo-inputs.
 
     Paper: arXiv 1705.07120
-    Departs: pseudo-inputs start at examples, and there are 50 where the paper has 500.
+    Departs: pseudo-inputs start at examples, and there are 50 where the paper has 500. Takes no condition.
 
     Args:
       components: pseudo-inputs.

@@ -8,9 +8,10 @@ from players import quotients
 from scipy import special
 
 from jaxgen.core import BadRequest
-from jaxgen.nets import SelfAttention, network, spectral
+from jaxgen.nets import SelfAttention, network, networks, spectral
 
-X = np.random.default_rng(0).normal(size=(2, 2, 3, 16)).astype("f")
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 2, 3, 16)).astype("f")
 KEY = jax.random.key(0)
 
 
@@ -61,3 +62,48 @@ def test_few_channels_and_vectors():
     assert jax.eval_shape(lambda: network(SelfAttention()).init(KEY, x))[0]["f"]["kernel"].shape == (3, 1)
     with pytest.raises(BadRequest, match=r"\[B, h, w, C\]"):
         SelfAttention().init(KEY, X[0, 0])
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((8, 8, 1), 2), pytest.param((32, 32, 1), 4, marks=pytest.mark.slow)])
+def test_networks_attend_at_8_by_8_or_at_4_by_4(shape, channels):
+    # Kills: attention at another layer, in one of the two networks, or none; small images that do not convolve; a layer
+    # that changes what the networks are before its gain has moved; one that never does. Of base 2 the layers of 32x32
+    # have 2, 4, 8 channels at 16x16, 8x8, 4x4.
+    plain, own = (networks(shape, width=16, attention=on) for on in (False, True))
+    z, x = jnp.asarray(RNG.normal(size=(2, 3)), "f"), jnp.asarray(RNG.random((2, *shape)), "f")
+    for name, given in (("generator", z), ("critic", x)):
+        module = getattr(own, name)
+        params = jax.jit(module.init)(KEY, given)["params"]
+        inner = params["trunk"] if name == "critic" else params
+        attention = inner["SelfAttention_0"]
+        assert attention["v"]["kernel"].shape[1] == channels and "SelfAttention_1" not in inner
+
+        def at(gain, module=module, params=params, name=name, given=given):
+            inner = params["trunk"] if name == "critic" else params
+            inner = {**inner, "SelfAttention_0": {**inner["SelfAttention_0"], "gain": jnp.float32(gain)}}
+            return module.apply({"params": {**params, "trunk": inner} if name == "critic" else inner}, given)
+
+        y, moved = jax.jit(at)(0.0), jax.jit(at)(1.0)
+        assert np.abs(y - moved).max() > 1e-4
+        if shape != (8, 8, 1):  # of which the plain networks are dense
+            inner = {key: value for key, value in inner.items() if key != "SelfAttention_0"}
+            rest = {**params, "trunk": inner} if name == "critic" else inner
+            np.testing.assert_allclose(y, jax.jit(getattr(plain, name).apply)({"params": rest}, given), atol=1e-5)
+    assert networks((5,), attention=True).critic == networks((5,)).critic
+
+
+@pytest.mark.parametrize("condition", [pytest.param(None, marks=pytest.mark.slow), 3])
+def test_z_is_in_every_layer_with_skip(condition):
+    # Kills: z that only starts the generator; a label that is lost beside it. Its first layer is silent here.
+    module = networks((16, 16, 1), width=16, condition=condition, skip=True).generator
+    z, given = jnp.asarray(RNG.normal(size=(2, 3)), "f"), () if condition is None else (jnp.array([0, 2]),)
+    params = jax.jit(module.init)(KEY, z, *given)["params"]
+    assert {len(p["Dense_0"]["kernel"]) for n, p in params.items() if n.startswith("Modulate")} == {3 + 32 * len(given)}
+    params["Dense_0"] = jax.tree.map(jnp.zeros_like, params["Dense_0"])
+
+    def made(z, *given):
+        return jax.jit(module.apply)({"params": params}, z, *given)
+
+    assert np.abs(made(z, *given) - made(-z, *given)).max() > 1e-4
+    if given:
+        assert np.abs(made(z, *given) - made(z, given[0] - 1 + 2 * (given[0] == 0))).max() > 1e-4

@@ -8,26 +8,28 @@ from players import quotients
 from scipy import special, stats
 
 from jaxgen.core import BadRequest
-from jaxgen.objectives import CLASSIFIER, DISCRIMINATIVE_CLASSIFIER, information
+from jaxgen.objectives import CLASSIFIER, DISCRIMINATIVE_CLASSIFIER, TWIN_CLASSIFIER, information
 
 RNG = np.random.default_rng(0)
 LABEL = np.array([2, 0, 1, 2])
-ROWS = {  # critic of (real, fake) and generator of (fake) in float64, of log-probabilities
-    "classifier": (CLASSIFIER, 3, lambda r, f: -r[2] - f[2], lambda f: -f[2]),
-    "discriminative": (DISCRIMINATIVE_CLASSIFIER, 6, lambda r, f: -r[2] - f[5], lambda f: f[5] - f[2]),
+ROWS = {  # softmaxes of 3 or 6 scores; critic of (real, fake) and generator of (fake) in float64, of log-probabilities
+    "classifier": (CLASSIFIER, (1, 3), lambda r, f: -r[2] - f[2], lambda f: -f[2]),
+    "discriminative": (DISCRIMINATIVE_CLASSIFIER, (1, 6), lambda r, f: -r[2] - f[5], lambda f: f[5] - f[2]),
+    "twin": (TWIN_CLASSIFIER, (2, 3), lambda r, f: -r[2] - f[5], lambda f: f[5] - f[2]),
 }
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_values_and_gradients(name):
     # Kills: real and fake swapped; the fake form of a class for its real one; a generator that is asked for another
-    # class, or that climbs; scores taken for probabilities. For the label 2 of 3, each alone in its batch.
+    # class, or that climbs; scores taken for probabilities; twins under one softmax. For the label 2 of 3, each alone
+    # in its batch.
     part, scores, critic, generator = ROWS[name]
-    real, fake = RNG.normal(size=(2, scores))
+    real, fake = RNG.normal(size=(2, np.prod(scores)))
     label = jnp.array([2])
 
     def by_hand(w):
-        r, f = special.log_softmax(w[0]), special.log_softmax(w[1])
+        r, f = (special.log_softmax(side.reshape(scores), -1).ravel() for side in w)
         return critic(r, f), generator(f)
 
     def ours(w):
@@ -42,8 +44,23 @@ def test_values_and_gradients(name):
 
 def test_half_a_classifier_is_refused():
     # Kills: five scores as two classes.
-    with pytest.raises(BadRequest, match="not 5 scores"):
-        DISCRIMINATIVE_CLASSIFIER.generator(jnp.zeros((4, 5)), jnp.asarray(LABEL))
+    for part in (DISCRIMINATIVE_CLASSIFIER, TWIN_CLASSIFIER):
+        with pytest.raises(BadRequest, match="not 5 in all"):
+            part.generator(jnp.zeros((4, 5)), jnp.asarray(LABEL))
+
+
+@pytest.mark.parametrize("part", [DISCRIMINATIVE_CLASSIFIER, TWIN_CLASSIFIER, CLASSIFIER])
+def test_the_generator_is_at_rest_where_the_model_is_the_data(part):
+    # Kills: a twin whose sign leaves the generator what C pays. Two classes overlap in five positions x, and the model
+    # is the data: p(x|y) itself. At exact scores of both, what a logit of p(x|0) adds to the loss is the same for every
+    # position, so its slope is 0; only that of CLASSIFIER is not.
+    law = RNG.dirichlet(np.ones(5), size=2)  # [y, x]
+    posterior = np.log(law / law.sum(0)[None]).T  # [x, y]
+    both = {1: [posterior], 2: [posterior, posterior]}[part.outputs(2) // 2]
+    scores = jnp.asarray(np.concatenate(both, -1), jnp.float32)
+    cost = np.asarray(part.generator(scores, jnp.zeros(5, jnp.int32)), np.float64)
+    slope = law[0] * (cost - law[0] @ cost)
+    assert (np.abs(slope).max() < 1e-6) == (part is not CLASSIFIER)
 
 
 @pytest.mark.parametrize("categories", [3, 0, 5])

@@ -3,8 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from specs import plainest, spec_for
 
-from jaxgen.recipes import RECIPES, Spec, defaults, find
+from jaxgen.recipes import RECIPES, defaults, find
 from jaxgen.training.loop import train
 from jaxgen.training.models import compile_model
 from jaxgen.training.program import compile_loop, run_keys
@@ -12,8 +13,6 @@ from jaxgen.training.sources import arrays, unpaired
 from jaxgen.training.step import evaluation_params
 
 EVERY_TIME = ("wgan_gp",)  # a loop over turns, a switch, a penalty
-OF_IMAGES = ("gan_ada", "sr_gan", "cyclegan")
-OF_LABELS = ("projection", "acgan")
 
 
 @pytest.fixture
@@ -26,18 +25,15 @@ def compilations():
     jax.monitoring.clear_event_listeners()
 
 
-def plan_and_source(name, x):
+def plan_and_source(name, spec, x):
     """A small plan of a recipe, and subset -> the source that it takes."""
     options = {"latent_dim": 2, "interval": 2}
     options = {option: value for option, value in options.items() if option in defaults(find(name))}
-    spec, condition, label = Spec(x.shape[1:], width=8), None, None
-    if name == "sr_gan":
-        spec, condition = spec._replace(condition=(4, 4, 1)), lambda x, label: x[:, ::2, ::2]
-    if name in OF_LABELS:
-        label = np.arange(len(x), dtype=np.int32) % 3
-        spec, condition = spec._replace(condition=3), lambda x, label: label
-    if name == "cyclegan":
-        spec = spec._replace(domains=("a", "b"))
+    label, condition = None, None
+    if isinstance(spec.condition, int):
+        label, condition = np.arange(len(x), dtype=np.int32) % spec.condition, lambda x, label: label
+    elif spec.condition is not None:
+        condition = lambda x, label: x[:, ::2, ::2]  # noqa: E731
 
     def source(subset=None):
         one = arrays(x, label, condition=condition, subset=subset)
@@ -46,15 +42,21 @@ def plan_and_source(name, x):
     return find(name)(spec, **options), source
 
 
+def conditions(spec):
+    """Three of them."""
+    if isinstance(spec.condition, int):
+        return np.arange(3, dtype=np.int32)
+    return None if spec.condition is None else np.zeros((3, *spec.condition), np.float32)
+
+
 @pytest.mark.parametrize("name", [n if n in EVERY_TIME else pytest.param(n, marks=pytest.mark.slow) for n in RECIPES])
 def test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up(name, compilations):
     # Kills: a program per run, seed or subset; a step that is not one program; a model compiled for each params.
-    shape = (8, 8, 1) if name in OF_IMAGES else (5,) if name == "began" else (2,)  # more than began's code
-    x = np.random.default_rng(0).uniform(size=(40, *shape)).astype(np.float32)
-    plan, source = plan_and_source(name, x)
+    spec = spec_for(name, plainest(name))
+    x = np.random.default_rng(0).uniform(size=(40, *spec.shape)).astype(np.float32)
+    plan, source = plan_and_source(name, spec, x)
     program, bind = compile_loop(plan, source(), batch_size=8, chunk=2), compile_model(plan.game)
-    condition = np.zeros((3, 4, 4, 1), np.float32) if name == "sr_gan" else None
-    condition = np.arange(3, dtype=np.int32) if name in OF_LABELS else condition
+    condition = conditions(spec)
 
     def run(seed, subset=None):
         keys = run_keys(seed)
