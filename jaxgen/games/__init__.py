@@ -10,6 +10,7 @@ from jaxgen.games.inversion import invert
 from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.unrolling import unrolled
 from jaxgen.games.vae import vae
+from jaxgen.games.vae_gan import vae_gan
 
 __all__ = [
     "aae",
@@ -25,4 +26,5 @@ __all__ = [
     "lq",
     "unrolled",
     "vae",
+    "vae_gan",
 ]

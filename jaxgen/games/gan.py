@@ -21,7 +21,15 @@ from jaxgen.core import (
     rows,
     whole,
 )
-from jaxgen.games.parts import check_generated, check_logits, check_loss, evaluation, features_of, strangeness
+from jaxgen.games.parts import (
+    check_generated,
+    check_logits,
+    check_loss,
+    evaluation,
+    features_of,
+    mean_penalty,
+    strangeness,
+)
 from jaxgen.nets.adapters import network
 from jaxgen.objectives.adversarial import NON_SATURATING, Adversarial, mean_loss
 from jaxgen.objectives.penalties import Forward, Penalty
@@ -187,7 +195,7 @@ def _loss(
     if penalised:
         name = f"{player}:penalty"
         values, state[name] = parts.penalties[player].value(view, noise[name], context.state[name], context.step)
-        info["penalty"] = _mean_penalty(values, view)
+        info["penalty"] = mean_penalty(values, view)
         terms.append(info["penalty"])
     total: Any = sum(terms)
     return total, Aux(info, state)
@@ -210,13 +218,3 @@ def _model(parts: _Parts, params, state) -> Model:
         scores={} if parts.critic.couples else {"critic": score},
         features={} if parts.critic.couples else features_of("critic", *judge),
     )
-
-
-def _mean_penalty(values: Array, view: Forward) -> Array:
-    allowed = {(len(view.real_logits),), (rows(view.real),)}
-    if jnp.shape(values) not in allowed:
-        raise BadRequest(
-            f"a penalty gives one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
-            f"not {jnp.shape(values)}."
-        )
-    return jnp.mean(values)

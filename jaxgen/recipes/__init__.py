@@ -14,7 +14,7 @@ from jaxgen.recipes.autoencoding import began
 from jaxgen.recipes.codes import bigan, infogan
 from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
-from jaxgen.recipes.hybrids import aae, cyclegan
+from jaxgen.recipes.hybrids import aae, cyclegan, vae_gan
 from jaxgen.recipes.restrained import dragan, ragan, wgan
 from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
 from jaxgen.recipes.vaes import LIKELIHOODS, beta_vae, flow_vae, fsq_vae, hvae, iwae, vae, vamp_vae, vq_vae
@@ -46,7 +46,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
-        *(acgan, projection, infogan, bigan, aae, cyclegan),
+        *(acgan, projection, infogan, bigan, aae, vae_gan, cyclegan),
     )
 }
 
