@@ -1,7 +1,7 @@
 """Cases of the default suite that take long, and whose siblings stay in it: they run with `pytest -m slow`."""
 
 # Recipes that play on one kind of data in the default suite.
-NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan", "began")
+NEWER = ("wgan", "dragan", "ragan", "projection", "acgan", "infogan", "bigan", "began", "vae_gan")
 
 HEAVY = frozenset(
     {
@@ -114,6 +114,7 @@ HEAVY = frozenset(
                 "beta_vae-beta",
                 "wgan_gp-weight",
                 "dragan-std",
+                "vae_gan-weighting",
             )
         ),
         *(f"objectives/test_auxiliary.py::test_information_by_hand[{n}]" for n in (0, 5)),

@@ -263,6 +263,8 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("began"), Spec((9,)), {"ratio": 2.0}), "ratio=2.0: it must be at most 1"),
         (lambda: build(find("began"), Spec((9,)), {"ratio": 0.0}), "ratio=0.0: it must be above 0"),
         (lambda: build(find("began"), Spec((9,)), {"rate": 0.0}), "rate=0.0: it must be above 0"),
+        (lambda: build(find("vae_gan"), Spec((2,)), {"weighting": "norm"}), "weighting 'norm': there are adaptive"),
+        (lambda: build(find("vae_gan"), Spec((2,)), {"gamma": float("inf")}), "gamma=inf"),
         (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
         (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
     ],
@@ -296,7 +298,16 @@ OPTIONS = [(name, option) for name, recipe in RECIPES.items() for option in reci
 STRUCTURE = {"codes", "positions", "channels", "layers", "components", "latent_dim", "samples", "pack"}
 STRUCTURE |= {"categories", "numbers"}
 OPTIMISER = {"learning_rate", "ema", "interval", "limit", "decay"}
-LATER = {"burn_in", "target", "images", "free_nats", "ratio", "rate"}  # what they change shows after the first step
+LATER = {
+    "burn_in",
+    "target",
+    "images",
+    "free_nats",
+    "ratio",
+    "rate",
+    "start",
+}  # what they change shows after the first step
+WORDS = {"likelihood": ("shared", "fixed"), "weighting": ("constant", "norms")}
 
 
 def once(options):
@@ -315,7 +326,7 @@ def test_an_option_reaches_the_mathematics(name, option):
     spec = spec_for(name, plainest(name))
     batch = filled(batch_for(spec, (4,)))
     losses = []
-    for value in ("shared", "fixed") if option == "likelihood" else (2, 7):
+    for value in WORDS.get(option, (2, 7)):
         game = find(name)(spec, **{option: value}).game
         params, state = jax.jit(game.init)(jax.random.key(0), batch)
         noise = game.draw(jax.random.key(1), batch)
