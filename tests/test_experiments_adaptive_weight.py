@@ -96,15 +96,7 @@ def test_which_way_is_better(signs, word):
 def test_whether_a_late_critic_ruins(changes, word):
     # Kills: the mean alone; one weight of the KL for both; a sign turned round.
     rest = dict.fromkeys(("error_before", "error_in_the_end", "largest_error_after"), [0.1, 0.1, 0.1])
-    rows = {
-        beta: {
-            "change_to_the_end": change,
-            "error_before": three,
-            "error_in_the_end": three,
-            "largest_error_after": three,
-        }
-        for beta, change in zip(BETAS, changes, strict=True)
-    }
+    rows = {beta: {"change_to_the_end": change, **rest} for beta, change in zip(BETAS, changes, strict=True)}
     assert verdicts.ruins({"late": rows}).word == word
 
 
