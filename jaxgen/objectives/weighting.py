@@ -104,8 +104,9 @@ def norm(tree: Any) -> Array:
 def held(value: Array, slope: Any, at: Any) -> Array:
     """`value`, f32[], whose gradient in `at` is `slope`, a pytree like `at`: one that was taken already is used again.
 
-    >>> jax.value_and_grad(lambda x: held(jnp.float32(7.0), jnp.float32(3.0), x))(5.0)
-    (Array(7., dtype=float32, weak_type=True), Array(3., dtype=float32, weak_type=True))
+    >>> value, slope = jax.value_and_grad(lambda x: held(jnp.float32(7.0), jnp.float32(3.0), x))(5.0)
+    >>> float(value), float(slope)
+    (7.0, 3.0)
     """
     value, slope = jax.lax.stop_gradient((value, slope))
     moved = jax.tree.map(lambda s, a: jnp.sum(s * (a - jax.lax.stop_gradient(a))), slope, at)
