@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.adaptive_weight.training import ADAPTIVE, ADAPTIVE_R1, CONSTANT, LATE, NONE, NORMS, WARM
+from experiments.adaptive_weight.training import ADAPTIVE, ADAPTIVE_R1, CONSTANT, CONSTANT_R1, LATE, NONE, NORMS, WARM
 from experiments.answers import above, below
 from experiments.evidence import Verdict
 
@@ -17,8 +17,9 @@ PAIRS = (  # what is compared with what
     (ADAPTIVE, CONSTANT),
     (NORMS, CONSTANT),
     (NORMS, ADAPTIVE),
-    (f"{CONSTANT}, R1", CONSTANT),
+    (CONSTANT_R1, CONSTANT),
     (ADAPTIVE_R1, ADAPTIVE),
+    (ADAPTIVE_R1, CONSTANT_R1),
     (LATE, ADAPTIVE),
     (WARM, LATE),
 )
