@@ -209,7 +209,7 @@ def _limits(config: Config) -> str:
         f"{config.weight:g}, the default of both codes, R1 {config.gamma:g}, the rate {config.rate:g}. The two weights "
         "of the KL were chosen after trials of four seeds and 1,000 to 2,000 steps at both, whose figures were seen "
         "before the rules were written; a run of four seeds and 800 steps then added the claim on both weights beside "
-        "R1, and changed no rule. A gradient of norm 1 makes the reconstruction loss count several times as much as the "
-        "KL, which is a part of what norms do at the larger weight of the KL. Frechet distances of samples under the "
-        "small weight of the KL are large for all, for no draw of the prior is a code there."
+        "R1, and changed no rule. A gradient of norm 1 lets the reconstruction loss count several times as much "
+        "beside the KL, which is a part of what norms do where the KL counts more. Frechet distances of samples under "
+        "the small weight of the KL are large for all, for no draw of the prior is a code there."
     )

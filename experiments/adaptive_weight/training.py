@@ -55,7 +55,7 @@ class Config:
     ways: tuple[str, ...] = tuple(WAYS)
     betas: tuple[float, ...] = (0.01, 1.0)  # weights of the KL: reconstructions are nearly exact, or are not
     seeds: int = 8
-    steps: int = 2000
+    steps: int = 3000
     batch: int = 64
     width: int = 64  # of the networks, which are dense
     latent: int = 16
