@@ -8,6 +8,7 @@ from scipy.stats import t as student
 
 from experiments.adaptive_weight import figures, training, verdicts
 from experiments.adaptive_weight.training import ADAPTIVE, CONSTANT, LATE, NORMS, Config, Trained
+from jaxgen.data import load
 
 BETAS = ("beta 0.01", "beta 1")
 
@@ -21,6 +22,15 @@ def case(exploded=0, told=(80.0, 75.0, 85.0)):
         "steps_at_limit_percent": 0.0,
         "told_apart_percent": None if told is None else list(told),
     }
+
+
+def made_up(name, beta, config):
+    """What `train` would return, of made-up numbers: compiling it takes seconds, and a slow test does."""
+    rng, looks = np.random.default_rng(len(name)), (config.seeds, config.looks)
+    images = [rng.random((config.seeds, n, 8, 8, 1), np.float32) for n in (len(load("digits").test.x), config.samples)]
+    weights = rng.uniform(0.5, 20, (config.seeds, config.steps))
+    shares, slopes, errors = rng.uniform(0.1, 1, (3, *looks))
+    return Trained(weights, shares, slopes, errors, *images, np.zeros(config.seeds, int))
 
 
 BLIND, SEES, BETWEEN = (51.0, 48.0, 54.0), (60.0, 56.0, 64.0), (56.0, 50.0, 62.0)

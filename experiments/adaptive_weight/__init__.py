@@ -24,6 +24,7 @@ from experiments.adaptive_weight.verdicts import BLIND, EXPLODES
 from experiments.evidence import Claim, Evidence, Picture
 from jaxgen.core import as_float
 from jaxgen.data import load
+from jaxgen.metrics import feature_space
 
 FULL = Config()
 QUICK = dataclasses.replace(FULL, ways=(CONSTANT, ADAPTIVE), betas=(0.01,), seeds=2, steps=200, looks=10, samples=500)
@@ -52,8 +53,8 @@ test images from the test images, and of draws of the prior from them, in featur
 def main(config: Config) -> Evidence:
     """Every way at every weight of the KL."""
     found = {f"beta {beta:g}": {way: training.train(way, beta, config) for way in config.ways} for beta in config.betas}
-    real = np.asarray(as_float(load(DATA).test.x))
-    table = {beta: ended(ways, real) for beta, ways in found.items()}
+    real, space = np.asarray(as_float(load(DATA).test.x)), feature_space(load(DATA))
+    table = {beta: ended(ways, real, space) for beta, ways in found.items()}
     figures = {
         "cases": {
             f"{way}, {beta}": row(way, runs, {name: by_way[way] for name, by_way in table[beta].items()}, config)

@@ -11,14 +11,14 @@ from experiments.answers import spread
 from jaxgen.comparison.statistics import difference, holm
 from jaxgen.core import as_float
 from jaxgen.data import load
-from jaxgen.metrics import feature_space, frechet, unbiased_frechet
+from jaxgen.metrics import frechet, unbiased_frechet
+from jaxgen.metrics.features import Features
 
 ERROR, AGAIN, DRAWN = "error", "Frechet, reconstructions", "Frechet, samples"
 
 
-def ended(ways: Mapping[str, Trained], real: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+def ended(ways: Mapping[str, Trained], real: np.ndarray, space: Features) -> dict[str, dict[str, np.ndarray]]:
     """Figure -> way -> f64[S], all of them lower for the better; NaN where images are not finite."""
-    space = feature_space(load(DATA))
     known = space.embed(real)
 
     def distance(of, images):
