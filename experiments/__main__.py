@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from experiments import (
+    adaptive_weight,
     anomaly_detection,
     balance,
     choose,
@@ -51,6 +52,7 @@ EXPERIMENTS: Mapping[str, ModuleType] = {  # in the order of the page; choose tr
     "gradient_penalty": gradient_penalty,
     "balance": balance,
     "remedies": remedies,
+    "adaptive_weight": adaptive_weight,
     "exact_vae": exact_vae,
     "reparametrization": reparametrization,
 }

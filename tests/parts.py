@@ -110,11 +110,18 @@ PENALTIES = {
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
 
+WEIGHTINGS = {
+    "constant_weight": o.constant_weight(0.5),
+    "adaptive_weight": o.adaptive_weight(0.5),
+    "equal_norms": o.equal_norms(0.5),
+}
+
 TABLES = {
     o.Family: FAMILIES,
     o.Estimator: ESTIMATORS,
     o.Observation: OBSERVATIONS,
     o.Adversarial: ADVERSARIAL,
     o.Auxiliary: AUXILIARIES,
+    o.Weighting: WEIGHTINGS,
     o.Penalty: PENALTIES,
 }

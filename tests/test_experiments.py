@@ -11,10 +11,12 @@ from pathlib import Path
 import comparisons
 import pytest
 from PIL import Image
+from test_experiments_adaptive_weight import made_up as made_up_training
 from test_experiments_anomaly_detection import made_up
 
 from experiments import __main__ as door
 from experiments import (
+    adaptive_weight,
     anomaly_detection,
     balance,
     evidence,
@@ -36,6 +38,9 @@ from experiments.evidence import Claim, Evidence, Picture, Verdict
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
+    "adaptive_weight": adaptive_weight.Config(
+        ("adaptive", "adaptive, late"), (0.01,), seeds=2, steps=8, looks=4, samples=20
+    ),
     "anomaly_detection": anomaly_detection.Config(seconds_per_model=0.05, digits=2, seeds=2),
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
@@ -81,6 +86,7 @@ TINY = {
 }
 MODULES = [
     *(
+        "adaptive_weight.verdicts",
         "anomaly_detection",
         "anomaly_detection.tables",
         "answers",
@@ -141,6 +147,7 @@ def home(tmp_path_factory):
         patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
         patch.setattr(balance, "measure", once(balance.measure))
         patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
+        patch.setattr(adaptive_weight.training, "train", made_up_training)
         patch.setattr(exact_vae, "train", once(exact_vae.train))
         patch.setattr(label_smoothing.training, "train", once(label_smoothing.training.train))
         patch.setattr(vanishing_gradient.lines, "course", once(vanishing_gradient.lines.course))

@@ -11,6 +11,7 @@ from jaxgen.games.latent_optimisation import latent_optimised
 from jaxgen.games.reading import acgan, infogan
 from jaxgen.games.unrolling import unrolled
 from jaxgen.games.vae import vae
+from jaxgen.games.vae_gan import vae_gan
 
 __all__ = [
     "aae",
@@ -27,4 +28,5 @@ __all__ = [
     "lq",
     "unrolled",
     "vae",
+    "vae_gan",
 ]

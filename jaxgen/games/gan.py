@@ -29,6 +29,7 @@ from jaxgen.games.parts import (
     evaluation,
     features_of,
     first_players,
+    mean_penalty,
     strangeness,
 )
 from jaxgen.nets.adapters import network
@@ -192,7 +193,7 @@ def _loss(
     if penalised:
         name = f"{player}:penalty"
         values, state[name] = parts.penalties[player].value(view, noise[name], context.state[name], context.step)
-        info["penalty"] = _mean_penalty(values, view)
+        info["penalty"] = mean_penalty(values, view)
         terms.append(info["penalty"])
     total: Any = sum(terms)
     return total, Aux(info, state)
@@ -215,13 +216,3 @@ def _model(parts: _Parts, params, state) -> Model:
         scores={} if parts.critic.couples else {"critic": score},
         features={} if parts.critic.couples else features_of("critic", *judge),
     )
-
-
-def _mean_penalty(values: Array, view: Forward) -> Array:
-    allowed = {(len(view.real_logits),), (rows(view.real),)}
-    if jnp.shape(values) not in allowed:
-        raise BadRequest(
-            f"a penalty gives one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
-            f"not {jnp.shape(values)}."
-        )
-    return jnp.mean(values)

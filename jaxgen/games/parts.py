@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxgen.core import Array, BadRequest, Batch, Network, check_type, inputs, rows
 from jaxgen.objectives.adversarial import Adversarial
 from jaxgen.objectives.observation import Observation
+from jaxgen.objectives.penalties import Forward
 
 
 def check_loss(loss: Any) -> None:
@@ -128,3 +129,14 @@ def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None
             f"the critic gives logits of {real.shape} for {examples} examples: it must give one or more for each, or "
             "for each pack if the network couples examples."
         )
+
+
+def mean_penalty(values: Array, view: Forward) -> Array:
+    """The mean of a penalty, refused if it is not one number for each example or pack."""
+    allowed = {(len(view.real_logits),), (rows(view.real),)}
+    if jnp.shape(values) not in allowed:
+        raise BadRequest(
+            f"a penalty gives one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
+            f"not {jnp.shape(values)}."
+        )
+    return jnp.mean(values)

@@ -81,7 +81,7 @@ def vae(
     check_type("latent", latent, Latent, "vector(20)")
     check_type("observation", observation, Observation, "VECTORS or independent(GAUSSIAN)")
     latent.check(bound, samples)
-    parts = _Parts(network(encoder), network(decoder), latent, observation)
+    parts = Autoencoder(network(encoder), network(decoder), latent, observation)
 
     losses = {"vae": partial(_loss, parts, bound, beta)}
     couples = parts.encoder.couples or parts.decoder.couples or latent.couples
@@ -89,13 +89,16 @@ def vae(
     return Game(partial(_init, parts), draw, losses, partial(_model, parts), couples, observation.range)
 
 
-class _Parts(NamedTuple):
+class Autoencoder(NamedTuple):
+    """The parts of a VAE, and what its losses call of them; the params and the state are those of the player."""
+
     encoder: Network
     decoder: Network
     latent: Latent
     observation: Observation
 
     def given(self, params, state, condition: Any) -> Given:
+        """What a prior may look at."""
         encode = evaluation(self.encoder, params["encoder"], state["encoder"])
         return Given(condition, lambda x: encode(x, condition))
 
@@ -128,7 +131,7 @@ class _Parts(NamedTuple):
         return evaluation(self.decoder, params["decoder"], state["decoder"])(z, condition)
 
 
-def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
+def _init(parts: Autoencoder, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
     k_encoder, k_latent, k_prior, k_decoder = jax.random.split(key, 4)
     params: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
@@ -143,7 +146,7 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     return {"vae": params}, state
 
 
-def _draw(parts: _Parts, samples: int, key: Array, batch: Batch) -> dict[str, Any]:
+def _draw(parts: Autoencoder, samples: int, key: Array, batch: Batch) -> dict[str, Any]:
     z = _decoder_inputs(parts, key, batch, samples) if parts.decoder.draw is not nothing else ()
     return draw_each(
         key,
@@ -153,7 +156,7 @@ def _draw(parts: _Parts, samples: int, key: Array, batch: Batch) -> dict[str, An
     )
 
 
-def _decoder_inputs(parts: _Parts, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
+def _decoder_inputs(parts: Autoencoder, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
     """The shapes of what the decoder is called with, for a decoder that draws noise by them."""
     conditions = repeat(batch.condition, samples)
 
@@ -166,7 +169,7 @@ def _decoder_inputs(parts: _Parts, key: Array, batch: Batch, samples: int) -> tu
 
 
 def _loss(
-    parts: _Parts, bound: Bound | None, beta: Any, params, noise, batch: Batch, context: Context
+    parts: Autoencoder, bound: Bound | None, beta: Any, params, noise, batch: Batch, context: Context
 ) -> tuple[Array, Aux]:
     vae_params, weight = params["vae"], at(beta, context.step)
     q, encoder_state = parts.infer(vae_params, context.state, noise, batch)
@@ -177,19 +180,20 @@ def _loss(
     else:
         divergence = q.log_q - q.log_p
         value = q.reduce(bound or elbo, log_x - weight * divergence, weight)
-    info = _figures(parts.observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
+    info = figures(parts.observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
     state = {"encoder": encoder_state, "latent": q.state, "decoder": decoder_state}
     return jnp.mean(q.penalty - value), Aux(info, state)
 
 
-def _figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[str, Array]:
+def figures(observation: Observation, x: Array, nll: Array, kl: Array) -> dict[str, Array]:
+    """The info of a loss, from -log p(x | z) and the KL, means in nats, f32[] each."""
     info = {"nll_nats": nll, "kl_nats": kl, "neg_elbo_nats": nll + kl}
     if observation.levels is not None:
         info["bits_per_dim"] = (nll + kl) / (math.prod(x.shape[1:]) * math.log(2))
     return info
 
 
-def _model(parts: _Parts, params, state) -> Model:
+def _model(parts: Autoencoder, params, state) -> Model:
     vae_params, observation, latent = params["vae"], parts.observation, parts.latent
 
     def decode(z, condition=None):
@@ -234,7 +238,7 @@ def _model(parts: _Parts, params, state) -> Model:
 
 
 def _scores(
-    parts: _Parts, vae_params, state, log_weight: Callable, reconstruct: Callable
+    parts: Autoencoder, vae_params, state, log_weight: Callable, reconstruct: Callable
 ) -> dict[str, Callable[..., Array]]:
     """`Model.scores`, the reconstruction probability first."""
 

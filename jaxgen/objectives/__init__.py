@@ -95,6 +95,7 @@ from jaxgen.objectives.rules import (
     symplectic_aligned,
 )
 from jaxgen.objectives.smoothness import consistency, dragan
+from jaxgen.objectives.weighting import Weighting, adaptive_weight, constant_weight, equal_norms
 
 __all__ = [
     "Adversarial",
@@ -135,17 +136,21 @@ __all__ = [
     "TWIN_CLASSIFIER",
     "VECTORS",
     "WASSERSTEIN",
+    "Weighting",
+    "adaptive_weight",
     "add",
     "categorical",
     "closed_form",
     "columns",
     "consensus",
     "consistency",
+    "constant_weight",
     "content",
     "descend",
     "diag_gaussian",
     "dragan",
     "elbo",
+    "equal_norms",
     "expectation",
     "extragradient",
     "f_gan",

@@ -15,7 +15,7 @@ from jaxgen.recipes.autoencoding import began
 from jaxgen.recipes.codes import bigan, infogan
 from jaxgen.recipes.conditional import acgan, projection
 from jaxgen.recipes.gans import gan, gan_ada, gan_minimax, hinge_sn, lsgan, pacgan, r3gan, sr_gan, wgan_gp
-from jaxgen.recipes.hybrids import aae, cyclegan
+from jaxgen.recipes.hybrids import aae, cyclegan, vae_gan
 from jaxgen.recipes.restrained import dragan, ragan, wgan
 from jaxgen.recipes.spec import PRECISIONS, Recipe, Spec, build, check, defaults, name_of, options
 from jaxgen.recipes.unrolling import unrolled
@@ -48,7 +48,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         *(vae, beta_vae, iwae, flow_vae, vamp_vae, hvae, vq_vae, fsq_vae),
         *(gan, gan_minimax, lsgan, wgan, wgan_gp, dragan, hinge_sn, ragan, r3gan, began, gan_ada, pacgan, sr_gan),
-        *(sagan, biggan, unrolled, acgan, projection, infogan, bigan, aae, cyclegan),
+        *(sagan, biggan, unrolled, acgan, projection, infogan, bigan, aae, vae_gan, cyclegan),
     )
 }
 

@@ -1,12 +1,18 @@
 """Papers between VAE and GAN: autoencoders with a critic, and translation without pairs."""
 
+from collections.abc import Callable, Mapping
+
 import jax
 
 from jaxgen.core import BadRequest
 from jaxgen.games import aae as make_aae
 from jaxgen.games import cycle
+from jaxgen.games import vae_gan as make_vae_gan
+from jaxgen.latents import vector
 from jaxgen.nets import patch_critic, translator
 from jaxgen.nets.wrappers import mapped
+from jaxgen.objectives import HINGE, Weighting, adaptive_weight, constant_weight, equal_norms, r1
+from jaxgen.objectives.schedules import check_weight
 from jaxgen.recipes.gans import ALTERNATING, adam
 from jaxgen.recipes.spec import Spec, at_least
 from jaxgen.recipes.vaes import observation_of
@@ -35,6 +41,62 @@ def aae(
     optimizers |= adam(0.2 * learning_rate, (0.5, 0.999), "autoencoder:fool", "critic")
     turns = (("autoencoder",), ("critic",), ("autoencoder:fool",))
     return Plan(game, optimizers, turns)
+
+
+WEIGHTINGS: Mapping[str, Callable[[float], Weighting]] = {
+    "adaptive": adaptive_weight,
+    "constant": constant_weight,
+    "norms": equal_norms,
+}
+"""What `weighting` may be: by gradients in the decoder's last layer, the weight as it is, each loss by its own norm."""
+
+
+def vae_gan(
+    spec: Spec,
+    *,
+    weighting: str = "adaptive",
+    weight: float = 0.5,
+    beta: float = 1.0,
+    gamma: float = 0.0,
+    start: int = 0,
+    likelihood: str = "default",
+    latent_dim: int = 16,
+    learning_rate: float = 1e-3,
+) -> Plan:
+    """A VAE whose reconstructions a critic of patches judges, weighted by the gradients in the decoder's last layer.
+
+    Paper: arXiv 2112.10752
+    Departs: no perceptual loss, for no trained network is at hand; the likelihood of `vae` in place of L1; beta 1, not
+      1e-6, so that draws of the prior decode to samples; the critic is there from the first step, not from 50,001; one
+      latent vector; a rate of 1e-3. On vectors, and with a condition, the critic sees the whole example.
+
+    Args:
+      weighting: of the adversarial loss: adaptive, constant, or norms, where either loss has a gradient of norm 1.
+      weight: of the adversarial loss, beside what `weighting` says.
+      beta: weight of the KL.
+      gamma: of R1 on the critic; 0: none.
+      start: step before which there is no adversarial loss and the critic stands still.
+    """
+    at_least(1, latent_dim=latent_dim)
+    at_least(0, learning_rate=learning_rate)
+    check_weight("gamma", gamma)
+    if weighting not in WEIGHTINGS:
+        raise BadRequest(f"weighting {weighting!r}: there are {', '.join(WEIGHTINGS)}.")
+    observation = observation_of(spec, likelihood)
+    local = spec.is_image and spec.condition is None
+    game = make_vae_gan(
+        spec.encoder(2 * latent_dim),
+        spec.decoder_for(observation),
+        spec.computed(patch_critic(spec.shape)) if local else spec.critic(),
+        vector(latent_dim),
+        observation=observation,
+        beta=beta,
+        loss=HINGE,
+        penalty=r1(gamma) if gamma else None,
+        weighting=WEIGHTINGS[weighting](weight),
+        start=start,
+    )
+    return Plan(game, adam(learning_rate, (0.5, 0.9), "vae", "critic"), (("vae",), ("critic",)))
 
 
 def cyclegan(

@@ -16,6 +16,7 @@ from players import passed
 
 from jaxgen import objectives
 from jaxgen.core import BadRequest, Batch
+from jaxgen.games.vae_gan import PLACES
 from jaxgen.objectives.estimators import law_of
 
 K, B, D = 3, 4, 2
@@ -363,6 +364,22 @@ def test_penalty_is_finite_at_the_extremes(name):
 
 
 # --- the checks themselves can fail
+
+
+@pytest.mark.parametrize("name", parts.WEIGHTINGS)
+def test_weighting_contract(name):
+    # Kills: a weight that is no number, not finite where slopes vanish or are huge, or below 0; one with a gradient;
+    # one that reads slopes that are not taken; a place that the game does not know.
+    weighting = parts.WEIGHTINGS[name]
+    assert weighting.place in PLACES
+    slopes = jnp.array([0.0, 1e-12, 1e-4, 1.0, 1e12])
+    first, second = (jnp.ravel(a) for a in jnp.meshgrid(slopes, slopes))
+    found = jax.vmap(lambda a, b: jnp.stack(weighting.weights(a, b, 3)))(first, second)
+    assert found.shape == (25, 2) and np.isfinite(found).all() and (found >= 0).all()
+    moved = jax.jacobian(lambda a, b: jnp.stack(weighting.weights(a, b, 3)), (0, 1))(jnp.float32(2), jnp.float32(3))
+    assert not np.any(moved)
+    if weighting.place is None:
+        assert np.ptp(found, 0).max() == 0
 
 
 def test_broken_doubles_fail():

@@ -298,6 +298,8 @@ def mine(spec: Spec, *, beta: float = 2.0, quick: bool = False, parts: tuple = (
         (lambda: build(find("began"), Spec((9,)), {"ratio": 2.0}), "ratio=2.0: it must be at most 1"),
         (lambda: build(find("began"), Spec((9,)), {"ratio": 0.0}), "ratio=0.0: it must be above 0"),
         (lambda: build(find("began"), Spec((9,)), {"rate": 0.0}), "rate=0.0: it must be above 0"),
+        (lambda: build(find("vae_gan"), Spec((2,)), {"weighting": "norm"}), "weighting 'norm': there are adaptive"),
+        (lambda: build(find("vae_gan"), Spec((2,)), {"gamma": float("inf")}), "gamma=inf"),
         (lambda: build(mine, Spec((2,)), {"quick": 1}), "True or False"),
         (lambda: build(lambda spec: None, Spec((2,)), {}), "return a jaxgen.Plan"),
     ],
@@ -338,12 +340,12 @@ def once():
 
 def tried(name, option, spec):
     """The plans of a recipe at two values of an option that it takes."""
-    for values in (("shared", "fixed"),) if option == "likelihood" else ((2, 4), (0.25, 0.5)):
+    for values in ((2, 4), (0.25, 0.5), ("shared", "fixed"), ("constant", "norms")):
         try:
             return [find(name)(spec, **{option: value}) for value in values]
         except BadRequest:
             continue
-    raise AssertionError(f"{name} takes {option} neither as 2 and 4 nor as .25 and .5")
+    raise AssertionError(f"{name} takes none of the values for {option} that are tried here")
 
 
 def program(call, *args):
