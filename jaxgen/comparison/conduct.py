@@ -17,6 +17,7 @@ from jaxgen.comparison.document import assemble
 from jaxgen.comparison.forecast import say_duration, settle_lengths
 from jaxgen.comparison.outcome import Outcome, baselines, trainings
 from jaxgen.comparison.place import claimed
+from jaxgen.comparison.player import OnRecord
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.comparison.settings import Settings
@@ -44,6 +45,7 @@ class Asked(NamedTuple):
     out: Path
     recorded: ledger.Recorded | None = None  # the steps to play; None: the clock decides
     resumed: bool = False  # whether `out` holds seeds that are done
+    on_record: OnRecord | None = None  # called after each chunk of steps of any training
 
 
 class Ready(NamedTuple):
@@ -185,6 +187,7 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
             known=ready.measuring is not None,
             on_seed=on_seed,
             on_trained=on_trained,
+            on_record=asked.on_record,
         )
     except Exception as error:  # what was measured before is written all the same, and then it is raised
         return error

@@ -19,6 +19,7 @@ from jaxgen.training.sources import positions
 from jaxgen.training.step import State
 
 OnTrained = Callable[[State, Sequence[Mapping[str, Any]]], None]
+OnRecord = Callable[[dict[str, Any]], object]
 
 
 def play(
@@ -31,6 +32,7 @@ def play(
     groups: Groups | None = None,
     on_seconds: Callable[[float], None] = lambda seconds: None,
     on_trained: OnTrained = lambda state, records: None,
+    on_record: OnRecord | None = None,
 ) -> Outcome:
     """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so.
 
@@ -43,6 +45,7 @@ def play(
       groups: of test examples, without each of which headlines are measured again.
       on_seconds: called with the seconds of training since the last call.
       on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
+      on_record: called after each chunk of steps with such a line, its training and its part, "model" or "encoder".
     """
     outcome, seconds, failed = empty(), 0.0, []
     for training in trainings(tasks):
@@ -56,7 +59,12 @@ def play(
             if stage is None and groups is not None:
                 measure_without(outcome, model, training, groups, seed, tasks)
 
-        played = _Played(lengths[training.name], on_seconds)
+        def on_chunk(part: str, chunk: Chunk, training: Training = training):
+            on_seconds(chunk.seconds)
+            if on_record is not None:
+                on_record({"training": training.name, "part": part, **record(chunk)})
+
+        played = _Played(lengths[training.name], on_chunk)
         keeping = on_trained if training == MAIN else None
         try:
             trained = _train(own, seen, training, played, seed, at_stage, keeping)
@@ -84,9 +92,9 @@ class _Trained(NamedTuple):
 class _Played:
     """How far a training has come, of what it was given."""
 
-    def __init__(self, length: Steps | Seconds, on_seconds: Callable[[float], None] = lambda seconds: None):
+    def __init__(self, length: Steps | Seconds, on_chunk: Callable[[str, Chunk], None] = lambda part, chunk: None):
         """`length`: the steps to play again, or the time to play for."""
-        self.length, self.steps, self._due, self._on_seconds = length, Steps(), list(STAGES[:-1]), on_seconds
+        self.length, self.steps, self._due, self._on_chunk = length, Steps(), list(STAGES[:-1]), on_chunk
         self.spent = 0.0  # seconds of all its parts
 
     def chunks(self, part: str, program: Program, state: State, keys: Keys, fetch: Any) -> Iterator[Chunk]:
@@ -96,7 +104,7 @@ class _Played:
         for chunk in train(program, state, keys, steps=None if timed else end, fetch=fetch):
             spent += chunk.seconds
             self.spent += chunk.seconds
-            self._on_seconds(chunk.seconds)
+            self._on_chunk(part, chunk)
             self.steps = Steps(**{**self.steps._asdict(), part: chunk.step})
             yield chunk
             if timed and spent + chunk.seconds / 2 >= end:

@@ -14,7 +14,7 @@ from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths
 from jaxgen.comparison.forecast import say_rest
 from jaxgen.comparison.outcome import Outcome, baselines
-from jaxgen.comparison.player import OnTrained, play
+from jaxgen.comparison.player import OnRecord, OnTrained, play
 from jaxgen.system.allocator import give_back
 from jaxgen.system.signals import Interrupted, interruptible
 from jaxgen.tasks import Reference, Task
@@ -45,6 +45,7 @@ def play_all(
     known: bool = True,
     on_seed: Callable[[int], None],
     on_trained: Callable[[str, int, State, Sequence[Mapping[str, Any]]], None],
+    on_record: OnRecord | None = None,
 ) -> None:
     """Plays all seeds that are missing in `outcomes`, and adds what was trained to the end.
 
@@ -64,6 +65,7 @@ def play_all(
       known: whether measuring is counted in; if not, a line after the first seed says what is left.
       on_seed: called with each seed that all models and baselines have.
       on_trained: called with (name, seed, state, lines of metrics.jsonl) of each main training.
+      on_record: called after each chunk of steps of any training, as by `jaxgen.compare`.
     """
     with Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         bar = _Bar(progress, len(seeds) * len(contenders), seconds)
@@ -78,9 +80,9 @@ def play_all(
             source = source._replace(resident=jax.device_put(source.resident))
             for j, (name, contender) in enumerate(contenders.items()):
                 own = contender.on(reference.data, lambda _: source)
-                kept = functools.partial(on_trained, name, seed)
+                hooks = functools.partial(on_trained, name, seed), _naming(on_record, name, seed)
                 of_seed = reference, groups, lengths(name, seed)
-                outcomes[name][seed] = _one(own, name, *of_seed, seed, tasks, bar, kept)
+                outcomes[name][seed] = _one(own, name, *of_seed, seed, tasks, bar, *hooks)
                 give_back()  # what measuring needed
                 bar.done(i * len(contenders) + j + 1)
             if seed not in by_baselines:
@@ -129,6 +131,11 @@ class _Bar:
         self._progress.advance(self._task, seconds)
 
 
+def _naming(on_record: OnRecord | None, name: str, seed: int) -> OnRecord | None:
+    """`on_record` with the name of the model and its seed in each line."""
+    return None if on_record is None else lambda line: on_record({"model": name, "seed": seed, **line})
+
+
 def _one(
     contender: Contender,
     name: str,
@@ -139,6 +146,7 @@ def _one(
     tasks: Sequence[Task],
     bar: _Bar,
     on_trained: OnTrained,
+    on_record: OnRecord | None,
 ) -> Outcome:
     """Plays one model on one seed, and says so."""
     bar.says(f"{name}, seed {seed}")
@@ -151,6 +159,7 @@ def _one(
         groups=groups,
         on_seconds=bar.advance,
         on_trained=on_trained,
+        on_record=on_record,
     )
     if not sys.stderr.isatty():
         say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s")

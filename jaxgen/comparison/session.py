@@ -45,6 +45,7 @@ def compare(
     labels: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     on_data: Callable[[Data], object] | None = None,
+    on_record: Callable[[dict[str, Any]], object] | None = None,
 ) -> Comparison:
     """Trains models for the same time, measures them on every task that the data serve, and answers: VAE or GAN?
 
@@ -71,6 +72,9 @@ def compare(
       labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
+      on_record: called after each chunk of steps of any training with a dict of its "model", "seed", "training", "part"
+        ("model" or "encoder"), "step", "steps_per_s", "finite" and losses, such as {"critic/loss": ...}. Its time is
+        not counted as training.
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
@@ -100,7 +104,7 @@ def compare(
     loaded = pooled(_named(loaded, asked))
     if on_data is not None:
         on_data(loaded)
-    return conduct(Asked(asked, loaded, recipes, folder), began)
+    return conduct(Asked(asked, loaded, recipes, folder, on_record=on_record), began)
 
 
 def repeat(

@@ -27,13 +27,14 @@ from jaxgen.recipes import find
 from jaxgen.report import Extras
 from jaxgen.system.signals import Stopped
 
+LINES: list[dict] = []  # that the comparison of `made` hands over
 SMALLEST = {"data": "cancer", "models": ("vae", "gan"), "seconds": 0.05, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "out"
-    comparison = compare(**SMALLEST, out=out)
+    comparison = compare(**SMALLEST, out=out, on_record=LINES.append)
     assert comparison.out == out and comparison.advice == comparison.report["advice"]
     assert repr(comparison).startswith(f"Comparison(cancer, {out}: ") and "\n" not in repr(comparison)
     return out
@@ -65,6 +66,21 @@ def test_it_writes_what_the_contract_says(report):
     assert all(
         a["choose"] in ("vae", "gan", "either", "neither", "undecided", "not measured") for a in report["advice"]
     )
+
+
+def test_every_training_hands_over_its_lines(report):
+    # Kills: a callback that some training or seed does not call; lines without what they are of, or of other steps than
+    # those that the report records.
+    last = {(line["model"], line["seed"], line["training"], line["part"]): line["step"] for line in LINES}
+    played = report["protocol"]["steps"]
+    expected = {}
+    for name, by_seed in played.items():
+        for seed, lengths in by_seed.items():
+            for training, steps in unflat(lengths, report["protocol"]["stages"][name][seed]).items():
+                parts = {"model": steps.model, "encoder": steps.encoder}
+                expected |= {(name, int(seed), training, part): n for part, n in parts.items() if n}
+    assert last == expected
+    assert all({"steps_per_s", "finite"} < line.keys() and any("/loss" in key for key in line) for line in LINES)
 
 
 def test_means_and_intervals_are_those_of_the_values(report):

@@ -1,8 +1,10 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -625,3 +627,24 @@ def test_records_are_handed_over(tmp_path):
         plan(), X, steps=STEPS, batch_size=16, on_record=lambda line: (lines.append(dict(line)), line.clear())
     )
     assert lines == trained.history and [line["step"] for line in lines] == [100, 200]
+
+
+def test_loggers_of_others_take_a_line_each():
+    # Kills: a line of the history that a logger of numbers does not take, or the README's words for it.
+    scalars, metrics, rows = [], [], []
+    writer = SimpleNamespace(add_scalar=lambda name, value, step: scalars.append((name, float(value), int(step))))
+    mlflow = SimpleNamespace(
+        log_metrics=lambda values, step: metrics.append(({k: float(v) for k, v in values.items()}, int(step)))
+    )
+    wandb = SimpleNamespace(log=lambda row: rows.append(dict(row)))
+    handed = {"writer": writer, "mlflow": mlflow, "wandb": wandb}
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"`on_record=([^`]+)`", text)
+    assert len(found) == 3
+    for words in found:
+        call = eval(" ".join(words.split()), handed)  # noqa: S307  # the words of our own README
+        trained = fit(plan(), X, steps=STEPS, batch_size=16, on_record=call)
+    assert [row["step"] for row in rows] == [step for _, step in metrics] == [100, 200]
+    last = {name: value for name, value, step in scalars if step == 200}
+    assert last.keys() == trained.history[-1].keys() == metrics[-1][0].keys() == rows[-1].keys()
+    assert last["step"] == 200
