@@ -19,12 +19,14 @@ from experiments import (
     balance,
     evidence,
     exact_vae,
+    few_digits,
     gan_dynamics,
     gan_optimum,
     gradient_penalty,
     label_smoothing,
     mode_collapse,
     page,
+    published_protocols,
     remedies,
     reparametrization,
     settings,
@@ -33,6 +35,7 @@ from experiments import (
     vanishing_gradient,
 )
 from experiments.evidence import Claim, Evidence, Picture, Verdict
+from experiments.published_protocols.ways import Part
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
@@ -40,6 +43,7 @@ TINY = {
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
     "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
+    "few_digits": few_digits.Config(seeds=2, updates=4, looks=2, batch=8, interval=2),
     "gan_dynamics": gan_dynamics.Config(
         ("both at once", "in turn", "in turn, momentum -0.5", "both at once, R1"),
         ("Dirac-GAN",),
@@ -63,6 +67,9 @@ TINY = {
     ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
+    ),
+    "published_protocols": published_protocols.Config(
+        Part(("ring8",), (0, 1), 4), Part(("ring8",), (1, 2), 2), seeds=2, looks=2, batch=8, samples=40
     ),
     "remedies": remedies.Config(
         (remedies.BASE, "R1"), seeds=2, updates=4, batch=8, toy_steps=220, starts=1, critic_steps=2, width=4
@@ -95,6 +102,10 @@ MODULES = [
     *(
         "balance",
         "critics",
+        "few_digits",
+        "published_protocols",
+        "published_protocols.runs",
+        "published_protocols.verdicts",
         "remedies",
         "remedies.measures",
         "remedies.verdicts",
@@ -145,6 +156,8 @@ def home(tmp_path_factory):
         patch.setattr(label_smoothing.training, "train", once(label_smoothing.training.train))
         patch.setattr(vanishing_gradient.lines, "course", once(vanishing_gradient.lines.course))
         patch.setattr(remedies, "measure", once(remedies.measure))
+        patch.setattr(few_digits, "measure", once(few_digits.measure))
+        patch.setattr(published_protocols, "measure", once(published_protocols.measure))
         one = {name: stacked_digits.WAYS["non-saturating, no penalty"] for name in stacked_digits.WAYS}
         patch.setattr(stacked_digits, "WAYS", one)
         patch.setattr(stacked_digits, "compile_loop", once(stacked_digits.compile_loop))
