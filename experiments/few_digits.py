@@ -268,14 +268,15 @@ def draw_course(runs: Runs, config: Config) -> bytes:
             if len(values):
                 panel.fill_between(at, values.min(0), values.max(0), color=COLOURS[way], alpha=0.12, linewidth=0)
                 panel.plot(at, values.mean(0), "o-", color=COLOURS[way], markersize=4)
-        panel.set(title=title, xlabel="updates of each player", xticks=[0, config.updates])
+        panel.set(title=title, xlabel="updates of each player")
         panel.set_xticks([0, config.updates], ["0", f"{config.updates:,}"])
     axes[0, 0].axhline(TARGET, color=plots.INK, linewidth=1)
-    axes[0, 0].set(ylim=(-0.3, 1.05))
+    axes[0, 0].set(ylim=(-1.05, 1.05))
+    plots.label(axes[0, 0], 0.02 * config.updates, TARGET + 0.08, "where ADA holds it", plots.INK, fontsize=11)
     axes[0, 1].set(ylim=(-0.05, 1.05))
     axes[0, 2].set(ylim=(0, None))
     for line, (way, colour) in enumerate(COLOURS.items()):
-        plots.label(axes[0, 0], 0.1 * config.updates, -0.08 - 0.08 * line, way, colour, fontsize=12)
+        plots.label(axes[0, 0], 0.1 * config.updates, -0.6 - 0.16 * line, way, colour, fontsize=12)
     return plots.png(picture)
 
 

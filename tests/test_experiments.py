@@ -66,7 +66,7 @@ TINY = {
         ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
     ),
     "mode_collapse": mode_collapse.Config(
-        {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
+        {"ring8": 1}, ("saturating", "relativistic"), 2, 4, 8, samples=40, tuned=mode_collapse.Tuned(4, 2)
     ),
     "published_protocols": published_protocols.Config(
         Part(("ring8",), (0, 1), 4), Part(("ring8",), (1, 2), 2), seeds=2, looks=2, batch=8, samples=40

@@ -121,7 +121,7 @@ def test_the_settings_are_the_papers(protocol, way, batch, inputs, rates, b1):
     # Kills: another gain, deviation, batch, rate, b1 or pack; a bias before batch norm; turns one after the other.
     plan = PROTOCOLS[protocol].plan(way, Config(narrower=1, batch=512))
     assert plan.batch_size == batch and plan.turns == (("critic", "generator"),)
-    params = plan.game.init(jax.random.key(0), Batch(jnp.zeros((4 * plan.unit, 2))))[0]
+    params = jax.jit(plan.game.init)(jax.random.key(0), Batch(jnp.zeros((4 * plan.unit, 2))))[0]
     critic, generator = params["critic"], params["generator"]
     assert critic["Dense_0"]["kernel"].shape[0] == inputs
     if protocol == UNROLLING:
@@ -145,7 +145,7 @@ def test_the_settings_are_the_papers(protocol, way, batch, inputs, rates, b1):
 def test_narrower_networks_keep_the_size_of_their_signals():
     # Kills: a width that stays; a deviation that does not grow by the root.
     plan = PROTOCOLS[PACKING].plan(2, Config(narrower=4))
-    params = plan.game.init(jax.random.key(0), Batch(jnp.zeros((8, 2))))[0]
+    params = jax.jit(plan.game.init)(jax.random.key(0), Batch(jnp.zeros((8, 2))))[0]
     for kernel, shape in (
         (params["critic"]["Dense_1"]["kernel"], (50, 250)),
         (params["generator"]["Dense_1"]["kernel"], (100, 100)),

@@ -22,7 +22,7 @@ def samples(runs: Runs, modes: Mapping[str, Modes]) -> bytes:
             trained, means = seeds[median_seed(seeds)], np.asarray(modes[data].means)
             _scatter(panel, trained.samples[:SHOWN], means)
             count = trained.count
-            panel.set_title(loss, fontsize=14, fontweight="bold")
+            panel.set_title(loss, fontsize=13, fontweight="bold")
             panel.set_xlabel(f"{count.captured} of {len(means)} modes,\n{count.high_quality_percent:.0f} % within one")
         panels[0].set_ylabel(data, fontsize=14, fontweight="bold")
     return plots.png(picture)
