@@ -66,7 +66,7 @@ logits, 0 if it cannot tell them and 1 if it is sure of all. Above {target} p ri
 Three critics train the same generator from the same starts: without augmentation, with all changes always (DiffAugment)
 and with ADA. Data are {digits} of the embedded digits of 8 x 8 pixels. Samples of the moving average of the generator
 are judged by the *Frechet distance* of their features to those of digits that no model has seen, lower is better;
-digits that are real and unseen have {floor:.3g}."""
+digits that are real and unseen have {floor:.3g}, for it is extrapolated to unlimited sets and may fall below 0."""
 
 
 class Trained(NamedTuple):

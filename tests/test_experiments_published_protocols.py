@@ -41,7 +41,8 @@ def gains(quality=50.0, **rows):
         (gains(a_x=(2.0, 0.01), b_y=(1.0, 0.01)), "supported", "a on x"),
         (gains(10.0, a_x=(2.0, 0.01)), "supported", "More modes: a on x"),
         (gains(9.9, a_x=(2.0, 0.01)), "depends", "under 10 % of the samples are of high quality: a on x"),
-        (gains(9.9, a_x=(-2.0, 0.01)), "not supported", "Fewer: a on x"),
+        (gains(9.9, a_x=(-2.0, 0.01)), "depends", "Fewer: a on x (-2 modes, -3 to -1, corrected p 0.01; 9.9 % of"),
+        ({**gains(a_x=(2.0, 0.5)), **gains(9.9, b_x=(2.0, 0.5))}, "depends", "Not told apart: a on x"),
         (
             {"a: x": {"more_modes": [1.0, None, None], "p_corrected": None, "high_quality_percent": 50.0}},
             "not supported",
@@ -56,8 +57,9 @@ def test_helps(rows, word, says):
     assert found.word == word and says in found.because
 
 
-def case_row(whole, modes=5.0):
-    return {"seeds_with_all_modes": whole, "seeds": 10, "captured_modes": [modes, modes, modes]}
+def case_row(whole, quality=50.0):
+    spread = {"captured_modes": [5.0, 4.0, 6.0], "high_quality_percent": [quality, 0.0, 99.0]}
+    return {"seeds_with_all_modes": whole, "seeds": 10, **spread}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_collapses(whole, word):
     # Kills: an unsteady way called one that loses or keeps; one protocol for both.
     found = verdicts.collapses({f"way {i}: x": case_row(n) for i, n in enumerate(whole)})
     assert found.word == word and found.because.startswith("Way 0 on x ") and f"{whole[0]} of 10" in found.because
+    poor = verdicts.collapses({"way 0: x": case_row(0), "way 1: x": case_row(0, 9.9)})
+    assert poor.word == "depends" and "way 1 on x has not learned (0 of 10" in poor.because
 
 
 def seed(captured, quality=50.0, samples=1):

@@ -88,8 +88,8 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
         f"difference, paired by seed, is above 0 at the {100 * verdicts.LEVEL:g} % level by Student's test after "
         "Holm's correction over all of both protocols (the intervals are not corrected). Supported if some way has "
         "more on "
-        f"each data set with {LEAST_QUALITY:g} % of its samples of high quality or more, not supported if none has "
-        "more on any, else it depends."
+        f"each data set with {LEAST_QUALITY:g} % of its samples of high quality or more, not supported if all ways "
+        "have such samples and none has more modes on any, else it depends."
     )
     first = Claim(
         "2c, published protocols",
@@ -97,7 +97,8 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
         verdicts.collapses(without),
         f"{kept}A way keeps all modes where all are there on {100 * KEEPS:g} % of the seeds or more, and loses modes "
         f"where they are on fewer than {100 * LOSES:g} %. Supported if all that are without a remedy lose modes, not "
-        "supported if all keep them, else it depends.",
+        f"supported if all keep them, else it depends: one with under {LEAST_QUALITY:g} % of high quality has not "
+        "learned.",
         _limits(config),
         {"cases": rows},
         config.seeds,
