@@ -54,7 +54,7 @@ def smaller(config: Config) -> str:
 
     >>> print(smaller(Config(unrolling=Part(("ring8",), (0, 5), 5000), batch=256, narrower=1)))
     Training is smaller than published: unrolling has 5,000 of 25,000 updates (1/5) in batches of 256 for 512; packing \
-has 20,000 of 400,000 updates (1/20).
+has 16,000 of 400,000 updates (1/25).
     """
     (few, many), (own, all_) = (
         (config.part(protocol).updates, PROTOCOLS[protocol].updates) for protocol in (UNROLLING, PACKING)

@@ -144,7 +144,7 @@ class Config:
     """What is trained of both, and on how many seeds."""
 
     unrolling: Part = Part(("ring8",), (0, 5), 20_000)
-    packing: Part = Part(("grid25",), (1, 4), 20_000)
+    packing: Part = Part(("grid25",), (1, 4), 16_000)
     seeds: int = 8
     looks: int = 5  # during training, the last one at its end
     batch: int = 128  # of unrolling, where BATCH is published
