@@ -272,7 +272,7 @@ def draw_course(runs: Runs, config: Config) -> bytes:
         panel.set_xticks([0, config.updates], ["0", f"{config.updates:,}"])
     axes[0, 0].axhline(TARGET, color=plots.INK, linewidth=1)
     axes[0, 0].set(ylim=(-1.05, 1.05))
-    plots.label(axes[0, 0], 0.02 * config.updates, TARGET + 0.08, "where ADA holds it", plots.INK, fontsize=11)
+    plots.label(axes[0, 0], 0.02 * config.updates, TARGET + 0.08, "target of ADA", plots.INK, fontsize=11)
     axes[0, 1].set(ylim=(-0.05, 1.05))
     axes[0, 2].set(ylim=(0, None))
     for line, (way, colour) in enumerate(COLOURS.items()):
