@@ -46,7 +46,7 @@ class Config:
     updates: int = 9600  # of each player, a multiple of `looks` times `interval`
     looks: int = 10
     batch: int = 64
-    gamma: float = 1.0  # of R1, which is paid in each `interval`-th turn of the critic, as many times as high
+    gamma: float = 0.1  # of R1, which is paid in each `interval`-th turn of the critic, as many times as high
     interval: int = 16
     images: float = 100_000.0  # examples in which the probability of ADA can go from 0 to 1
     rate: float = 2e-3  # of Adam, both players, with momenta 0 and 0.99
@@ -232,7 +232,9 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
         f"batches of {config.batch}, Adam of {config.rate:g}, R1 of {config.gamma:g} in each {config.interval}th turn; "
         f"five kinds of changes where the paper has eighteen; p may go from 0 to 1 in {config.images:,.0f} examples, "
         "where the paper has 500,000, because the run is short. The features are fitted on all training digits, of "
-        "which the models see a part. Nothing was tuned."
+        "which the models see a part. Of two gammas in a trial of one seed this is the one at which the critic learns by "
+        "heart: distances without, always and with ADA were 15.9, 11.3 and 12.3 at 0.1, where r without was 1.0 and p of "
+        "ADA 0.1 in the end, and 12.3, 17.4 and 10.1 at 1, where r was 0.7 and p 0.01. So R1 is a remedy too."
     )
     one, other = (nearer(gained[f"against {way}"], words) for way, words in ((NONE, "without"), (FIXED, "with all")))
     return (
@@ -272,7 +274,7 @@ def draw_course(runs: Runs, config: Config) -> bytes:
         panel.set_xticks([0, config.updates], ["0", f"{config.updates:,}"])
     axes[0, 0].axhline(TARGET, color=plots.INK, linewidth=1)
     axes[0, 0].set(ylim=(-1.05, 1.05))
-    plots.label(axes[0, 0], 0.02 * config.updates, TARGET + 0.08, "target of ADA", plots.INK, fontsize=11)
+    plots.label(axes[0, 0], 0.02 * config.updates, TARGET - 0.1, "target of ADA", plots.INK, fontsize=11)
     axes[0, 1].set(ylim=(-0.05, 1.05))
     axes[0, 2].set(ylim=(0, None))
     for line, (way, colour) in enumerate(COLOURS.items()):
