@@ -232,9 +232,9 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
         f"batches of {config.batch}, Adam of {config.rate:g}, R1 of {config.gamma:g} in each {config.interval}th turn; "
         f"five kinds of changes where the paper has eighteen; p may go from 0 to 1 in {config.images:,.0f} examples, "
         "where the paper has 500,000, because the run is short. The features are fitted on all training digits, of "
-        "which the models see a part. Of two gammas in a trial of one seed this is the one at which the critic learns by "
-        "heart: distances without, always and with ADA were 15.9, 11.3 and 12.3 at 0.1, where r without was 1.0 and p of "
-        "ADA 0.1 in the end, and 12.3, 17.4 and 10.1 at 1, where r was 0.7 and p 0.01. So R1 is a remedy too."
+        "which the models see a part. Of two gammas in a trial of one seed this is the one at which the critic learns "
+        "by heart: distances without, always and with ADA were 15.9, 11.3 and 12.3 at 0.1, where r without was 1.0 and "
+        "p of ADA 0.1 in the end, and 12.3, 17.4 and 10.1 at 1, where r was 0.7 and p 0.01. So R1 is a remedy too."
     )
     one, other = (nearer(gained[f"against {way}"], words) for way, words in ((NONE, "without"), (FIXED, "with all")))
     return (
