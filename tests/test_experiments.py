@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from test_experiments_adaptive_weight import made_up as made_up_training
 from test_experiments_anomaly_detection import made_up
+from test_experiments_few_digits import seed as digits_seed
 
 from experiments import __main__ as door
 from experiments import (
@@ -21,12 +22,14 @@ from experiments import (
     balance,
     evidence,
     exact_vae,
+    few_digits,
     gan_dynamics,
     gan_optimum,
     gradient_penalty,
     label_smoothing,
     mode_collapse,
     page,
+    published_protocols,
     remedies,
     reparametrization,
     settings,
@@ -35,6 +38,7 @@ from experiments import (
     vanishing_gradient,
 )
 from experiments.evidence import Claim, Evidence, Picture, Verdict
+from experiments.published_protocols.ways import Part
 from experiments.reparametrization import cut, fit, gradient
 
 TINY = {
@@ -45,6 +49,7 @@ TINY = {
     **{module.__name__.rpartition(".")[2]: comparisons.TINY for module in door.COMPARING},
     "balance": balance.Config(balances=((1, 1), (1, 2)), updates=20, seeds=2, batch=8),
     "exact_vae": exact_vae.Config(betas=(1.0,), seeds=2, steps=20, draws=500, temperatures=(5,), chains=2),
+    "few_digits": few_digits.Config(seeds=2, updates=64, looks=2),
     "gan_dynamics": gan_dynamics.Config(
         ("both at once", "in turn", "in turn, momentum -0.5", "both at once, R1"),
         ("Dirac-GAN",),
@@ -67,7 +72,10 @@ TINY = {
         ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
     ),
     "mode_collapse": mode_collapse.Config(
-        {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
+        {"ring8": 1}, ("saturating", "relativistic"), 2, 4, 8, samples=40, tuned=mode_collapse.Tuned(4, 2)
+    ),
+    "published_protocols": published_protocols.Config(
+        Part(("ring8",), (0, 1), 4), Part(("ring8",), (1, 2), 2), seeds=2, looks=2, batch=8, samples=40
     ),
     "remedies": remedies.Config(
         (remedies.BASE, "R1"), seeds=2, updates=4, batch=8, toy_steps=220, starts=1, critic_steps=2, width=4
@@ -101,6 +109,10 @@ MODULES = [
     *(
         "balance",
         "critics",
+        "few_digits",
+        "published_protocols",
+        "published_protocols.runs",
+        "published_protocols.verdicts",
         "remedies",
         "remedies.measures",
         "remedies.verdicts",
@@ -152,6 +164,9 @@ def home(tmp_path_factory):
         patch.setattr(label_smoothing.training, "train", once(label_smoothing.training.train))
         patch.setattr(vanishing_gradient.lines, "course", once(vanishing_gradient.lines.course))
         patch.setattr(remedies, "measure", once(remedies.measure))
+        patch.setattr(few_digits, "measure", lambda *args: [digits_seed(2.0), digits_seed(3.0)])
+        patch.setattr(few_digits, "judged_by", lambda data: lambda x: 1.0)
+        patch.setattr(published_protocols, "measure", once(published_protocols.measure))
         one = {name: stacked_digits.WAYS["non-saturating, no penalty"] for name in stacked_digits.WAYS}
         patch.setattr(stacked_digits, "WAYS", one)
         patch.setattr(stacked_digits, "compile_loop", once(stacked_digits.compile_loop))

@@ -15,7 +15,7 @@ from jaxgen.metrics.modes import ModeCount, count_modes
 from jaxgen.recipes import Spec, find
 from jaxgen.training.loop import Diverged, train
 from jaxgen.training.models import compile_model
-from jaxgen.training.program import compile_loop, run_keys
+from jaxgen.training.program import Plan, compile_loop, run_keys
 from jaxgen.training.sources import arrays
 from jaxgen.training.step import evaluation_params
 
@@ -36,6 +36,16 @@ MOMENTA = {  # b1 and b2 of Adam, as the recipes have them
 
 
 @dataclasses.dataclass(frozen=True)
+class Tuned:
+    """The setting of the tuned case, see `experiments.mode_collapse.tuned`."""
+
+    steps: int = 90_000
+    burn_in: int = 18_000  # steps over which gamma falls to a tenth, and b2 of Adam rises from 0.9 to 0.99
+    rate: float = 5e-3  # of Adam at the start; it falls to 0 over all steps
+    gamma: float = 0.1  # of R1 and of R2 at the start
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """One setting for all losses; the numbers of noise by data set, and how much is trained."""
 
@@ -47,6 +57,7 @@ class Config:
     rate: float = 2e-3  # of Adam, both players
     ema: float = 0.001  # rate a step of the moving average of the generator, whose samples are counted
     samples: int = 2500
+    tuned: Tuned = Tuned()
 
 
 class Trained(NamedTuple):
@@ -65,18 +76,22 @@ Runs = Mapping[str, Mapping[str, Sequence[Trained]]]  # data -> loss -> seeds
 
 
 def measure(loss: str, name: str, config: Config) -> list[Trained]:
-    """All seeds of one loss on one data set; compiled once."""
-    data = load(name)
+    """All seeds of one loss on one data set."""
     options = {"latent_dim": config.latent_dims[name], "learning_rate": config.rate, "ema": config.ema}
-    plan = find(LOSSES[loss])(Spec(data.shape), **options)
-    program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(500, config.steps))
+    return play(find(LOSSES[loss])(Spec((2,)), **options), name, config.steps, config)
+
+
+def play(plan: Plan, name: str, steps: int, config: Config) -> list[Trained]:
+    """All seeds of a plan on one data set; compiled once."""
+    data = load(name)
+    program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(500, steps))
     bind = compile_model(plan.game)
 
     def run(seed, stopped):
         keys = run_keys(seed)
         state = program.init(keys.init)
         try:
-            for chunk in train(program, state, keys, steps=config.steps):
+            for chunk in train(program, state, keys, steps=steps):
                 state = chunk.state
                 if stopped.is_set():
                     break
