@@ -134,6 +134,6 @@ def _limits(config: Config) -> str:
         "would (its rate over the root of its second moment, by mean square and by mean). Points are 20,000, where "
         "PacGAN draws 100,000 packs; PacGAN normalises each of the m samples of its packs apart, and here a batch is "
         "normalised as a whole. Batch, widths and numbers of updates are what time allows: trials of one seed were "
-        f"made to see when samples begin to be of high quality. The rule on under {LEAST_QUALITY:g} %, and that modes are "
-        "counted as the papers count them, were written after these trials."
+        f"made to see when samples begin to be of high quality. The rule on under {LEAST_QUALITY:g} %, and that modes "
+        "are counted as the papers count them, were written after these trials."
     )
