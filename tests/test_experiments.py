@@ -26,6 +26,7 @@ from experiments import (
     gan_dynamics,
     gan_optimum,
     gradient_penalty,
+    high_quality,
     label_smoothing,
     mode_collapse,
     page,
@@ -71,8 +72,9 @@ TINY = {
     "gradient_penalty": gradient_penalty.Config(
         ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
     ),
+    "high_quality": high_quality.Config({"ring8": 1}, seeds=2, steps=4, burn_in=2, batch=8, samples=40),
     "mode_collapse": mode_collapse.Config(
-        {"ring8": 1}, ("saturating", "relativistic"), 2, 4, 8, samples=40, tuned=mode_collapse.Tuned(4, 2)
+        {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
     "published_protocols": published_protocols.Config(
         Part(("ring8",), (0, 1), 4), Part(("ring8",), (1, 2), 2), seeds=2, looks=2, batch=8, samples=40

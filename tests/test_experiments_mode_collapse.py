@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from experiments import mode_collapse
-from experiments.mode_collapse import runs, tuned, verdicts
+from experiments.mode_collapse import runs, verdicts
 from experiments.mode_collapse.runs import Trained
 from jaxgen.data import Modes
 from jaxgen.metrics.modes import ModeCount
@@ -189,46 +189,10 @@ def test_the_setting_is_the_recipes(monkeypatch):
         assert average.players == ("generator",) and float(average.rate(10**6)) == 0.125
 
 
-def tuned_row(good, lowest=96.0):
-    return {"seeds_with_all_modes_and_quality": good, "seeds": 10, "lowest_percent": lowest}
-
-
-@pytest.mark.parametrize(
-    ("good", "word"), [((10, 10), "supported"), ((10, 9), "depends"), ((0, 1), "depends"), ((0, 0), "not supported")]
-)
-def test_tuned(good, word):
-    # Kills: most seeds for all; one data set for both.
-    found = tuned.verdict({f"set {i}": tuned_row(n) for i, n in enumerate(good)})
-    assert found.word == word and f"set 1: {good[1]} of 10 seeds, lowest 96.0 %" in found.because
-
-
-def test_tuned_seeds_become_figures():
-    # Kills: quality without all modes, or modes without quality; the mean as the lowest.
-    row = tuned.row([seed(3, 95.0), seed(3, 94.9), seed(2, 99.0), seed(3, 98.0)], MODES)
-    assert (row["seeds_with_all_modes_and_quality"], row["fewest_modes"], row["lowest_percent"]) == (2, 2, 94.9)
-
-
-def test_the_tuned_rate_falls_to_0():
-    # Kills: a rate that stays, or that falls over the burn-in; b2 of the end at the start; b1 of another recipe.
-    config = mode_collapse.Config(tuned=mode_collapse.Tuned(steps=8, burn_in=2, rate=0.5))
-    plan = tuned.plan(config, 2)
-    one, seen = np.ones(1, np.float32), []
-    for player in ("critic", "generator"):
-        state = plan.optimizers[player].init(one)
-        for n in range(9):
-            _, state = plan.optimizers[player].update(one, state)
-            if n in (0, 1, 4, 8):
-                seen.append([float(state.hyperparams[name]) for name in ("learning_rate", "b1", "b2")])
-    half = 0.25 * (1 + math.cos(math.pi / 8))
-    np.testing.assert_allclose(
-        seen, [[0.5, 0, 0.9], [half, 0, 0.945], [0.25, 0, 0.99], [0, 0, 0.99]] * 2, rtol=1e-5, atol=1e-7
-    )
-
-
 @pytest.mark.slow
 def test_every_loss_on_every_data_set():
     # Kills: a loss without its recipe; threads whose seeds mix: each figure is the same from one seed alone.
-    config = mode_collapse.Config(seeds=2, steps=60, samples=500, tuned=mode_collapse.Tuned(60, 12))
+    config = mode_collapse.Config(seeds=2, steps=60, samples=500)
     found = mode_collapse.main(config)
     cases = found.claims[0].figures["cases"]
     assert len(cases) == 10 and all(row["failed_seeds"] == 0 for row in cases.values())

@@ -16,21 +16,20 @@ SHOWN = 600  # samples
 def samples(runs: Runs, modes: Mapping[str, Modes]) -> bytes:
     """A panel for each data set and loss."""
     columns = len(next(iter(runs.values())))
-    picture, axes = plots.figure(
-        "Where GAN losses put their samples", 1.1 + 12.6 / columns * len(runs), len(runs), columns
-    )
+    picture, axes = plots.figure("Where GAN losses put their samples", 1.1 + 2.55 * len(runs), len(runs), columns)
     for panels, (data, losses) in zip(axes, runs.items(), strict=True):
         for panel, (loss, seeds) in zip(panels, losses.items(), strict=True):
             trained, means = seeds[median_seed(seeds)], np.asarray(modes[data].means)
-            _scatter(panel, trained.samples[:SHOWN], means)
+            scatter(panel, trained.samples[:SHOWN], means)
             count = trained.count
-            panel.set_title(loss, fontsize=13, fontweight="bold")
+            panel.set_title(loss, fontsize=14, fontweight="bold")
             panel.set_xlabel(f"{count.captured} of {len(means)} modes,\n{count.high_quality_percent:.0f} % within one")
         panels[0].set_ylabel(data, fontsize=14, fontweight="bold")
     return plots.png(picture)
 
 
-def _scatter(panel: Any, drawn: np.ndarray, means: np.ndarray) -> None:
+def scatter(panel: Any, drawn: np.ndarray, means: np.ndarray) -> None:
+    """Points over the modes."""
     panel.plot(*drawn.T, "o", color=plots.BLUE, markersize=2, alpha=0.35, markeredgewidth=0)
     panel.plot(*means.T, "o", color=plots.ORANGE, markersize=8, fillstyle="none", markeredgewidth=1.2)
     reach = 1.35 * float(np.abs(means).max())

@@ -36,16 +36,6 @@ MOMENTA = {  # b1 and b2 of Adam, as the recipes have them
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuned:
-    """The setting of the tuned case, see `experiments.mode_collapse.tuned`."""
-
-    steps: int = 90_000
-    burn_in: int = 18_000  # steps over which gamma falls to a tenth, and b2 of Adam rises from 0.9 to 0.99
-    rate: float = 5e-3  # of Adam at the start; it falls to 0 over all steps
-    gamma: float = 0.1  # of R1 and of R2 at the start
-
-
-@dataclasses.dataclass(frozen=True)
 class Config:
     """One setting for all losses; the numbers of noise by data set, and how much is trained."""
 
@@ -57,7 +47,6 @@ class Config:
     rate: float = 2e-3  # of Adam, both players
     ema: float = 0.001  # rate a step of the moving average of the generator, whose samples are counted
     samples: int = 2500
-    tuned: Tuned = Tuned()
 
 
 class Trained(NamedTuple):
@@ -78,13 +67,14 @@ Runs = Mapping[str, Mapping[str, Sequence[Trained]]]  # data -> loss -> seeds
 def measure(loss: str, name: str, config: Config) -> list[Trained]:
     """All seeds of one loss on one data set."""
     options = {"latent_dim": config.latent_dims[name], "learning_rate": config.rate, "ema": config.ema}
-    return play(find(LOSSES[loss])(Spec((2,)), **options), name, config.steps, config)
+    plan = find(LOSSES[loss])(Spec((2,)), **options)
+    return play(plan, name, config.steps, batch=config.batch, seeds=config.seeds, samples=config.samples)
 
 
-def play(plan: Plan, name: str, steps: int, config: Config) -> list[Trained]:
+def play(plan: Plan, name: str, steps: int, *, batch: int, seeds: int, samples: int) -> list[Trained]:
     """All seeds of a plan on one data set; compiled once."""
     data = load(name)
-    program = compile_loop(plan, arrays(data.train.x), batch_size=config.batch, chunk=min(500, steps))
+    program = compile_loop(plan, arrays(data.train.x), batch_size=batch, chunk=min(500, steps))
     bind = compile_model(plan.game)
 
     def run(seed, stopped):
@@ -98,10 +88,10 @@ def play(plan: Plan, name: str, steps: int, config: Config) -> list[Trained]:
         except Diverged:
             return Trained(ModeCount(0, 0.0, math.log(len(data.modes.means))), np.zeros((0, 2), np.float32))
         model = bind(evaluation_params(state), state.context.state)
-        samples = np.asarray(model.sample(model.draw(keys.evaluation, config.samples)))
-        return Trained(count_modes(samples, data.modes), samples)
+        drawn = np.asarray(model.sample(model.draw(keys.evaluation, samples)))
+        return Trained(count_modes(drawn, data.modes), drawn)
 
-    return each_seed(run, config.seeds)
+    return each_seed(run, seeds)
 
 
 def row(seeds: Sequence[Trained], modes: Modes) -> dict[str, float]:
