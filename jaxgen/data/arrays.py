@@ -104,7 +104,7 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
             first = int((~whole).argmax())
             raise BadRequest(f"{name}: label {first} is {label[first]}; labels are whole numbers or strings.")
     elif label.dtype.kind not in "biuU":
-        missing = [i for i, value in enumerate(label.tolist()) if value is None or value != value]
+        missing = [i for i, value in enumerate(label.tolist()) if _is_missing(value)]
         if missing:
             raise BadRequest(f"{name}: label {missing[0]} is missing: fill it in, or drop its example.")
         raise BadRequest(
@@ -113,6 +113,15 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
         )
     values, inverse = np.unique(label, return_inverse=True)
     return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # as pandas.NA is compared
+        return True
+    except ValueError:  # an array
+        return False
 
 
 def examples(

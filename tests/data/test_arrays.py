@@ -325,8 +325,21 @@ def test_arrays_of_other_libraries():
         divided((table, np.array(["a", None] * 20, object)))
 
 
+class Unknown:
+    """It compares as pandas.NA does."""
+
+    def __ne__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("ambiguous")
+
+
 def test_odd_labels_in_objects():
-    # Kills: a traceback at a number beyond int64; booleans shown as 0 and 1; the advice to make "nan" a class.
+    # Kills: a traceback at a number beyond int64, or at a missing value; booleans shown as 0 and 1; the advice to make
+    # "nan" a class.
+    with pytest.raises(BadRequest, match="label 1 is missing"):
+        divided((TABLE, np.array(["a", Unknown()] * 20, object)))
     assert divided((TABLE, np.array([True, False] * 20, object))).classes == ("False", "True")
     with pytest.raises(BadRequest, match=r"labels are object; .* hand in y.astype\(str\)"):
         divided((TABLE, np.array([2**70, 1] * 20, object)))
