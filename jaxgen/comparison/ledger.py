@@ -19,6 +19,7 @@ from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.settings import Settings
 from jaxgen.core import BadRequest
 from jaxgen.system import files
+from jaxgen.tasks.distances import NATURAL
 
 FORMAT = 1
 Recorded = Mapping[tuple[str, int], Mapping[str, Steps]]  # (model, seed) -> the steps of each training
@@ -68,7 +69,9 @@ def check_headlines(out: Path, headlines: Mapping[str, str]) -> None:
     Raises:
       BadRequest: they were not, for the weights of a feature space were installed since, or removed.
     """
-    before = files.read_json((out / "comparison.json").read_bytes()).get("headlines", {})
+    before = files.read_json((out / "comparison.json").read_bytes()).get("headlines")
+    if before is None:  # of before there was a second space
+        before = {task: "frechet" for task, name in headlines.items() if name == NATURAL}
     for task, name in headlines.items():
         if before.get(task, name) != name:
             raise BadRequest(

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from jaxgen.system import files
 from jaxgen.system.lock import check_new
 
 
@@ -18,7 +19,7 @@ def fresh(out: str | None) -> Path:
         while Path(f"runs/compare-{n}").exists():
             n += 1
         out = f"runs/compare-{n}"
-    folder = Path(out).expanduser()
+    folder = files.expanded(out)
     check_new(folder)
     return folder
 

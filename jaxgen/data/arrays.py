@@ -2,6 +2,7 @@
 
 import numbers
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from jaxgen.data.data import Data, Examples, Split, subset
 from jaxgen.data.decode import depth
 from jaxgen.data.divide import digest
 
+LARGEST = 2**63 - 1  # whole number that int64 holds
 FAR = 100.0  # from unit scale, beyond which the columns of an array are not what rates and networks are made for
 
 
@@ -102,12 +104,24 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
             first = int((~whole).argmax())
             raise BadRequest(f"{name}: label {first} is {label[first]}; labels are whole numbers or strings.")
     elif label.dtype.kind not in "biuU":
+        missing = [i for i, value in enumerate(label.tolist()) if _is_missing(value)]
+        if missing:
+            raise BadRequest(f"{name}: label {missing[0]} is missing: fill it in, or drop its example.")
         raise BadRequest(
-            f"{name}: labels are {label.dtype}; they are whole numbers or strings, none of them missing: hand in "
-            "y.astype(str), or y.astype(int)."
+            f"{name}: labels are {label.dtype}; they are whole numbers or strings: hand in y.astype(str), or "
+            "y.astype(int)."
         )
     values, inverse = np.unique(label, return_inverse=True)
     return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # as pandas.NA is compared
+        return True
+    except ValueError:  # an array
+        return False
 
 
 def examples(
@@ -172,7 +186,7 @@ def for_training(x: Any, label: Any = None) -> Data:
             _warn_of_units(x)
     classes: tuple[str, ...] = ()
     if label is not None:
-        label, classes = labels(name, as_array(label), len(x))
+        label, classes = labels(name, label_array(label), len(x))
     kind = "image" if x.ndim == 4 else "points" if x.shape[1:] == (2,) else "table"
     whole = Split(x, label)
     none = subset(whole, np.arange(0))
@@ -182,16 +196,20 @@ def for_training(x: Any, label: Any = None) -> Data:
 
 def _table(frame: Any) -> np.ndarray:
     """The columns of a frame side by side; a number that is missing becomes NaN, which is refused with its place."""
-    columns = []
-    for name in frame.columns:
+    columns, names = [], Counter(frame.columns)
+    for name, count in names.items():
+        if count > 1:
+            raise BadRequest(f"the table: {count} columns are called {str(name)!r}: rename or drop one.")
         column = np.asarray(frame[name].to_numpy())
+        words = column.dtype.kind == "O" and any(isinstance(value, str) for value in column)  # "01" is a name
         try:
-            values = column.astype(np.float64) if column.dtype.kind in "biufO" else None
+            values = column.astype(np.float64) if column.dtype.kind in "biufO" and not words else None
         except (ValueError, TypeError):  # an object that is no number, or a missing value of pandas
             values = None
         if values is None:
+            held = "words" if words else column.dtype
             raise BadRequest(
-                f"the table: column {str(name)!r} holds {column.dtype}, and numbers without missing values are needed: "
+                f"the table: column {str(name)!r} holds {held}, and numbers without missing values are needed: "
                 "drop it, or encode it as numbers."
             )
         if not np.isfinite(values).all():
@@ -203,14 +221,26 @@ def _table(frame: Any) -> np.ndarray:
     return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
 
 
+def label_array(value: Any) -> np.ndarray:
+    """`as_array` of labels, which may stand in the one column of a frame.
+
+    Raises:
+      BadRequest: as `as_array`.
+    """
+    names = list(getattr(value, "columns", ()))
+    return as_array(value[names[0]].to_numpy() if len(names) == 1 and hasattr(value, "to_numpy") else value)
+
+
 def _unboxed(array: np.ndarray) -> np.ndarray:
-    """Strings as NumPy's own, whichever array holds them; whole numbers in an array of objects likewise."""
+    """Strings as NumPy's own, whichever array holds them; whole numbers and booleans in an array of objects too."""
     if array.dtype.kind not in "OT" or not array.size:
         return array
     values = array.ravel().tolist()
     if all(isinstance(value, str) for value in values):
         return np.array(values).reshape(array.shape)
-    if all(isinstance(value, numbers.Integral) for value in values):
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values).reshape(array.shape)
+    if all(isinstance(value, numbers.Integral) and abs(int(value)) <= LARGEST for value in values):
         return np.array(values, np.int64).reshape(array.shape)
     return array
 

@@ -11,24 +11,25 @@ from jaxgen.core import BadRequest
 NAMES = ("train", "valid", "test")
 SHOWN = 20  # classes that a message lists, at most
 PARTS = {  # what sources call them, in small letters, as places in NAMES
-    **dict.fromkeys(("train", "training", "train_set", "trainset"), 0),
+    **dict.fromkeys(("train", "training"), 0),
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), 1),
-    **dict.fromkeys(("test", "testing", "test_set", "testset", "eval", "evaluation"), 2),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), 2),
     **dict.fromkeys(("holdout", "hold_out", "heldout", "held_out"), 2),
 }
+_SET = re.compile("_?set$")
 _YEAR = re.compile(r"(train|val|test)[-_]?(19|20)\d\d")
 
 
 def part_of(name: str) -> int | None:
     """The split that a source calls `name`, in any case, as a place in `NAMES`; None: it is no name of a split.
 
-    >>> part_of("Training"), part_of("val2017"), part_of("hold-out"), part_of("cat")
+    >>> part_of("Training"), part_of("val2017"), part_of("test_set"), part_of("cat")
     (0, 1, 2, None)
     """
     name = name.strip().lower()
     if year := _YEAR.fullmatch(name):  # as in COCO
         name = year[1]
-    return PARTS.get(name.replace("-", "_"))
+    return PARTS.get(_SET.sub("", re.sub("[- ]", "_", name)))
 
 
 class Split(NamedTuple):

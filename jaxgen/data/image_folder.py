@@ -18,6 +18,11 @@ ENDINGS = (
 )
 MASKS = "ground_truth"
 STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  \r\n\x87\n")
+# A part of a file, a copy of another, or a raw photo, which begins as a TIFF and holds a small preview.
+NO_IMAGES = (
+    *("part", "partial", "crdownload", "download", "tmp", "temp", "bak", "backup", "old", "orig"),
+    *("cr2", "nef", "nrw", "arw", "sr2", "srf", "dng", "pef", "orf", "rw2", "raw", "3fr", "erf", "iiq", "kdc", "dcr"),
+)
 NO_CLASSES = ("unlabelled", "unlabeled", "unsup", "unsupervised", "extra")  # what lies beside train and is no class
 
 
@@ -32,8 +37,8 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
     refused. With `labels`, a CSV file, it names their labels, and their splits if it has a column of them
     (`label_file.of_images`); sub-folders are then no labels. Read are the `ENDINGS` in any case, and files
-    whose first bytes are those of such an image, the first frame of each; hidden and other files are skipped and
-    counted.
+    whose first bytes are those of such an image (but no downloads that were cut, backups and raw photos), the first
+    frame of each; hidden and other files are skipped and counted.
 
     `decoded.pixels` brings them to one shape, with `size` to squares of that side, and keeps them where it took long.
 
@@ -85,7 +90,8 @@ def _find(path: str) -> tuple[list[str], list[str]]:
         below[:] = sorted(b for b in below if b[0] != "." and os.path.realpath(os.path.join(folder, b)) not in seen)
         for name in (n for n in names if n[0] != "."):
             file, ending = os.path.join(folder, name), os.path.splitext(name)[1][1:].lower()
-            if ending in ENDINGS or _looks_like_an_image(file):
+            odd = ending in NO_IMAGES or name.endswith("~")
+            if ending in ENDINGS or (not odd and _looks_like_an_image(file)):
                 images.append(file)
             else:
                 skipped["not images"] += 1
@@ -146,8 +152,8 @@ def _doubtful(classes: tuple[str, ...]) -> list[str]:
     splits = [repr(name) for name in classes if part_of(name) is not None]
     if not splits or len(classes) == 1:
         return []
-    names = ", ".join(splits)
-    return [f"read as a class, since not all folders are splits: {names}; if it is none, move it away."]
+    names, what = ", ".join(splits), "a class" if len(splits) == 1 else "classes"
+    return [f"{names} read as {what}, for the other folders are no splits: move away what is no class."]
 
 
 def _labels(path: str, images: list[str], names: list[list[str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -133,14 +133,21 @@ def unbiased_frechet(
     return 2 * frechet(a, b) - float(np.mean(of_halves))
 
 
-def halves_of(n: int, *, halvings: int = 2, seed: int = 0) -> np.ndarray:
+def halves_of(n: int, *, label: np.ndarray | None = None, halvings: int = 2, seed: int = 0) -> np.ndarray:
     """Random divisions of n points into halves: bool [halvings, n], whether a point is in the first one.
+
+    With a `label` [n] for each point, the members of each class are halved too, up to one.
 
     >>> halves_of(4, halvings=3).sum(1).tolist()
     [2, 2, 2]
     """
-    rng = np.random.default_rng(seed)
-    return np.stack([rng.permutation(n) < n // 2 for _ in range(halvings)])
+    rng, halves = np.random.default_rng(seed), np.zeros((halvings, n), bool)
+    for first in halves:
+        order = rng.permutation(n)
+        if label is not None:
+            order = order[np.argsort(np.asarray(label)[order], kind="stable")]
+        first[order[1::2]] = True
+    return halves
 
 
 def kernel_distance(a, b) -> float:

@@ -96,7 +96,7 @@ def _check_alike(parts: list) -> None:
 
 
 def _sets(sets: Mapping[str, Any]) -> Data:
-    parts = {name: np.asarray(x) for name, x in sets.items()}
+    parts = {name: arrays.as_array(x) for name, x in sets.items()}
     shapes = {(x.shape[1:], x.dtype) for x in parts.values()}
     if len(shapes) != 1:
         raise BadRequest(f"{{name: x}} takes arrays of one shape and type of example, not {len(shapes)} of them.")
@@ -151,7 +151,8 @@ def divided(
     if labels is not None or isinstance(data, Data | str | os.PathLike):
         return data_of(data, size=size, labels=labels)
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    kind, examples = arrays.examples("the array", arrays.as_array(x), None if label is None else arrays.as_array(label))
+    label = None if label is None else arrays.label_array(label)
+    kind, examples = arrays.examples("the array", arrays.as_array(x), label)
     whole = assemble("array", kind, examples, seed=0)
     return whole if size is None else resized(whole, size)
 

@@ -35,7 +35,7 @@ def load(out: str | os.PathLike, *, what: Recipe | Plan | Game | None = None) ->
       BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
       CheckpointCorrupt: a damaged checkpoint.
     """
-    _, plan, state = last(Path(out).expanduser(), what)
+    _, plan, state = last(files.expanded(out), what)
     return model_of(plan, state)
 
 
@@ -45,7 +45,7 @@ def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Recipe | Pl
     Raises:
       BadRequest: as `load`; a file that cannot be written.
     """
-    _, _, state = last(Path(out).expanduser(), what)
+    _, _, state = last(files.expanded(out), what)
     content = io.BytesIO()
     arrays = {name: np.asarray(leaf) for name, leaf in checkpoint.named(evaluation_params(state)).items()}
     np.savez(content, **arrays)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import optax
@@ -28,7 +27,7 @@ from jaxgen.runs.config import (
 from jaxgen.runs.inputs import Trained, data_of, fitted, is_streamed, place_of, plan_of, recipe_of, source_of
 from jaxgen.runs.play import Record, Run, begin, compiled, proceed, prolonged
 from jaxgen.runs.restore import abstract, job_of, model_of, read_meta
-from jaxgen.system import hosts
+from jaxgen.system import files, hosts
 from jaxgen.system.machine import changes
 from jaxgen.system.signals import stoppable
 from jaxgen.training import checkpoint
@@ -113,7 +112,7 @@ def fit(
     check_whole("micro_batches", micro_batches, least=1)
     check_settings(precision, condition)
     if out is not None:
-        out = Path(out).expanduser()
+        out = files.expanded(out)
         folder.check_new(out)
     replaced, recipe = replacing(optimizers=optimizers, turns=turns, rule=rule), recipe_of(what)
     if recipe is None:
@@ -171,7 +170,7 @@ def train(
       Diverged: ten steps in a row were not finite; the last finite checkpoint is there.
       Stopped: by a signal; a checkpoint is there.
     """
-    out = Path(out).expanduser()
+    out = files.expanded(out)
     folder.check_new(out)
     loaded, size = fitted(
         data_of(config.data, stream=config.stream, size=config.size, labels=config.labels), config.size
@@ -222,7 +221,7 @@ def resume(
       CheckpointCorrupt: a damaged checkpoint.
       Diverged, Stopped: as for `train`.
     """
-    out = Path(out).expanduser()
+    out = files.expanded(out)
     check_whole("steps", steps, least=1)
     replaced = replacing(optimizers=optimizers, turns=turns, rule=rule)
     settings = folder.read_settings(out)

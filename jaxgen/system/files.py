@@ -19,6 +19,15 @@ def is_stray(name: str) -> bool:
     return name.startswith(".") or name.lower() in STRAYS
 
 
+def expanded(path: str | os.PathLike) -> Path:
+    """The path with its `~` as the home directory; that of a user who is not known stays as it is.
+
+    >>> str(expanded("runs/a")), str(expanded("~nobody knows/a"))
+    ('runs/a', '~nobody knows/a')
+    """
+    return Path(os.path.expanduser(path))
+
+
 def write(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames: whoever reads sees the old content or the new."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -182,7 +182,9 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPS}
+    kept = (signal.SIG_IGN, None)  # as by `nohup`, and by a handler that is none of Python's
+    ours = [number for number in STOPS if signal.getsignal(number) not in kept]
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ours}
     try:
         yield
     finally:

@@ -42,7 +42,10 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """A list that holds the number of the first of `STOPS`. One after an echo acts as if this was not here."""
+    """A list that holds the number of the first of `STOPS`. One after an echo acts as if this was not here.
+
+    SIGHUP and SIGUSR1 are left to whoever answers or ignores them already.
+    """
     caught: list[int] = []
     with _handled(caught.append):
         yield caught
@@ -65,8 +68,7 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
         yield  # only the main thread may handle signals
         return
     before = {number: signal.getsignal(number) for number in STOPS}
-    if before.get(getattr(signal, "SIGHUP", None)) is signal.SIG_IGN:
-        del before[signal.SIGHUP]  # `nohup` asked that a closed terminal stops nothing
+    before = {number: handler for number, handler in before.items() if _free(number, handler)}
     first: float | None = None
 
     def restore():
@@ -92,6 +94,16 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def _free(number: int, handler: object) -> bool:
+    """Whether a signal may be answered here. SIGINT and SIGTERM always; the others if nobody else answers them.
+
+    `nohup` has SIGHUP ignored, so that a closed terminal stops nothing, and programs that call this one use SIGUSR1 for
+    purposes of their own.
+    """
+    own = getattr(handler, "__module__", None) == __name__  # of a block around this one
+    return number in (signal.SIGINT, signal.SIGTERM) or handler is signal.SIG_DFL or own
 
 
 def _leave_terminal() -> None:

@@ -58,7 +58,7 @@ def groups_of(reference: Reference) -> Groups | None:
         order = order[np.argsort(test.label[order], kind="stable")]
     group = np.empty(n, np.int64)
     group[order] = np.arange(n) % GROUPS
-    halves = halves_of(n)
+    halves = halves_of(n, label=test.label)  # a task may compare one class alone
 
     @functools.cache
     def embedded() -> np.ndarray:

@@ -153,10 +153,22 @@ def test_parts_keep_the_halves():
     # Kills: halves that a part draws itself; a figure of all examples whose halves have changed.
     whole = reference(60, classes=3)
     parts = groups_of(whole).without
-    first = {x: h for x, h in zip(whole.data.test.x[:, 0], halves_of(60).T.tolist(), strict=True)}
+    halves = halves_of(60, label=whole.data.test.label)
+    first = {x: h for x, h in zip(whole.data.test.x[:, 0], halves.T.tolist(), strict=True)}
     for part in parts:
         assert part.halves.T.tolist() == [first[x] for x in part.data.test.x[:, 0]]
     assert whole.halves is None
+
+
+def test_classes_are_halved():
+    # Kills: halves of all examples, of which a small class has nearly none in one, so that no distance is left; the
+    # same halves twice; members that are halved in the order of the file.
+    label = np.arange(60) % 6 == 0
+    for seed in range(100):
+        halves = halves_of(60, label=label, seed=seed)
+        assert halves.sum(1).tolist() == [30, 30] and (halves[:, label].sum(1) == 5).all()
+    drawn = np.array([halves_of(60, label=label, seed=seed)[:, label] for seed in range(400)])
+    assert abs(drawn.mean(0) - 0.5).max() < 5 * 0.5 / 20 and 0 < (drawn[:, 0] == drawn[:, 1]).mean() < 1
 
 
 def test_two_classes_keep_their_halves(monkeypatch):

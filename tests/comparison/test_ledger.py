@@ -58,13 +58,16 @@ def test_what_was_asked_for_comes_back(tmp_path):
 
 
 def test_seeds_of_other_headlines_are_not_mixed(tmp_path):
-    # Kills: a comparison that goes on with another figure than it began with; one of an earlier version refused.
+    # Kills: a comparison that goes on with another figure than it began with; one of an earlier version
+    # refused, or taken for one of a feature space that it did not know.
     ledger.begin(tmp_path, Settings(), "abc", None, {"synthesise": "frechet"})
     ledger.check_headlines(tmp_path, {"synthesise": "frechet", "restore": "psnr"})
     with pytest.raises(BadRequest, match=r"begun with frechet as .* now it would be frechet_effnet: install or remove"):
         ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
     (tmp_path / "comparison.json").write_text('{"format": 1}')
-    ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
+    ledger.check_headlines(tmp_path, {"synthesise": "frechet", "detect": "auroc"})
+    with pytest.raises(BadRequest, match="begun with frechet as"):
+        ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
 
 
 def test_what_is_damaged_is_named(tmp_path):

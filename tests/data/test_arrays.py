@@ -7,7 +7,7 @@ import pytest
 
 from jaxgen.core import BadRequest
 from jaxgen.data import load
-from jaxgen.runs.inputs import divided
+from jaxgen.runs.inputs import data_of, divided
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
@@ -321,8 +321,36 @@ def test_arrays_of_other_libraries():
     for label in (np.array(["a", "b"] * 20, object), np.array(["a", "b"] * 20, np.dtypes.StringDType())):
         assert divided((table, label)).classes == ("a", "b")
     assert divided((table, np.array([3, 5] * 20, object))).classes == ("3", "5")
-    with pytest.raises(BadRequest, match=r"none of them missing: hand in y.astype\(str\)"):
+    with pytest.raises(BadRequest, match="label 1 is missing: fill it in"):
         divided((table, np.array(["a", None] * 20, object)))
+
+
+class Unknown:
+    """It compares as pandas.NA does."""
+
+    def __ne__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("ambiguous")
+
+
+def test_odd_labels_in_objects():
+    # Kills: a traceback at a number beyond int64, or at a missing value; booleans shown as 0 and 1; the advice to make
+    # "nan" a class.
+    with pytest.raises(BadRequest, match="label 1 is missing"):
+        divided((TABLE, np.array(["a", Unknown()] * 20, object)))
+    assert divided((TABLE, np.array([True, False] * 20, object))).classes == ("False", "True")
+    with pytest.raises(BadRequest, match=r"labels are object; .* hand in y.astype\(str\)"):
+        divided((TABLE, np.array([2**70, 1] * 20, object)))
+    with pytest.raises(BadRequest, match="label 3 is missing"):
+        divided((TABLE, np.array([*"abc", np.nan] * 10, object)))
+
+
+def test_masked_sets_are_refused():
+    # Kills: masked values of {name: x} that are trained on.
+    with pytest.raises(BadRequest, match="40 values are masked"):
+        data_of({"a": np.ma.masked_array(TABLE, mask=TABLE == TABLE[:, :1]), "b": TABLE})
 
 
 class Frame(dict[str, "Column"]):
@@ -344,8 +372,9 @@ class Column(NamedTuple):
         return self.values
 
 
-def test_frames_are_tables():
-    # Kills: object[60, 3] in place of a table; a missing number read as 0; a column of words without its name.
+def test_frames_are_tables(monkeypatch):
+    # Kills: object[60, 3] in place of a table; a missing number read as 0; a column of words without its name; digits
+    # in words, such as of a category, taken for numbers; labels in a frame refused; two columns of one name stacked.
     numbers = np.random.default_rng(0).normal(size=40)
     columns = {"age": Column(np.arange(40)), "dose": Column(numbers), "ill": Column(np.arange(40) % 2 == 0)}
     data = divided(Frame(columns))
@@ -354,8 +383,17 @@ def test_frames_are_tables():
     mean, std = data.scale
     found = np.concatenate([data.train.x, data.valid.x, data.test.x]) * std + mean
     np.testing.assert_allclose(np.sort(found, 0), np.sort(expected, 0), rtol=1e-4, atol=1e-5)
-    with pytest.raises(BadRequest, match="column 'ward' holds object.*drop it, or encode it"):
+    with pytest.raises(BadRequest, match="column 'ward' holds words.*drop it, or encode it"):
         divided(Frame({**columns, "ward": Column(np.array(["a"] * 40, object))}))
+    with pytest.raises(BadRequest, match="column 'zip' holds words"):
+        divided(Frame({**columns, "zip": Column(np.array(["01", "22"] * 20, object))}))
+    labelled = Frame(sort=Column(np.array(["x", "y"] * 20, object)))
+    assert divided((Frame(columns), labelled)).classes == ("x", "y")
+    twice = Frame(columns)
+    monkeypatch.setattr(Frame, "columns", ["age", "age"])
+    with pytest.raises(BadRequest, match="2 columns are called 'age'"):
+        divided(twice)
+    monkeypatch.undo()
     missing = np.where(np.arange(40) == 7, np.nan, numbers)
     with pytest.raises(BadRequest, match="column 'dose' is NaN or infinite in row 7"):
         divided(Frame({**columns, "dose": Column(missing)}))

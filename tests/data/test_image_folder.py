@@ -275,13 +275,19 @@ def test_a_split_of_which_the_rest_is_no_split(tmp_path):
         ("train-2014", 0),
         ("Hold-Out", 2),
         ("EVAL", 2),
+        ("training_set", 0),
+        ("Test Set", 2),
+        ("devset", 1),
+        ("subset", None),
+        ("set", None),
         ("test1", None),
         ("val3017", None),
         ("cat", None),
     ],
 )
 def test_names_of_splits(name, part):
-    # Kills: COCO's years as part of the name; a number of any kind taken for a year; a case that matters.
+    # Kills: COCO's years as part of the name; a number of any kind taken for a year; a case that matters; sets
+    # as classes, as in training_set and test_set.
     assert part_of(name) == part
 
 
@@ -295,6 +301,16 @@ def test_images_are_known_by_their_content(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     data = load(tmp_path)
     assert len(everything(data)) == 34 and data.notes[0] == "skipped: 2 not images (.dat, no ending)."
+
+
+def test_what_begins_as_an_image_and_is_none_to_use(tmp_path):
+    # Kills: a folder refused for a download that was cut or for a raw photo; a backup that is trained on and tested on.
+    fill(tmp_path, 20, 8, 8)
+    for name in ("a.png.crdownload", "b.png~", "c.png.bak"):
+        put(tmp_path / name, np.full((8, 8), 150, np.uint8), format="png")
+    put(tmp_path / "d.CR2", np.full((8, 8), 150, np.uint8), format="tiff")
+    data = load(tmp_path)
+    assert len(everything(data)) == 20 and data.notes[0].startswith("skipped: 4 not images (")
 
 
 @pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])

@@ -1,5 +1,6 @@
 """What a signal does to work that holds it, and to work that it may strike."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -10,11 +11,11 @@ import time
 
 import pytest
 
-from jaxgen.system import signals
+from jaxgen.system import hosts, signals
 from jaxgen.system.signals import Interrupted, Stopped, interruptible, stoppable
 
 
-@pytest.mark.parametrize("number", signals.STOPS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_is_a_note_second_acts(monkeypatch, number):
     # Kills: a handler that stays; a second Ctrl-C that is swallowed.
     monkeypatch.setattr(signals, "ECHO", 0.0)
@@ -102,6 +103,36 @@ def test_a_signal_in_a_finalizer_is_not_lost():
     with pytest.raises(Interrupted), interruptible():
         Last()
         time.sleep(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_a_handler_of_the_caller_stays(number):
+    # Kills: a training in a script that stops at the SIGUSR1 by which the script was to be asked something; a block in
+    # a block that takes the outer one for such a handler.
+    hits = []
+    before = signal.signal(number, lambda *args: hits.append(args[0]))
+    try:
+        with stoppable() as caught:
+            os.kill(os.getpid(), number)
+            assert caught == [] and hits == [number]
+        signal.signal(number, signal.SIG_DFL)
+        with contextlib.suppress(Interrupted), interruptible(), stoppable() as caught:
+            os.kill(os.getpid(), number)
+        assert caught == [number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_waiting_for_others_keeps_what_is_ignored():
+    # Kills: SIGHUP set to end a process that `nohup` protects, while it waits for the others; a handler left behind.
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with hosts._interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_terminal_that_nohup_takes_away_stops_nothing():
