@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import stat
 from collections import Counter
 
@@ -23,6 +24,7 @@ NO_IMAGES = (
     *("part", "partial", "crdownload", "download", "tmp", "temp", "bak", "backup", "old", "orig"),
     *("cr2", "nef", "nrw", "arw", "sr2", "srf", "dng", "pef", "orf", "rw2", "raw", "3fr", "erf", "iiq", "kdc", "dcr"),
 )
+DOMAIN = re.compile(r"(train|val|valid|test)([AB])")
 NO_CLASSES = ("unlabelled", "unlabeled", "unsup", "unsupervised", "extra")  # what lies beside train and is no class
 
 
@@ -30,9 +32,9 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
     """The images of a folder and of its sub-folders; the first-level sub-folder is the label.
 
     Where the names of all first-level sub-folders are those of splits (`data.part_of`: train, Testing, val2017 ...),
-    they are the splits, and the second level is the label. Beside train and test a folder `ground_truth` is not read:
-    MVTec AD keeps the masks of its defects there. One such name among other folders is read as a class, and a note
-    says so.
+    they are the splits, and the second level is the label. trainA, trainB, testA and testB, as CycleGAN's sets have
+    them, are splits of the labels A and B. Beside train and test a folder `ground_truth` is not read: MVTec AD keeps
+    the masks of its defects there. One such name among other folders is read as a class, and a note says so.
 
     Images that lie in the folder itself have no labels; a folder with images both beside and inside sub-folders is
     refused. With `labels`, a CSV file, it names their labels, and their splits if it has a column of them
@@ -69,8 +71,12 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
 
 
 def _folders(path: str, images: list[str]) -> list[list[str]]:
-    """The sub-folders that each image lies in, from the first level on."""
-    return [os.path.relpath(file, path).split(os.sep)[:-1] for file in images]
+    """The sub-folders that each image lies in, from the first level on; trainA is A in train, if all are named so."""
+    folders = [os.path.relpath(file, path).split(os.sep)[:-1] for file in images]
+    paired = [DOMAIN.fullmatch(names[0]) if names else None for names in folders]
+    if not all(paired):
+        return folders
+    return [[pair[1], pair[2], *names[1:]] for pair, names in zip(paired, folders, strict=True) if pair]
 
 
 def _find(path: str) -> tuple[list[str], list[str]]:

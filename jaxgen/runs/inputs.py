@@ -82,8 +82,22 @@ def _in_memory(data: Any) -> Data:
         return datasets.of_dataset(data)
     if isinstance(data, list):
         _check_alike(data)
+    return arrays.for_training(*_pair(data))
+
+
+def _pair(data: Any) -> tuple[Any, Any]:
+    """Examples, and labels or None.
+
+    Raises:
+      BadRequest: a frame and labels of pandas whose rows have other names: position by position they might not belong
+        together.
+    """
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    return arrays.for_training(x, label)
+    index, own = getattr(x, "index", None), getattr(label, "index", None)
+    equals = getattr(index, "equals", None)
+    if equals is not None and hasattr(own, "equals") and not equals(own):
+        raise BadRequest("the labels have another index than the examples: hand in y.loc[x.index], or y.to_numpy().")
+    return x, label
 
 
 def _check_alike(parts: list) -> None:
@@ -150,7 +164,7 @@ def divided(
     """
     if labels is not None or isinstance(data, Data | str | os.PathLike):
         return data_of(data, size=size, labels=labels)
-    x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    x, label = _pair(data)
     label = None if label is None else arrays.label_array(label)
     kind, examples = arrays.examples("the array", arrays.as_array(x), label)
     whole = assemble("array", kind, examples, seed=0)

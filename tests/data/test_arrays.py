@@ -397,3 +397,29 @@ def test_frames_are_tables(monkeypatch):
     missing = np.where(np.arange(40) == 7, np.nan, numbers)
     with pytest.raises(BadRequest, match="column 'dose' is NaN or infinite in row 7"):
         divided(Frame({**columns, "dose": Column(missing)}))
+
+
+class Index(tuple):
+    def equals(self, other):
+        return tuple(self) == tuple(other)
+
+
+class Rows(np.ndarray):
+    """Numbers whose rows have names, as those of a frame or a series of pandas."""
+
+    index = Index()
+
+
+def named(values, index):
+    rows = np.asarray(values).view(Rows)
+    rows.index = Index(index)
+    return rows
+
+
+@pytest.mark.parametrize("take", [divided, data_of])
+def test_labels_of_other_rows_are_refused(take):
+    # Kills: a series that was shuffled apart from its frame, matched by position.
+    x, y = named(np.random.default_rng(0).normal(size=(40, 3)), range(40)), np.arange(40) % 2
+    assert take((x, named(y, range(40)))).classes == ("0", "1")
+    with pytest.raises(BadRequest, match=r"another index than the examples: hand in y.loc\[x.index\]"):
+        take((x, named(y, reversed(range(40)))))

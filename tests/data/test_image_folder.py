@@ -313,6 +313,14 @@ def test_what_begins_as_an_image_and_is_none_to_use(tmp_path):
     assert len(everything(data)) == 20 and data.notes[0].startswith("skipped: 4 not images (")
 
 
+def test_two_domains_by_split(tmp_path):
+    # Kills: CycleGAN's trainA, trainB, testA, testB as four classes, divided anew.
+    for name, n in (("trainA", 20), ("trainB", 18), ("testA", 4), ("testB", 5)):
+        fill(tmp_path / name, n, 8, 8)
+    data = load(tmp_path)
+    assert data.classes == ("A", "B") and len(data.test.x) == 9 and np.bincount(data.test.label).tolist() == [4, 5]
+
+
 @pytest.mark.parametrize("valid", ["val", "Valid", "VALIDATION"])
 def test_sub_folders_that_are_splits(tmp_path, valid):
     # Kills: "train" and "test" as labels; a test image trained on; a name that matters by its case; labels by split.
