@@ -90,7 +90,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             verdicts.explodes(figures),
             f"A seed's weight explodes if it reaches the limit of {LIMIT:g}, or more than {EXPLODES:g} times its own "
             "median, in a step in which it acts. Supported if it does in half of the seeds of every adaptive case, not "
-            "supported if in no seed of any, else it depends.",
+            "supported if in no seed of any and every weight is finite, else it depends.",
             ("cases",),
             {
                 "supported": "Log the weight and lower its limit: 1e4 bounds nothing here.",
@@ -103,7 +103,8 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             verdicts.stuck(figures),
             f"A critic is blind where the 95 % interval of the pairs that it tells apart, over the last quarter of "
             f"training, lies below {BLIND:g} %. Supported if at every weight of the KL it is blind under the adaptive "
-            "weight and sees under the constant one, not supported if it sees under the adaptive one everywhere.",
+            "weight and sees under the constant one, not supported if it sees under the adaptive one everywhere. A "
+            "case with a seed that has no figure is neither.",
             ("cases",),
             {
                 "supported": "If the critic is blind, try a constant weight first.",
@@ -159,7 +160,8 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             "A critic that starts late ruins the reconstructions.",
             verdicts.ruins(figures),
             "The error on test images just before critic and adversarial loss start, and in the end. Supported if the "
-            "95 % interval of the change lies above 0 at every weight of the KL, not supported if below at every one.",
+            "95 % interval of the change lies above 0 at every weight of the KL, not supported if below at every one. "
+            "There is no interval where a seed has no figure.",
             ("late",),
             {
                 "supported": "Expect the error to rise when a critic starts, and judge by more than the error.",
@@ -198,7 +200,8 @@ _BEATS = (
     "A figure (error, Frechet of reconstructions, Frechet of samples; lower is better) differs where Student's test of "
     f"the differences by seed decides at the {100 * verdicts.LEVEL:g} % level after Holm's correction over all pairs, "
     "figures and weights of the KL (the intervals in the table are not corrected). Supported if the first way is "
-    "better in some figure and worse in none at every weight of the KL, not supported if at none, else it depends."
+    "better in some figure and worse in none at every weight of the KL, not supported if at none, else it depends. A "
+    "figure that some seed does not have is not tested, and decides nothing."
 )
 
 
