@@ -47,6 +47,15 @@ def test_whether_the_weight_explodes(exploded, word):
     assert verdicts.explodes({"cases": cases}).word == word
 
 
+def test_a_weight_that_is_not_finite_is_not_one_that_stays_small():
+    # Kills: NaN as a weight below the limit, of which no seed explodes; a median or a largest weight of NaN as figures.
+    runs = trained([[1.0, math.nan, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]], np.full((2, 4), 0.1))
+    row = figures.row(ADAPTIVE, runs, {}, Config(steps=4))
+    assert row["median_weight"] is None and row["largest_weight"] is None and row["seeds_exploded"] == 0
+    verdict = verdicts.explodes({"cases": {f"{ADAPTIVE}, {BETAS[0]}": case(), f"{ADAPTIVE}, {BETAS[1]}": row}})
+    assert verdict.word == "depends" and "largest not finite" in verdict.because
+
+
 @pytest.mark.parametrize(
     ("adaptive", "constant", "word"),
     [
@@ -95,6 +104,26 @@ def test_which_way_is_better(signs, word):
 
 
 @pytest.mark.parametrize(
+    ("signs", "word", "state"),
+    [
+        (((-1, None), (-1, -1)), "depends", verdicts.OPEN),
+        (((0, None), (0, 0)), "depends", verdicts.OPEN),
+        (((None, None), (0, 0)), "depends", verdicts.OPEN),
+        (((1, None), (0, 0)), "not supported", verdicts.WORSE),
+    ],
+)
+def test_a_figure_that_is_missing_decides_nothing(signs, word, state):
+    # Kills: a figure without a p value as one that does not differ, so that it speaks against a way or for it.
+    found = gaps(*(tuple(sign or 0 for sign in own) for own in signs))
+    for beta, own in zip(BETAS, signs, strict=True):
+        for figure, sign in zip(("error", "Frechet, samples"), own, strict=True):
+            if sign is None:
+                found["differences"][f"{ADAPTIVE} over {CONSTANT}: {beta}: {figure}"] |= {"p_corrected": None}
+    assert verdicts.beats(found, ADAPTIVE, CONSTANT).word == word
+    assert verdicts.compared(found, ADAPTIVE, CONSTANT)[BETAS[0]] == state
+
+
+@pytest.mark.parametrize(
     ("changes", "word"),
     [
         (([0.1, 0.05, 0.15], [0.2, 0.1, 0.3]), "supported"),
@@ -137,15 +166,24 @@ def test_figures_by_hand():
     np.testing.assert_allclose(
         [late["change_to_the_end"][0], figures.told({"a": runs})["a"][0]], [0.1, 30.0], rtol=1e-6
     )
+    # The interval of the seeds that are left would be one of those that did not diverge.
+    assert late["change_to_the_end"][1:] == [None, None] and None not in late["error_before"]
+    assert figures.by_seed(np.array([1.0, 2.0, np.nan])) == [1.5, None, None]
 
 
 def test_differences_are_paired_and_corrected():
-    # Kills: an unpaired test; the sign; p values of a figure alone; a seed without a figure paired with another.
+    # Kills: an unpaired test; the sign; p values of a figure alone; a seed without a figure paired with another; a test
+    # of the seeds that did not diverge.
     table = {
-        BETAS[0]: {"error": {ADAPTIVE: np.array([1.0, 3.0, np.nan]), CONSTANT: np.array([4.0, 8.0, 1.0])}},
+        BETAS[0]: {
+            "error": {ADAPTIVE: np.array([1.0, 3.0]), CONSTANT: np.array([4.0, 8.0])},
+            "left": {ADAPTIVE: np.array([np.nan, 3.0, 2.0]), CONSTANT: np.array([9.0, 8.0, 7.2])},
+        },
         BETAS[1]: {"error": {ADAPTIVE: np.array([1.0, 2.0, 3.0]), CONSTANT: np.array([1.0, 2.5, 2.5])}},
     }
     rows = figures.differences(table)
+    left = rows.pop(f"{ADAPTIVE} over {CONSTANT}: {BETAS[0]}: left")
+    assert left["difference"][0] == pytest.approx(-5.1) and left["p_corrected"] is None
     assert list(rows) == [f"{ADAPTIVE} over {CONSTANT}: {beta}: error" for beta in BETAS]
     first = rows[f"{ADAPTIVE} over {CONSTANT}: {BETAS[0]}: error"]
     assert first["difference"][0] == -4

@@ -90,7 +90,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             verdicts.explodes(figures),
             f"A seed's weight explodes if it reaches the limit of {LIMIT:g}, or more than {EXPLODES:g} times its own "
             "median, in a step in which it acts. Supported if it does in half of the seeds of every adaptive case, not "
-            "supported if in no seed of any, else it depends.",
+            "supported if in no seed of any and every weight is finite, else it depends.",
             ("cases",),
             {
                 "supported": "Log the weight and lower its limit: 1e4 bounds nothing here.",
@@ -103,7 +103,8 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             verdicts.stuck(figures),
             f"A critic is blind where the 95 % interval of the pairs that it tells apart, over the last quarter of "
             f"training, lies below {BLIND:g} %. Supported if at every weight of the KL it is blind under the adaptive "
-            "weight and sees under the constant one, not supported if it sees under the adaptive one everywhere.",
+            "weight and sees under the constant one, not supported if it sees under the adaptive one everywhere. A "
+            "case with a seed that has no figure is neither.",
             ("cases",),
             {
                 "supported": "If the critic is blind, try a constant weight first.",
@@ -119,7 +120,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             {
                 "supported": "Take the adaptive weight.",
                 "depends": "Try both: neither is better everywhere.",
-                "not supported": "A constant weight of the right size does as well: the adaptive one saves the search.",
+                "not supported": "No gain over a constant weight was sure here; the adaptive one saves its search.",
             },
         ),
         (
@@ -141,7 +142,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             {
                 "supported": "Add R1 to the critic; the adaptive weight makes up for the smaller slope by itself.",
                 "depends": "Add R1 where it helped here.",
-                "not supported": "R1 is not needed beside the adaptive weight here.",
+                "not supported": "No gain by R1 beside the adaptive weight was sure here.",
             },
         ),
         (
@@ -152,19 +153,20 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             {
                 "supported": "Take the adaptive weight where a penalty changes the slope of the critic: it follows.",
                 "depends": "If you add a penalty, choose a constant weight anew, or let it adapt.",
-                "not supported": "A constant weight need not be chosen anew beside R1 here.",
+                "not supported": "No gain over the same constant weight was sure beside R1 here.",
             },
         ),
         (
             "A critic that starts late ruins the reconstructions.",
             verdicts.ruins(figures),
             "The error on test images just before critic and adversarial loss start, and in the end. Supported if the "
-            "95 % interval of the change lies above 0 at every weight of the KL, not supported if below at every one.",
+            "95 % interval of the change lies above 0 at every weight of the KL, not supported if below at every one. "
+            "There is no interval where a seed has no figure.",
             ("late",),
             {
                 "supported": "Expect the error to rise when a critic starts, and judge by more than the error.",
                 "depends": "Compare the error before and after the start of the critic on your own data.",
-                "not supported": "A late start does no harm here.",
+                "not supported": "In the end the error was lower than before a late start here.",
             },
         ),
         (
@@ -175,7 +177,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             {
                 "supported": "Train the critic from the first step, also where the VAE listens to it later only.",
                 "depends": "Train the critic earlier where it helped here.",
-                "not supported": "Training the critic before the VAE listens gains nothing here.",
+                "not supported": "No gain by training the critic before the VAE listens was sure here.",
             },
         ),
     )
@@ -198,7 +200,8 @@ _BEATS = (
     "A figure (error, Frechet of reconstructions, Frechet of samples; lower is better) differs where Student's test of "
     f"the differences by seed decides at the {100 * verdicts.LEVEL:g} % level after Holm's correction over all pairs, "
     "figures and weights of the KL (the intervals in the table are not corrected). Supported if the first way is "
-    "better in some figure and worse in none at every weight of the KL, not supported if at none, else it depends."
+    "better in some figure and worse in none at every weight of the KL, not supported if at none, else it depends: not "
+    "supported does not say that both are equal. A figure that some seed lacks is not tested and decides nothing."
 )
 
 

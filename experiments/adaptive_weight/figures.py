@@ -44,8 +44,8 @@ def row(way: str, runs: Trained, own: Mapping[str, np.ndarray], config: Config) 
     """Figures of one case. Weights are those of the steps in which they act."""
     acting = runs.weights[:, round(WAYS[way].start * config.steps) :]
     return {
-        "median_weight": float(np.median(acting)),
-        "largest_weight": float(acting.max()),
+        "median_weight": finite(np.median(acting)),
+        "largest_weight": finite(acting.max()),
         "steps_at_limit_percent": 100 * float(np.mean(acting >= 0.999 * LIMIT * config.weight)),
         "seeds_exploded": int(exploded(acting, config.weight).sum()),
         "told_apart_percent": by_seed(told({way: runs})[way]),
@@ -83,13 +83,25 @@ def late(runs: Trained) -> dict[str, Any]:
     }
 
 
+def finite(number: Any) -> float | None:
+    """A number, or None where it is not finite."""
+    return float(number) if np.isfinite(number) else None
+
+
 def by_seed(values: np.ndarray) -> list[float | None] | None:
-    """[mean, low, high] over the seeds whose figure is finite."""
-    return spread({seed: float(value) for seed, value in enumerate(values) if np.isfinite(value)})
+    """[mean, low, high] over the seeds whose figure is finite.
+
+    There is no interval where a seed has no figure: those that are left are a selection, and no verdict rests on them.
+    """
+    found = spread({seed: float(value) for seed, value in enumerate(values) if np.isfinite(value)})
+    return found if found is None or np.isfinite(values).all() else [found[0], None, None]
 
 
 def differences(table: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, dict[str, Any]]:
-    """Each pair, paired by seed; p values are corrected over all pairs, figures and weights of the KL (Holm)."""
+    """Each pair, paired by seed; p values are corrected over all pairs, figures and weights of the KL (Holm).
+
+    There is no p value where a seed has no figure, for the seeds that are left are a selection.
+    """
     rows, p = {}, {}
     for first, second in PAIRS:
         for beta, figures in table.items():
@@ -97,11 +109,11 @@ def differences(table: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> 
                 if not {first, second} <= ways.keys():
                     continue
                 a, b = ({s: float(v) for s, v in enumerate(ways[way]) if np.isfinite(v)} for way in (first, second))
-                gap = difference(a, b)
+                gap, whole = difference(a, b), len(a) == len(b) == len(ways[first])
                 name = f"{first} over {second}: {beta}: {figure}"
                 ends = [float(end) if np.isfinite(end) else None for end in gap[:3]]
                 rows[name] = {"difference": ends if gap.n else None}
-                p[name] = gap.p
+                p[name] = gap.p if whole else float("nan")
     corrected = holm(p)
     return {
         name: {**own, "p_corrected": float(corrected[name]) if np.isfinite(corrected[name]) else None}

@@ -11,6 +11,7 @@ LEVEL = 0.05  # chance that some comparison seems to differ although none does
 BLIND = 55.0  # per cent of pairs; 50 is chance
 EXPLODES = 100.0  # times its median
 BETTER, WORSE, MIXED, SAME = "better", "worse", "better in one figure and worse in another", "no sure difference"
+OPEN = "open: a figure is missing"
 WEIGHED = (ADAPTIVE, ADAPTIVE_R1, LATE, WARM)
 PAIRS = (  # what is compared with what
     (ADAPTIVE, NONE),
@@ -36,20 +37,27 @@ def parted(case: str) -> tuple[str, str]:
 
 
 def explodes(figures: Mapping[str, Any]) -> Verdict:
-    """Supported where the weight explodes in half of the seeds of each case, not supported where in none of any."""
+    """Supported where the weight explodes in half of the seeds of each case, not supported where in none of any.
+
+    A weight that was not finite is no weight that did not explode.
+    """
     cases = {case: row for case, row in figures["cases"].items() if parted(case)[0] in WEIGHED}
     shares = [row["seeds_exploded"] / row["seeds"] for row in cases.values()]
     word = "depends"
     if shares and min(shares) >= 0.5:
         word = "supported"
-    elif shares and max(shares) == 0:
+    elif shares and max(shares) == 0 and all(row["largest_weight"] is not None for row in cases.values()):
         word = "not supported"
     told = [
-        f"{case} {row['seeds_exploded']} of {row['seeds']} (median {row['median_weight']:.3g}, largest "
-        f"{row['largest_weight']:.3g}, {row['steps_at_limit_percent']:.2g} % of steps at the limit)"
+        f"{case} {row['seeds_exploded']} of {row['seeds']} (median {_short(row['median_weight'])}, largest "
+        f"{_short(row['largest_weight'])}, {row['steps_at_limit_percent']:.2g} % of steps at the limit)"
         for case, row in cases.items()
     ]
     return Verdict(word, f"Seeds whose weight explodes: {'; '.join(told) or 'none was measured'}.")
+
+
+def _short(number: float | None) -> str:
+    return "not finite" if number is None else f"{number:.3g}"
 
 
 def sight(row: Mapping[str, Any]) -> str:
@@ -93,21 +101,31 @@ def sign(row: Mapping[str, Any]) -> int:
 
 
 def compared(figures: Mapping[str, Any], first: str, second: str) -> dict[str, str]:
-    """By the weight of the KL what becomes of the first way beside the second: BETTER, WORSE, MIXED or SAME."""
+    """By the weight of the KL what becomes of the first way beside the second: BETTER, WORSE, MIXED, SAME or OPEN.
+
+    A figure that was not tested may be better or worse: where nothing is surely worse without it, that is OPEN.
+    """
     signs: dict[str, list[int]] = {}
+    missing = set()
     for name, row in figures["differences"].items():
         pair, beta, _ = name.rsplit(": ", 2)
         if pair == f"{first} over {second}":
             signs.setdefault(beta, []).append(sign(row))
+            if row["p_corrected"] is None:
+                missing.add(beta)
     words = {(True, False): BETTER, (False, True): WORSE, (True, True): MIXED, (False, False): SAME}
-    return {beta: words[max(own) > 0, min(own) < 0] for beta, own in signs.items()}
+    found = {beta: words[max(own) > 0, min(own) < 0] for beta, own in signs.items()}
+    return {beta: OPEN if beta in missing and state in (BETTER, SAME) else state for beta, state in found.items()}
 
 
 def beats(figures: Mapping[str, Any], first: str, second: str) -> Verdict:
-    """Supported where the first way is better at every weight of the KL, not supported where at none."""
+    """Supported where the first way is better at every weight of the KL, not supported where surely at none."""
     states = compared(figures, first, second)
-    gains = [state == BETTER for state in states.values()]
-    word = "depends" if not gains else "supported" if all(gains) else "depends" if any(gains) else "not supported"
+    found, word = set(states.values()), "depends"
+    if found == {BETTER}:
+        word = "supported"
+    elif found and not found & {BETTER, OPEN}:
+        word = "not supported"
     told = []
     for beta, state in states.items():
         start = f"{first} over {second}: {beta}: "

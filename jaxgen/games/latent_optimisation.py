@@ -1,7 +1,6 @@
 """A GAN whose z takes a step towards what the critic takes for real before the players see it."""
 
 import math
-import numbers
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxgen.core import Array, Aux, BadRequest, Batch, Context, Game, Model, Params, at, check_type
 from jaxgen.games.gan import parts_of
-from jaxgen.objectives.schedules import Schedule, check_weight
+from jaxgen.objectives.schedules import Schedule, above_0, check_weight
 
 
 def latent_optimised(
@@ -68,12 +67,8 @@ def latent_optimised(
             "latent_optimised() takes what gan() returns, with a latent_dim of at least 1, and takes it once: it moves "
             "the z of that game."
         )
-    for name, value in (("rate", rate), ("damping", 1.0 if damping is None else damping), ("share", share)):
-        check_type(name, value, numbers.Real, "0.5")
-        if not 0 < value < math.inf or (name == "share" and value > 1):
-            raise BadRequest(
-                f"{name}={value!r}: it must be above 0 and {'at most 1' if name == 'share' else 'finite'}."
-            )
+    rate, share = above_0("rate", rate), above_0("share", share, 1.0)
+    damping = None if damping is None else above_0("damping", damping)
     check_weight("weight", weight)
     moving = jnp.arange(parts.latent_dim) < math.ceil(share * parts.latent_dim - 1e-9)
 

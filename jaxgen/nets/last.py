@@ -14,7 +14,8 @@ def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
     """For each leaf of `params` whether it is the kernel of the last layer of `call`, a network as a function of them.
 
     A kernel is a leaf of at least two axes. The last one is that on which the fewest operations of the program depend;
-    several, if as many depend on each of them. Nothing is computed.
+    several, if as many depend on each of them. Operations on params alone count only between equals, so that a kernel
+    which is divided by its norm first, as weight normalisation does, is no earlier for that. Nothing is computed.
 
     Raises:
       BadRequest: if there is none.
@@ -26,7 +27,8 @@ def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
     leaves, form = jax.tree.flatten(params)
     program = jax.make_jaxpr(lambda leaves: call(jax.tree.unflatten(form, leaves)))(leaves).jaxpr
     kernels = [i for i, leaf in enumerate(leaves) if jnp.ndim(leaf) > 1]
-    counts = {i: count for i in kernels if (count := _dependents(program, [i]))}
+    params_only = set(program.invars)
+    counts = {i: count for i in kernels if (count := _dependents(program, [i], params_only))[1]}
     if not counts:
         raise BadRequest(
             "the network has no kernel, a param of at least two axes, to take gradients in: weigh the losses by "
@@ -35,18 +37,30 @@ def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
     return [counts.get(i) == min(counts.values()) for i in range(len(leaves))]
 
 
-def _dependents(program: Any, inputs: list[int]) -> int:
-    """How many operations of a program depend on some of its inputs, those of the programs inside it counted."""
-    reached, count = {program.invars[i] for i in inputs}, 0
+def _dependents(program: Any, inputs: list[int], own: set[Any]) -> tuple[int, int]:
+    """How many operations depend on some inputs of a program: those on more than params, and all.
+
+    `own` are the inputs that are of params alone. Operations of the programs inside it are counted.
+    """
+    reached, alone, mixed, count = {program.invars[i] for i in inputs}, set(own), 0, 0
     for eqn in program.eqns:
-        hit = [i for i, value in enumerate(eqn.invars) if not isinstance(value, core.Literal) and value in reached]
+        known = [(i, value) for i, value in enumerate(eqn.invars) if not isinstance(value, core.Literal)]
+        only = all(value in alone for _, value in known)
+        if only:
+            alone.update(eqn.outvars)
+        hit = [i for i, value in known if value in reached]
         if not hit:
             continue
         inner = [found for value in eqn.params.values() if (found := _program(value)) is not None]
-        fits = [own for own in inner if len(own.invars) == len(eqn.invars)]
-        count += _dependents(fits[0], hit) if fits else 1
+        fits = [found for found in inner if len(found.invars) == len(eqn.invars)]
+        more, every = int(not only), 1
+        if fits:
+            data = {i for i, value in known if value not in alone}
+            given = {value for i, value in enumerate(fits[0].invars) if i not in data}
+            more, every = _dependents(fits[0], hit, given)
+        mixed, count = mixed + more, count + every
         reached.update(eqn.outvars)
-    return count
+    return mixed, count
 
 
 def _program(value: Any) -> Any:

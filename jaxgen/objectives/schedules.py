@@ -54,6 +54,22 @@ def as_number(value: Any) -> float | None:
         return None
 
 
+def above_0(name: str, value: Any, most: float = math.inf) -> float:
+    """A finite number above 0, at most `most`, as a float.
+
+    Raises:
+      BadRequest: names the number.
+
+    >>> above_0("floor", 1)
+    1.0
+    """
+    number = as_number(value)
+    if number is None or not 0 < number < math.inf or number > most:
+        wanted = "a finite number above 0" if most == math.inf else f"a number above 0 and at most {most:g}"
+        raise BadRequest(f"{name}={value!r}: it must be {wanted}.")
+    return number
+
+
 def check_decay(decay: float) -> None:
     """Refuses a decay of a moving average, the share of the new, that is not in (0, 1]."""
     if not 0 < decay <= 1:

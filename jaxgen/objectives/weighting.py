@@ -1,15 +1,13 @@
 """How much the adversarial loss of a player counts beside its reconstruction loss, by the gradients of the two."""
 
-import math
-import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Array, BadRequest, at, check_type
-from jaxgen.objectives.schedules import Schedule, check_weight
+from jaxgen.core import Array, at
+from jaxgen.objectives.schedules import Schedule, above_0, check_weight
 
 
 class Weighting(NamedTuple):
@@ -54,10 +52,7 @@ def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float 
     [1.0, 5000.0]
     """
     check_weight("weight", weight)
-    for name, value in (("limit", limit), ("floor", floor)):
-        check_type(name, value, numbers.Real, "1e-4")
-        if not 0 < value < math.inf:
-            raise BadRequest(f"{name}={value}: it must be a finite number above 0.")
+    limit, floor = above_0("limit", limit), above_0("floor", floor)
 
     def weights(reconstruction, adversarial, step):
         quotient = jnp.minimum(reconstruction / (adversarial + floor), limit)
@@ -81,9 +76,7 @@ def equal_norms(weight: Schedule = 1.0, *, floor: float = 1e-8) -> Weighting:
       BadRequest: for a weight that is negative or not finite, and for a floor that is not above 0.
     """
     check_weight("weight", weight)
-    check_type("floor", floor, numbers.Real, "1e-8")
-    if not 0 < floor < math.inf:
-        raise BadRequest(f"floor={floor}: it must be a finite number above 0.")
+    floor = above_0("floor", floor)
 
     def weights(reconstruction, adversarial, step):
         first, second = (1 / (jax.lax.stop_gradient(norm) + floor) for norm in (reconstruction, adversarial))

@@ -1,7 +1,6 @@
 """Orthogonal regularisation, as a part of an optimiser."""
 
 import math
-import numbers
 from typing import Any
 
 import jax
@@ -9,21 +8,27 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core import BadRequest, check_type
+from jaxgen.nets.wrappers import SHIFTS_AND_SCALES
+from jaxgen.objectives.schedules import as_number
+
+TABLES = {"embedding", "embeddings"}  # names of tables of Linen and NNX, and of Haiku
 
 
 def orthogonal(strength: float, *, out: int = -1) -> optax.GradientTransformation:
     """Adds to a gradient the slope of strength sum |W W^T - diag(W W^T)|^2 over the kernels W, as matrices [out, rest].
 
-    Rows of a kernel, one for each output, are led apart and keep their lengths. Brock et al. 2019, arXiv 1809.11096,
-    eq. 3 with 1e-4 for the generator; the slope is 4 strength (W W^T - diag(W W^T)) W, where the authors' PyTorch code
-    has half of it. Kernels are leaves of two axes or more, but for tables called "embedding".
+    Rows of a kernel, one for each output, are led to right angles; of any length, but they shrink on the way. Brock et
+    al. 2019, arXiv 1809.11096, eq. 3 with 1e-4 for the generator; the slope is 4 strength (W W^T - diag(W W^T)) W,
+    where the authors' PyTorch code has half of it. Kernels are leaves of two axes or more, as those of `spectral`:
+    not biases, not scales, and no tables called "embedding" or "embeddings".
 
     Args:
       strength: at least 0.
       out: the axis of a kernel's outputs, as of `jaxgen.nets.spectral`.
 
     Raises:
-      BadRequest: a strength that is negative or not finite; by `update`, if it is called without params.
+      BadRequest: a strength that is negative or not finite, an `out` that is no whole number; by `update`, if it is
+        called without params, and for a kernel without an axis `out`.
 
     >>> tx = optax.chain(orthogonal(0.25), optax.sgd(1.0))
     >>> params = {"kernel": jnp.array([[1.0, 1.0], [0.0, 1.0]])}  # its outputs are (1, 0) and (1, 1)
@@ -31,18 +36,23 @@ def orthogonal(strength: float, *, out: int = -1) -> optax.GradientTransformatio
     [[-1. -1.]
      [-1. -0.]]
     """
-    check_type("strength", strength, numbers.Real, "1e-4")
-    if not 0 <= strength < math.inf:
+    check_type("out", out, int, "-1")
+    number = as_number(strength)
+    if number is None or not 0 <= number < math.inf:
         raise BadRequest(f"strength={strength!r}: it must be a finite number of at least 0.")
 
     def slope(path: Any, w: Any) -> Any:
-        if w.ndim < 2 or "embedding" in jax.tree_util.keystr(path, simple=True, separator="/").split("/"):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        *_, last = names = name.split("/")
+        if w.ndim < 2 or last in SHIFTS_AND_SCALES or TABLES & set(names):
             return jnp.zeros_like(w)
+        if not -w.ndim <= out < w.ndim:
+            raise BadRequest(f"the kernel {name} of {w.shape} has no axis {out}: choose another `out`.")
         moved = jnp.moveaxis(w, out, 0)
         rows = moved.reshape(len(moved), -1)
         gram = rows @ rows.T
         apart = gram - jnp.diag(jnp.diag(gram))
-        return jnp.moveaxis((4 * strength * apart @ rows).reshape(moved.shape), 0, out)
+        return jnp.moveaxis((4 * number * apart @ rows).reshape(moved.shape), 0, out)
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         if params is None:

@@ -1,5 +1,6 @@
 """Which kernel is the last: of the library's own decoders, in wrappers, of several branches."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
@@ -40,6 +41,17 @@ def test_the_last_kernel_of_decoders(net, xs, expected):
     # Kills: the first kernel, or the last by name (Dense_0 of a generator stands after its trunk, which has its own);
     # a bias; programs inside a program that count as one operation, so that in remat all kernels are last.
     assert chosen(net, *xs) == [expected]
+
+
+def test_a_last_kernel_that_is_divided_by_its_norm():
+    # Kills: operations on params alone as layers that follow, so that the kernel before the last has fewer of them.
+    class Normed(nn.Module):
+        @nn.compact
+        def __call__(self, z):
+            last = self.param("last", nn.initializers.normal(1.0), (4, 2))
+            return jnp.tanh(nn.Dense(4)(z)) @ jax.jit(lambda w: w / jnp.linalg.norm(w, axis=0, keepdims=True))(last)
+
+    assert chosen(Normed(), Z) == ["['last']"]
 
 
 def test_branches_of_one_depth_are_both_last_and_what_is_not_used_is_not():

@@ -228,7 +228,7 @@ def test_truncated_samples_are_of_z_near_0():
     # Kills: a truncation that is dropped, of one side, or of the z of training.
     spec = Spec((2,), width=8)
     game = find("biggan")(spec, truncation=0.5).game
-    params, state = game.init(jax.random.key(0), filled(batch_for(spec, (4,))))
+    params, state = jax.eval_shape(game.init, jax.random.key(0), batch_for(spec, (4,)))
     z = np.asarray(game.model(params, state).draw(jax.random.key(1), 2000), "d").ravel()
     law = stats.truncnorm(-0.5, 0.5)
     spread = np.sqrt((law.moment(4) - law.var() ** 2) / z.size)

@@ -1,5 +1,6 @@
 """Orthogonal regularisation against the slope of its own formula, by differences."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -26,19 +27,26 @@ def test_slope_by_differences(shape, out):
 
 
 def test_biases_and_tables_are_left():
-    # Kills: a bias as a kernel; a table of labels whose rows are led apart.
-    params = {"bias": jnp.ones(3), "Code_0": {"embedding": jnp.ones((3, 3))}, "Dense_0": {"kernel": jnp.ones((3, 3))}}
+    # Kills: a bias as a kernel, also one of two axes; a table of labels whose rows are led apart, of Linen or of Haiku.
+    left = {"bias": (3,), "position": {"bias": (3, 3)}, "code": {"embedding": (3, 3)}, "embed": {"embeddings": (3, 3)}}
+    shapes = {"left": left, "Dense_0": {"kernel": (3, 3)}}
+    params, zeros = (
+        jax.tree.map(make, shapes, is_leaf=lambda a: isinstance(a, tuple)) for make in (jnp.ones, jnp.zeros)
+    )
     tx = orthogonal(1.0)
-    zeros = {"bias": jnp.zeros(3), "Code_0": {"embedding": jnp.zeros((3, 3))}, "Dense_0": {"kernel": jnp.zeros((3, 3))}}
     found, _ = tx.update(zeros, tx.init(params), params)
-    assert not np.any(found["bias"]) and not np.any(found["Code_0"]["embedding"])
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(found["left"]))
     np.testing.assert_allclose(found["Dense_0"]["kernel"], np.full((3, 3), 4 * 2 * 3.0))
 
 
 def test_refuses():
-    # Kills: a negative strength; an update that cannot see what it regularises.
-    for strength in (-1.0, float("inf"), "much"):
+    # Kills: a negative strength; True as 1; an update that cannot see what it regularises; an axis that is not there.
+    for strength in (-1.0, float("inf"), "much", True):
         with pytest.raises(BadRequest, match="strength"):
             orthogonal(strength)
     with pytest.raises(BadRequest, match="wants them too"):
         orthogonal(1.0).update(jnp.ones((2, 2)), optax.EmptyState())
+    with pytest.raises(BadRequest, match="out must be of the type int"):
+        orthogonal(1.0, out="last")
+    with pytest.raises(BadRequest, match="has no axis 2"):
+        orthogonal(1.0, out=2).update(jnp.ones((2, 2)), optax.EmptyState(), jnp.ones((2, 2)))
