@@ -213,10 +213,12 @@ def nearer(own: Mapping[str, Any], than: str) -> Verdict:
     mean, low, high = own["nearer_by"]
     sure = own["p_corrected"] is not None and own["p_corrected"] < LEVEL
     word = "depends" if not sure else "supported" if mean > 0 else "not supported"
+    side = "lower" if mean >= 0 else "higher"
+    low, high = (low, high) if mean >= 0 or low is None else (-high, -low)
     ends = "" if low is None else f" ({low:.3g} to {high:.3g})"
     chance = "" if own["p_corrected"] is None else f", corrected p {own['p_corrected']:.2g}"
     tells = "" if sure else " The seeds do not tell."
-    return Verdict(word, f"Its Frechet distance is lower by {mean:.3g}{ends} than {than}{chance}.{tells}")
+    return Verdict(word, f"Its Frechet distance is {side} by {abs(mean):.3g}{ends} than {than}{chance}.{tells}")
 
 
 def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:

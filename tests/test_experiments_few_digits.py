@@ -20,7 +20,7 @@ from jaxgen.training.loop import Diverged
     [
         (1.5, 0.049, "supported", "lower by 1.5 (0.5 to 2.5) than without, corrected p 0.049."),
         (1.5, 0.05, "depends", "The seeds do not tell."),
-        (-1.5, 0.01, "not supported", "lower by -1.5"),
+        (-1.5, 0.01, "not supported", "is higher by 1.5 (0.5 to 2.5) than without"),
         (-1.5, 0.5, "depends", "The seeds do not tell."),
         (1.5, None, "depends", "The seeds do not tell."),
     ],
