@@ -47,11 +47,12 @@ def finite(fn, *args):
 def per_example(fn, *args, axis=0):
     """Asserts that entry b of fn(*args) depends on example b of the arguments alone, and that every example has one."""
     fn = jax.jit(fn)
+    why = "an example alone gives another number: it sees the rest of the batch. A loss or a penalty says couples=True."
     whole = np.asarray(fn(*args))
     assert whole.shape[-1] == B
     for b in range(B):
         one = fn(*(np.take(a, [b], axis=axis) for a in args))
-        np.testing.assert_allclose(one[..., 0], whole[..., b], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(one[..., 0], whole[..., b], rtol=1e-5, atol=1e-6, err_msg=why)
 
 
 def normal(*shape, seed=0):
@@ -84,8 +85,10 @@ def test_every_public_part_is_in_the_table():
                 )
                 if is_part and not name.startswith("_"):
                     public.add(name)
-        assert public == set(table), kind.__name__
-        assert public <= set(objectives.__all__)
+        odd = sorted(public ^ set(table))
+        assert not odd, f"{odd}: each {kind.__name__} has one row in tests/parts.py, under its public name"
+        hidden = sorted(public - set(objectives.__all__))
+        assert not hidden, f"{hidden}: export them in jaxgen/objectives/__init__.py"
 
 
 def test_every_kind_of_part_has_a_table():
@@ -331,7 +334,7 @@ def test_penalty_contract(name, event):
     def value(real, fake):
         return paid(part, part.draw(KEY, Batch(real)), real, fake)
 
-    assert shape(value, batch.x, batch.x) == (B,)
+    assert shape(value, batch.x, batch.x) == (B,), "a penalty gives one number for each entry of the logits"
     x = jnp.zeros((B, *event))
     view = passed(bend, x, x + 1, z=latent(part, x))
     state = part.init()
