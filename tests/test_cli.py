@@ -289,7 +289,7 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
     asked |= {"anomaly": ("1", "2"), "settings": ("style",), "domains": ("1", "2"), "size": 16, "labels": "l.csv"}
     assert calls == [{}, asked, ("o", "p"), "q"]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "report.html")] * 4
-    assert options == {*asked, "on_data"}
+    assert options == {*asked, "on_data", "on_record"}
 
 
 @pytest.mark.parametrize(

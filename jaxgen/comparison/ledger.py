@@ -25,10 +25,17 @@ FORMAT = 1
 Recorded = Mapping[tuple[str, int], Mapping[str, Steps]]  # (model, seed) -> the steps of each training
 
 
-def begin(out: Path, settings: Settings, digest: str, recorded: Recorded | None, headlines: Mapping[str, str]) -> None:
+def begin(
+    out: Path,
+    settings: Settings,
+    digest: str,
+    recorded: Recorded | None = None,
+    headlines: Mapping[str, str] | None = None,
+) -> None:
     """Writes what was asked for, unless it stands there.
 
-    `recorded` are the steps to play, if not the clock decides; `headlines` the figure of each task that decides it.
+    `recorded` are the steps to play, if not the clock decides; `headlines` the figure of each task that decides it, if
+    the comparison may be gone on with.
     """
     path = out / "comparison.json"
     if path.exists():
@@ -38,7 +45,8 @@ def begin(out: Path, settings: Settings, digest: str, recorded: Recorded | None,
         steps = [[name, seed, _steps(by_training)] for (name, seed), by_training in recorded.items()]
     asked = {name: value for name, value in dataclasses.asdict(settings).items() if name != "out"}
     files.write_json(
-        path, {"format": FORMAT, "settings": asked, "digest": digest, "recorded": steps, "headlines": dict(headlines)}
+        path,
+        {"format": FORMAT, "settings": asked, "digest": digest, "recorded": steps, "headlines": dict(headlines or {})},
     )
 
 
