@@ -19,7 +19,7 @@ from jaxgen.comparison.statistics import difference, holm
 from jaxgen.core import Network, as_float
 from jaxgen.data import Data, load
 from jaxgen.metrics.features import feature_space
-from jaxgen.metrics.quality import unbiased_frechet
+from jaxgen.metrics.frechet import unbiased_frechet
 from jaxgen.nets import ada, augmented, diffaugment
 from jaxgen.objectives import NON_SATURATING, r1
 from jaxgen.recipes import Spec

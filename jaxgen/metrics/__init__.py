@@ -7,6 +7,7 @@ scikit-learn are imported where they are used, so that `import jaxgen` stays che
 
 from jaxgen.metrics.disentanglement import DCI, dci, mutual_information_gap
 from jaxgen.metrics.features import Axes, Features, feature_space, held_out, principal_axes
+from jaxgen.metrics.frechet import frechet, halves_of, unbiased_frechet
 from jaxgen.metrics.latent import active_units, path_ratio
 from jaxgen.metrics.modes import ModeCount, StackedCount, count_modes, count_stacked
 from jaxgen.metrics.outliers import (
@@ -20,15 +21,12 @@ from jaxgen.metrics.outliers import (
 from jaxgen.metrics.patches import patch_features
 from jaxgen.metrics.quality import (
     PRDC,
-    frechet,
-    halves_of,
     kernel_distance,
     near_copies,
     nearest_distance,
     nearest_ratio,
     prdc,
     two_sample,
-    unbiased_frechet,
 )
 from jaxgen.metrics.restoration import joint_frechet, psnr, ssim
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core import BadRequest
+from jaxgen.metrics.frechet import as_rows, need
 
 BLOCK = 1 << 20  # distances held at once: what a cache holds
 NEAR = 0.05  # the quantile of new examples below which a sample is a near-copy
@@ -46,7 +47,7 @@ def prdc(real, fake, *, k: int = 5) -> PRDC:
     >>> prdc(np.arange(4.0)[:, None], np.array([[0.5], [9.0], [11.0]]), k=1)
     PRDC(precision=0.3333333333333333, recall=1.0, density=0.6666666666666666, coverage=0.5)
     """
-    real, fake = _rows(real), _rows(fake)
+    real, fake = as_rows(real), as_rows(fake)
     if not 1 <= k < min(len(real), len(fake)):
         raise BadRequest(
             f"k = {k} nearest neighbours need more than {max(k, 1)} points on either side, and k of 1 or more: "
@@ -67,89 +68,6 @@ def prdc(real, fake, *, k: int = 5) -> PRDC:
     return PRDC(float(typical.mean()), float(found / n), float(hits / (k * m)), float(covered / n))
 
 
-def frechet(a, b) -> float:
-    """Frechet distance, squared, between Gaussians with the moments of two sets [N, F] and [M, F].
-
-      |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a^(1/2) C_b C_a^(1/2))^(1/2))
-
-    Both roots come from eigh with eigenvalues clipped at zero: features of a ReLU layer have a singular covariance, on
-    which a general matrix root is neither real nor stable. Biased upwards for small sets: see `unbiased_frechet`.
-
-    Raises:
-      BadRequest: a set of fewer than two points.
-
-    Dowson and Landau 1982; as a distance of samples, Heusel et al. 2017, arXiv 1706.08500.
-
-    >>> frechet(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
-    9.0
-    """
-    a, b = _rows(a), _rows(b)
-    _need(2, a, b)
-    cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    value, vector = np.linalg.eigh(cov_a)
-    root = (vector * np.sqrt(np.clip(value, 0, None))) @ vector.T
-    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_b @ root), 0, None)).sum()
-    distance = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(cov_a) + np.trace(cov_b) - 2 * cross
-    return float(max(distance, 0.0))
-
-
-def unbiased_frechet(
-    a, b, *, halvings: int = 2, seed: int = 0, halves: tuple[np.ndarray, np.ndarray] | None = None
-) -> float:
-    """The Frechet distance as it would be of unlimited sets, extrapolated from sets [N, F] and [M, F].
-
-      2 frechet(a, b) - mean of frechet(half of a, half of b)
-
-    The distance of finite sets is too large by about c / N, where c depends on the model, so that no fixed N makes
-    two models comparable (Chong and Forsyth 2020, arXiv 1911.07023, who fit a line in 1 / N to several N). Here the
-    line goes through two sizes: all points, and their halves, by `halvings` random divisions of both sets. What is left
-    is of the order of 1 / N^2. Around zero for two equal distributions, and below it now and then.
-
-    Args:
-      a: [N, F] features.
-      b: [M, F] features.
-      halvings: how often both sets are divided.
-      seed: of the divisions.
-      halves: the divisions themselves, of `halves_of` for either set, in place of random ones. Figures that are
-        compared because they lack some of the points each need them: with divisions of their own, each would differ
-        from the others by its divisions too.
-
-    Raises:
-      BadRequest: a set of fewer than four points.
-
-    >>> a, b = np.random.default_rng(0).normal(size=(2, 200, 10))
-    >>> frechet(a, b) > 0.3, abs(unbiased_frechet(a, b)) < 0.1
-    (True, True)
-    """
-    a, b = _rows(a), _rows(b)
-    _need(4, a, b)
-    rng, of_halves = np.random.default_rng(seed), []
-    for k in range(halvings if halves is None else len(halves[0])):
-        if halves is None:
-            of_a, of_b = (np.array_split(rng.permutation(len(x)), 2) for x in (a, b))
-        else:
-            of_a, of_b = ([own[k], ~own[k]] for own in halves)
-        of_halves += [frechet(a[i], b[j]) for i, j in zip(of_a, of_b, strict=True)]
-    return 2 * frechet(a, b) - float(np.mean(of_halves))
-
-
-def halves_of(n: int, *, label: np.ndarray | None = None, halvings: int = 2, seed: int = 0) -> np.ndarray:
-    """Random divisions of n points into halves: bool [halvings, n], whether a point is in the first one.
-
-    With a `label` [n] for each point, the members of each class are halved too, up to one.
-
-    >>> halves_of(4, halvings=3).sum(1).tolist()
-    [2, 2, 2]
-    """
-    rng, halves = np.random.default_rng(seed), np.zeros((halvings, n), bool)
-    for first in halves:
-        order = rng.permutation(n)
-        if label is not None:
-            order = order[np.argsort(np.asarray(label)[order], kind="stable")]
-        first[order[1::2]] = True
-    return halves
-
-
 def kernel_distance(a, b) -> float:
     """Squared maximum mean discrepancy under k(x, y) = (x.y / F + 1)^3, unbiased: below zero now and then.
 
@@ -164,8 +82,8 @@ def kernel_distance(a, b) -> float:
 
     Bińkowski et al. 2018, arXiv 1801.01401 (there on Inception features, which these are not).
     """
-    a, b = _rows(a), _rows(b)
-    _need(2, a, b)
+    a, b = as_rows(a), as_rows(b)
+    need(2, a, b)
 
     def total(x, y):
         products = (x[rows] @ y.T / x.shape[1] + 1 for rows in _blocks(len(x), len(y)))
@@ -194,8 +112,8 @@ def two_sample(real, fake) -> float:
     >>> two_sample(np.array([[0.0], [1.0], [9.0]]), np.array([[9.1], [20.0], [21.0]]))
     0.6666666666666666
     """
-    real, fake = _rows(real), _rows(fake)
-    _need(2, real, fake)
+    real, fake = as_rows(real), as_rows(fake)
+    need(2, real, fake)
     n, rng = min(len(real), len(fake)), np.random.default_rng(0)
     real, fake = (x if len(x) == n else x[rng.choice(len(x), n, replace=False)] for x in (real, fake))
     both = np.concatenate([real, fake]) - np.median(real, 0)
@@ -249,7 +167,7 @@ def nearest_distance(queries, references) -> np.ndarray:
 
 def _nearest(queries, references, count: int) -> np.ndarray:
     """Distances of each query to the `count` nearest references, ascending: float64 [Q, count]."""
-    queries, references = _rows(queries), _rows(references)
+    queries, references = as_rows(queries), as_rows(references)
     if len(references) < count:
         raise BadRequest(f"{count} nearest neighbours need {count} references, and there is {len(references)}.")
     if queries.shape[1] <= FLAT:
@@ -263,17 +181,6 @@ def _nearest(queries, references, count: int) -> np.ndarray:
         exact = np.linalg.norm(queries[rows, None] - references[at], axis=2)
         found.append(np.sort(exact, 1))
     return np.concatenate(found)
-
-
-def _rows(x) -> np.ndarray:
-    x = np.asarray(x, np.float64)
-    return x.reshape(len(x), -1)
-
-
-def _need(count: int, a, b) -> None:
-    if min(len(a), len(b)) < count:
-        needed = "two" if count == 2 else count
-        raise BadRequest(f"two sets need at least {needed} points each to be compared, not {len(a)} and {len(b)}.")
 
 
 def _blocks(n: int, m: int) -> Iterator[slice]:

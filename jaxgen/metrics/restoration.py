@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxgen.metrics.quality import frechet
+from jaxgen.metrics.frechet import frechet
 
 WINDOW = 7  # pixels a side; scikit-image's default, and it fits into images of 8
 C1, C2 = 0.01**2, 0.03**2  # Wang et al. 2004, section III-B, for pixels in [0, 1]

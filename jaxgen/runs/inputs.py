@@ -10,7 +10,7 @@ import optax
 from jaxgen import data as sources
 from jaxgen import recipes
 from jaxgen.core import BadRequest, Game, player
-from jaxgen.data import Data, arrays, datasets, streams
+from jaxgen.data import Data, arrays, datasets, frames, streams
 from jaxgen.data.divide import assemble
 from jaxgen.data.resize import for_networks, resized
 from jaxgen.recipes import Recipe
@@ -110,7 +110,7 @@ def _check_alike(parts: list) -> None:
 
 
 def _sets(sets: Mapping[str, Any]) -> Data:
-    parts = {name: arrays.as_array(x) for name, x in sets.items()}
+    parts = {name: frames.as_array(x) for name, x in sets.items()}
     shapes = {(x.shape[1:], x.dtype) for x in parts.values()}
     if len(shapes) != 1:
         raise BadRequest(f"{{name: x}} takes arrays of one shape and type of example, not {len(shapes)} of them.")
@@ -165,8 +165,8 @@ def divided(
     if labels is not None or isinstance(data, Data | str | os.PathLike):
         return data_of(data, size=size, labels=labels)
     x, label = _pair(data)
-    label = None if label is None else arrays.label_array(label)
-    kind, examples = arrays.examples("the array", arrays.as_array(x), label)
+    label = None if label is None else frames.label_array(label)
+    kind, examples = arrays.examples("the array", frames.as_array(x), label)
     whole = assemble("array", kind, examples, seed=0)
     return whole if size is None else resized(whole, size)
 

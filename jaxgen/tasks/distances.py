@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxgen.data import Data
 from jaxgen.metrics import natural
-from jaxgen.metrics.quality import halves_of, unbiased_frechet
+from jaxgen.metrics.frechet import halves_of, unbiased_frechet
 from jaxgen.tasks.evaluation import most
 from jaxgen.tasks.task import Reference
 

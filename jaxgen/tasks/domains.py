@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxgen.data import Data, Split
 from jaxgen.metrics.features import Features
-from jaxgen.metrics.quality import unbiased_frechet
+from jaxgen.metrics.frechet import unbiased_frechet
 from jaxgen.tasks.evaluation import looked_at
 from jaxgen.tasks.task import SIZE, Margin, Metric
 from jaxgen.training.pool import Rows

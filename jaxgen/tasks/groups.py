@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.data import Data, as_float, subset
-from jaxgen.metrics.quality import halves_of
+from jaxgen.metrics.frechet import halves_of
 from jaxgen.tasks.evaluation import positions
 from jaxgen.tasks.task import Reference, split_is_drawn
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.core import Model, as_float
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features, flat, principal_axes
-from jaxgen.metrics.quality import frechet
+from jaxgen.metrics.frechet import frechet
 from jaxgen.metrics.restoration import (
     WINDOW,
     Pairs,

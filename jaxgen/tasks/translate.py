@@ -9,7 +9,7 @@ from jaxgen.core import Model
 from jaxgen.data import Data, as_float
 from jaxgen.data.styles import STYLES
 from jaxgen.metrics.features import Features, coordinates, flat, principal_axes, working
-from jaxgen.metrics.quality import frechet, unbiased_frechet
+from jaxgen.metrics.frechet import frechet, unbiased_frechet
 from jaxgen.metrics.transport import linear_transport
 from jaxgen.recipes import cyclegan, name_of
 from jaxgen.tasks import domains

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.core import Model
 from jaxgen.data import Data
 from jaxgen.metrics.features import Features
-from jaxgen.metrics.quality import frechet
+from jaxgen.metrics.frechet import frechet
 from jaxgen.tasks import domains
 from jaxgen.tasks.evaluation import in_batches
 from jaxgen.tasks.unpaired import domains_of, known_pairs, pairs_known, style_of

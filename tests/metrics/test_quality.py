@@ -6,15 +6,14 @@ from scipy.linalg import sqrtm
 
 from jaxgen.core import BadRequest
 from jaxgen.metrics import quality
+from jaxgen.metrics.frechet import frechet, unbiased_frechet
 from jaxgen.metrics.quality import (
-    frechet,
     kernel_distance,
     near_copies,
     nearest_distance,
     nearest_ratio,
     prdc,
     two_sample,
-    unbiased_frechet,
 )
 
 

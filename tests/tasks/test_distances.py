@@ -6,7 +6,7 @@ import pytest
 from jaxgen.data import Data, Split
 from jaxgen.metrics import natural
 from jaxgen.metrics.features import Features
-from jaxgen.metrics.quality import unbiased_frechet
+from jaxgen.metrics.frechet import unbiased_frechet
 from jaxgen.tasks import SYNTHESISE, Reference, distances, synthesise
 from jaxgen.tasks.groups import groups_of
 from jaxgen.tasks.task import headline

@@ -7,7 +7,7 @@ import pytest
 from jaxgen.core import Model, as_float
 from jaxgen.data import Data, Split
 from jaxgen.metrics.features import Features, flat
-from jaxgen.metrics.quality import unbiased_frechet
+from jaxgen.metrics.frechet import unbiased_frechet
 from jaxgen.tasks import TRANSLATE, Reference, domains, translate
 from jaxgen.tasks.unpaired import domains_of, unpaired
 

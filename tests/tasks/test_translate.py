@@ -8,7 +8,7 @@ from jaxgen.core import BadRequest, Model
 from jaxgen.data import Data, Split, as_float
 from jaxgen.data.styles import coloured, thick
 from jaxgen.metrics.features import Features, flat
-from jaxgen.metrics.quality import frechet
+from jaxgen.metrics.frechet import frechet
 from jaxgen.recipes import RECIPES, Spec, build
 from jaxgen.tasks import TRANSLATE, Reference, translate
 
