@@ -109,6 +109,14 @@ PENALTIES = {
     "transport": o.transport(2.0),
     "add": o.add(o.r1(1.0), o.gradient_penalty(10.0)),
 }
+WEIGHTED = (  # penalties as functions of each number that must be finite and not negative
+    *(o.r1, o.r2, o.gradient_penalty, o.content, o.path_length, o.lecam, o.dragan, o.transport),
+    *(lambda weight: o.gradient_penalty(1.0, target=weight), lambda weight: o.dragan(std=weight)),
+    *(lambda weight: o.dragan(target=weight), lambda weight: o.latent_consistency(2, weight)),
+    *(lambda weight: o.latent_spread(2, weight), lambda weight: o.consistency(instance_noise(0.1), real=weight)),
+    lambda weight: o.consistency(instance_noise(0.1), fake=weight),
+)
+DECAYING = (o.path_length, o.lecam)  # penalties that take a `decay`
 
 WEIGHTINGS = {
     "constant_weight": o.constant_weight(0.5),

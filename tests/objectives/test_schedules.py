@@ -4,34 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from parts import DECAYING, WEIGHTED
 from players import passed
 
 from jaxgen.core import BadRequest
-from jaxgen.nets import instance_noise
-from jaxgen.objectives import (
-    consistency,
-    content,
-    dragan,
-    gradient_penalty,
-    latent_consistency,
-    latent_spread,
-    lecam,
-    path_length,
-    r1,
-    r2,
-    transport,
-)
+from jaxgen.objectives import r1
 
 
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), -1, np.float32(-1), "1", None, np.ones(2)])
 def test_bad_weights(bad):
     # Kills: a penalty that pays the critic for steepness; one that fails when it is traced.
-    pipe = instance_noise(0.1)
-    both = (lambda bad: consistency(pipe, real=bad), lambda bad: consistency(pipe, fake=bad))
-    draggy = (dragan, lambda bad: dragan(std=bad), lambda bad: dragan(target=bad))
-    made = (r1, r2, gradient_penalty, lambda bad: gradient_penalty(1.0, target=bad), content, path_length, lecam)
-    latent = (lambda bad: latent_consistency(2, bad), lambda bad: latent_spread(2, bad), transport)
-    for make in (*made, *both, *draggy, *latent):
+    for make in WEIGHTED:
         with pytest.raises(BadRequest, match="finite number"):
             make(bad)
 
@@ -39,7 +22,7 @@ def test_bad_weights(bad):
 @pytest.mark.parametrize("bad", [0.0, -0.1, 1.1, float("nan")])
 def test_moving_averages_refuse(bad):
     # Kills: an average that stands still.
-    for make in (path_length, lecam):
+    for make in DECAYING:
         with pytest.raises(BadRequest, match="decay"):
             make(decay=bad)
 
