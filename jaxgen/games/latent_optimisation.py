@@ -32,9 +32,8 @@ def latent_optimised(
     (deepmind-research, `cs_gan/gan.py`). The defaults are the paper's for BigGAN-deep, read in descriptions of it.
 
     The model decodes z as it is drawn, uniform too, without a step. A turn evaluates the generator and the critic once
-    more, forwards and backwards, and differentiates that. For small GANs of points it was no help: on ring8, of whose 8
-    modes the same GAN keeps all without a step, four seeds kept 5 to 7 at the defaults, 2 to 8 at a damping and weight
-    of .1, and at most 1 by the plain gradient.
+    more, forwards and backwards, and differentiates that. In trials with small GANs on ring8 it was no help: it lost
+    modes that the same GAN keeps without a step, most of them by the plain gradient.
 
     Args:
       game: `gan(...)` with a latent_dim of at least 1, whose normal z is mapped to uniform numbers, -1 + 2 Phi(z).

@@ -99,9 +99,6 @@ def natural_features() -> Callable[..., np.ndarray]:
     pixels, of tint, and of kinds that were missing or rare, which the space of random filters did not of the rare ones.
     It did not see a blur of 0.4 pixels, and saw one of 0.7; the space of random filters saw both.
 
-    On CPU 420 images take a second of one core (AMD EPYC, JAX 0.10.2). On two cores shared by seven times as many
-    processes it was 80 to 175 images a second.
-
     Raises:
       BadRequest: `weights` are not there.
     """

@@ -66,9 +66,9 @@ def _silent(call):
 def energy(net: Any) -> Network:
     """-|x - net(x)|^2 / n, f32[B], the logit of a critic that is an autoencoder; the features are those of `net`.
 
-    With `margin` it is the energy-based GAN, Zhao et al. 2017, arXiv 1609.03126. The margin is one of a mean: on the
-    embedded digits .05, about the variance of a pixel, made digits in 1,500 steps, with codes of 16 numbers, and .2 one
-    image alone. Of the 8 modes of ring8 it kept at most 5, with a code of one number and margins of .01, .1 and 1.
+    With `margin` it is the energy-based GAN, Zhao et al. 2017, arXiv 1609.03126. The margin is one of a mean, so
+    start near the variance of a number of x: in trials on the embedded digits a margin of several times that made a
+    single image. On ring8 it lost modes at every margin that was tried.
 
     Raises:
       BadRequest: when traced, for a network that gives another shape than that of x.

@@ -74,7 +74,7 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
     The generator's numbers of the k = ceil(share B) entries with the largest mean logit are B / k times as large, and
     those of the others are 0, so that the mean is over these k; the critic's loss stays. So it changes nothing in
     `bigan`, both of whose players have the critic's. Sinha et al. 2020, arXiv 2002.06224, who let k fall while they
-    train. On ring8 a generator that keeps all 8 modes without kept them at a share of .75 and .9, and 3 at .5.
+    train. In trials on ring8 small shares lost modes, so start near 1.
 
     Raises:
       BadRequest: for a loss of another type, and unless 0 < share <= 1.

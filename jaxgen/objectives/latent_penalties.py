@@ -14,8 +14,8 @@ def latent_consistency(latent_dim: int, weight: Schedule = 5.0, *, std: Schedule
     """zCR of the critic: weight (D(G(z + std e)) - D(G(z)))^2, e ~ N(0, I), the mean over the logits of an entry.
 
     What a small change of z does to a fake should not matter to the critic. It goes with `latent_spread` of the
-    generator. Zhao et al. 2020, arXiv 2002.04724. On ring8, whose modes are far apart, these weights kept all modes but
-    left more samples between them: 36 % near a mode on average, 66 % without the two.
+    generator. Zhao et al. 2020, arXiv 2002.04724. In trials on ring8, whose modes are far apart, these
+    weights kept all modes but left more samples between them.
 
     Args:
       latent_dim: numbers of z.
@@ -39,7 +39,7 @@ def latent_spread(latent_dim: int, weight: Schedule = 0.5, *, std: Schedule = 0.
     """zCR of the generator: -weight |G(z + std e) - G(z)|^2, e ~ N(0, I), the mean over the numbers of an example.
 
     The generator is paid for what a small change of z does, so this is negative, and has no lower bound where x has
-    none: on ring8 a weight of 50 by itself made it diverge. Zhao et al. 2020, arXiv 2002.04724.
+    none: a large weight makes it diverge. Zhao et al. 2020, arXiv 2002.04724.
 
     Args:
       latent_dim: numbers of z.

@@ -83,7 +83,7 @@ def fit(
       condition: what the networks are given beside x or the noise: "label", or "small:4", the images shrunk to 4 pixels
         a side. A plan or a game gets it as `Batch.condition`.
       options: of the recipe, in place of its defaults, such as {"gamma": 0.5}.
-      out: a new folder to write to; with one, SIGINT and SIGTERM end in a checkpoint and `Stopped`.
+      out: a new folder to write to; with one, Ctrl-C and signals such as SIGTERM end in a checkpoint and `Stopped`.
       batch_size: by default that of the plan, and no more than there are examples.
       precision: what the networks of a recipe compute in, "float32" or "bfloat16".
       micro_batches: parts of a batch whose gradients are averaged one after the other, to save memory; by default those
@@ -161,7 +161,7 @@ def train(
     """Trains what `config` asks for into the new folder `out`, with progress on stderr.
 
     Images with a side above 64, which no recipe takes, become smaller squares, with a note, and `size` in `config.json`
-    says so. A checkpoint is written at step 0, at the end, on SIGINT and SIGTERM, and between chunks of steps once
+    says so. A checkpoint is written at step 0, at the end, on a signal that stops it, and between chunks of steps once
     `checkpoint_seconds` have passed since the last. `on_data` is called with the data once they are loaded, before
     anything is compiled, and `on_record` as by `fit`.
 
