@@ -19,7 +19,7 @@ from experiments.extras import MARK, extended
 from jaxgen import data as sources
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import allowed, expected, fewest, full_time
-from jaxgen.comparison.contender import Contender, compiled
+from jaxgen.comparison.contender import Contender, compiled_together
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.schedule import play_all
@@ -195,7 +195,7 @@ def played(
     print(f"  {out.name} ...", file=sys.stderr, flush=True)
     out.mkdir(parents=True, exist_ok=True)
     outcomes, baselines = ledger.load(out)
-    contenders = {name: compiled(recipe, data, trainings(tasks)) for name, recipe in recipes.items()}
+    contenders = compiled_together(recipes, data, trainings(tasks))
     lengths = {name: allowed(contender, seconds, tasks) for name, contender in contenders.items()}
     for name, contender in contenders.items():
         expected(contender, lengths[name], tasks)  # warms every program up, before any time counts

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import fewest, full_time
 from jaxgen.comparison.console import LEFT_OUT, print_answer, say, say_data
-from jaxgen.comparison.contender import Contender, Lengths, compiled
+from jaxgen.comparison.contender import Contender, Lengths, compiled_together
 from jaxgen.comparison.document import assemble
 from jaxgen.comparison.forecast import say_duration, settle_lengths
 from jaxgen.comparison.outcome import Outcome, baselines, trainings
@@ -140,9 +140,7 @@ def _ready(asked: Asked) -> Ready:
     for reason in foreseen(asked.settings.seeds, sides):
         say(f"figures only, no answer. {reason}")
     reference = Reference(first, feature_space(first))
-    contenders = {
-        name: compiled(recipe, first, trainings(tasks), reference.formed) for name, recipe in asked.recipes.items()
-    }
+    contenders = compiled_together(asked.recipes, first, trainings(tasks), reference.formed)
     lengths, measuring = settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
     contenders = {name: contender.bare() for name, contender in contenders.items()}
     return Ready(tasks, unserved, contenders, reference, lengths, measuring)

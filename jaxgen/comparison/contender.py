@@ -5,6 +5,7 @@ without an encoder of its own (a GAN) trains one on (G(z), z) after each trainin
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
@@ -21,9 +22,10 @@ from jaxgen.runs.inputs import source_for
 from jaxgen.system.allocator import give_back
 from jaxgen.tasks import Training
 from jaxgen.tasks.task import Form
+from jaxgen.training.compiled import compilers
 from jaxgen.training.devices import shared_size
 from jaxgen.training.models import compile_model
-from jaxgen.training.program import Plan, Program, compile_loop, run_keys
+from jaxgen.training.program import Plan, Program, compile_loop
 from jaxgen.training.sources import Source, arrays
 from jaxgen.training.step import Ema, State, ema_rate, evaluation_params
 
@@ -37,7 +39,6 @@ class Contender(NamedTuple):
     inverter: Program | None  # trains the missing encoder
     inverse: Any  # its (params, state) -> Model
     parameters: dict[str, int]  # by player
-    compile_s: float
     source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # of data in the form of the training
     side: str = "vae"  # that it speaks for: "vae", "gan" or "hybrid"
     forms: Mapping[str, Any] = {}  # name of a `Form` -> the contender of its trainings, or why there is none
@@ -99,21 +100,48 @@ def compiled(
     Raises:
       BadRequest: what no network takes.
     """
+    return compiled_together({"": recipe}, data, trainings, formed)[""]
+
+
+def compiled_together(
+    recipes: Mapping[str, Recipe],
+    data: Data,
+    trainings: Sequence[Training] = (),
+    formed: Callable[[Form], Data] | None = None,
+) -> dict[str, Contender]:
+    """`compiled` of several recipes, by name; programs are compiled side by side.
+
+    Raises:
+      BadRequest: what no network takes.
+    """
+    formed = formed or (lambda form: form.data(data))
+    with compilers() as pool:
+        try:
+            contenders = {name: _of_recipe(recipe, data, trainings, formed, pool) for name, recipe in recipes.items()}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    give_back()  # what the compiler needed
+    return contenders
+
+
+def _of_recipe(
+    recipe: Recipe, data: Data, trainings: Sequence[Training], formed: Callable[[Form], Data], pool: Executor
+) -> Contender:
     spec = Spec(data.shape)
     plan = build(recipe, spec, {})
-    main = _compiled(plan, data, lambda data: arrays(data.train.x), spec)
-    own = side(plan)
-    formed = formed or (lambda form: form.data(data))
-    forms = {form.name: _of_form(form, own, recipe, data, formed) for form in _forms(trainings)}
-    seconds = main.compile_s + sum(made.compile_s for made in forms.values() if isinstance(made, Contender))
-    return main._replace(side=own, forms=forms, compile_s=seconds)
+    main, own = _compiled(plan, data, lambda data: arrays(data.train.x), spec, pool), side(plan)
+    forms = {form.name: _of_form(form, own, recipe, data, formed, pool) for form in _forms(trainings)}
+    return main._replace(side=own, forms=forms)
 
 
 def _forms(trainings: Sequence[Training]) -> list[Form]:
     return list({training.form.name: training.form for training in trainings if training.form is not None}.values())
 
 
-def _of_form(form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[[Form], Data]) -> Contender | str:
+def _of_form(
+    form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[[Form], Data], pool: Executor
+) -> Contender | str:
     """The contender of a form, or why there is none."""
     recipe, text = form.told(own, recipe, data)
     seen = formed(form)
@@ -128,7 +156,7 @@ def _of_form(form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[
     def source(data: Data) -> Source:
         return source_for(plan, data, condition)
 
-    return _compiled(plan, seen, source, None)._replace(source=source, side=own)
+    return _compiled(plan, seen, source, None, pool)._replace(source=source, side=own)
 
 
 def invertible(model: Model) -> bool:
@@ -136,29 +164,31 @@ def invertible(model: Model) -> bool:
     return model.encode is None and model.draw is not None and model.decode is not None
 
 
-def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None) -> Contender:
+def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None, pool: Executor) -> Contender:
     """`spec` if an encoder is trained for a game without one; `data` are in the form of the training."""
     examples = len(data.train.x) if not plan.domains else int(np.bincount(data.train.label).min())
     plan = plan._replace(batch_size=shared_size(min(plan.batch_size, examples), None, unit=plan.unit))
     # On CPU a step of convolutions is long: a chunk of them would be too coarse a unit of time.
     slow = convolves(data.shape) and jax.default_backend() == "cpu"
     seen, chunk = source(data), 1 if slow else 25
-    program = compile_loop(plan, seen, chunk=chunk)
-    state = program.init(run_keys(0).init)
+    program = compile_loop(plan, seen, chunk=chunk, pool=pool)
+    state = program.abstract
     parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
-    model, inverter, inverse = plan.game.model(state.params, state.context.state), None, None
-    if spec is not None and invertible(model):
-        draw = model.draw
-        assert draw is not None
-        (latent_dim,) = jax.eval_shape(lambda: draw(jax.random.key(0), 1)).shape[1:]
+    inverter, inverse = None, None
+    if spec is not None and invertible(plan.game.model(state.params, state.context.state)):
+
+        def code(params: Any, state: Any) -> Any:
+            draw = plan.game.model(params, state).draw
+            assert draw is not None
+            return draw(jax.random.key(0), 1)
+
+        (latent_dim,) = jax.eval_shape(code, state.params, state.context.state).shape[1:]
         game = invert(plan.game, spec.encoder(latent_dim))
         ema = Ema(ema_rate(0.001))
         inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), ema, batch_size=plan.batch_size)
-        inverter = compile_loop(inversion, seen, chunk=chunk)
+        inverter = compile_loop(inversion, seen, chunk=chunk, pool=pool)
         inverse = compile_model(game)
-    give_back()  # what the compiler needed
-    seconds = sum(sum(p.compile_s.values()) for p in (program, inverter) if p)
-    return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, seconds, source)
+    return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, source=source)
 
 
 def evaluated(state: State) -> tuple[Any, Any]:

@@ -49,8 +49,8 @@ def settle_lengths(
         shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
         examples = shown.examples(data, settings.seed)
         through = passes(contender.of(shown), steps[shown.name].model, examples)
-        about, compiling = "about " * (recorded is None), f"compiled in {contender.compile_s:.0f} s"
-        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data; {compiling}")
+        about = "about " * (recorded is None)
+        say(f"{name}: {about}{count(steps)}, {through:,.0f} passes through the data")
         if (longer := too_short(contender, steps, data, trainings(tasks), seeds)) > 1:
             say(f"{name}: too few for a settled answer; {enough(longer * settings.seconds_per_model, data)}")
     return lengths, measuring

@@ -19,8 +19,12 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, Any]:
     """What decides the bits besides program and versions: the device, and how many threads share a sum."""
     device = jax.devices()[0]
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"device": f"{device.platform} {device.device_kind}", "threads": threads}
+    return {"device": f"{device.platform} {device.device_kind}", "threads": processors()}
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def changes(settings: Mapping[str, Any]) -> list[str]:

@@ -1,18 +1,18 @@
 """A plan compiled ahead of time for a source of examples; what compiling takes is timed apart."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import optax
 from jax.sharding import Mesh
 
 from jaxgen.core import Array, BadRequest, Batch, Game
 from jaxgen.objectives.rules import descend
 from jaxgen.training import devices
+from jaxgen.training.compiled import Compiled
 from jaxgen.training.forms import choose_form
 from jaxgen.training.sources import Source, fetched_like
 from jaxgen.training.step import Ema, Rate, State, Step, make_step
@@ -61,6 +61,7 @@ class Program(NamedTuple):
     form: str  # a name in `forms.FORMS`
     compile_s: dict[Any, float]  # seconds of each compilation so far: "init", and by chunk length
     serve: Callable[[Source], Any]  # the program for another source of the same shapes, such as another split
+    abstract: State  # shapes and dtypes of the state
 
 
 def run_keys(seed: int) -> Keys:
@@ -78,7 +79,13 @@ def abstract_state(plan: Plan, batch: Batch) -> State:
 
 
 def compile_loop(
-    plan: Plan, source: Source, *, chunk: int, batch_size: int | None = None, mesh: Mesh | None = None
+    plan: Plan,
+    source: Source,
+    *,
+    chunk: int,
+    batch_size: int | None = None,
+    mesh: Mesh | None = None,
+    pool: Executor | None = None,
 ) -> Program:
     """The program that plays `chunk` steps per dispatch.
 
@@ -88,6 +95,8 @@ def compile_loop(
       chunk: steps per dispatch. It changes no bit of the result.
       batch_size: B, over all devices of all processes; the plan's if None.
       mesh: devices to split the batch over; one device if None.
+      pool: what compiles, while the caller goes on to trace the next program: whatever needs a part that is not
+        compiled yet waits for it. If None, all is compiled when this returns.
 
     Raises:
       BadRequest: a batch larger than the data, or one that devices or micro-batches cannot share; numbers that the game
@@ -111,53 +120,18 @@ def compile_loop(
 
     looped = trace(False, chunk)
     form = choose_form(looped.jaxpr.jaxpr, _platform(mesh))
-    compiled = _Compiled({}, {}, form, (len(plan.turns), size), chunk, mesh, trace)
+    compiled = Compiled({}, {}, form, (len(plan.turns), size), chunk, mesh, trace, start.out_info)
     # It runs once, so on CPU, where that saves half of its compilation, it is not optimised.
-    compiled.add("init", lambda: start, {"xla_backend_optimization_level": 0} if _platform(mesh) == "cpu" else None)
+    rough = {"xla_backend_optimization_level": 0} if _platform(mesh) == "cpu" else None
+    compiled.add("init", lambda: start, rough, pool)
     if form == "unrolled":
-        compiled.add(1, lambda: trace(True, 1))
+        compiled.add(1, lambda: trace(True, 1), pool=pool)
     else:
-        compiled.add(chunk, lambda: looped)
+        compiled.add(chunk, lambda: looped, pool=pool)
     return _serve(compiled, first)
 
 
-class _Compiled(NamedTuple):
-    """The programs of a plan for sources of one shape."""
-
-    programs: dict[Any, Any]  # "init", and by number of steps
-    compile_s: dict[Any, float]  # seconds, by the same names
-    form: str
-    shape: tuple[int, int]  # T, B
-    chunk: int
-    mesh: Mesh | None
-    trace: Callable[[bool, int], Any]  # (unrolled, steps) -> what is to be compiled
-
-    def add(self, name: str | int, traced: Callable[[], Any], options: dict[str, Any] | None = None) -> None:
-        """Compiles what `traced` returns, and takes the time of both."""
-        began = time.perf_counter()
-        self.programs[name] = traced().lower().compile(compiler_options=options)
-        self.compile_s[name] = time.perf_counter() - began
-
-    def prepare(self, count: int) -> None:
-        """`Program.prepare`: an unrolled program serves any number of steps."""
-        if self.form == "scanned" and count not in self.programs:
-            self.add(count, lambda: self.trace(False, count))
-
-    def advance(self, resident: Any, state: State, key: Array, fetched: Any) -> tuple[State, Any]:
-        """`Program.advance`, of the resident arrays of a source."""
-        count, key = len(jax.tree.leaves(fetched)[0]), devices.put_key(key, self.mesh)
-        if self.form == "scanned":
-            self.prepare(count)
-            return self.programs[count](state, key, resident, devices.put(fetched, self.mesh, 2))
-        infos = []
-        for i in range(count):
-            one = devices.put(jax.tree.map(lambda a, i=i: a[i], fetched), self.mesh, 1)
-            state, info = self.programs[1](state, key, resident, one)
-            infos.append(info)
-        return state, jax.tree.map(lambda *a: np.stack(a), *jax.device_get(infos))
-
-
-def _serve(compiled: _Compiled, source: Source) -> Program:
+def _serve(compiled: Compiled, source: Source) -> Program:
     """The compiled programs with the examples of `source`."""
     (turns, size), mesh = compiled.shape, compiled.mesh
     resident = devices.put(source.resident, mesh)
@@ -170,7 +144,7 @@ def _serve(compiled: _Compiled, source: Source) -> Program:
         # The first batch in an order of its own: what the state starts from depends on the init key alone.
         one = source.fetch(key, 0, (1, 1, size), jax.process_index(), jax.process_count())
         first = devices.put(jax.tree.map(lambda a: a[0], one), mesh, 1)
-        return compiled.programs["init"](devices.put_key(key, mesh), resident, first)
+        return compiled.programs["init"]()(devices.put_key(key, mesh), resident, first)
 
     return Program(
         init=init,
@@ -186,6 +160,7 @@ def _serve(compiled: _Compiled, source: Source) -> Program:
         form=compiled.form,
         compile_s=compiled.compile_s,
         serve=partial(_serve, compiled),
+        abstract=compiled.abstract,
     )
 
 

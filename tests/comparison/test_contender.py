@@ -2,10 +2,12 @@
 
 import functools
 import gc
+import time
 
 import jax
 import numpy as np
 import pytest
+from jax.stages import Lowered
 
 from jaxgen.comparison import contender as module
 from jaxgen.comparison import player
@@ -17,6 +19,7 @@ from jaxgen.data import Data, Split
 from jaxgen.recipes import RECIPES
 from jaxgen.tasks import DETECT, MAIN, REPRESENT, SYNTHESISE, Metric, Reading, Reference, Task, Training
 from jaxgen.tasks.task import Form
+from jaxgen.training import compiled as compiling
 from jaxgen.training import sources
 from jaxgen.training.loop import Chunk, Diverged
 from jaxgen.training.pool import Pool
@@ -55,7 +58,7 @@ def hollow(name, examples, seen):
 
     size = (TURNS, BATCH)
     compiled = (lambda count: None, lambda state: state, size, examples, 2, "scanned", {})
-    return Program(init, fetch, advance, *compiled, lambda source: None)
+    return Program(init, fetch, advance, *compiled, lambda source: None, None)
 
 
 @pytest.fixture
@@ -78,9 +81,7 @@ def seen(data, monkeypatch):
 
     monkeypatch.setattr(player, "measure", measure)
     monkeypatch.setattr(player, "draw_pictures", lambda *args: None)
-    contender = Contender(
-        None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {}, 0.0
-    )
+    contender = Contender(None, programs[0], lambda *args: "a GAN", programs[1], lambda *args: "with an encoder", {})
     lengths = {"main": Steps(8, 4, (2, 4)), "detect": Steps(16, 12, (4, 8))}
     outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "" and outcome.steps == lengths
@@ -158,7 +159,7 @@ def test_a_training_that_diverges_costs_its_own_tasks_alone(data, monkeypatch):
 
     monkeypatch.setattr(player, "_train", diverging)
     lengths = {"main": Steps(8), "detect": Steps(8)}
-    contender = Contender(None, None, None, None, None, {}, 0.0)
+    contender = Contender(None, None, None, None, None, {})
     outcome = play(contender, Reference(data, None), lengths, SEED, tasks=(SYNTHESISE, DETECT, REPRESENT))
     assert outcome.failed == "main training: ten in a row.; its encoder: lost."
     assert outcome.seconds == 2.0 and outcome.curve == {} and outcome.pictures == {}
@@ -263,3 +264,34 @@ def test_what_does_not_decode_has_no_encoder_trained():
     assert invertible(Model(draw=anything, sample=anything, decode=anything))
     assert not invertible(Model(draw=anything, sample=anything))
     assert not invertible(Model(draw=anything, decode=anything, encode=anything))
+
+
+def test_programs_are_compiled_side_by_side(data, monkeypatch):
+    # Kills: each program awaited before the next one is traced; a program of one recipe handed to another; an error of
+    # the compiler that is lost in its thread.
+    events, compile_lowered = [], Lowered.compile
+
+    def compile_slowly(self, **options):
+        events.append("compiling")
+        time.sleep(0.05)
+        compiled = compile_lowered(self, **options)
+        events.append("compiled")
+        return compiled
+
+    monkeypatch.setattr(Lowered, "compile", compile_slowly)
+    monkeypatch.setattr(compiling, "processors", lambda: 2)
+    recipes = {"a": RECIPES["vae"], "b": RECIPES["iwae"]}
+    both = module.compiled_together(recipes, data)
+    assert "compiling compiling" in " ".join(events) and events.count("compiled") == 4
+    for name, contender in both.items():
+        alone = module.compiled(recipes[name], data)
+        ours, theirs = (one.on(data).program.init(run_keys(0).init) for one in (contender, alone))
+        jax.tree.map(np.testing.assert_array_equal, ours.params, theirs.params)
+        assert ours.params.keys() == contender.parameters.keys()
+
+    def fail(self, **options):
+        raise ValueError("the compiler")
+
+    monkeypatch.setattr(Lowered, "compile", fail)
+    with pytest.raises(ValueError, match="^the compiler$"):
+        module.compiled(RECIPES["vae"], data).on(data).program.init(run_keys(0).init)

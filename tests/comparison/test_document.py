@@ -27,7 +27,7 @@ def outcome(seconds=1.0, failed="", chosen=None):
 
 def hollow(inverter, plan, side="vae"):
     """A contender of batches of 20 that plays nothing."""
-    return Contender(plan, SimpleNamespace(shape=(1, 20)), None, inverter, None, {}, 0.0, side=side)
+    return Contender(plan, SimpleNamespace(shape=(1, 20)), None, inverter, None, {}, side=side)
 
 
 def varied(n):

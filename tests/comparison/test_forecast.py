@@ -47,7 +47,7 @@ def test_measuring_is_known_if_it_is_of_all_models(monkeypatch, own, total):
     monkeypatch.setattr(forecast, "expected", lambda *args: {"main": Steps(100)})
     monkeypatch.setattr(forecast, "passes", lambda *args: 20.0)
     monkeypatch.setattr(forecast, "too_short", lambda *args: 1.0)
-    contender = SimpleNamespace(compile_s=1.0, of=lambda training: None)
+    contender = SimpleNamespace(of=lambda training: None)
     settings = SimpleNamespace(seconds_per_model=10.0, seeds=3, seed=0)
     reference = SimpleNamespace(data=load("digits"))
     contenders = dict.fromkeys(("vae", "gan"), contender)
