@@ -83,6 +83,41 @@ def test_help_tells_the_true_defaults(capsys):
     assert "(default: 0)" in shown("train")["seed"]
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="completes in bash")
+def test_bash_completes(tmp_path, capsys):
+    # Kills: a command, a flag, the option of a recipe, a recipe or a path that is not offered; files for folders.
+    assert main(["--completion", "bash"]) == 0
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "rows.csv").write_text("")
+    (tmp_path / "jaxgen.sh").write_text(capsys.readouterr().out)
+    rows = {
+        "jaxgen pre": "prepare",
+        "jaxgen train r3g": "r3gan",
+        "jaxgen train r3gan --gam": "--gamma",
+        "jaxgen compare --mod": "--models",
+        "jaxgen compare --labels r": "rows.csv runs",
+        "jaxgen evaluate r": "runs",
+    }
+    code = ["shopt -s progcomp", ". ./jaxgen.sh"]
+    for line in rows:
+        words = line.split()
+        code += [f"COMP_WORDS=({line}) COMP_CWORD={len(words) - 1} COMP_LINE='{line}' COMP_POINT={len(line)}"]
+        code += [f"COMPREPLY=(); _shtab_jaxgen jaxgen {words[-1]} {words[-2]}; echo ${{COMPREPLY[*]}}"]
+    found = subprocess.run(["bash", "-c", "\n".join(code)], capture_output=True, text=True, cwd=tmp_path)
+    offered = [" ".join(sorted(set(line.split()))) for line in found.stdout.splitlines()]
+    assert dict(zip(rows, offered, strict=True)) == rows, found.stderr
+
+
+def test_every_shell_has_a_script(capsys):
+    # Kills: a shell that `jaxgen --help` names and shtab does not know; one that is not known and a traceback.
+    main(["--help"])
+    named = re.search(r"--completion (\w+)[^;]*; also for ([\w, ]+)", capsys.readouterr().out)
+    for shell in (named[1], *named[2].split(", ")):
+        assert main(["--completion", shell]) == 0 and "r3gan" in capsys.readouterr().out
+    assert main(["--completion", "zish"]) == main(["--completion"]) == 2
+    assert capsys.readouterr().err.count("there are bash, zsh") == 2
+
+
 def test_recipes_prints_the_table(capsys):
     # Kills: a row, a weight or a balance left out; a table wider than a terminal.
     assert main(["recipes"]) == 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 from jaxgen.cli import commands, compare, prepare, runs
-from jaxgen.cli.parser import Usage, nearest
+from jaxgen.cli.parser import Parser, Usage, nearest
 from jaxgen.system.signals import Interrupted, Stopped, interruptible
 
 DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
@@ -17,18 +17,21 @@ DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 class Command(NamedTuple):
     """One row of `jaxgen --help`."""
 
-    run: Callable[[Sequence[str]], None]  # takes the words after the command
     summary: str
+    parser: Callable[[], Parser]
+    run: Callable[[Parser, Sequence[str]], None]  # takes that parser and the words after the command
 
 
 COMMANDS = {
-    "compare": Command(compare.compare, "train VAE and GAN on your data and report which to choose"),
-    "train": Command(commands.train, "train one recipe, or go on with a run that stopped"),
-    "evaluate": Command(runs.evaluate, "measure the samples of a trained run"),
-    "sample": Command(runs.sample, "draw new examples from a trained run"),
-    "export": Command(runs.export, "write the parameters of a run as named arrays"),
-    "prepare": Command(prepare.prepare, "prepare an official data set from downloaded files"),
-    "recipes": Command(commands.recipes, "list the recipes and their options"),
+    "compare": Command(
+        "train VAE and GAN on your data and report which to choose", compare.compare_parser, compare.compare
+    ),
+    "train": Command("train one recipe, or go on with a run that stopped", commands.train_parser, commands.train),
+    "evaluate": Command("measure the samples of a trained run", runs.evaluate_parser, runs.evaluate),
+    "sample": Command("draw new examples from a trained run", runs.sample_parser, runs.sample),
+    "export": Command("write the parameters of a run as named arrays", runs.export_parser, runs.export),
+    "prepare": Command("prepare an official data set from downloaded files", prepare.prepare_parser, prepare.prepare),
+    "recipes": Command("list the recipes and their options", commands.recipes_parser, commands.recipes),
 }
 
 
@@ -89,10 +92,14 @@ def _dispatch(argv: list[str]) -> None:
 
         print(f"jaxgen {version('jaxgen')}")
     elif word in COMMANDS:
-        COMMANDS[word].run(argv[1:])
+        COMMANDS[word].run(COMMANDS[word].parser(), argv[1:])
+    elif word == "--completion":
+        from jaxgen.cli import completion
+
+        print(completion.script(" ".join(argv[1:]), {name: row[:2] for name, row in COMMANDS.items()}))
     else:
         kind = "flag" if word.startswith("-") else "command"
-        known = ("--help", "--version") if kind == "flag" else COMMANDS
+        known = ("--help", "--version", "--completion") if kind == "flag" else COMMANDS
         raise Usage(f"unknown {kind} {word!r}: {nearest(word, known)} See jaxgen --help.")
 
 
@@ -102,8 +109,10 @@ def _help() -> str:
         "usage: jaxgen COMMAND ...\n\n"
         "VAE or GAN? Train both on your data, measure them, and read the answer.\n\n"
         f"commands:\n{rows}\n\n"
-        "  jaxgen COMMAND --help    what a command takes\n"
-        "  jaxgen --version\n\n"
+        "  jaxgen COMMAND --help     what a command takes\n"
+        "  jaxgen --version\n"
+        "  jaxgen --completion bash  print a script for completion of commands,\n"
+        "                            flags, paths; also for zsh, fish, tcsh, powershell\n\n"
         "start here:\n"
         "  jaxgen compare"
     )

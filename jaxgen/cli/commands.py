@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from jaxgen.runs.run import Run
 
 
-def train(argv: Sequence[str]) -> None:
-    """`jaxgen train`: a new run, or on with one that stopped."""
+def train_parser() -> Parser:
+    """What `jaxgen train` takes beside the options of recipes."""
     parser = Parser(
         "jaxgen train",
         "Train one recipe on one data set, or go on with a run that stopped.\n\n"
@@ -55,10 +55,15 @@ def train(argv: Sequence[str]) -> None:
     option(parser, "--coordinator", str, "HOST:PORT", "be one of several, by the address of process 0; with it go:")
     option(parser, "--processes", whole(1), "N", "how many there are")
     option(parser, "--process", whole(0), "I", "which this one is, from 0 on")
+    return parser
+
+
+def train(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen train`: a new run, or on with one that stopped."""
     args, unknown = parser.parse_known_args(argv)
     names = {"learning_rate", "latent_dim"}
     if unknown:  # only then is the table of recipes, and with it JAX, needed to read the line
-        names |= _add_options(parser, _recipes())
+        names |= add_options(parser, _recipes())
         args = parser.parse_args(argv)
     settings = given(args)
     hosts = _hosts(parser, settings)
@@ -119,8 +124,8 @@ def _play(out: str, run: "Callable[[], Run]", hosts: dict[str, Any]) -> None:
         print(f"trained: {out}. {following}")
 
 
-def recipes(argv: Sequence[str]) -> None:
-    """`jaxgen recipes`: the table."""
+def recipes_parser() -> Parser:
+    """What `jaxgen recipes` takes."""
     parser = Parser(
         "jaxgen recipes",
         "List the recipes: who plays, in which balance of turns, the paper, what each\n"
@@ -129,6 +134,11 @@ def recipes(argv: Sequence[str]) -> None:
         "jaxgen recipes r3gan",
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="one of them")
+    return parser
+
+
+def recipes(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen recipes`: the table."""
     name = parser.parse_args(argv).recipe
     if name is None:
         print(table(_recipes()))
@@ -178,7 +188,7 @@ def _recipes() -> "Mapping[str, Recipe]":
     return RECIPES
 
 
-def _add_options(parser: Parser, rows: "Mapping[str, Recipe]") -> set[str]:
+def add_options(parser: Parser, rows: "Mapping[str, Recipe]") -> set[str]:
     """Adds the flags of all recipes that the parser does not know yet; their names."""
     from jaxgen.recipes import options
 

@@ -8,8 +8,8 @@ from jaxgen.cli.parser import DATA, SEED, Parser, given, number, of_images, opti
 CANDIDATES = "recipes to compare, with options and several values of them, as in vae,r3gan:gamma=0.1|1"
 
 
-def compare(argv: Sequence[str]) -> None:
-    """`jaxgen compare`: trains both sides and writes the report."""
+def compare_parser() -> Parser:
+    """What `jaxgen compare` takes."""
     parser = Parser(
         "jaxgen compare",
         "Train the VAE and the GAN side for the same time, run every task that the\n"
@@ -46,6 +46,11 @@ def compare(argv: Sequence[str]) -> None:
     )
     option(parser, "--repeat", place, "DIR", "run the comparison in DIR again, with the steps recorded there")
     option(parser, "--resume", place, "DIR", "go on with the comparison in DIR that ended early")
+    return parser
+
+
+def compare(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen compare`: trains both sides and writes the report."""
     options = given(parser.parse_args(argv))
     earlier, stopped = options.pop("repeat", None), options.pop("resume", None)
     if earlier is not None and options.keys() - {"out"}:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from jaxgen.cli.parser import Parser, given, option
 
 
-def prepare(argv: Sequence[str]) -> None:
-    """`jaxgen prepare`: an official data set from downloaded files."""
+def prepare_parser() -> Parser:
+    """What `jaxgen prepare` takes."""
     parser = Parser(
         "jaxgen prepare",
         "Prepare an official image set of TensorFlow Datasets from files at hand: every\n"
@@ -17,6 +17,11 @@ def prepare(argv: Sequence[str]) -> None:
     parser.add_argument("name", metavar="NAME", help="such as mnist, fashion_mnist, cifar10 or celeb_a")
     option(parser, "--from", str, "FOLDER", "holds the files as they are downloaded")
     option(parser, "--data-dir", str, "DIR", "to prepare in", "TFDS_DATA_DIR, else ~/tensorflow_datasets")
+    return parser
+
+
+def prepare(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen prepare`: an official data set from downloaded files."""
     asked = given(parser.parse_args(argv))
     if "from" not in asked:
         parser.error("give --from FOLDER, the one with the downloaded files")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 BOUND_SAMPLES = 64  # of the posterior, for each example of the test split
 
 
-def evaluate(argv: Sequence[str]) -> None:
-    """`jaxgen evaluate`: the figures of a run's samples beside those of real data."""
+def evaluate_parser() -> Parser:
+    """What `jaxgen evaluate` takes."""
     parser = Parser(
         "jaxgen evaluate",
         "Measure samples of a trained run against the test split of its data, print\n"
@@ -26,6 +26,11 @@ def evaluate(argv: Sequence[str]) -> None:
         "jaxgen evaluate runs/a",
     )
     parser.add_argument("run", type=place, metavar="DIR", help="folder of a run")
+    return parser
+
+
+def evaluate(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen evaluate`: the figures of a run's samples beside those of real data."""
     out = Path(parser.parse_args(argv).run)
     from jaxgen.core import BadRequest
     from jaxgen.metrics import feature_space
@@ -88,8 +93,8 @@ def _likelihood(out: Path, model: "Model", data: "Data", condition: Any, key: An
     return figures
 
 
-def sample(argv: Sequence[str]) -> None:
-    """`jaxgen sample`: draws from a trained run."""
+def sample_parser() -> Parser:
+    """What `jaxgen sample` takes."""
     parser = Parser(
         "jaxgen sample",
         "Draw new examples from a trained run: a picture (.png), or an array named x\n"
@@ -101,6 +106,11 @@ def sample(argv: Sequence[str]) -> None:
     option(parser, "--n", whole(1), "N", "how many", "64")
     option(parser, "--label", str, "L", "class to draw, of a run with --condition label", "all in turn")
     option(parser, "--seed", SEED, "I", "another seed draws other examples", "0")
+    return parser
+
+
+def sample(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen sample`: draws from a trained run."""
     args = parser.parse_args(argv)
     if args.out is None:
         parser.error("give --out FILE, a .png or .npz")
@@ -110,8 +120,8 @@ def sample(argv: Sequence[str]) -> None:
     print(args.out)
 
 
-def export(argv: Sequence[str]) -> None:
-    """`jaxgen export`: parameters as named arrays."""
+def export_parser() -> Parser:
+    """What `jaxgen export` takes."""
     parser = Parser(
         "jaxgen export",
         "Write the parameters of a trained run as named arrays, such as\n"
@@ -120,6 +130,11 @@ def export(argv: Sequence[str]) -> None:
     )
     parser.add_argument("run", type=place, metavar="DIR", help="folder of a run")
     parser.add_argument("file", type=file_of(".npz"), metavar="FILE.npz", help="to write; one that exists is replaced")
+    return parser
+
+
+def export(parser: Parser, argv: Sequence[str]) -> None:
+    """`jaxgen export`: parameters as named arrays."""
     args = parser.parse_args(argv)
     from jaxgen.runs import restore
 
