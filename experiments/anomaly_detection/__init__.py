@@ -14,6 +14,7 @@ from jaxgen import data as sources
 from jaxgen.comparison.budget import allowed
 from jaxgen.comparison.contender import compiled
 from jaxgen.comparison.player import play
+from jaxgen.comparison.statistics import interval
 from jaxgen.data import Data
 from jaxgen.recipes import find
 from jaxgen.tasks import BASELINE, DETECT, Reference
@@ -118,13 +119,9 @@ def difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[
     >>> tuple(round(value, 2) for value in difference({0: 1.0, 1: 3.0}, {0: 0.0, 1: 0.0}))
     (2.0, -10.71, 14.71)
     """
-    from scipy.stats import t
-
-    gap = np.array([ours[seed] - theirs[seed] for seed in ours if math.isfinite(ours[seed] - theirs[seed])])
-    if len(gap) < 2:
-        return math.nan, -math.inf, math.inf
-    half = t.ppf(0.975, len(gap) - 1) * gap.std(ddof=1) / math.sqrt(len(gap))
-    return float(gap.mean()), float(gap.mean() - half), float(gap.mean() + half)
+    gaps = (ours[seed] - theirs[seed] for seed in ours)
+    mean, low, high, n = interval([gap for gap in gaps if math.isfinite(gap)])
+    return (mean, low, high) if n > 1 else (math.nan, -math.inf, math.inf)
 
 
 def row(scores: Scores) -> dict[str, float | str | None]:

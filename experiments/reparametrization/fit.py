@@ -11,6 +11,7 @@ from scipy import stats
 
 from experiments import plots
 from experiments.evidence import Claim, Picture, Verdict
+from jaxgen.comparison import statistics
 from jaxgen.objectives import BERNOULLI, GAUSSIAN, LAPLACE, DiagGaussian, DiagLaplace, Family
 
 LEVEL = 0.01  # chance of one false alarm or more over all tests of all families
@@ -88,11 +89,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     >>> holm(np.array([0.004, 0.5, 0.006])).tolist(), holm(np.array([0.003, 0.5, 0.006])).tolist()
     ([False, False, False], [True, False, False])
     """
-    order = np.argsort(p_values)
-    passed = p_values[order] <= LEVEL / np.arange(len(p_values), 0, -1)
-    rejected = np.zeros(len(p_values), bool)
-    rejected[order] = np.logical_and.accumulate(passed)
-    return rejected
+    corrected = statistics.holm({str(i): float(p) for i, p in enumerate(p_values)})
+    return np.array(list(corrected.values())) <= LEVEL
 
 
 def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:

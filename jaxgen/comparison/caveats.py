@@ -7,6 +7,7 @@ from jaxgen.comparison.budget import FEWEST_PASSES, alike, allowed, hurried, mea
 from jaxgen.comparison.contender import Contender, Counts
 from jaxgen.comparison.outcome import Outcome, trainings
 from jaxgen.comparison.settings import Settings
+from jaxgen.comparison.statistics import quantile
 from jaxgen.data import Data
 from jaxgen.report.numbers import duration, number, some
 from jaxgen.report.sentences import listing
@@ -123,15 +124,13 @@ def _times(meant: Mapping[str, float], outcomes: Mapping[str, Mapping[int, Outco
 
 
 def _sizes(tested: int, seeds: int) -> list[str]:
-    from scipy.stats import t
-
     notes = []
     if tested < FEWEST_TESTED:
         notes.append(
             f"The test split holds {tested} examples: each of them moves the figures, and only large differences show."
         )
     if seeds in FEW_SEEDS:
-        here, usual = (float(t.ppf(0.975, n - 1)) / math.sqrt(n) for n in (seeds, 5))
+        here, usual = (quantile(n - 1) / math.sqrt(n) for n in (seeds, 5))
         notes.append(
             f"Intervals of {seeds} seeds are wide, {here:.1f} standard deviations to each side where 5 seeds give "
             f"{usual:.1f}, and are cut where a figure must end."
