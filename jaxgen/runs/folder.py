@@ -42,22 +42,13 @@ def unsaved(out: Path) -> str | None:
     names = {entry.name for entry in out.iterdir() if not is_stray(entry.name)} if out.is_dir() else set()
     if not names & {"config.json", "lock"} or checkpoint.steps(out / "checkpoints"):
         return None
-    if "lock" in names and _running(out):
+    running = lock.is_held(out) if "lock" in names else False
+    if running:
         return f"the run in {out} is running, and has saved nothing yet: wait for it, or stop it."
     ours = {"lock"} <= names <= OURS  # one with more in it is nothing to remove
     remedy = "remove that folder and start the run again" if ours else "start the run again in another folder"
-    return f"no checkpoint was saved in {out}, so there is nothing to go on from: {remedy}."
-
-
-def _running(out: Path) -> bool:
-    import fcntl  # not on Windows, where no run has a folder
-
-    with open(out / "lock") as file:  # as `lock.owned` holds it; shared, so that two who look do not see each other
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    unless = "if no process is at work there, " if running is None else ""
+    return f"no checkpoint was saved in {out}, so there is nothing to go on from: {unless}{remedy}."
 
 
 def check_new(out: Path) -> None:

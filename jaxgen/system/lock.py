@@ -1,7 +1,9 @@
 """The folder that a run owns among other processes."""
 
 import contextlib
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,9 +36,15 @@ def check_new(folder: Path) -> None:
                 made.rmdir()
 
 
+# Of NFS without its lock service, of Lustre mounted without `flock`, and of some FUSE file systems.
+_UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
 @contextlib.contextmanager
 def owned(folder: Path, *, new: bool) -> Iterator[None]:
     """Holds `folder/lock`, which ends with the process however that ends; makes the folder where `new`.
+
+    On a file system without locks it holds nothing, and says so in a line on stderr.
 
     Raises:
       BadRequest: another process holds it, or `new` and the folder is not empty or cannot be made.
@@ -53,8 +61,29 @@ def owned(folder: Path, *, new: bool) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BadRequest(f"another process is writing to {folder}: wait for it, or stop it.") from error
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise
+            line = f"{folder} is on a file system without locks ({error.strerror}): let no second process write there."
+            print(line, file=sys.stderr, flush=True)
         if new and any(entry.name != "lock" and not is_stray(entry.name) for entry in folder.iterdir()):
             raise BadRequest(f"{folder} exists and is not empty: name a new folder, or resume the run in it.")
         yield
     finally:
         os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool | None:
+    """Whether a process is in `owned(folder)`, which has a file `lock`; None where the file system knows no locks."""
+    import fcntl  # not on Windows, where no run has a folder
+
+    with open(folder / "lock") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look do not see each other
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise
+            return None
+    return False

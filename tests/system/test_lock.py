@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -6,25 +8,53 @@ from pathlib import Path
 import pytest
 
 from jaxgen.core import BadRequest
-from jaxgen.system.lock import check_new, owned
+from jaxgen.runs.folder import unsaved
+from jaxgen.system.lock import check_new, is_held, owned
 
 
 def test_one_writer(tmp_path):
-    # Kills: two runs in one folder; a lock that outlives its process.
+    # Kills: two runs in one folder; a lock that outlives its process, as a marker file outlives a kill; a look that
+    # takes the lock away.
     out = tmp_path / "a" / "run"
-    with owned(out, new=True):
-        code = (
-            "import sys; from pathlib import Path; from jaxgen.system.lock import owned\n"
-            "with owned(Path(sys.argv[1]), new=False): print('in')"
-        )
-        other = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, check=False)
-        assert "another process is writing" in other.stderr and other.stdout == ""
+    code = (
+        "import sys; from pathlib import Path; from jaxgen.system.lock import owned\n"
+        "with owned(Path(sys.argv[1]), new=True): print('in', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, str(out)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "in\n"
+        assert is_held(out) and is_held(out)
+        with pytest.raises(BadRequest, match="another process is writing"), owned(out, new=False):
+            raise AssertionError
+        process.kill()
+    assert is_held(out) is False
     with owned(out, new=True):
         (out / "config.json").write_text("")
     with pytest.raises(BadRequest, match="not empty"), owned(out, new=True):
         raise AssertionError
     with owned(out, new=False):
-        assert (out / "lock").exists()
+        assert is_held(out)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys, code):
+    # Kills: NFS or Lustre without locks on which nothing can be trained; silence; a fault of the machine taken for
+    # that; a run at work that is to be removed.
+    def flock(file, how, code=code):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with owned(tmp_path, new=True):
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == (
+            f"{tmp_path} is on a file system without locks ({os.strerror(code)}): let no second process write there."
+        )
+        assert is_held(tmp_path) is None
+        assert "if no process is at work there, remove that folder" in unsaved(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", lambda file, how: flock(file, how, errno.EIO))
+    for use in (lambda: is_held(tmp_path), owned(tmp_path, new=False).__enter__):
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            use()
 
 
 def test_a_folder_that_holds_strays_alone_is_new(tmp_path):
