@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from jaxgen.core import BadRequest
-from jaxgen.data.tfds.patches import offline
+from jaxgen.data.tfds.patches import KNOWN, offline
 from jaxgen.data.tfds.records import tfds
 
+KNOWN_AGAIN = f"pip install tensorflow-datasets=={KNOWN[-1]}"
 no_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is not None, reason="TensorFlow is installed, and then it is used"
 )
@@ -87,7 +89,24 @@ def test_the_stub_does_what_builders_ask_of_it(tmp_path):
                 ask()
 
 
-def test_the_version_whose_private_names_are_patched_is_pinned():
-    # Kills: another version of TFDS without a look at the patch.
+def test_the_range_of_the_dependency_begins_at_a_version_that_is_known():
+    # Kills: a pin; a version that is tried by nobody; the one at hand left out, or installed and too old.
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert f"tensorflow-datasets=={importlib.metadata.version('tensorflow-datasets')}" in project["dependencies"]
+    (needed,) = (one for one in map(Requirement, project["dependencies"]) if one.name == "tensorflow-datasets")
+    assert importlib.metadata.version("tensorflow-datasets") in KNOWN and all(map(needed.specifier.contains, KNOWN))
+    assert needed.specifier.contains("4.9.99") and not needed.specifier.contains("4.9.9")
+
+
+def test_another_version_is_tried_or_refused_in_a_line(monkeypatch, capsys):
+    # Kills: a version that moved a private name, and a traceback; silence on one that nobody tried.
+    from tensorflow_datasets.core.features.image_feature import _ImageEncoder
+
+    with offline(refuse):
+        assert capsys.readouterr().err == ""
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "4.9.99")
+    with offline(refuse):
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == f"tensorflow-datasets 4.9.99 has not been tried: if this fails, {KNOWN_AGAIN}"
+    monkeypatch.delattr(_ImageEncoder, "_encode_image")
+    with pytest.raises(BadRequest, match=rf"4.9.99 \(.*_encode_image.*\): {KNOWN_AGAIN}.$"), offline(refuse):
+        raise AssertionError

@@ -2,40 +2,65 @@
 
 TFDS reaches TensorFlow through a module object of its own that imports it when it is first used. Here the few file
 functions that builders of image sets use are put behind that object, a PNG encoder behind the image feature, and a
-refusal behind the download. All three are private names of tensorflow-datasets 4.9.10, which pyproject.toml pins, and
-stand in this module alone. `sys.modules` is not touched: no other library believes that TensorFlow is there.
+refusal behind the download. These are private names of tensorflow-datasets, which stand in this module alone, with the
+versions that have them. `sys.modules` is not touched: no other library believes that TensorFlow is there.
 """
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 from jaxgen.core import BadRequest
 
+KNOWN = ("4.9.10",)  # the versions of tensorflow-datasets with which the tests of this folder passed
+
 
 @contextlib.contextmanager
 def offline(refuse: Callable[[str], BadRequest]) -> Iterator[None]:
-    """Within it builders prepare without TensorFlow where there is none, and a download raises `refuse(url)`."""
-    from tensorflow_datasets.core.download.download_manager import DownloadManager
-    from tensorflow_datasets.core.features.image_feature import _ImageEncoder
-    from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as lazy
+    """Within it builders prepare without TensorFlow where there is none, and a download raises `refuse(url)`.
+
+    With a version of TFDS that is not `KNOWN` it says so in a line on stderr.
+
+    Raises:
+      BadRequest: that version has other private names.
+    """
+    manager_type, encoder_type, lazy = _private_names()
 
     def download(manager, resource):
         raise refuse(resource.url)
 
     with contextlib.ExitStack() as patches:
-        patches.enter_context(_replaced(DownloadManager, "_download", download))
+        patches.enter_context(_replaced(manager_type, "_download", download))
         if importlib.util.find_spec("tensorflow") is None:
-            patches.enter_context(_replaced(_ImageEncoder, "_encode_image", _encode_image))
+            patches.enter_context(_replaced(encoder_type, "_encode_image", _encode_image))
             # `_module` is a cached property: what stands in the object's own dictionary goes before importing.
             attributes = object.__getattribute__(lazy, "__dict__")
             attributes["_module"] = _stub()
             patches.callback(attributes.pop, "_module", None)
         yield
+
+
+def _private_names() -> tuple[type, type, Any]:
+    """What downloads, what encodes images, and what imports TensorFlow when it is first used."""
+    version = importlib.metadata.version("tensorflow-datasets")
+    known = f"pip install tensorflow-datasets=={KNOWN[-1]}"
+    try:
+        from tensorflow_datasets.core.download.download_manager import DownloadManager
+        from tensorflow_datasets.core.features.image_feature import _ImageEncoder, _validate_np_array
+        from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as lazy
+
+        _ = DownloadManager._download, _ImageEncoder._encode_image, _validate_np_array, type(lazy)._module
+    except (ImportError, AttributeError) as error:
+        raise BadRequest(f"no set can be prepared with tensorflow-datasets {version} ({error}): {known}.") from error
+    if version not in KNOWN:
+        print(f"tensorflow-datasets {version} has not been tried: if this fails, {known}", file=sys.stderr, flush=True)
+    return DownloadManager, _ImageEncoder, lazy
 
 
 @contextlib.contextmanager
