@@ -25,6 +25,7 @@ from jaxgen import __main__, cli, recipes
 from jaxgen.cli import COMMANDS, explain, main
 from jaxgen.cli.commands import table
 from jaxgen.cli.parser import place
+from jaxgen.cli.runs import _print_table
 from jaxgen.recipes import RECIPES
 from jaxgen.runs import restore, run
 from jaxgen.runs.samples import BLOCK, draw
@@ -232,6 +233,23 @@ def test_evaluate_writes_what_it_prints(trained, capsys):
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
     for name, figure in found["figures"].items():
         assert rows[name][:2] == [f"{figure['value']:.4g}", f"{figure['reference']:.4g}"]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_tables_fit_the_terminal_and_are_plain_in_a_pipe(columns, monkeypatch, capsys):
+    # Kills: a name or a number that is cut short; a line wider than the terminal; colours in a file.
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _print_table(
+        {"straightforwardness of a trajectory": {"value": 12.3456, "reference": None, "higher_is_better": None}}
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    letters = "".join(sorted("".join(lines).replace(" ", "")))
+    titles = "figure this run real data better straightforwardness of a trajectory 12.35 - neither way"
+    assert letters == "".join(sorted(titles.replace(" ", "")))
+    assert main(["recipes", "gan_ada"]) == 0
+    texts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert columns - 10 < max(map(len, texts)) <= columns
 
 
 def test_evaluate_draws_the_labels_of_the_test_split(tmp_path, monkeypatch):

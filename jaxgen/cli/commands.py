@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import shlex
+import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -149,11 +150,11 @@ def recipes(parser: Parser, argv: Sequence[str]) -> None:
     print(table({name: recipe}))
     for option_name, value in defaults(recipe).items():
         flag = f"{_flag(option_name)} {_shown(value)}"
-        print(textwrap.fill(f"  {flag:<24}{explained(recipe, option_name)}", 80, subsequent_indent=" " * 26))
+        print(textwrap.fill(f"  {flag:<24}{explained(recipe, option_name)}", _width(), subsequent_indent=" " * 26))
 
 
 def table(rows: "Mapping[str, Recipe]") -> str:
-    """The recipes in at most 80 columns: a line of facts each, then summary, options and departures."""
+    """The recipes: a line of facts each, at most 80 columns wide, and texts as wide as the terminal, from 40 to 80."""
     from jaxgen.core import player
     from jaxgen.recipes import defaults, departures, example_plan, paper, summary
 
@@ -173,7 +174,11 @@ def table(rows: "Mapping[str, Recipe]") -> str:
 
 def _wrapped(line: str) -> str:
     options: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "    ", "break_on_hyphens": False}
-    return textwrap.fill(line, 80, break_long_words=False, **options)
+    return textwrap.fill(line, _width(), break_long_words=False, **options)
+
+
+def _width() -> int:
+    return max(40, min(80, shutil.get_terminal_size().columns))
 
 
 def _shown(value: Any) -> str:

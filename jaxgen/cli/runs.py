@@ -66,7 +66,7 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     print(
         f"{count} samples at step {step} against the test split of {data.name}\nfeatures: {reference.features.name}\n"
     )
-    print(_table(figures))
+    _print_table(figures)
     for name, (mean, low, high) in likelihood.items():
         print(f"{name}: {mean:.4g} ({low:.4g} to {high:.4g}), {BOUND_SAMPLES} posterior samples for each test example")
 
@@ -150,11 +150,14 @@ def _described(about: "Metric") -> dict[str, Any]:
     return {**about._asdict(), "bounds": about.bounds and [_known(end) for end in about.bounds]}
 
 
-def _table(figures: dict[str, dict[str, Any]]) -> str:
-    lines = [("figure", "this run", "real data", "better")]
+def _print_table(figures: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    numbers = [Column(title, justify="right") for title in ("this run", "real data")]
+    table = Table(Column("figure", overflow="fold"), *numbers, "better", box=None, pad_edge=False)
     better = {True: "higher", False: "lower", None: "neither way"}
     for name, figure in figures.items():
         here, real = ("-" if figure[key] is None else f"{figure[key]:.4g}" for key in ("value", "reference"))
-        lines.append((name, here, real, better[figure["higher_is_better"]]))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}" for a, b, c, d in lines)
+        table.add_row(name, here, real, better[figure["higher_is_better"]])
+    Console(highlight=False).print(table)
