@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxgen.comparison.contender import Contender, Counts, Seconds, Steps, evaluated, with_trained
+from jaxgen.comparison.course import compile_seconds
 from jaxgen.comparison.outcome import STAGES, Outcome, empty, measure, trainings
 from jaxgen.core import Model, player
 from jaxgen.data import Data
@@ -89,10 +90,10 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
     return statistics.median(times[1:])
 
 
-def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> float | None:
-    """How long it takes to measure a seed, from untrained models; it also compiles what measuring needs.
+def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> dict[str, float] | None:
+    """How long it takes to measure a seed, by training, from untrained models; it also compiles what measuring needs.
 
-    The first time counts compilation in; where even so it is long, that is little of it, and there is no second. One
+    Measured is twice, for the first time takes what is done once; if even without compiling that is long, once. One
     stage stands for all. None for images so large that tasks look at a part of them at a stage: to measure one model
     more than there are would take as long as to train it, so the first seed tells.
     """
@@ -103,15 +104,16 @@ def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequen
         if contender.plays(training):
             models[training.name] = _untrained(contender.of(training))
     for _ in range(2):
-        seconds, scratch = 0.0, empty()
+        seconds, scratch = dict.fromkeys(models, 0.0), empty()
         for training in trainings(tasks):
             if training.name in models:
                 model, with_encoder = models[training.name]
                 for times, own, stage in ((len(STAGES), model, STAGES[0]), (1, with_encoder, None)):
-                    began = time.perf_counter()
+                    began, compiling = time.perf_counter(), compile_seconds()
                     measure(scratch, own, training, reference, 0, tasks, stage)
-                    seconds += times * (time.perf_counter() - began)
-        if seconds > 10:
+                    compiling = compile_seconds() - compiling
+                    seconds[training.name] += times * max(time.perf_counter() - began - compiling, 0.0)
+        if sum(seconds.values()) > 10:
             break
     return seconds
 

@@ -13,8 +13,9 @@ from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import fewest, full_time
 from jaxgen.comparison.console import LEFT_OUT, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Lengths, compiled_together
+from jaxgen.comparison.course import BASELINES, COMPILE, MODEL, REPORT, SETTLE, SPLIT, Course
 from jaxgen.comparison.document import assemble
-from jaxgen.comparison.forecast import say_duration, settle_lengths
+from jaxgen.comparison.forecast import foresee, say_duration, settle_lengths
 from jaxgen.comparison.outcome import Outcome, baselines, trainings
 from jaxgen.comparison.place import claimed
 from jaxgen.comparison.player import OnRecord
@@ -28,8 +29,10 @@ from jaxgen.data.redivide import redivide
 from jaxgen.metrics.features import feature_space
 from jaxgen.recipes import Recipe, Spec, build, side, wanted
 from jaxgen.report import write_report
+from jaxgen.report.sentences import listing
 from jaxgen.runs.keep import keep
 from jaxgen.system import files
+from jaxgen.system.bar import drawn
 from jaxgen.system.signals import Stopped, stoppable
 from jaxgen.tasks import MAIN, SETTINGS, TASKS, Reference, Task
 from jaxgen.tasks.task import headline
@@ -56,7 +59,6 @@ class Ready(NamedTuple):
     contenders: Mapping[str, Contender]
     reference: Reference  # of the first seed
     lengths: Mapping[str, Lengths]
-    measuring: float | None  # seconds of a seed; None if the first must tell
     preparing: float = 0.0  # seconds that it took, from the call on
 
 
@@ -75,31 +77,21 @@ def conduct(asked: Asked, began: float) -> Comparison:
       Stopped: by a signal; the report of the seeds that were measured to the end is there.
       Exception: of a training or a measurement; likewise.
     """
-    ready = _ready(asked)
-    reached = Reached({}, {})
-    if asked.resumed:
-        ledger.check_headlines(asked.out, _headlines(ready))
-        reached = Reached(*ledger.load(asked.out))
-    for name in ready.contenders:
-        reached.outcomes.setdefault(name, {})
-    settings, start = asked.settings, time.perf_counter()
-    if settings.seed not in reached.baselines:
-        reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
-    spent, own = time.perf_counter() - began, time.perf_counter() - start
-    measuring = None if ready.measuring is None else ready.measuring + own
-    ready = ready._replace(measuring=measuring, preparing=spent)
-    say_duration(settings, ready.tasks, len(ready.contenders), spent, ready.measuring)
-    place = contextlib.nullcontext(asked.out) if asked.resumed else claimed(asked.out, settings.out is None)
-    with stoppable() as signals, place as out:
-        failure = _play(asked, ready, reached, out, signals)
-        reached = _leading(Reached(*whole(*reached)), settings)
-        done = len(reached.baselines)
-        if not done and failure is not None:
-            raise failure
-        if not done and signals:
-            raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
-        cause = "" if done == settings.seeds else "a signal" if failure is None else "an error"
-        report = _write(asked, ready, reached, out, cause, began)
+    course, settings = Course(began), asked.settings
+    with drawn(course.rows):
+        ready, reached = _prepared(asked, course)
+        place = contextlib.nullcontext(asked.out) if asked.resumed else claimed(asked.out, settings.out is None)
+        with stoppable() as signals, place as out:
+            failure = _play(asked, ready, reached, out, signals, course)
+            reached = _leading(Reached(*whole(*reached)), settings)
+            done = len(reached.baselines)
+            if not done and failure is not None:
+                raise failure
+            if not done and signals:
+                raise Stopped(signals[0], "no seed was measured to the end, and nothing was written.")
+            cause = "" if done == settings.seeds else "a signal" if failure is None else "an error"
+            with course.at((REPORT,), "report"):
+                report = _write(asked, ready, reached, out, cause, began)
     print_answer(report["advice"], asked.data.kind)
     part = f"the report of the {done} of {settings.seeds} seeds that were measured" if cause else "the whole report"
     again = f" Go on with: jaxgen compare --resume {shlex.quote(str(out))}" if cause else ""
@@ -111,6 +103,30 @@ def conduct(asked: Asked, began: float) -> Comparison:
     for line in report["next"]:
         say(f"{line['what']}: {line['command']}")
     return Comparison(report, out)
+
+
+def _prepared(asked: Asked, course: Course) -> tuple[Ready, Reached]:
+    """What is compiled and timed, and what was measured before, with the baselines of the first seed."""
+    settings = asked.settings
+    ready = _ready(asked, course)
+    reached = Reached({}, {})
+    if asked.resumed:
+        ledger.check_headlines(asked.out, _headlines(ready))
+        reached = Reached(*ledger.load(asked.out))
+    for name in ready.contenders:
+        reached.outcomes.setdefault(name, {})
+    if settings.seed not in reached.baselines:
+        with course.at((BASELINES,), "baselines of the first seed"):
+            reached.baselines[settings.seed] = baselines(ready.reference, settings.seed, ready.tasks)
+    spent = course.spent()
+    say_duration(settings, ready.tasks, len(ready.contenders), spent, course.left())
+    return ready._replace(preparing=spent), reached
+
+
+def _missing(asked: Asked) -> int:
+    """How many seeds are to be played."""
+    done = {int(path.stem) for path in (asked.out / "seeds").glob("*.json")} if asked.resumed else set()
+    return sum(seed not in done for seed in range(asked.settings.seed, asked.settings.seed + asked.settings.seeds))
 
 
 def _headlines(ready: Ready) -> dict[str, str]:
@@ -126,7 +142,7 @@ def _leading(reached: Reached, settings: Settings) -> Reached:
     return Reached(outcomes, {seed: own for seed, own in reached.baselines.items() if seed in there})
 
 
-def _ready(asked: Asked) -> Ready:
+def _ready(asked: Asked, course: Course) -> Ready:
     tasks, unserved = _served(asked.data, asked.settings.settings)
     first = redivide(asked.data, asked.settings.seed)
     # Built first: a shape that no network takes is refused before anything is printed.
@@ -135,18 +151,32 @@ def _ready(asked: Asked) -> Ready:
             raise BadRequest(
                 f"{name} learns from {what}, which compare does not hand to its models: leave it out of the models."
             )
-    sides = {side(build(recipe, Spec(first.shape), {})) for recipe in asked.recipes.values()}
+    sides = {name: side(build(recipe, Spec(first.shape), {})) for name, recipe in asked.recipes.items()}
     say_data(asked.data, unserved)
-    for reason in foreseen(asked.settings.seeds, sides):
+    for reason in foreseen(asked.settings.seeds, set(sides.values())):
         say(f"figures only, no answer. {reason}")
-    reference = Reference(first, feature_space(first))
-    contenders = compiled_together(asked.recipes, first, trainings(tasks), reference.formed)
-    lengths, measuring = settle_lengths(asked.settings, contenders, reference, tasks, asked.recorded)
+    course.add(foresee(asked.settings, sides, tasks, _missing(asked), course))
+    with course.at((SPLIT,), "features of the data"):
+        reference = Reference(first, feature_space(first))
+    with course.at((COMPILE,), f"compiling {listing(list(asked.recipes))}"):
+        contenders = compiled_together(asked.recipes, first, trainings(tasks), reference.formed)
+    lengths: dict[str, Lengths] = {}
+    for name, contender in contenders.items():
+        with course.at((SETTLE, name), f"timing {name}"):
+            own, measuring = settle_lengths(asked.settings, {name: contender}, reference, tasks, asked.recorded)
+        for training in trainings(tasks):
+            if training.name not in own[name]:
+                course.skip((MODEL, name, training.name))
+        for (_, training_name), seconds in measuring.items():
+            course.guess((MODEL, name, training_name), seconds, "measure")
+        lengths |= own
     contenders = {name: contender.bare() for name, contender in contenders.items()}
-    return Ready(tasks, unserved, contenders, reference, lengths, measuring)
+    return Ready(tasks, unserved, contenders, reference, lengths)
 
 
-def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list[int]) -> Exception | None:
+def _play(
+    asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list[int], course: Course
+) -> Exception | None:
     """All seeds that are missing; returns what ended them early, if it is no signal."""
     settings, recorded, first = asked.settings, asked.recorded, ready.reference
 
@@ -181,8 +211,8 @@ def _play(asked: Asked, ready: Ready, reached: Reached, out: Path, signals: list
             reached.baselines,
             signals,
             outcomes=reached.outcomes,
-            seconds=full_time(settings.seconds_per_model, ready.tasks) + (ready.measuring or 0) / len(ready.contenders),
-            known=ready.measuring is not None,
+            seconds=full_time(settings.seconds_per_model, ready.tasks),
+            course=course,
             on_seed=on_seed,
             on_trained=on_trained,
             on_record=asked.on_record,

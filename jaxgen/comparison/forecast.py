@@ -7,6 +7,20 @@ from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import allowed, evaluation_seconds, expected, full_time, passes, too_short
 from jaxgen.comparison.console import count, say
 from jaxgen.comparison.contender import Contender, Lengths
+from jaxgen.comparison.course import (
+    BASELINES,
+    COMPILE,
+    MODEL,
+    PRIOR,
+    REPORT,
+    SAVE,
+    SETTLE,
+    SPLIT,
+    Course,
+    Key,
+    Left,
+    Piece,
+)
 from jaxgen.comparison.outcome import trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
@@ -14,6 +28,35 @@ from jaxgen.report.numbers import duration, some
 from jaxgen.tasks import Reference, Task
 
 SMALL = 16  # pixels a side: a step on 64 takes about 16 times as long
+
+
+def planned(seeds: int, models: Sequence[str], tasks: Sequence[Task], seconds: float) -> list[Piece]:
+    """What `play_all` does on so many seeds; a model trains for so many seconds on one of them."""
+    shares = {training.name: training.share for training in trainings(tasks)}
+    whole = sum(shares.values())
+    played = [Piece((MODEL, model, name), seconds * shares[name] / whole) for model in models for name in shares]
+    return seeds * [Piece((SPLIT,)), *played, Piece((BASELINES,)), Piece((SAVE,))]
+
+
+def foresee(
+    settings: Settings, sides: Mapping[str, str], tasks: Sequence[Task], seeds: int, course: Course
+) -> list[Piece]:
+    """All that a comparison of models of these sides does, on so many seeds.
+
+    The course gets guesses of what it does beside training and measuring, in seconds that the digits took on one core.
+    What matters is how many times as long one takes as another: the first tell how long the others take here.
+    """
+    forms = 1 + len({training.form.name for training in trainings(tasks) if training.form is not None})
+    guesses: dict[Key, float] = {(BASELINES,): 1.0, (SAVE,): 0.5, (REPORT,): 2.0}
+    pieces = [Piece((SPLIT,))]
+    for name, own in sides.items():
+        guesses[COMPILE, name] = 3.5 * forms if own == "vae" else 5.0 * (forms + 1)  # with an encoder
+        guesses[SETTLE, name] = 3.5 * forms
+        pieces += [Piece((COMPILE, name)), Piece((SETTLE, name))]
+    for key, seconds in guesses.items():
+        course.guess(key, seconds, PRIOR)
+    played = planned(seeds, list(sides), tasks, full_time(settings.seconds_per_model, tasks))
+    return [*pieces, *played, Piece((REPORT,))]
 
 
 def enough(seconds: float, data: Data) -> str:
@@ -34,10 +77,10 @@ def settle_lengths(
     reference: Reference,
     tasks: Sequence[Task],
     recorded: ledger.Recorded | None,
-) -> tuple[dict[str, Lengths], float | None]:
-    """The time of every training, and the seconds that measuring one seed of all models takes, if that is known."""
+) -> tuple[dict[str, Lengths], dict[tuple[str, str], float]]:
+    """The time of every training, and the seconds that measuring takes, by model and training, where that is known."""
     lengths: dict[str, Lengths] = {}
-    measuring: float | None = 0.0
+    measuring: dict[tuple[str, str], float] = {}
     data = reference.data
     seeds = range(settings.seed, settings.seed + settings.seeds)
     for name, contender in contenders.items():
@@ -45,7 +88,7 @@ def settle_lengths(
         steps = expected(contender, own, tasks) if recorded is None else recorded[name, settings.seed]
         lengths[name] = own
         own_measuring = evaluation_seconds(contender, reference, tasks)
-        measuring = None if measuring is None or own_measuring is None else measuring + own_measuring
+        measuring |= {(name, training): seconds for training, seconds in (own_measuring or {}).items()}
         shown = next(training for training in trainings(tasks) if training.name in steps)  # the main one, if it is run
         examples = shown.examples(data, settings.seed)
         through = passes(contender.of(shown), steps[shown.name].model, examples)
@@ -56,18 +99,11 @@ def settle_lengths(
     return lengths, measuring
 
 
-def say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, measuring: float | None) -> None:
-    """One line: how long all will take. `spent` are the seconds so far, `measuring` those of a seed if it is known."""
+def say_duration(settings: Settings, tasks: Sequence[Task], models: int, spent: float, left: Left) -> None:
+    """One line: how long all will take. `spent` are the seconds so far."""
     training = full_time(settings.seconds_per_model, tasks) * models
-    then = f"{spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} of {training:g} s training and "
-    if measuring is None:
-        say(f"{then}measuring, which takes minutes for images of this size: the first seed tells how long")
-        return
-    total = duration(round(spent + settings.seeds * (training + measuring)))
-    say(f"expected to take {total}: {then}{measuring:.0f} s measuring")
-
-
-def say_rest(seconds: float, seeds: int) -> None:
-    """One line after the first seed, if its time was not known before: `seconds` it took, `seeds` are left."""
-    took = f"the first seed took {duration(round(seconds))}, measuring counted in"
-    say(f"{took}; about {duration(round(seconds * seeds))} to go" if seeds else took)
+    then = f"{spent:.0f} s to prepare, then {some(settings.seeds, 'seed')} of {training:g} s training and"
+    if left.known:
+        say(f"expected to take {duration(round(spent + left.seconds))}: {then} measuring")
+    else:
+        say(f"{then} measuring, which takes minutes for images of this size: the first trainings tell how long")

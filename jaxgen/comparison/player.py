@@ -1,5 +1,6 @@
 """One model on one seed: each of its trainings, by the clock or by recorded steps, and what is measured after it."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ def play(
     *,
     tasks: Sequence[Task],
     groups: Groups | None = None,
+    during: Callable[[Training], contextlib.AbstractContextManager] = lambda training: contextlib.nullcontext(),
     on_seconds: Callable[[float], None] = lambda seconds: None,
     on_trained: OnTrained = lambda state, records: None,
     on_record: OnRecord | None = None,
@@ -43,26 +45,27 @@ def play(
       seed: of everything random.
       tasks: those that are measured.
       groups: of test examples, without each of which headlines are measured again.
+      during: made for each training, and held while it and what is measured after it go on.
       on_seconds: called with the seconds of training since the last call.
       on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
       on_record: called after each chunk of steps with such a line, its training and its part, "model" or "encoder".
     """
     outcome, seconds, failed = empty(), 0.0, []
-    for training in trainings(tasks):
-        if not contender.plays(training):
-            continue
+
+    def one(training: Training) -> float:
         seen = reference.formed(training.form)
         own = contender if training.form is None else contender.of(training).on(seen)
 
-        def at_stage(model: Model, stage: str | None, training: Training = training):
+        def at_stage(model: Model, stage: str | None):
             measure(outcome, model, training, reference, seed, tasks, stage)
             if stage is None and groups is not None:
                 measure_without(outcome, model, training, groups, seed, tasks)
 
-        def on_chunk(part: str, chunk: Chunk, training: Training = training):
+        def on_chunk(part: str, chunk: Chunk):
             on_seconds(chunk.seconds)
             if on_record is not None:
-                on_record({"training": training.name, "part": part, **record(chunk)})
+                line = record(chunk, seconds=played.spent, seed=seed)
+                on_record({"training": training.name, "part": part, **line})
 
         played = _Played(lengths[training.name], on_chunk)
         keeping = on_trained if training == MAIN else None
@@ -70,15 +73,19 @@ def play(
             trained = _train(own, seen, training, played, seed, at_stage, keeping)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
-            seconds += played.spent
-            continue
+            return played.spent
         finally:
             outcome.steps[training.name] = played.steps
-        seconds += trained.seconds
-        failed += trained.failures
+        failed.extend(trained.failures)
         draw_pictures(outcome, trained.model, training, reference, seed)
         if training == MAIN:
             outcome.curve.update(seed=seed, **trained.curve)
+        return trained.seconds
+
+    for training in trainings(tasks):
+        if contender.plays(training):
+            with during(training):
+                seconds += one(training)
     return outcome._replace(seconds=seconds, failed="; ".join(failed))
 
 
@@ -148,7 +155,7 @@ def _train(
     for chunk in played.chunks("model", contender.program, state, keys, kept):
         seconds, state = seconds + chunk.seconds, chunk.state
         curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
-        records.append(record(chunk))
+        records.append(record(chunk, seconds=seconds, seed=seed))
         for stage in played.stages(seconds):
             measure(contender.model(*evaluated(state)), stage)
     model = contender.model(*evaluated(state))

@@ -73,8 +73,10 @@ def compare(
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
       on_record: called after each chunk of steps of any training with a dict of its "model", "seed", "training", "part"
-        ("model" or "encoder"), "step", "steps_per_s", "finite" and losses, such as {"critic/loss": ...}. Its time is
-        not counted as training.
+        ("model" or "encoder"), "step", "seconds" (of this training so far), "steps_per_s", "finite" and losses, such as
+        {"critic/loss": ...}; None is a loss that is not finite. A logger of numbers takes `{k: v for k, v in
+        line.items() if isinstance(v, int | float)}`. Its time is not counted as training. What it raises ends the
+        comparison, as an error of a training does, with a note that says whose it is.
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.

@@ -58,7 +58,7 @@ def pixels(
     @functools.lru_cache(1)
     def whole() -> np.ndarray | None:
         def fill(x: np.ndarray) -> dict[str, Any]:
-            with counted(len(x)) as passed:
+            with counted(len(x), "decoding") as passed:
                 decoded(np.arange(len(x)), x, passed)
             return {"notes": notes}
 

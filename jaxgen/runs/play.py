@@ -86,22 +86,37 @@ def proceed(
     if written is not None:
         start, picture = int(state.context.step), samples.recurring(job.data, condition_for(job.config, job.data), keys)
         write = recorder.writer(*written, steps=steps, start=start, meta=meta_of(job), model=model, picture=picture)
-    skipped = int(state.skipped)
+    skipped, seconds = int(state.skipped), recorder.seconds_of(history)
     with progress.shown(steps, quiet=quiet) as show:
         for chunk in train(program, state, keys, steps=steps):
-            state = chunk.state
-            history.append(recorder.record(chunk))
+            state, seconds = chunk.state, seconds + chunk.seconds
+            history.append(recorder.record(chunk, seconds=seconds, seed=job.config["seed"]))
             show(history[-1])
+            if on_record is not None:
+                _hand_over(on_record, history[-1], state, write, job.config, written)
             if write is not None:
                 write(state, history[-1])
-            if on_record is not None:
-                on_record(dict(history[-1]))
     if not quiet and (skipped := int(state.skipped) - skipped):
         print(f"in {skipped} steps a turn was not finite and moved nothing: lower the learning rate.", file=sys.stderr)
     if written is not None:
         hosts.agreed(0)  # the last checkpoint is there before any process ends
     state = hosts.local(state)
     return Run(model(state), state, history, job.plan, job.data, job.config)
+
+
+def _hand_over(
+    on_record: Record, line: dict[str, Any], state: State, write: Callable | None, config: dict, written: tuple | None
+) -> None:
+    """Calls `on_record`. What it raises ends the run, after a checkpoint, with a note of whose exception it is."""
+    try:
+        on_record(dict(line))
+    except BaseException as error:
+        kept = "The run has no folder (out=...), so nothing is saved."
+        if write is not None and written is not None:
+            saved = write(state, line, ends=True)
+            kept = f"Step {saved} is saved. Go on with: {folder.again(Path(written[0]), config)}"
+        error.add_note(f"on_record raised this, after step {line['step']}. {kept}")
+        raise
 
 
 def compiled(job: Job, steps: int, quiet: bool) -> Program:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jaxgen.system.bar import Row, clock, drawn, seen
+
 EVERY = 10.0  # seconds between plain lines
 
 
@@ -14,7 +16,7 @@ def shown(steps: int, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
     """A function to hand each `record` to: a bar where stderr is a terminal, else a line every 10 s and at the end."""
     if quiet:
         yield lambda line: None
-    elif sys.stderr.isatty():
+    elif seen():
         with _bar(steps) as show:
             yield show
     else:
@@ -31,16 +33,33 @@ def losses(line: dict[str, Any]) -> str:
     return "  ".join(f"{turn} {'not finite' if value is None else f'{value:.4g}'}" for turn, value in values.items())
 
 
+class _Pace:
+    """The time left, by the speed since the first record: a chunk alone may be a slow one."""
+
+    def __init__(self, steps: int):
+        self._steps = steps
+        self._first: tuple[float, int] | None = None
+
+    def left(self, line: dict[str, Any]) -> float:
+        """Seconds."""
+        now, step = time.monotonic(), line["step"]
+        if self._first is None:
+            self._first = now, step
+        began, start = self._first
+        each = (now - began) / (step - start) if step > start else 1 / line["steps_per_s"]
+        return (self._steps - step) * each
+
+
 def _lines(steps: int) -> Callable[[dict[str, Any]], None]:
-    printed = time.monotonic()
+    printed, pace = time.monotonic(), _Pace(steps)
 
     def show(line):
         nonlocal printed
+        left = pace.left(line)
         if line["step"] < steps and time.monotonic() - printed < EVERY:
             return
         printed = time.monotonic()
-        left = (steps - line["step"]) / line["steps_per_s"]
-        ahead = f"{left:.0f} s left" if left else "done"
+        ahead = f"{clock(left)} left" if line["step"] < steps else "done"
         rate = f"{line['steps_per_s']:.4g} steps/s"
         print(f"step {line['step']}/{steps}  {rate}  {ahead}  {losses(line)}", file=sys.stderr, flush=True)
 
@@ -49,16 +68,15 @@ def _lines(steps: int) -> Callable[[dict[str, Any]], None]:
 
 @contextlib.contextmanager
 def _bar(steps: int) -> Iterator[Callable[[dict[str, Any]], None]]:
-    from rich.console import Console  # a tenth of a second of import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    rows, pace = [Row(f"step 0/{steps}", 0.0)], _Pace(steps)
 
-    rate, figures = TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[losses]}")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), figures)
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as progress:
-        task = progress.add_task("", total=steps, rate="", losses="")
+    def show(line):
+        nonlocal rows
+        left, step = f"{clock(pace.left(line))} left", line["step"]
+        bar = Row(f"step {step}/{steps}", step / steps, (f"{line['steps_per_s']:.4g} steps/s, {left}", left))
+        rows = [bar, Row(losses(line))]
 
-        def show(line):
-            rate = f"{line['steps_per_s']:.4g} steps/s"
-            progress.update(task, completed=line["step"], rate=rate, losses=losses(line))
-
+    with drawn(lambda: rows):
         yield show
+    if len(rows) > 1:  # the last record stays, and the bar does not
+        print(f"{rows[0].text}  {rows[1].text}", file=sys.stderr, flush=True)

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,35 @@ PICTURES = 10  # sample pictures a run; the first and the last in any case,
 SHARE = 0.02  # others where drawing has not yet taken more of the time than this
 
 
-def record(chunk: Chunk) -> dict[str, Any]:
+def record(chunk: Chunk, *, seconds: float, seed: int) -> dict[str, Any]:
     """A chunk as one flat JSON object: figures by `turn/name`, means over the chunk; null where not finite.
 
-    >>> record(Chunk(20, None, {"vae": {"loss": math.nan}}, 10, 0.5))
-    {'step': 20, 'steps_per_s': 20.0, 'finite': False, 'vae/loss': None}
+    `seconds` are those of training from the first step to the end of the chunk, by the wall clock: checkpoints,
+    pictures, measuring and the time between a stop and its `resume` are not among them. `seed` is that of the run.
+
+    >>> record(Chunk(20, None, {"vae": {"loss": math.nan}}, 10, 0.5), seconds=1.25, seed=3)
+    {'step': 20, 'seed': 3, 'seconds': 1.25, 'steps_per_s': 20.0, 'finite': False, 'vae/loss': None}
     """
     values = {f"{turn}/{name}": value for turn, info in chunk.info.items() for name, value in info.items()}
     finite = all(map(math.isfinite, values.values()))
     figures = {name: value if math.isfinite(value) else None for name, value in values.items()}
-    return {"step": chunk.step, "steps_per_s": chunk.steps / chunk.seconds, "finite": finite, **figures}
+    head = {"step": chunk.step, "seed": seed, "seconds": round(seconds, 6)}
+    return {**head, "steps_per_s": chunk.steps / chunk.seconds, "finite": finite, **figures}
+
+
+def seconds_of(history: Sequence[Mapping[str, Any]]) -> float:
+    """The seconds of training that a history ends with: those of its last line, if the lines say them.
+
+    Lines that an earlier jaxgen wrote say the speed alone, and the steps between them.
+
+    >>> seconds_of([{"step": 10, "steps_per_s": 5.0}, {"step": 30, "steps_per_s": 10.0}])
+    4.0
+    """
+    total, before = 0.0, 0
+    for line in history:
+        total = line["seconds"] if "seconds" in line else total + (line["step"] - before) / line["steps_per_s"]
+        before = line["step"]
+    return total
 
 
 def append(path: Path, line: dict[str, Any]) -> None:
@@ -78,8 +97,10 @@ def writer(
     meta: dict[str, Any],
     model: Callable[[State], Model],
     picture: Callable[[Model], bytes | None],
-) -> Callable[[State, dict[str, Any]], None]:
+) -> Callable[..., int]:
     """A function to call after each chunk with the state and its record: metrics, pictures, checkpoints when due.
+
+    It returns the step of the last checkpoint. With `ends=True` it writes one now, for the run ends here.
 
     Of several processes all call it, and one writes; a signal to any of them stops all.
 
@@ -102,24 +123,25 @@ def writer(
     drawn, drawing = start * PICTURES // steps, 0.0
     digits = len(str(steps))
 
-    def after(state: State, line: dict[str, Any]) -> None:
+    def after(state: State, line: dict[str, Any], *, ends: bool = False) -> int:
         step, stop = line["step"], hosts.agreed(caught[0] if caught else 0)  # a later signal is answered a chunk later
         if hosts.writes():
-            write(hosts.local(state), line, step, bool(stop))
+            write(hosts.local(state), line, step, bool(stop) or ends)
         if stop:
             # None ends before all is written.
             at = hosts.agreed(saved)
             raise Stopped(stop, f"step {at} is saved. Go on with: {again(out, meta['config'])}")
+        return saved
 
-    def write(state: State, line: dict[str, Any], step: int, stop: bool) -> None:
+    def write(state: State, line: dict[str, Any], step: int, ends: bool) -> None:
         nonlocal saved_at, saved, drawn, drawing
         append(out / "metrics.jsonl", line)
-        last = step >= steps or stop or state.streak >= PATIENCE
+        last = step >= steps or ends or state.streak >= PATIENCE
         if last or time.monotonic() - saved_at >= checkpoint_seconds:
             if checkpoint.not_finite(state) is None:  # else the loop ends the run, if it lasts
                 checkpoint.save(out / "checkpoints", step, state, meta)
                 saved_at, saved = time.monotonic(), step
-        if stop:
+        if ends:
             return
         drawing_from = time.monotonic()
         if step * PICTURES // steps > drawn and (last or drawing <= SHARE * (drawing_from - began)):

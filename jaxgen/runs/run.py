@@ -100,12 +100,33 @@ def fit(
         gets a shape of its own, and so do images of another source with a side above 64 if a recipe of jaxgen is
         trained; a plan, a game or another recipe gets them as they are.
       labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
-      on_record: called after each chunk of steps with its line of the history.
+      on_record: called after each chunk of steps with its line of the history. What it raises ends the run, with a
+        checkpoint if there is a folder.
       quiet: no progress on stderr.
 
     Raises:
       BadRequest: whatever cannot be, before anything is computed or written.
       Diverged: ten steps in a row were not finite, or the params are not after a chunk of steps.
+      Exception: of `on_record`, with a note that says so and which step is saved.
+
+    A line of the history is a dict: "step", "seed", "seconds" (of training by the wall clock, from the first step on),
+    "steps_per_s", "finite", and figures such as "critic/loss", None where one is not finite. `on_record` hands it on:
+
+        # Weights & Biases
+        import wandb
+        wandb.init(project="digits")
+        jaxgen.fit("vae", "digits", steps=2000, on_record=wandb.log)
+
+        # MLflow
+        import mlflow
+        log = lambda line: mlflow.log_metrics({k: v for k, v in line.items() if v is not None}, step=line["step"])
+        jaxgen.fit("vae", "digits", steps=2000, on_record=log)
+
+        # TensorBoard
+        from tensorboardX import SummaryWriter
+        writer = SummaryWriter("logs")
+        log = lambda line: [writer.add_scalar(k, v, line["step"]) for k, v in line.items() if v is not None]
+        jaxgen.fit("vae", "digits", steps=2000, on_record=log)
     """
     for name, value, least in (("steps", steps, 1), ("seed", seed, 0), ("batch_size", batch_size, 1)):
         check_whole(name, value, least=least)

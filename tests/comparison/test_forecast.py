@@ -1,14 +1,16 @@
 """What is said before the first training."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from jaxgen.comparison import budget, forecast
 from jaxgen.comparison.contender import Steps
+from jaxgen.comparison.course import Course, Left
 from jaxgen.comparison.forecast import enough
 from jaxgen.data import load
-from jaxgen.tasks import REPRESENT
+from jaxgen.tasks import DETECT, REPRESENT
 
 
 def test_large_images_may_be_made_smaller():
@@ -23,24 +25,35 @@ def test_large_images_may_be_made_smaller():
 def test_what_is_unknown_is_not_said(capsys):
     # Kills: a total without the time of measuring; a rest of all seeds, or of none, after the first.
     settings = SimpleNamespace(seconds_per_model=10.0, seeds=3)
-    forecast.say_duration(settings, (REPRESENT,), 2, 40.4, 5.0)
+    forecast.say_duration(settings, (REPRESENT,), 2, 40.4, Left(75.0, True))
     assert capsys.readouterr().err == (
-        "expected to take 1 min 55 s: 40 s to prepare, then 3 seeds of 20 s training and 5 s measuring\n"
+        "expected to take 1 min 55 s: 40 s to prepare, then 3 seeds of 20 s training and measuring\n"
     )
-    forecast.say_duration(settings, (REPRESENT,), 2, 40.4, None)
+    forecast.say_duration(settings, (REPRESENT,), 2, 40.4, Left(60.0, False))
     said = capsys.readouterr().err
-    assert "expected" not in said and "the first seed tells" in said and said.startswith("40 s to prepare")
-    forecast.say_rest(121.0, 2)
-    forecast.say_rest(121.0, 0)
-    assert capsys.readouterr().err == (
-        "the first seed took 2 min 1 s, measuring counted in; about 4 min 2 s to go\n"
-        "the first seed took 2 min 1 s, measuring counted in\n"
+    assert "expected" not in said and "the first trainings tell" in said and said.startswith("40 s to prepare")
+
+
+def test_all_that_is_to_do_is_foreseen():
+    # Kills: baselines, saving or the report left out; trainings without their share of the time; seeds that are done
+    # counted again; the side with an encoder taken for as long to compile as the other.
+    settings, course = SimpleNamespace(seconds_per_model=10.0), Course()
+    pieces = forecast.foresee(settings, {"vae": "vae", "gan": "gan"}, (REPRESENT, DETECT), 2, course)
+    assert Counter(piece.key[0] for piece in pieces) == {
+        **{"compile": 2, "settle": 2, "split": 3, "model": 8, "baselines": 2, "save": 2, "report": 1}
+    }
+    trained = {piece.key[1:]: piece.training for piece in pieces if piece.key[0] == "model"}
+    assert trained == pytest.approx(
+        {("vae", "main"): 10.0, ("gan", "main"): 10.0, ("vae", "detect"): 6.0, ("gan", "detect"): 6.0}
     )
+    course.add(pieces)
+    assert course.left() == (pytest.approx(2 * 32.0), False)
+    assert [piece.key for piece in pieces][-1] == ("report",)
 
 
-@pytest.mark.parametrize(("own", "total"), [([2.0, 3.0], 5.0), ([2.0, None], None), ([None, 3.0], None)])
-def test_measuring_is_known_if_it_is_of_all_models(monkeypatch, own, total):
-    # Kills: the time of one model for that of all.
+@pytest.mark.parametrize("own", [({"main": 2.0}, {"main": 3.0}), ({"main": 2.0}, None)])
+def test_measuring_is_known_by_model_and_training(monkeypatch, own):
+    # Kills: the time of one model for that of another; a time of what is not known.
     seconds = iter(own)
     monkeypatch.setattr(forecast, "evaluation_seconds", lambda *args: next(seconds))
     monkeypatch.setattr(forecast, "allowed", lambda *args: {})
@@ -51,7 +64,9 @@ def test_measuring_is_known_if_it_is_of_all_models(monkeypatch, own, total):
     settings = SimpleNamespace(seconds_per_model=10.0, seeds=3, seed=0)
     reference = SimpleNamespace(data=load("digits"))
     contenders = dict.fromkeys(("vae", "gan"), contender)
-    assert forecast.settle_lengths(settings, contenders, reference, (REPRESENT,), None)[1] == total
+    assert forecast.settle_lengths(settings, contenders, reference, (REPRESENT,), None)[1] == {
+        (name, "main"): by["main"] for name, by in zip(contenders, own, strict=True) if by is not None
+    }
 
 
 def test_untrained_models_of_large_images_are_not_measured(monkeypatch):

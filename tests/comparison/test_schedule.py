@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from jaxgen.comparison import schedule
+from jaxgen.comparison.course import Course
+from jaxgen.comparison.forecast import planned
 from jaxgen.comparison.outcome import Outcome
 from jaxgen.comparison.schedule import play_all, whole
 from jaxgen.data import Split
 from jaxgen.system.signals import stoppable
+from jaxgen.tasks import MAIN, REPRESENT
 
 SPLIT = Split(np.arange(6, dtype=np.float32).reshape(3, 2), None)
 CONTENDERS = {
@@ -26,7 +29,7 @@ def of_seed(seed):
     return SimpleNamespace(data=SimpleNamespace(train=SPLIT._replace(x=SPLIT.x + seed)), release=lambda: None)
 
 
-def played(monkeypatch, play, signals, **more):
+def played(monkeypatch, play, signals, tasks=(), **more):
     outcomes, by_baselines = {name: {} for name in CONTENDERS}, {}
     monkeypatch.setattr(schedule, "play", play)
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
@@ -34,7 +37,15 @@ def played(monkeypatch, play, signals, **more):
     seeds = []
     watch = {"seconds": 1.0, "on_seed": seeds.append, "on_trained": lambda *args: None, **more}
     play_all(
-        range(3, 6), CONTENDERS, of_seed, lambda name, seed: None, (), by_baselines, signals, outcomes=outcomes, **watch
+        range(3, 6),
+        CONTENDERS,
+        of_seed,
+        lambda name, seed: None,
+        tasks,
+        by_baselines,
+        signals,
+        outcomes=outcomes,
+        **watch,
     )
     assert seeds == list(by_baselines)
     return outcomes, by_baselines
@@ -77,45 +88,33 @@ def test_only_seeds_that_all_have_are_compared():
     assert whole({"vae": {3: "a"}, "gan": {}}, {3: "x"}) == ({"vae": {}, "gan": {}}, {})
 
 
-def test_the_bar_is_corrected_by_what_models_take(monkeypatch):
-    # Kills: time left by the first guess until the end; a resumed comparison whose seeds of before count as played.
-    now = iter([100.0, 130.0, 140.0])
-    monkeypatch.setattr(schedule.time, "perf_counter", lambda: next(now))
-    with schedule.Progress(disable=True) as progress:
-        bar = schedule._Bar(progress, 6, 5.0)
-        (task,) = progress.tasks
-        bar.says("split", 2)  # the models of one seed were played before
-        assert (task.completed, task.total, task.description) == (10, 30, "split")
-        bar.done(3)
-        assert (task.completed, task.total) == (90, 180)  # the one that was played took 30
-        bar.advance(5)
-        bar.done(4)
-        assert (task.completed, task.total) == (80, 120)
+def test_lines_say_what_is_left(monkeypatch, capsys):
+    # Kills: a comparison that shows no plain line where nobody sees a bar; seeds that were played before counted again.
+    def play(contender, reference, lengths, seed, *, during, on_seconds, **more):
+        with during(MAIN):
+            on_seconds(8.0)
+        return Outcome({}, {}, {}, {}, {}, 8.0, "")
+
+    course = Course(now=lambda: 0.0, compiling=lambda: 0.0)
+    course.add(planned(3, list(CONTENDERS), (REPRESENT,), 8.0))
+    outcomes, by_baselines = played(monkeypatch, play, [], course=course, tasks=(REPRESENT,))
+    assert capsys.readouterr().err.splitlines() == [
+        f"{name}, seed {seed}: trained 8.0 s; {'at least' if seed == 3 else 'about'} 0:{left:02d} left"
+        for (seed, name), left in zip(
+            [(seed, name) for seed in (3, 4, 5) for name in CONTENDERS], (40, 32, 24, 16, 8, 0), strict=True
+        )
+    ]
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_what_is_left_is_said_after_the_first_seed_where_it_was_unknown(monkeypatch, capsys, known):
-    # Kills: the line after each seed, or where the time was known; seeds left that were played already.
-    done = lambda *args, **more: Outcome({}, {}, {}, {}, {}, 1.0, "")  # noqa: E731
-    said = []
-    monkeypatch.setattr(schedule, "say_rest", lambda seconds, left: said.append(left))
-    outcomes, by_baselines = played(monkeypatch, done, [], known=known)
-    assert said == ([] if known else [2])
-    said.clear()
-    for known_seeds in (*outcomes.values(), by_baselines):
-        del known_seeds[4], known_seeds[5]
-    play_all(
-        range(3, 6),
-        CONTENDERS,
-        of_seed,
-        lambda name, seed: None,
-        (),
-        by_baselines,
-        [],
-        outcomes=outcomes,
-        seconds=1.0,
-        known=known,
-        on_seed=lambda seed: None,
-        on_trained=lambda *args: None,
-    )
-    assert said == ([] if known else [1])
+def test_what_a_callback_raises_says_whose_it_is(monkeypatch):
+    # Kills: an error of a callback that reads as one of the training; one that is swallowed.
+    def play(contender, reference, lengths, seed, *, on_record, **more):
+        on_record({"step": 25, "seed": seed})
+
+    def fail(line):
+        assert line == {"model": "vae", "seed": 3, "step": 25}
+        raise OSError("no connection")
+
+    with pytest.raises(OSError, match="no connection") as error:
+        played(monkeypatch, play, [], on_record=fail)
+    assert error.value.__notes__ == ["on_record raised this, in the training of vae on seed 3, after step 25."]

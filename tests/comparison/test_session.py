@@ -1,5 +1,6 @@
 """The main job in its smallest form: what it writes, and that it can be run again."""
 
+import itertools
 import json
 import math
 import os
@@ -81,6 +82,10 @@ def test_every_training_hands_over_its_lines(report):
                 expected |= {(name, int(seed), training, part): n for part, n in parts.items() if n}
     assert last == expected
     assert all({"steps_per_s", "finite"} < line.keys() and any("/loss" in key for key in line) for line in LINES)
+    for before, line in itertools.pairwise(LINES):
+        same = all(before[key] == line[key] for key in ("model", "seed", "training"))
+        assert line["seconds"] > (before["seconds"] if same else 0.0)
+        assert same or line["seconds"] == pytest.approx(line["step"] / line["steps_per_s"], rel=1e-3, abs=2e-6)
 
 
 def test_means_and_intervals_are_those_of_the_values(report):
@@ -238,7 +243,7 @@ def hollow(monkeypatch):
     empty = {"advice": [], "protocol": {}, "models": {}}
     monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: hollow_contender())
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
-    monkeypatch.setattr(conduct, "settle_lengths", lambda settings, *args: (dict.fromkeys(settings.models), 0.0))
+    monkeypatch.setattr(conduct, "settle_lengths", lambda settings, own, *args: ({n: {} for n in own}, {}))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "baselines", lambda reference, seed, tasks: {})
     monkeypatch.setattr(schedule, "play", lambda *args, **kwargs: outcome)
@@ -260,7 +265,6 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
         "compiled",
         lambda recipe, data, *more: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
     )
-    hollow.setattr(conduct, "settle_lengths", lambda settings, contenders, *args: (dict.fromkeys(contenders), 0.0))
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
     settings = comparison.report["settings"]
@@ -508,12 +512,12 @@ def test_settings_that_are_named_are_measured_alone(hollow, tmp_path, capsys):
         conduct,
         "settle_lengths",
         lambda settings, contenders, reference, tasks, *more: (
-            seen.append([t.name for t in tasks]) or dict.fromkeys(contenders),
-            0.0,
+            seen.append([t.name for t in tasks]) or {name: {} for name in contenders},
+            {},
         ),
     )
     made = compare("cancer", seeds=2, settings=("anomalies", "synthesis"), out=tmp_path / "out")
-    assert seen == [["synthesise", "detect anomalies"]] and "not measured: represent" not in capsys.readouterr().err
+    assert seen == 2 * [["synthesise", "detect anomalies"]] and "not measured: represent" not in capsys.readouterr().err
     assert made.report["settings"]["settings"] == ("anomalies", "synthesis")
     with pytest.raises(BadRequest, match="setting 'anomaly': did you mean 'anomalies'"):
         compare("cancer", settings="anomaly", out=tmp_path / "other")

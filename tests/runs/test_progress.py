@@ -2,6 +2,9 @@
 
 import io
 import sys
+import time
+
+import pytest
 
 from jaxgen.runs import progress
 
@@ -11,7 +14,8 @@ def line(step, **figures):
 
 
 def test_plain_lines_every_ten_seconds_and_at_the_end(monkeypatch, capsys):
-    # Kills: a line per chunk; the end left out; control codes in a log file.
+    # Kills: a line per chunk; the end left out; control codes in a log file; the time left by the speed of one chunk,
+    # or without the time between the chunks.
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with progress.shown(100, quiet=False) as show:
@@ -20,7 +24,7 @@ def test_plain_lines_every_ten_seconds_and_at_the_end(monkeypatch, capsys):
             show(line(step, **{"critic/loss": 1.23456, "generator/loss": None}))
     said = capsys.readouterr()
     assert said.out == "" and said.err == (
-        "step 20/100  10 steps/s  8 s left  critic 1.235  generator not finite\n"
+        "step 20/100  10 steps/s  1:16 left  critic 1.235  generator not finite\n"
         "step 100/100  10 steps/s  done  critic 1.235  generator not finite\n"
     )
 
@@ -31,17 +35,24 @@ def test_quiet_says_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_bar_on_a_terminal(monkeypatch):
-    # Kills: a bar without rate, time left or losses.
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_bar_on_a_terminal(monkeypatch, term):
+    # Kills: a bar without rate, time left or losses; nothing left of it at the end; control codes where TERM=dumb.
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TERM", term)
     with progress.shown(100, quiet=False) as show:
         show(line(40, **{"vae/loss": 2.5}))
+        show(line(100, **{"vae/loss": 2.25}))
+        time.sleep(0.3)
     said = terminal.getvalue()
-    assert "40/100" in said and "10 steps/s" in said and "vae 2.5" in said
+    assert (
+        "100/100" in said and "10 steps/s" in said and said.rpartition("step 100/100")[2].strip().endswith("vae 2.25")
+    )
+    assert ("\x1b" in said) is (term == "xterm") and ("0:00 left" in said) is (term == "xterm")

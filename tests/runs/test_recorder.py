@@ -17,9 +17,11 @@ def line(round, **figures):
 def test_record_is_strict_json():
     # Kills: NaN written as NaN; a figure that is lost; a flag that looks at the loss alone.
     chunk = Chunk(30, None, {"critic": {"loss": 1.5, "gap": -math.inf}, "generator": {"loss": 2.0}}, 10, 4.0)
-    said = recorder.record(chunk)
+    said = recorder.record(chunk, seconds=7.25, seed=3)
     assert files.read_json(json.dumps(said, allow_nan=False).encode()) == {
         "step": 30,
+        "seed": 3,
+        "seconds": 7.25,
         "steps_per_s": 2.5,
         "finite": False,
         "critic/loss": 1.5,

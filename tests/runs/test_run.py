@@ -1,10 +1,12 @@
 import contextlib
+import inspect
 import json
 import os
 import re
 import shutil
 import signal
-from pathlib import Path
+import sys
+import textwrap
 from types import SimpleNamespace
 
 import jax
@@ -75,17 +77,17 @@ def assert_same_bits(a, b):
 
 
 def figures(history):
-    return [{name: value for name, value in line.items() if name != "steps_per_s"} for line in history]
+    return [{name: value for name, value in line.items() if name not in ("seconds", "steps_per_s")} for line in history]
 
 
 def stop_at(monkeypatch, step, number=signal.SIGTERM):
     """Sends a signal to this process when that step has been played."""
     record = run.recorder.record
 
-    def killing(chunk):
+    def killing(chunk, **more):
         if chunk.step == step:
             os.kill(os.getpid(), number)
-        return record(chunk)
+        return record(chunk, **more)
 
     monkeypatch.setattr(run.recorder, "record", killing)
 
@@ -305,9 +307,9 @@ def test_checkpoints_when_they_are_due(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "save", lambda folder, step, *rest: (saved.append(step), save(folder, step, *rest)))
     monkeypatch.setattr(run.recorder, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
-    def ticking(chunk):
+    def ticking(chunk, **more):
         now[0] = 0.2 * chunk.step
-        return record(chunk)
+        return record(chunk, **more)
 
     monkeypatch.setattr(run.recorder, "record", ticking)
     fit(plan(), X, steps=500, batch_size=16, out=tmp_path / "run")
@@ -629,22 +631,81 @@ def test_records_are_handed_over(tmp_path):
     assert lines == trained.history and [line["step"] for line in lines] == [100, 200]
 
 
-def test_loggers_of_others_take_a_line_each():
-    # Kills: a line of the history that a logger of numbers does not take, or the README's words for it.
+def test_seconds_go_on_where_a_run_goes_on(copy, done):
+    # Kills: a clock that begins again at each resume; the time between two runs counted as training; the time of a
+    # chunk for that since the first step; lines that do not say of which seed they are.
+    before = done[1].history
+    assert all(line["seed"] == 3 for line in before)
+    for one, line in zip([0.0, *(line["seconds"] for line in before)], before, strict=False):
+        assert line["seconds"] - one == pytest.approx(100 / line["steps_per_s"], rel=1e-3, abs=2e-6)
+    (copy / "metrics.jsonl").write_text("".join(json.dumps({**line, "seconds": 1000.0}) + "\n" for line in before))
+    after = resume(copy, what=plan(), data=X, steps=300).history
+    assert [line["seconds"] for line in after[:-1]] == [1000.0, 1000.0]
+    assert after[-1]["seconds"] == pytest.approx(1000.0 + 100 / after[-1]["steps_per_s"], abs=2e-6)
+    assert after[-1]["seconds"] > 1000.0
+
+
+def test_what_a_callback_raises_ends_the_run_after_a_checkpoint(done, tmp_path):
+    # Kills: steps lost with the connection of a logger; an error that reads as one of training; one that is swallowed.
+    def fail(line):
+        raise OSError("no connection")
+
+    with pytest.raises(OSError, match="no connection") as error:
+        go(tmp_path / "run", on_record=fail)
+    (note,) = error.value.__notes__
+    assert note.startswith("on_record raised this, after step 100. Step 100 is saved. Go on with: ")
+    assert str(tmp_path / "run") in note and checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 100]
+    resumed = resume(tmp_path / "run", what=plan(), data=X)
+    assert_same_bits(resumed.state, done[1].state)
+    assert figures(resumed.history) == figures(done[1].history)
+    with pytest.raises(OSError, match="no connection") as error:
+        go(on_record=fail)
+    assert error.value.__notes__ == [
+        "on_record raised this, after step 100. The run has no folder (out=...), so nothing is saved."
+    ]
+
+
+def test_loggers_of_others_take_a_line_each(monkeypatch):
+    # Kills: a line of the history that a logger of numbers does not take, such as one with a loss that is not finite;
+    # words of the docstring that do not run.
     scalars, metrics, rows = [], [], []
-    writer = SimpleNamespace(add_scalar=lambda name, value, step: scalars.append((name, float(value), int(step))))
-    mlflow = SimpleNamespace(
-        log_metrics=lambda values, step: metrics.append(({k: float(v) for k, v in values.items()}, int(step)))
+
+    def number(value):
+        assert isinstance(value, int | float), value
+        return float(value)
+
+    class SummaryWriter:
+        def __init__(self, logdir=None):
+            assert logdir == "logs"
+
+        def add_scalar(self, tag, scalar_value, global_step=None):
+            scalars.append((tag, number(scalar_value), global_step))
+
+    def log_metrics(metrics_of_step, step=None):
+        metrics.append(({name: number(value) for name, value in metrics_of_step.items()}, step))
+
+    def log(data, step=None, commit=None):
+        rows.append(dict(data))
+
+    def fitted(recipe, data, *, steps, on_record):
+        record = run.recorder.record
+        with monkeypatch.context() as patch:
+            patch.setattr(run.recorder, "record", lambda chunk, **more: {**record(chunk, **more), "a/bad": None})
+            return fit(plan(), X, steps=STEPS, batch_size=16, on_record=on_record)
+
+    for name, module in (
+        ("wandb", SimpleNamespace(init=lambda project: None, log=log)),
+        ("mlflow", SimpleNamespace(log_metrics=log_metrics)),
+        ("tensorboardX", SimpleNamespace(SummaryWriter=SummaryWriter)),
+    ):
+        monkeypatch.setitem(sys.modules, name, module)
+    _, *blocks = re.split(
+        r"^ +# .*\n", inspect.getdoc(fit).partition("`on_record` hands it on:")[2], flags=re.MULTILINE
     )
-    wandb = SimpleNamespace(log=lambda row: rows.append(dict(row)))
-    handed = {"writer": writer, "mlflow": mlflow, "wandb": wandb}
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"`on_record=([^`]+)`", text)
-    assert len(found) == 3
-    for words in found:
-        call = eval(" ".join(words.split()), handed)  # noqa: S307  # the words of our own README
-        trained = fit(plan(), X, steps=STEPS, batch_size=16, on_record=call)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(textwrap.dedent(block), {"jaxgen": SimpleNamespace(fit=fitted)})  # noqa: S102  # our own words
     assert [row["step"] for row in rows] == [step for _, step in metrics] == [100, 200]
     last = {name: value for name, value, step in scalars if step == 200}
-    assert last.keys() == trained.history[-1].keys() == metrics[-1][0].keys() == rows[-1].keys()
-    assert last["step"] == 200
+    assert last.keys() == metrics[-1][0].keys() == rows[-1].keys() - {"a/bad"}
+    assert last["step"] == 200 and last["seed"] == 0 and last["seconds"] > 0

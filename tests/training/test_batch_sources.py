@@ -123,9 +123,9 @@ def test_a_run_on_a_file_that_does_not_fit(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("jaxgen.data.streams.memory_limit", lambda: 2000)
     record = run.recorder.record
 
-    def killing(chunk):
+    def killing(chunk, **more):
         os.kill(os.getpid(), 15)
-        return record(chunk)
+        return record(chunk, **more)
 
     monkeypatch.setattr(play, "default_chunk", lambda shape: 3)
     with monkeypatch.context() as patch, pytest.raises(Stopped):

@@ -128,7 +128,7 @@ def _arrays(
     y = np.zeros(total, np.int32)
 
     def fill(x: np.ndarray) -> dict[str, Any]:
-        with counted(total) as passed:
+        with counted(total, "reading") as passed:
             for i, record in _records(sources):
                 x[i] = decode(io.BytesIO(record[image]), f"{folder}: image {i}", shape)
                 y[i] = 0 if label is None else record[label]
