@@ -36,6 +36,7 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     from jaxgen.metrics import feature_space
     from jaxgen.runs import conditions, restore, samples
     from jaxgen.system import files
+    from jaxgen.system.bar import busy
     from jaxgen.tasks import Reference, synthesise
     from jaxgen.training import checkpoint
     from jaxgen.training.loop import Diverged
@@ -48,10 +49,11 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     if model.draw is None or model.sample is None:
         raise BadRequest(f"the model of {out} draws no samples to measure: it has {', '.join(model.maps)}.")
     condition, key = restore.condition_for(config, data), run_keys(config["seed"]).evaluation
-    reference, count = Reference(data, feature_space(data)), synthesise.sample_count(data)
-    given = None if condition is None else conditions.measured(condition, data, count)
-    measured = synthesise.measure(reference, samples.draw(model, count, key, given))
-    real = synthesise.ceiling(reference)
+    with busy("measuring"):
+        reference, count = Reference(data, feature_space(data)), synthesise.sample_count(data)
+        given = None if condition is None else conditions.measured(condition, data, count)
+        measured = synthesise.measure(reference, samples.draw(model, count, key, given))
+        real = synthesise.ceiling(reference)
     figures = {
         name: {"value": _known(measured.get(name)), "reference": _known(real.get(name)), **_described(about)}
         for name, about in synthesise.metrics(data).items()
@@ -59,7 +61,8 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     step, _ = checkpoint.read_meta(out / "checkpoints")
     reason = None if measured else "the samples are not all finite, so nothing was measured"
     head = {"data": data.name, "step": step, "samples": count, "features": reference.features.name, "failed": reason}
-    likelihood = {} if reason or model.log_weight is None else _likelihood(out, model, data, condition, key)
+    with busy("bounds on the likelihood"):
+        likelihood = {} if reason or model.log_weight is None else _likelihood(out, model, data, condition, key)
     files.write_json(out / "evaluation.json", {**head, "figures": figures, "likelihood": likelihood})
     if reason:
         raise Diverged(f"at step {step} {reason}: train again with a lower --learning-rate.")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import fewest, full_time
+from jaxgen.comparison.commands import commands
 from jaxgen.comparison.console import LEFT_OUT, print_answer, say, say_data
 from jaxgen.comparison.contender import Contender, Lengths, compiled_together
 from jaxgen.comparison.course import BASELINES, COMPILE, MODEL, REPORT, SETTLE, SPLIT, Course
@@ -34,7 +35,7 @@ from jaxgen.runs.keep import keep
 from jaxgen.system import files
 from jaxgen.system.bar import drawn
 from jaxgen.system.signals import Stopped, stoppable
-from jaxgen.tasks import MAIN, SETTINGS, TASKS, Reference, Task
+from jaxgen.tasks import SETTINGS, TASKS, Reference, Task
 from jaxgen.tasks.task import headline
 from jaxgen.training.step import State
 
@@ -232,36 +233,10 @@ def _write(asked: Asked, ready: Ready, reached: Reached, out: Path, cause: str, 
         report["notes"].insert(0, f"Stopped by {cause} after {done} of {asked.settings.seeds} seeds.")
     report["protocol"]["preparing_seconds"] = round(ready.preparing, 1)
     report["protocol"]["total_seconds"] = round(time.perf_counter() - began, 1)
-    report["next"] = _next(out, ready.contenders, reached.outcomes, report["advice"])
+    report["next"] = commands(out, ready.contenders, reached.outcomes, report["advice"])
     files.write_json(out / "report.json", report)
     write_report(out / "report.html", report, extras)
     return report
-
-
-def _known(folder: Path) -> bool:
-    """Whether a command line can go on with the run in `folder`: its recipe and its data have names."""
-    path = folder / "config.json"
-    if not path.exists():
-        return False
-    config = files.read_json(path.read_bytes())["config"]
-    return config["recipe"] is not None and config["data"] is not None
-
-
-def _next(
-    out: Path, contenders: Mapping[str, Contender], outcomes: Mapping[str, Mapping[int, Outcome]], advice: Sequence
-) -> list[dict[str, str]]:
-    """What to do with the models of the first seed, as commands, if there are any: the one that leads comes first."""
-    leaders = [entry["difference"]["leader"] for entry in advice if entry["choose"] in ("vae", "gan", "hybrid")]
-    names = [name for name in dict.fromkeys([*leaders, *contenders]) if _known(out / "models" / name)]
-    if not names:
-        return []
-    name = names[0]
-    steps = 10 * next(iter(outcomes[name].values())).steps[MAIN.name].model
-    folder, picture = shlex.quote(str(out / "models" / name)), shlex.quote(f"{name}.png")
-    return [
-        {"what": f"samples of {name}", "command": f"jaxgen sample {folder} --out {picture}"},
-        {"what": f"{name} for ten times longer", "command": f"jaxgen train --resume {folder} --steps {steps}"},
-    ]
 
 
 def _served(data: Data, asked: Sequence[str]) -> tuple[tuple[Task, ...], dict[str, str]]:

@@ -57,7 +57,10 @@ class _Current:
 
 
 class Course:
-    """The pieces that are left, and what the others took."""
+    """The pieces that are left, and what the others took.
+
+    Another thread may ask for the rows at any time: what it reads is replaced, and never changed.
+    """
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class Course:
 
     def guess(self, key: Key, seconds: float, group: str) -> None:
         """How long such a piece takes beside its training. Guesses of a group are wrong by about one factor."""
-        self._guesses[key] = _Guess(seconds, group)
+        self._guesses = {**self._guesses, key: _Guess(seconds, group)}
 
     def skip(self, key: Key) -> None:
         """Nothing of this key will be done."""
@@ -92,16 +95,15 @@ class Course:
 
         Others of this key are expected to take as long, unless it is none of the `usual` ones.
         """
-        piece = next((piece for piece in self._todo if piece.key == key), Piece(key))
-        todo = list(self._todo)
-        if piece in todo:
-            todo.remove(piece)
+        first = next((i for i, piece in enumerate(self._todo) if piece.key == key), len(self._todo))
+        piece = next(iter(self._todo[first:]), Piece(key))
         outer, self._current = self._current, _Current(piece, text, self._now(), self._compiling())
-        self._todo = todo
+        self._todo = [*self._todo[:first], *self._todo[first + 1 :]]
         try:
             yield
             if usual:
-                self._took[key] = _Took(self._current.trained, self._rest(self._current))
+                took = _Took(self._current.trained, self._rest(self._current))
+                self._took = {**self._took, key: took}
         finally:
             self._current = outer
 

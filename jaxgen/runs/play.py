@@ -1,5 +1,6 @@
 """A job played: compiled, in memory or into its folder, from a state to its end."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from jaxgen.runs.config import Job
 from jaxgen.runs.inputs import source_for
 from jaxgen.runs.restore import condition_for
 from jaxgen.system import files, hosts
+from jaxgen.system.bar import busy
 from jaxgen.system.signals import stoppable
 from jaxgen.training import checkpoint
 from jaxgen.training.devices import default_mesh
@@ -126,7 +128,8 @@ def compiled(job: Job, steps: int, quiet: bool) -> Program:
     if stream and not quiet:
         print(streams.explained(job.data), file=sys.stderr)
     chunk = min(default_chunk(job.data.shape), steps)
-    program = compile_loop(job.plan, source, chunk=chunk, mesh=default_mesh())
+    with contextlib.nullcontext() if quiet else busy("compiling"):
+        program = compile_loop(job.plan, source, chunk=chunk, mesh=default_mesh())
     if program.form == "unrolled" and not quiet:
         print(FORMS[program.form], file=sys.stderr)
     return program

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 NARROW = 6  # the shortest bar that says anything
 WIDE = 30  # the longest
-_drawing = threading.Lock()  # held while rows are drawn: two bars at once would draw over each other
+_drawn: list[Callable[[], "Sequence[Row]"]] = []  # the blocks that draw, from the outermost on: one draws for all
 
 
 class Row(NamedTuple):
@@ -67,26 +67,33 @@ def seen() -> bool:
 def drawn(rows: Callable[[], Sequence[Row]]) -> Iterator[None]:
     """Draws `rows()` below all lines four times a second until the block ends, and then removes them.
 
-    Where nobody sees it, or inside another such block, nothing is drawn.
+    Where nobody sees it nothing is drawn. A block inside another one adds its rows below those of that one.
     """
-    if not seen() or not _drawing.acquire(blocking=False):
+    if not seen():
         yield
         return
+    _drawn.append(rows)
     try:
+        if len(_drawn) > 1:
+            yield
+            return
         from rich.console import Console  # a tenth of a second of import
         from rich.live import Live
 
         console = Console(stderr=True, soft_wrap=True)  # the terminal breaks long lines, so that they are copied whole
         with Live(
-            get_renderable=lambda: _rendered(rows(), console.width, "." if console.options.ascii_only else "…"),
+            get_renderable=lambda: _rendered(
+                [row for own in [*_drawn] for row in own()], console.width, "." if console.options.ascii_only else "…"
+            ),
             console=console,
             refresh_per_second=4,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
-        ):
+        ) as live:
+            live.refresh()  # the first time at once
             yield
     finally:
-        _drawing.release()
+        _drawn.remove(rows)
 
 
 def _rendered(rows: Sequence[Row], width: int, cut: str) -> Any:
@@ -107,6 +114,12 @@ def _rendered(rows: Sequence[Row], width: int, cut: str) -> Any:
         grid.add_row(*cells)
         lines.append(grid)
     return Group(*lines)
+
+
+def busy(what: str) -> contextlib.AbstractContextManager[None]:
+    """Draws for how long work goes on that cannot be counted."""
+    began = time.monotonic()
+    return drawn(lambda: [Row(what, None, (f"{clock(time.monotonic() - began)} passed",))])
 
 
 @contextlib.contextmanager

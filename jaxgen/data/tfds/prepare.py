@@ -16,6 +16,7 @@ from jaxgen.core import BadRequest
 from jaxgen.data.tfds import catalogue
 from jaxgen.data.tfds.patches import offline
 from jaxgen.data.tfds.records import tfds
+from jaxgen.system.bar import busy
 
 # Debian's package dataset-fashion-mnist holds upstream's deflate streams behind gzip headers without name and time. Of
 # each file by its registered sha256: the time (seconds since 1970) that upstream's header holds.
@@ -132,6 +133,11 @@ def _write(builder: Any, source: Path, files: Mapping[str, bytes | None], stage:
     print(f"preparing {builder.info.full_name}", file=sys.stderr, flush=True)
     tfds().disable_progress_bar()
     # What TFDS prints speaks of downloads that there are none of.
-    with offline(lambda url: lacking), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with (
+        busy("preparing"),
+        offline(lambda url: lacking),
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         builder.download_and_prepare(download_dir=stage / "downloads", download_config=config)
