@@ -25,7 +25,9 @@ from jaxgen.comparison.outcome import trainings
 from jaxgen.comparison.settings import Settings
 from jaxgen.data import Data
 from jaxgen.report.numbers import duration, some
+from jaxgen.system.machine import processors
 from jaxgen.tasks import Reference, Task
+from jaxgen.training.compiled import MOST_COMPILERS
 
 SMALL = 16  # pixels a side: a step on 64 takes about 16 times as long
 
@@ -47,12 +49,11 @@ def foresee(
     What matters is how many times as long one takes as another: the first tell how long the others take here.
     """
     forms = 1 + len({training.form.name for training in trainings(tasks) if training.form is not None})
-    guesses: dict[Key, float] = {(BASELINES,): 1.0, (SAVE,): 0.5, (REPORT,): 2.0}
-    pieces = [Piece((SPLIT,))]
-    for name, own in sides.items():
-        guesses[COMPILE, name] = 3.5 * forms if own == "vae" else 5.0 * (forms + 1)  # with an encoder
-        guesses[SETTLE, name] = 3.5 * forms
-        pieces += [Piece((COMPILE, name)), Piece((SETTLE, name))]
+    compiling = sum(3.5 * forms if own == "vae" else 5.0 * (forms + 1) for own in sides.values())  # with an encoder
+    side_by_side = min(processors(), MOST_COMPILERS)
+    guesses: dict[Key, float] = {(COMPILE,): compiling / side_by_side, (BASELINES,): 1.0, (SAVE,): 0.5, (REPORT,): 2.0}
+    guesses |= {(SETTLE, name): 3.5 * forms for name in sides}
+    pieces = [Piece((SPLIT,)), Piece((COMPILE,)), *(Piece((SETTLE, name)) for name in sides)]
     for key, seconds in guesses.items():
         course.guess(key, seconds, PRIOR)
     played = planned(seeds, list(sides), tasks, full_time(settings.seconds_per_model, tasks))
