@@ -8,6 +8,7 @@ arguments, as a loss does.
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,9 +19,24 @@ import numpy as np
 Array = jax.Array
 Params = dict[str, Any]
 
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # control characters, half characters
+
+
+def one_line(text: str) -> str:
+    """Text without what would break a line, change a terminal, or could not be written as UTF-8.
+
+    >>> one_line("a\\nb\\x1b[31m")
+    'a b\ufffd[31m'
+    """
+    return _UNSHOWN.sub(lambda found: " " if found[0].isspace() else "\N{REPLACEMENT CHARACTER}", text)
+
 
 class BadRequest(ValueError):
     """What was asked for cannot be done; the message is one line that says what to do. Exit code 2."""
+
+    def __init__(self, message: object):
+        """Names of files and keys that the message holds are shown as far as they can be (`one_line`)."""
+        super().__init__(one_line(str(message)))
 
 
 class Batch(NamedTuple):

@@ -43,8 +43,6 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     from jaxgen.training.program import run_keys
 
     data, settings = restore.load_data(out)
-    if reason := synthesise.servable(data):
-        raise BadRequest(f"{reason} Use more data.")
     model, config = restore.load(out), settings["config"]
     if model.draw is None or model.sample is None:
         raise BadRequest(f"the model of {out} draws no samples to measure: it has {', '.join(model.maps)}.")
@@ -69,7 +67,9 @@ def evaluate(parser: Parser, argv: Sequence[str]) -> None:
     print(
         f"{count} samples at step {step} against the test split of {data.name}\nfeatures: {reference.features.name}\n"
     )
-    _print_table(figures)
+    _print_table({name: figure for name, figure in figures.items() if name in measured})
+    for line in synthesise.unmeasured(data):
+        print(line)
     for name, (mean, low, high) in likelihood.items():
         print(f"{name}: {mean:.4g} ({low:.4g} to {high:.4g}), {BOUND_SAMPLES} posterior samples for each test example")
 

@@ -3,18 +3,20 @@
 import math
 import os
 import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, one_line
 from jaxgen.data import arrays
 from jaxgen.data.data import Examples, part_of
-from jaxgen.data.streams import mapped
+from jaxgen.data.streams import check_room, mapped
 
 IMAGES = ("x", "images", "data", "X")
+SAID = 300  # characters of what NumPy says of a damaged file, which may repeat all of its header
+HEADER = 10_000  # bytes of the header of an array that NumPy reads
 BLOCK = 1024  # images looked at at a time where they do not fit in memory
 LABELS = ("y", "labels", "label", "target", "Y")
 
@@ -48,6 +50,8 @@ def read(path: str, *, room: float = math.inf) -> tuple[str, Examples]:
     if ending not in (".npz", ".npy"):
         text = " Save a table of numbers by numpy.savez('a.npz', x=rows, y=labels)." if _is_text(path) else ""
         raise BadRequest(f"{path} is not read: pass an .npz or .npy file, or a folder of images.{text}")
+    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its writer
+        raise BadRequest(f"{path} is no plain file: save the arrays in one.")
     if ending == ".npy" and (mapping := _mapped(path, room)) is not None:
         return "image", mapping
     x, label, notes, official = _open(path, ending == ".npz")
@@ -61,8 +65,10 @@ def _is_text(path: str) -> bool:
 def _mapped(path: str, room: float) -> Examples | None:
     """The images of a file that do not fit in memory; None: they do, or `read` has something to say of them."""
     try:
+        with open(path, "rb") as file:
+            _needed(file, os.path.getsize(path))
         x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except Exception:  # as many as NumPy's header parser has
         return None
     if not isinstance(x, np.ndarray) or x.ndim not in (3, 4) or x.dtype.kind not in "biuf" or x.size <= room:
         return None
@@ -80,6 +86,9 @@ def _mapped(path: str, room: float) -> Examples | None:
 def _open(path: str, zipped: bool) -> Content:
     try:
         with open(path, "rb") as file:
+            if not zipped:
+                check_room(path, _needed(file, os.path.getsize(path)))
+                file.seek(0)
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray) == zipped:
                 raise BadRequest(f"{path} is {'one array: name it .npy' if zipped else 'an archive: name it .npz'}.")
@@ -90,7 +99,8 @@ def _open(path: str, zipped: bool) -> Content:
         if "allow_pickle" in str(error):
             reason = _objects(path)
         else:
-            reason = f"damaged or unreadable ({' '.join(str(error).split()) or type(error).__name__})"
+            said = " ".join(str(error).split()) or type(error).__name__
+            reason = f"damaged or unreadable ({said[:SAID]})"
         raise BadRequest(f"{path}: {reason}.") from error
 
 
@@ -108,13 +118,52 @@ def _objects(path: str) -> str:
                             f"{key} holds Python objects, which are never loaded: save plain numbers, or strings as "
                             f"{key}.astype(str)"
                         )
-    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):  # one array, or damaged
+    except Exception:  # one array, or damaged
         return general
     return general
 
 
+def _needed(file: Any, size: int) -> int:
+    """The bytes that an array takes by its header, once it is known that a file of `size` bytes holds as many.
+
+    0 of another kind of file, which NumPy has something to say of, and of Python objects.
+
+    Raises:
+      ValueError: it is cut short, or its header lies.
+    """
+    prefix = np.lib.format.MAGIC_PREFIX
+    head = file.read(len(prefix) + 2)
+    if head[:-2] != prefix:
+        return 0
+    first = head[-2] == 1
+    length = file.read(2 if first else 4)
+    if int.from_bytes(length, "little") > HEADER:  # NumPy would read it all to refuse it
+        raise ValueError(f"its header takes more than {HEADER} bytes")
+    file.seek(len(head))
+    header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    if dtype.hasobject:
+        return 0
+    needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if needed > there:
+        raise ValueError(f"{dtype} of shape {shape} takes {needed} bytes, and {there} are there")
+    return needed
+
+
+def _checked(path: str, archive: Any, key: str) -> np.ndarray:
+    """A member of an archive, once it is known that it is an array and has room in memory."""
+    info = archive.zip.NameToInfo.get(f"{key}.npy") or archive.zip.getinfo(key)
+    with archive.zip.open(info) as member:
+        check_room(f"{path}: {key}", max(info.file_size, _needed(member, info.file_size)))
+    if not isinstance(array := archive[key], np.ndarray):
+        raise ValueError(f"{key} is no array")
+    return array
+
+
 def _members(path: str, archive: Any) -> Content:
     keys = archive.files
+    if doubled := [key for key, count in Counter(keys).items() if count > 1]:
+        raise BadRequest(f"{path} holds {doubled[0]} several times: save it again, each array once.")
     key, label = _one(path, keys, IMAGES), _one(path, keys, LABELS)
     if key is None and label is None and any(_split(k) == (0, False) for k in keys):
         return _splits(path, archive)
@@ -126,7 +175,8 @@ def _members(path: str, archive: Any) -> Content:
                 "y_train, x_test, y_test."
             )
         key = rest.pop()
-    return Content(archive[key], None if label is None else archive[label], _unused(rest))
+    x = _checked(path, archive, key)
+    return Content(x, None if label is None else _checked(path, archive, label), _unused(rest))
 
 
 def _splits(path: str, archive: Any) -> Content:
@@ -141,10 +191,10 @@ def _splits(path: str, archive: Any) -> Content:
     labelled = sorted(part for part, is_label in by if is_label)
     if labelled not in ([], parts):
         raise BadRequest(f"{path} holds {', '.join(by.values())}: give labels with each split, or with none.")
-    x, sizes = _joined(path, {by[part, False]: archive[by[part, False]] for part in parts})
+    x, sizes = _joined(path, {by[part, False]: _checked(path, archive, by[part, False]) for part in parts})
     label = None
     if labelled:
-        label, counts = _joined(path, {by[part, True]: archive[by[part, True]] for part in parts})
+        label, counts = _joined(path, {by[part, True]: _checked(path, archive, by[part, True]) for part in parts})
         if counts != sizes:
             raise BadRequest(f"{path}: splits of {sizes} examples have {counts} labels, and each needs one.")
     rest = [key for key in archive.files if key not in by.values()]
@@ -155,7 +205,7 @@ def _joined(path: str, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, li
     """All splits in one array, and their lengths."""
     # Signed or not is one kind: arrays of small integers are often saved as either.
     kinds = {(a.dtype.kind.replace("u", "i"), a.shape[1:]) if a.ndim else None for a in splits.values()}
-    if len(kinds) > 1 or None in kinds:
+    if len(kinds) > 1 or None in kinds or any(len(a) and not a.size for a in splits.values()):
         dtypes = ", ".join(f"{key} is {a.dtype} {a.shape}" for key, a in splits.items())
         raise BadRequest(f"{path}: {dtypes}: save all splits alike.")
     return np.concatenate(list(splits.values())), [len(a) for a in splits.values()]
@@ -171,7 +221,7 @@ def _split(key: str) -> tuple[int, bool] | None:
 
 
 def _unused(rest: list[str]) -> tuple[str, ...]:
-    return (f"arrays not used: {', '.join(rest)}.",) if rest else ()
+    return (one_line(f"arrays not used: {', '.join(rest)}."),) if rest else ()
 
 
 def _one(path: str, keys: list[str], known: tuple[str, ...]) -> str | None:

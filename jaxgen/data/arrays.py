@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data.data import Data, Examples, Split, subset
+from jaxgen.data.data import Data, Examples, Split, class_names, subset
 from jaxgen.data.decode import depth
 from jaxgen.data.divide import digest
 from jaxgen.data.frames import as_array, label_array
@@ -110,7 +110,11 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
             "y.astype(int)."
         )
     values, inverse = np.unique(label, return_inverse=True)
-    return inverse.astype(np.int32), tuple(str(int(v) if label.dtype.kind == "f" else v) for v in values)
+    try:
+        classes = class_names([str(int(v) if label.dtype.kind == "f" else v) for v in values])
+    except ValueError as error:  # a number that is no character, in a damaged file
+        raise BadRequest(f"{name}: labels are damaged strings ({error}): save whole numbers or strings.") from error
+    return inverse.astype(np.int32), classes
 
 
 def _is_missing(value: Any) -> bool:

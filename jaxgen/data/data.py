@@ -1,12 +1,13 @@
 """What data is here: uint8 images or float32 vectors in three splits, with labels where there are any."""
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, one_line
 
 NAMES = ("train", "valid", "test")
 SHOWN = 20  # classes that a message lists, at most
@@ -90,6 +91,20 @@ class Examples(NamedTuple):
     shape: tuple[int, ...] | None = None  # of one image, uint8, if `read` reads from the disk; None: all is in memory
     factors: np.ndarray | None = None  # int32 [total, K]
     factor_names: tuple[str, ...] = ()
+
+
+def class_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Names of classes as they can be written: what of them cannot is replaced, or spelt out if two would be alike.
+
+    >>> class_names(["cat", "a\\nb", "a b"])
+    ('cat', 'a\\\\nb', 'a b')
+    """
+    names = [one_line(value) for value in values]
+    counts = Counter(names)
+    return tuple(
+        name if counts[name] == 1 or name == value else ascii(value)[1:-1]
+        for name, value in zip(names, values, strict=True)
+    )
 
 
 def subset(split: Split, keep: np.ndarray) -> Split:

@@ -1,22 +1,27 @@
 """Images, in files or in memory, brought to one shape."""
 
 import io
+import logging
 import numbers
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data.bare import bare
+from jaxgen.system.silence import Silence
+
+# What PIL logs of a damaged file would stand beside our one line; who configures logging still gets it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 # PIL's other readers are never tried on a user's files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 RULE = 2  # another number once the pixels of some file are others than before
+LARGE = 1 << 24  # pixels of an image beyond which no other such image is decoded at the same time
 SIDES = (8, 16, 28, 32, 64)
 DEPTHS = {255: 8, 4095: 12, 65535: 16}  # the largest number of a pixel that is kept in 16 bits, and what that says
 TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM"}  # by EXIF orientation
@@ -169,30 +174,8 @@ def _pixels(image, shape: tuple[int, int, int], white: int) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-class _Silence:
-    """Python's warnings, ignored as long as any thread has asked for it: their filters belong to the process."""
-
-    def __init__(self):
-        self._lock, self._count, self._saved = threading.Lock(), 0, None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._count == 0:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.simplefilter("ignore")
-            self._count += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._count -= 1
-                if self._count == 0:
-                    self._saved.__exit__(None, None, None)
-
-
-_silenced = _Silence()  # PIL warns of odd metadata, which no pixel depends on
+_alone = threading.Lock()
+_silenced = Silence()  # PIL warns of odd metadata, which no pixel depends on
 
 
 def _read(file: str | IO[bytes], name: str, use: Callable[[Any], T]) -> T:
@@ -226,7 +209,9 @@ def _used(handle: IO[bytes], use: Callable[[Any], T]) -> T:
     from PIL import Image
 
     with Image.open(handle, formats=FORMATS) as image:
-        return use(image)
+        # Each takes up to 30 bytes a pixel, and there are as many threads as cores.
+        with _alone if image.width * image.height > LARGE else nullcontext():
+            return use(image)
 
 
 def _turn(image) -> Any:

@@ -1,8 +1,9 @@
 """Examples are divided once, by class, into what is trained on, chosen by and reported; the result has a digest."""
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,15 @@ def divide(
     return train, valid, test
 
 
+@contextlib.contextmanager
+def named(name: str) -> Iterator[None]:
+    """Puts the name of the data before what is said of them."""
+    try:
+        yield
+    except BadRequest as error:
+        raise BadRequest(f"{name}: {error}") from error
+
+
 def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float = math.inf) -> Data:
     """Examples as `Data`: divided, tables standardised by the training split, duplicates counted.
 
@@ -66,7 +76,8 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
     Raises:
       BadRequest: as `divide`; a table with a number beyond 1e18, or a column that float64 cannot standardise.
     """
-    parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
+    with named(name):
+        parts = divide(examples.total, examples.label, seed=seed, official=examples.official)
     labels, factors = (
         [None if array is None else array[part] for part in parts] for array in (examples.label, examples.factors)
     )
@@ -83,7 +94,8 @@ def assemble(name: str, kind: str, examples: Examples, *, seed: int, room: float
         return stored._replace(digest=stored_digest((stored.train, stored.valid, stored.test)))
     x, scale = examples.read(np.concatenate(parts)), None
     if kind == "table":
-        x, scale, more = standardise(x, len(parts[0]))
+        with named(name):
+            x, scale, more = standardise(x, len(parts[0]))
         notes += more
     elif kind == "image" and (top := int(x.max())) < 128:
         notes.append(f"the brightest pixel is {top} of 255: rescale the images if that is not meant.")

@@ -18,11 +18,13 @@ def as_array(value: Any) -> np.ndarray:
     StringDType) become NumPy's own.
 
     Raises:
-      BadRequest: nothing, such as of rows of several lengths; values that are masked or missing; a column of a frame
-        that does not hold numbers.
+      BadRequest: nothing, such as of rows of several lengths; a sparse matrix; values that are masked or missing; a
+        column of a frame that does not hold numbers.
     """
     if np.ma.isMaskedArray(value) and (masked := int(np.ma.getmaskarray(value).sum())):
         raise BadRequest(f"the array: {masked} values are masked: fill them in, or drop their examples.")
+    if hasattr(value, "toarray"):
+        raise BadRequest(f"{type(value).__name__} keeps only what is not zero: hand in x.toarray().")
     if hasattr(value, "columns") and hasattr(value, "to_numpy"):
         return _table(value)
     try:

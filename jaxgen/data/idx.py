@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgen.core import BadRequest
 from jaxgen.data.data import Examples
+from jaxgen.data.streams import check_room
 
 IMAGES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
 LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
@@ -68,17 +69,26 @@ def read(path: str) -> Examples:
 def _array(path: str, rank: int) -> np.ndarray:
     """The array of an idx file of unsigned bytes: magic 0 0 8 rank, sizes as big-endian uint32, then the values."""
     try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            content = file.read()
-        if content[:4] != bytes((0, 0, 8, rank)):
-            raise ValueError(f"it begins with {content[:4].hex() or 'nothing'}, not 000008{rank:02x}")
-        shape = struct.unpack_from(f">{rank}I", content, 4)
-        start = 4 + 4 * rank
-        if len(content) - start != math.prod(shape):
-            raise ValueError(f"shape {shape} needs {math.prod(shape)} values, and {len(content) - start} are there")
+        packed = path.endswith(".gz")
+        with (gzip.open if packed else open)(path, "rb") as file:
+            head = file.read(4 + 4 * rank)
+            if head[:4] != bytes((0, 0, 8, rank)):
+                raise ValueError(f"it begins with {head[:4].hex() or 'nothing'}, not 000008{rank:02x}")
+            shape = struct.unpack_from(f">{rank}I", head, 4)
+            needed = math.prod(shape)
+            there = needed if packed else os.path.getsize(path) - len(head)
+            if there == needed:
+                check_room(f"shape {shape}", needed)
+                content = file.read(needed)  # no more, for a packed file may unpack to any size
+                there = len(content) + len(file.read(1))
+        if there != needed:
+            more = "more" if packed and there > needed else str(there)
+            raise ValueError(f"shape {shape} needs {needed} values, and {more} are there")
+    except BadRequest as error:
+        raise BadRequest(f"{path}: {error}") from error
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise BadRequest(f"{path} is damaged or no idx file ({reason}): put the original in its place.") from error
     if 0 in shape:
         raise BadRequest(f"{path} holds nothing: its shape is {shape}.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)

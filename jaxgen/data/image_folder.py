@@ -8,9 +8,9 @@ from collections import Counter
 
 import numpy as np
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, one_line
 from jaxgen.data import decoded, label_file
-from jaxgen.data.data import Examples, part_of
+from jaxgen.data.data import Examples, class_names, part_of
 from jaxgen.data.divide import some
 
 ENDINGS = (
@@ -67,7 +67,8 @@ def read(path: str, *, size: int | None = None, labels: str | None = None, room:
         official = _official(path, _folders(path, images)) if named.official is None else named.official
         label, classes, said = named.label, named.classes, list(named.notes)
     pixels, shape, done = decoded.pixels(path, images, size=size, room=room)
-    return Examples(len(images), pixels, label, classes, (*notes, *masks, *done, *said), official, shape)
+    notes = [one_line(note) for note in (*notes, *masks, *done, *said)]
+    return Examples(len(images), pixels, label, classes, tuple(notes), official, shape)
 
 
 def _folders(path: str, images: list[str]) -> list[list[str]]:
@@ -92,12 +93,16 @@ def _find(path: str) -> tuple[list[str], list[str]]:
     for folder, below, names in os.walk(path, onerror=refuse, followlinks=True):
         skipped["hidden"] += sum(name.startswith(".") for name in below + names)
         seen.add(os.path.realpath(folder))
-        # Linked folders are followed, except back to where the walk has been: that would never end.
-        below[:] = sorted(b for b in below if b[0] != "." and os.path.realpath(os.path.join(folder, b)) not in seen)
+        shown = sorted(name for name in below if name[0] != ".")
+        # Linked folders are followed, except to where the walk has been: that might never end.
+        below[:] = [name for name in shown if os.path.realpath(os.path.join(folder, name)) not in seen]
+        skipped["links to folders that are read already"] += len(shown) - len(below)
         for name in (n for n in names if n[0] != "."):
             file, ending = os.path.join(folder, name), os.path.splitext(name)[1][1:].lower()
             odd = ending in NO_IMAGES or name.endswith("~")
-            if ending in ENDINGS or (not odd and _looks_like_an_image(file)):
+            if not os.path.isfile(file) and os.path.exists(file):  # opening a pipe would wait for its writer
+                skipped["no plain files"] += 1
+            elif ending in ENDINGS or (not odd and _looks_like_an_image(file)):
                 images.append(file)
             else:
                 skipped["not images"] += 1
@@ -123,7 +128,7 @@ def _looks_like_an_image(file: str) -> bool:
 def _bare(path: str, images: list[str]) -> list[str]:
     """A note that names the first-level sub-folders without an image: they would have been classes, or splits."""
     full = {os.path.relpath(file, path).split(os.sep)[0] for file in images}
-    bare = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] != ".")
+    bare = sorted(name for name in os.listdir(path) if name[0] != "." and os.path.isdir(os.path.join(path, name)))
     bare = [repr(name) for name in bare if name not in full]
     return [f"no images in {some(bare)}."] if bare and full else []
 
@@ -173,5 +178,4 @@ def _labels(path: str, images: list[str], names: list[list[str]]) -> tuple[np.nd
             f"{path} holds images beside and inside sub-folders: move {loose!r} and its like into one{alone}."
         )
     values, inverse = np.unique([name for (name,) in names], return_inverse=True)
-    # A name that is not UTF-8 would fail later, where it is written into a report.
-    return inverse.astype(np.int32), tuple(os.fsencode(str(v)).decode(errors="replace") for v in values)
+    return inverse.astype(np.int32), class_names(list(map(str, values)))

@@ -4,13 +4,14 @@ import csv
 import io
 import os
 import posixpath
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.core import BadRequest
-from jaxgen.data.data import part_of
+from jaxgen.data.data import class_names, part_of
 
 FILES = tuple(
     "file filename file_name path filepath file_path image image_name image_path img name id image_id".split()
@@ -18,6 +19,7 @@ FILES = tuple(
 LABELS = tuple("label class category target labels class_name class_label".split())
 SPLITS = ("split", "set", "fold")
 SEPARATORS = ",;\t"
+DIGITS = 4000  # of a number that Python reads
 NAMED = 3  # names that a message lists, at most
 
 
@@ -49,9 +51,9 @@ def of_images(path: str, folder: str, names: Sequence[str]) -> Labelled:
     test). Two columns without names are images and labels. Other columns are not used.
 
     An image is named by its path from the folder, or by its name alone, with or without ending, where one image
-    alone is meant; a path of another folder names none. Images without a line, or with an empty label, are left
-    out, and a note counts them. Classes are in the order of their numbers if all are whole numbers, else in that of
-    their letters.
+    alone is meant; in other capitals only where none is named so. A path of another folder names none. Images without a
+    line, or with an empty label, are left out, and a note counts them. Classes are in the order of their numbers if all
+    are whole numbers, else in that of their letters.
 
     Raises:
       BadRequest: a file that cannot be read so, a line that names no image or one of several, an image with several
@@ -95,6 +97,8 @@ def _rows(path: str, text: str) -> tuple[list[Row], list[str]]:
     lines = _lines(path, text)
     header = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in lines[0][1]]
     columns = [_column(header, names) for names in (FILES, LABELS, SPLITS)]
+    if doubled := [header[column] for column in columns if column is not None and header.count(header[column]) > 1]:
+        raise BadRequest(f"{path}: several columns are called {doubled[0]!r}: rename or remove all but one.")
     others = [i for i in range(len(header)) if i not in columns]
     if columns[0] is not None and columns[1] is None and len(others) == 1:
         columns[1] = others[0]  # whatever it is called
@@ -168,12 +172,15 @@ def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
 def _places(path: str, folder: str, rows: Sequence[Row], names: Sequence[str]) -> list[int]:
     """The image that each line names, as a position."""
     by = _spellings(names)
+    folded: dict[str, set[int]] = {}
+    for spelling, those in by.items():
+        folded.setdefault(_folded(spelling), set()).update(those)
     found, lost = [], []
     for row in rows:
         name = posixpath.normpath(row.name.replace("\\", "/"))
-        if os.path.isabs(row.name):
+        if os.path.isabs(row.name) and "\0" not in row.name:
             name = os.path.relpath(os.path.realpath(row.name), os.path.realpath(folder)).replace(os.sep, "/")
-        places = by.get(name, ())
+        places = by.get(name) or sorted(folded.get(_folded(name), ()))
         if len(places) > 1:
             meant = _few([names[i] for i in places])
             raise BadRequest(f"{path}, line {row.line}: {row.name!r} may be {meant}: write it out.")
@@ -184,6 +191,15 @@ def _places(path: str, folder: str, rows: Sequence[Row], names: Sequence[str]) -
     if lost:
         raise BadRequest(f"{path}: of {len(rows)} lines {len(lost)} name no image in {folder}: {_few(lost)}.")
     return found
+
+
+def _folded(name: str) -> str:
+    """A name as systems compare it that know no capitals, or that keep accents apart from their letters, as macOS does.
+
+    >>> _folded("U\u0308.PNG") == _folded("\u00fc.png")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _spellings(names: Sequence[str]) -> Mapping[str, Sequence[int]]:
@@ -205,10 +221,10 @@ def _classes(path: str, rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...
             f"{several[0].line}: an image has one; keep one of them."
         )
     found = {row.label for row in rows}
-    numbers = all(label.removeprefix("-").isdecimal() for label in found)
+    numbers = all(len(label) <= DIGITS and label.removeprefix("-").isdecimal() for label in found)
     classes = sorted(found, key=(lambda label: (int(label), label)) if numbers else str)
     place = {name: i for i, name in enumerate(classes)}
-    return np.array([place[row.label] for row in rows], np.int32), tuple(classes)
+    return np.array([place[row.label] for row in rows], np.int32), class_names(classes)
 
 
 def _official(path: str, rows: Sequence[Row]) -> np.ndarray | None:

@@ -97,7 +97,7 @@ def memory_limit() -> int:
     import jax
 
     stats = None if (device := jax.local_devices()[0]).platform == "cpu" else device.memory_stats()
-    return limit((stats or {}).get("bytes_limit"), _host_memory())
+    return limit((stats or {}).get("bytes_limit"), host_memory())
 
 
 def room(stream: bool | None) -> float:
@@ -196,7 +196,20 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_threads(), "read")
 
 
-def _host_memory() -> int:
+def check_room(name: str, size: int) -> None:
+    """Refuses what cannot be read for its size, before any of it is.
+
+    Raises:
+      BadRequest: `name` takes more bytes than this machine has.
+    """
+    if size > (most := host_memory()):
+        raise BadRequest(
+            f"{name} takes {size / GIB:.3g} GiB, and this machine has {most / GIB:.3g} GiB: use fewer examples."
+        )
+
+
+def host_memory() -> int:
+    """Bytes of memory that this process may take at all."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:  # what a container may take
         with open("/sys/fs/cgroup/memory.max") as file:

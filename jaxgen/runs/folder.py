@@ -15,6 +15,7 @@ from jaxgen.training import checkpoint
 from jaxgen.training.program import Program
 
 FORMAT = 2
+LARGEST = 64 * 2**20  # bytes of `config.json`
 OURS = {"lock", "config.json", "metrics.jsonl", "samples", "checkpoints"}
 
 
@@ -94,6 +95,8 @@ def read_settings(out: Path) -> dict[str, Any]:
         lacking = "config.json in it" if out.exists() else "such folder: a run that starts makes it once it is compiled"
         raise BadRequest(f"{out} is no run{compared}: there is no {lacking}.")
     try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("it is too large")
         settings = files.read_json(path.read_bytes())
         parts = [settings[part] for part in ("config", "data", "versions")]
         if settings["format"] == 1:
@@ -102,7 +105,7 @@ def read_settings(out: Path) -> dict[str, Any]:
             raise ValueError(f"it is not of format {FORMAT}")
     except BadRequest:
         raise
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadRequest(f"{path} is damaged ({error}): put the original back, or start the run again.") from error
     return settings
 

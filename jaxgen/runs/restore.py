@@ -62,6 +62,8 @@ def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
     # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
     settings = folder.read_settings(out)
     step, meta = checkpoint.read_meta(out / "checkpoints")
+    if not all(isinstance(meta.get(part), dict) for part in ("config", "data")):
+        raise BadRequest(f"the checkpoints in {out} are those of no run: name the folder of one.")
     folder.same_config(settings["config"], meta["config"])
     folder.same_data(f"what {out / 'config.json'} says of the data", settings["data"], meta["data"])
     return step, meta
@@ -155,10 +157,10 @@ def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
     Raises:
       BadRequest: no run, data that only Python knows, or data that have changed since.
     """
-    settings = folder.read_settings(out)
-    source = settings["config"]["data"]
+    settings, meta = folder.read_settings(out), read_meta(out)[1]
+    source = meta["config"]["data"]
     if source is None:
         raise BadRequest(f"{out} was trained from Python on data of its own: measure run.model there (jaxgen.tasks).")
-    data = sources.load(source, room=streams.room(settings["config"]["stream"]), **reading(settings["config"]))
-    folder.same_data(source, data.digest, settings["data"]["digest"])
+    data = sources.load(source, room=streams.room(meta["config"]["stream"]), **reading(meta["config"]))
+    folder.same_data(source, data.digest, meta["data"]["digest"])
     return streams.sampled(data), settings

@@ -77,6 +77,8 @@ def is_held(folder: Path) -> bool | None:
     """Whether a process is in `owned(folder)`, which has a file `lock`; None where the file system knows no locks."""
     import fcntl  # not on Windows, where no run has a folder
 
+    if not (folder / "lock").is_file():  # a pipe would wait
+        return False
     with open(folder / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look do not see each other

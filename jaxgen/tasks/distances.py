@@ -10,6 +10,7 @@ from jaxgen.metrics.frechet import halves_of, unbiased_frechet
 from jaxgen.tasks.evaluation import most
 from jaxgen.tasks.task import Reference
 
+LEAST = 4  # images on either side that a distance needs
 FEW = 100  # real images that are not divided any more
 NATURAL = "frechet_effnet"  # of natural images without labels, where the weights of their feature space are installed
 
@@ -30,16 +31,19 @@ def distance(reference: Reference, real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def natural_distance(reference: Reference, samples) -> dict[str, float]:
-    """The distance in the space of EfficientNet-Lite0, of the first 1,024 samples at most; {} without that space."""
-    if reference.features.natural is None:
+    """The distance in the space of EfficientNet-Lite0, of the first 1,024 samples at most.
+
+    {} without that space, and of fewer than four images on either side.
+    """
+    if reference.features.natural is None or min(len(samples), len(reference.data.test.x)) < LEAST:
         return {}
     fake = reference.features.natural(samples[: natural.IMAGES])
     return {NATURAL: distance(reference, reference.natural_test, fake)}
 
 
 def natural_ceiling(reference: Reference, real: np.ndarray) -> dict[str, float]:
-    """That distance of real images, the mean over two random halves of 1,024 at most each; {} without that space."""
-    if reference.features.natural is None:
+    """That distance of real images, the mean over two random halves of 1,024 at most each; {} as above."""
+    if reference.features.natural is None or min(len(real), len(reference.data.test.x)) < LEAST:
         return {}
     order = np.random.default_rng(0).permutation(len(real))[: 2 * natural.IMAGES]
     parts = np.array_split(order, 2 if len(order) >= FEW else 1)

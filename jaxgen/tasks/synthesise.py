@@ -12,7 +12,7 @@ from jaxgen.metrics.features import held_out
 from jaxgen.metrics.modes import count_modes
 from jaxgen.metrics.quality import kernel_distance, near_copies, nearest_ratio, prdc, two_sample
 from jaxgen.tasks import distances
-from jaxgen.tasks.distances import NATURAL, distance, natural_ceiling, natural_distance
+from jaxgen.tasks.distances import LEAST, NATURAL, distance, natural_ceiling, natural_distance
 from jaxgen.tasks.evaluation import STAGED, drawn, most
 from jaxgen.tasks.naive import copies
 from jaxgen.tasks.task import BASELINE, CHECKED, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
@@ -21,6 +21,15 @@ from jaxgen.tasks.task import headline as headline_of
 NEIGHBOURS = 5
 EXAMPLES = 10_000  # real ones that a ceiling looks at, about
 POINTS = 2500  # samples where the modes are known, as published
+BALLS = ("precision", "recall", "density", "coverage")  # they reach to the fifth neighbour
+# Examples on either side that a figure needs; one that is not named needs one.
+FEWEST = {
+    "frechet": LEAST,
+    NATURAL: LEAST,
+    "kernel_distance": 2,
+    "two_sample": 2,
+    **dict.fromkeys(BALLS, NEIGHBOURS + 1),
+}
 OF_MODES = ("modes", "high_quality_percent", "reverse_kl")  # measured where the modes are known
 HEADLINE_OF_MODES = "coverage"  # one mode alone has the best quality, and noise touches nearly all modes
 
@@ -79,6 +88,24 @@ def servable(data: Data) -> str | None:
     return None
 
 
+def unmeasured(data: Data) -> list[str]:
+    """A line for each kind of figure that so few test examples do not have, with the reason.
+
+    >>> from jaxgen.data import load
+    >>> unmeasured(load("digits"))
+    []
+    """
+    n, lacking = min(sample_count(data), len(data.test.x)), dict[int, list[str]]()
+    for name in metrics(data):
+        if n < FEWEST.get(name, 1):
+            lacking.setdefault(FEWEST[name], []).append(name)
+    return [
+        f"not measured: {', '.join(names)}, for {'they need' if len(names) > 1 else 'it needs'} {least} test examples "
+        f"and there {'is' if n == 1 else 'are'} {n}."
+        for least, names in lacking.items()
+    ]
+
+
 def sample_count(data: Data) -> int:
     """How many samples `measure` wants: as many as test examples that it looks at, 2,500 where the modes are known."""
     return POINTS if data.modes is not None else min(len(data.test.x), most(data.shape))
@@ -111,6 +138,7 @@ def metrics(data: Data) -> dict[str, Metric]:
 def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
     """The figures of samples [n, ...] against the test split; {} where samples are not all finite.
 
+    Those that need more examples than there are (`FEWEST`) are left out.
     `near_copies` looks at a thousand samples and at 20,000 training examples, at most, in the feature space.
     """
     samples = np.asarray(samples)
@@ -188,9 +216,15 @@ def _in_first_space(reference: Reference, samples, k: int) -> dict[str, float]:
 
 def _compare(reference: Reference, samples, fake: np.ndarray, k: int) -> dict[str, float]:
     real, data = reference.test, reference.data
-    figures = {"frechet": distance(reference, real, fake), "kernel_distance": kernel_distance(real, fake)}
-    figures |= prdc(real, fake, k=k)._asdict()
-    figures["two_sample"] = two_sample(real, fake)
+    n, figures = min(len(real), len(fake)), dict[str, float]()
+    if n >= FEWEST["frechet"]:
+        figures["frechet"] = distance(reference, real, fake)
+    if n >= FEWEST["kernel_distance"]:
+        figures["kernel_distance"] = kernel_distance(real, fake)
+    if n > k:
+        figures |= prdc(real, fake, k=k)._asdict()
+    if n >= FEWEST["two_sample"]:
+        figures["two_sample"] = two_sample(real, fake)
     if data.modes is not None:
         count = count_modes(samples, data.modes)
         figures |= {

@@ -6,6 +6,7 @@ exists is whole. Digests speak of integrity, not of who wrote it.
 """
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,19 +16,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core import BadRequest
+from jaxgen.core import BadRequest, one_line
 from jaxgen.system import files
 from jaxgen.system.files import is_stray
-from jaxgen.training.digests import digest, digest_file, seal
+from jaxgen.training.digests import check_record, digest, digest_file, seal
 from jaxgen.training.storage import read_arrays, write_arrays
 
 FORMAT = 2
+STEP = re.compile("0|[1-9][0-9]{0,18}")  # names of folders; others are not of a run
 KEPT = 2  # steps; the one before the last is there for someone who has to go back
 LARGEST_RECORD = 64 * 2**20
 
 
 class CheckpointCorrupt(RuntimeError):
     """A checkpoint is not what was written: one line with its path, step and what was found."""
+
+    def __init__(self, message: str):
+        """As `BadRequest`."""
+        super().__init__(one_line(message))
 
 
 class NotFinite(ValueError):
@@ -61,7 +67,7 @@ def steps(folder: Path) -> list[int]:
     """The committed steps, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isascii() and entry.name.isdigit())
+    return sorted(int(entry.name) for entry in folder.iterdir() if STEP.fullmatch(entry.name))
 
 
 def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
@@ -203,6 +209,8 @@ def _read_record(path: Path, step: int) -> dict[str, Any]:
         record = files.read_json((path / "record.json").read_bytes())
         if record.pop("sha256") != seal(record) or record.get("step", step) != step:
             raise ValueError("it is not what was written")
+        if record["format"] == FORMAT:
+            check_record(record)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise _corrupt(path, step, f"record.json: {error}") from error
     if record["format"] != FORMAT:

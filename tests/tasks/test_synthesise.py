@@ -45,6 +45,26 @@ def test_real_data_reach_the_ceiling(bare):
     assert noise["precision"] == noise["coverage"] == 0 and noise["frechet"] > 100 and noise["two_sample"] == 1
 
 
+@pytest.mark.parametrize("n, lacking", [(4, "precision recall density coverage"), (1, "all but near_copies"), (6, "")])
+def test_few_examples_have_the_figures_that_they_can_have(bare, n, lacking):
+    # Kills: all figures refused for the neighbours of some; a limit that is off by one; a line that leaves one out; a
+    # ceiling that fails where there are fewer real examples than a figure needs.
+    few = Split(bare.data.test.x[:n], None)
+    data = bare.data._replace(test=few, valid=few, train=bare.data.train._replace(x=bare.data.train.x[:14]))
+    reference = Reference(data, bare.features)
+    measured = synthesise.measure(reference, bare.data.valid.x[:n])
+    names = set(synthesise.metrics(data))
+    absent = names - {"near_copies"} if n == 1 else set(lacking.split())
+    assert set(measured) == names - absent and np.isfinite(list(measured.values())).all()
+    assert {"near_copies"} <= set(synthesise.ceiling(reference)) <= set(measured)
+    said = synthesise.unmeasured(data)
+    assert all(any(name in line for line in said) == (name in absent) for name in names)
+    if n == 4:
+        assert said == [
+            "not measured: precision, recall, density, coverage, for they need 6 test examples and there are 4."
+        ]
+
+
 def test_the_ceiling_is_of_examples_that_nothing_was_fitted_on(bare):
     # Kills: examples of test, or of that part of train which the feature space knows.
     data = bare.data
