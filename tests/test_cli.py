@@ -29,6 +29,7 @@ from jaxgen.cli.runs import _print_table
 from jaxgen.recipes import RECIPES
 from jaxgen.runs import restore, run
 from jaxgen.runs.samples import BLOCK, draw
+from jaxgen.tasks import synthesise
 from jaxgen.training import checkpoint
 from jaxgen.training.loop import Diverged
 
@@ -250,6 +251,23 @@ def test_tables_fit_the_terminal_and_are_plain_in_a_pipe(columns, monkeypatch, c
     assert main(["recipes", "gan_ada"]) == 0
     texts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert columns - 10 < max(map(len, texts)) <= columns
+
+
+@pytest.mark.slow
+def test_evaluate_of_few_examples_prints_what_can_be_had(tmp_path, capsys):
+    # Kills: a run that train takes and evaluate refuses, for the neighbours that some of its figures need.
+    np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 4)))
+    out = str(tmp_path / "a")
+    assert main(["train", "vae", "--data", str(tmp_path / "few.npz"), "--out", out, *SMALLEST]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", out]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads((tmp_path / "a" / "evaluation.json").read_text())["figures"]
+    assert [name for name, figure in found.items() if figure["value"] is None] == [*synthesise.BALLS]
+    assert "frechet" in printed and "\nrecall" not in printed
+    assert (
+        "not measured: precision, recall, density, coverage, for they need 6 test examples and there are 4" in printed
+    )
 
 
 def test_evaluate_draws_the_labels_of_the_test_split(tmp_path, monkeypatch):

@@ -112,7 +112,7 @@ def labels(name: str, label: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str,
     values, inverse = np.unique(label, return_inverse=True)
     try:
         classes = class_names([str(int(v) if label.dtype.kind == "f" else v) for v in values])
-    except ValueError as error:  # a number that is no character, in a damaged file
+    except (ValueError, SystemError) as error:  # a number that is no character, in a damaged file
         raise BadRequest(f"{name}: labels are damaged strings ({error}): save whole numbers or strings.") from error
     return inverse.astype(np.int32), classes
 

@@ -100,9 +100,8 @@ def _find(path: str) -> tuple[list[str], list[str]]:
         for name in (n for n in names if n[0] != "."):
             file, ending = os.path.join(folder, name), os.path.splitext(name)[1][1:].lower()
             odd = ending in NO_IMAGES or name.endswith("~")
-            if not os.path.isfile(file) and os.path.exists(file):  # opening a pipe would wait for its writer
-                skipped["no plain files"] += 1
-            elif ending in ENDINGS or (not odd and _looks_like_an_image(file)):
+            pipe = not os.path.isfile(file) and os.path.exists(file)  # opening it would wait for its writer
+            if not pipe and (ending in ENDINGS or (not odd and _looks_like_an_image(file))):
                 images.append(file)
             else:
                 skipped["not images"] += 1

@@ -1,12 +1,14 @@
 import io
+import os
 import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from jaxgen.core import BadRequest
-from jaxgen.data import load
+from jaxgen.data import load, streams
 from jaxgen.runs.inputs import data_of, divided
 
 RNG = np.random.default_rng(0)
@@ -423,3 +425,94 @@ def test_labels_of_other_rows_are_refused(take):
     assert take((x, named(y, range(40)))).classes == ("0", "1")
     with pytest.raises(BadRequest, match=r"another index than the examples: hand in y.loc\[x.index\]"):
         take((x, named(y, reversed(range(40)))))
+
+
+def member(path, name, content):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{name}.npy", content)
+    return path
+
+
+def header(shape, descr="<f8", version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY" + bytes((version, 0)) + len(text).to_bytes(2 if version == 1 else 4, "little") + text
+
+
+@pytest.mark.parametrize("shape", [(10**12, 3), (25, 3), (2**63, 2**63)])
+def test_headers_that_say_more_than_there_is(tmp_path, shape):
+    # Kills: memory that is asked for by a header alone; a number of bytes that overflows; one of two kinds of file.
+    content = header(shape) + bytes(24 * 3 * 8)
+    (tmp_path / "a.npy").write_bytes(content)
+    for path in (tmp_path / "a.npy", member(tmp_path / "a.npz", "x", content)):
+        refused(path, path.name, f"float64 of shape {shape} takes", "and 576 are there")
+
+
+def test_headers_without_end(tmp_path):
+    # Kills: four gigabytes that are asked for to read a header; the whole of a long header in a message.
+    content = header((24, 3), version=2)
+    (tmp_path / "a.npy").write_bytes(content[:8] + b"\xff" * 4 + content[12:])
+    refused(tmp_path / "a.npy", "its header takes more than 10000 bytes")
+    with pytest.raises(BadRequest):
+        load(str(tmp_path / "a.npy"), room=0)
+    (tmp_path / "a.npy").write_bytes(header((24, 3), descr="?" * 5000))
+    with pytest.raises(BadRequest) as caught:
+        load(str(tmp_path / "a.npy"))
+    assert len(str(caught.value)) < 600
+
+
+def test_what_takes_more_than_the_memory_there_is(tmp_path, monkeypatch):
+    # Kills: an archive of a megabyte that unpacks to a gigabyte, read to the end; images of a file of their own, which
+    # stay on the disk, refused with it.
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((30, 100, 100), np.uint8))
+    np.save(tmp_path / "a.npy", np.full((30, 100, 100), 200, np.uint8))
+    monkeypatch.setattr(streams, "host_memory", lambda: 299_999)
+    for name in ("a.npz", "a.npy"):
+        refused(tmp_path / name, name, "GiB, and this machine has 0.000279 GiB: use fewer examples")
+    assert len(load(str(tmp_path / "a.npy"), room=0).train.x) == 21
+    monkeypatch.setattr(streams, "host_memory", lambda: 310_000)
+    assert load(str(tmp_path / "a.npz")).shape == (100, 100, 1)
+
+
+def test_an_archive_that_holds_a_name_twice(tmp_path):
+    # Kills: the first of two arrays lost without a word.
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        for n in (24, 25):
+            stream = io.BytesIO()
+            np.save(stream, TABLE[:n])
+            archive.writestr("x.npy", stream.getvalue())
+    refused(tmp_path / "a.npz", "a.npz holds x several times")
+
+
+def test_splits_without_numbers(tmp_path):
+    # Kills: positions of a trillion examples that take no bytes.
+    save(tmp_path / "a.npz", x_train=np.zeros((10**12, 0)), x_test=np.zeros((5, 0)))
+    refused(tmp_path / "a.npz", "save all splits alike")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
+def test_a_pipe_is_no_file_of_arrays(tmp_path, name):
+    # Kills: a pipe whose writer is waited for.
+    os.mkfifo(tmp_path / name)
+    refused(tmp_path / name, "no plain file")
+
+
+def test_labels_that_cannot_be_shown(tmp_path):
+    # Kills: a class that no report can be written with; two classes of one name; a number that is no character.
+    y = np.array(["a\nb", "a b", "\ud800", "c"] * 10)
+    assert load(save(tmp_path / "a.npz", x=TABLE, y=y)).classes == ("a\\nb", "a b", "c", "\ufffd")
+    broken = np.frombuffer(np.full(40, 0x7FFFFFFF, np.uint32).tobytes(), "<U1")
+    refused(save(tmp_path / "b.npz", x=TABLE, y=broken), "b.npz: labels are damaged strings")
+
+
+def test_refusals_of_what_is_divided_name_the_file(tmp_path):
+    # Kills: a line that does not say of which data it speaks.
+    refused(save(tmp_path / "few.npz", x=TABLE[:19]), "few.npz: the data holds 19 examples")
+    refused(save(tmp_path / "far.npz", x=1e19 * TABLE), "far.npz: column ")
+
+
+def test_sparse_matrices_are_named():
+    # Kills: "the examples are object", which says nothing to whoever has a sparse matrix.
+    for make in (scipy.sparse.csr_matrix, scipy.sparse.coo_array):
+        with pytest.raises(BadRequest, match=r"keeps only what is not zero: hand in x.toarray\(\)"):
+            divided(make(TABLE))

@@ -5,7 +5,7 @@ import pytest
 from toy_sets import TRAIN, X, Y, contents, idx, write
 
 from jaxgen.core import BadRequest
-from jaxgen.data import load
+from jaxgen.data import load, streams
 
 FILES = contents()
 
@@ -123,3 +123,22 @@ def test_foreign_files_are_refused(tmp_path):
     ):
         write(tmp_path, {**FILES, name: content})
         refused(tmp_path, says)
+
+
+def test_no_more_is_unpacked_than_the_header_says(tmp_path, monkeypatch):
+    # Kills: a file of a kilobyte that unpacks to a gigabyte, read to the end; a header that asks for any memory.
+    name = "train-images-idx3-ubyte"
+    unpacked, read = [], gzip.GzipFile.read
+
+    def counted(self, size=-1):
+        found = read(self, size)
+        unpacked.append(len(found))
+        return found
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    write(tmp_path, {name: FILES[name] + bytes(10**7)}, (name,))
+    refused(tmp_path, name, "and more are there")
+    assert 0 < sum(unpacked) <= len(FILES[name]) + 1
+    write(tmp_path, {name: FILES[name]}, (name,))
+    monkeypatch.setattr(streams, "host_memory", lambda: len(FILES[name]) // 2)
+    refused(tmp_path, name, "GiB, and this machine has")

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -566,3 +567,61 @@ def test_warnings_are_ignored_as_long_as_any_thread_reads():
         thread.join(10)
         warnings.warn("ignored", stacklevel=1)  # an error in these tests
     assert warnings.filters == before
+
+
+def test_links_to_what_is_read_already_are_counted(tmp_path):
+    # Kills: a folder that is dropped without a word, for another link leads to it; a link to itself that ends the walk
+    # with the system's error.
+    fill(tmp_path / "a", 20, 8, 8)
+    (tmp_path / "b").mkdir()
+    os.symlink(tmp_path / "a", tmp_path / "b" / "again")
+    os.symlink("itself", tmp_path / "itself")
+    data = load(str(tmp_path))
+    assert len(everything(data)) == 20
+    assert data.notes[0] == ("skipped: 1 links to folders that are read already, 1 not images (no ending).")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_pipes_are_no_images(tmp_path):
+    # Kills: a pipe that is named as an image, and whose writer is waited for.
+    fill(tmp_path, 20, 8, 8)
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
+    data = load(str(tmp_path))
+    assert len(everything(data)) == 20 and data.notes[0] == "skipped: 2 not images (.png, no ending)."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
+def test_names_of_folders_that_cannot_be_shown(tmp_path):
+    # Kills: a note or a message of two lines, or one that changes the terminal; two classes of one name.
+    for name in (b"caf\xe9", b"caf\xe8", b"a\nb", b"the"):
+        fill(tmp_path / os.fsdecode(name), 10, 8, 8)
+    (tmp_path / "x.\x1b[31m").write_text("nothing")
+    data = load(str(tmp_path))
+    assert data.classes == ("a b", "caf\\udce8", "caf\\udce9", "the")
+    assert data.notes[0] == "skipped: 1 not images (.\ufffd[31m)."
+    (tmp_path / "the" / "c\nd.png").write_bytes(b"no image")
+    refused(tmp_path, "the/c d.png cannot be read")
+
+
+def test_large_images_are_decoded_one_after_the_other(tmp_path, monkeypatch):
+    # Kills: as many large images in memory as there are threads.
+    fill(tmp_path, 24, 20, 20)
+    inside, most, read = [], [], decode._pixels
+
+    def watched(image, *args):
+        inside.append(image)
+        most.append(len(inside))
+        time.sleep(0.005)
+        try:
+            return read(image, *args)
+        finally:
+            inside.remove(image)
+
+    monkeypatch.setattr(decode, "_pixels", watched)
+    load(str(tmp_path))
+    assert max(most) > 1
+    most.clear()
+    monkeypatch.setattr(decode, "LARGE", 399)
+    load(str(tmp_path))
+    assert max(most) == 1 and len(most) == 24

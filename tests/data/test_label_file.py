@@ -175,3 +175,28 @@ def test_a_path_of_another_folder_names_no_image(photos):
     for name in ("/elsewhere/00.png", "../other/00.png", "b/00.png", "other/00.png"):
         refused(photos, ["file,label", *(f"{n},x" for n in NAMES[1:]), f"{name},cat"], "1 name no image", "line 25")
     assert found(labelled(photos, ["file,label", *(f"{n.split('/')[1]},x" for n in NAMES)]))[0] == "x"
+
+
+def test_cells_that_no_program_expects(photos):
+    # Kills: a traceback at a number of more digits than Python reads, or at a path with a null; the second of two
+    # columns of labels dropped without a word; a class that breaks a line.
+    good = ["file,label", *(f"{NAMES[i]},{kind(i)}" for i in range(24))]
+    digits = "9" * 5000
+    assert digits in labelled(photos, [*good[:-1], f"{NAMES[23]},{digits}"]).classes
+    refused(photos, [*good, "/a\0b.png,cat"], "name no image")
+    refused(photos, ["file,label,Label", *(f"{line},x" for line in good[1:])], "several columns are called 'label'")
+    assert "a b" in labelled(photos, [*good[:-1], f'{NAMES[23]},"a\nb"']).classes
+
+
+def test_names_in_other_capitals_and_other_accents(photos):
+    # Kills: a name that looks the same, from a system that keeps accents apart from letters or knows no capitals,
+    # refused; one in other capitals preferred to the one that is written so.
+    good = ["file,label", *(f"{NAMES[i].upper()},{kind(i)}" for i in range(24))]
+    assert found(labelled(photos, good)) == EXPECTED
+    (photos / NAMES[0]).rename(photos / "U\u0308.png")
+    assert found(labelled(photos, [*good[:1], "\u00fc.PNG,cat", *good[2:]])) == EXPECTED
+    (photos / "U\u0308.png").rename(photos / "X.png")
+    (photos / NAMES[1]).rename(photos / "x.png")
+    lines = [*good[:1], "X.png,cat", "x.png,cat", *good[3:]]
+    assert found(labelled(photos, lines)) == EXPECTED
+    refused(photos, [*lines, "X.PNG,cat"], "'X.PNG' may be X.png, x.png")

@@ -150,7 +150,7 @@ def _odd(rng: random.Random, folder: Path, folders: list[Path]) -> None:
 def reachable(root: Path, notes: Sequence[str]) -> int:
     """The files of a tree, each way to them counted, without those that a note counts as skipped."""
     skipped = next((note for note in notes if note.startswith("skipped:")), "")
-    counted = [int(n) for n in re.findall(r"(\d+) (?:not images|no plain files)", skipped)]
+    counted = [int(n) for n in re.findall(r"(\d+) not images", skipped)]
     return sum(1 for _ in _files(str(root), ())) - sum(counted)
 
 

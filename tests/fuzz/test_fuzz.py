@@ -14,7 +14,7 @@ FEW = 4  # of each reader, for each of its shares
 
 @pytest.mark.parametrize("reader", fuzz.READERS)
 def test_a_few_inputs(reader, tmp_path):
-    # Kills: a reader that raises another exception, or a refusal without the name of a file, at one of the first inputs.
+    # Kills: a reader that raises another exception, or refuses without the name of a file, at one of the first inputs.
     outcomes = [fuzz.attempt(reader, 0, i, tmp_path) for i in range(FEW * fuzz.READERS[reader][1])]
     assert not [outcome for outcome in outcomes if outcome.startswith("FAULT")]
     assert len(set(outcomes)) == 2, "all were read, or all were refused: these inputs prove nothing"

@@ -20,7 +20,7 @@ from toys import linear
 import jaxgen
 from jaxgen.cli import main
 from jaxgen.core import Aux, BadRequest, Game, Model
-from jaxgen.runs import restore, run, samples
+from jaxgen.runs import folder, restore, run, samples
 from jaxgen.runs.inputs import plan_of
 from jaxgen.runs.restore import settled_plan
 from jaxgen.runs.run import Config, fit, resume
@@ -242,7 +242,10 @@ def test_a_run_that_has_saved_nothing_is_told_from_one_that_cannot(copy):
             use(copy)
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"format": 1, "config": 3}', '{"format": NaN}'])
+DEEP = pytest.param("[" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"format": 1, "config": 3}', '{"format": NaN}', DEEP])
 def test_a_folder_that_is_no_run(copy, content):
     # Kills: an error of the reader let through.
     (copy / "config.json").unlink()
@@ -251,6 +254,32 @@ def test_a_folder_that_is_no_run(copy, content):
     for use in (resume, restore.load):
         with pytest.raises(BadRequest, match="is no run|is damaged"):
             use(copy)
+
+
+def test_settings_that_are_too_large_are_not_read(copy, monkeypatch):
+    # Kills: a file of any size read into memory.
+    monkeypatch.setattr(folder, "LARGEST", 100)
+    with pytest.raises(BadRequest, match="is damaged .it is too large."):
+        restore.load(copy)
+
+
+def test_data_are_those_that_the_checkpoint_names(copy):
+    # Kills: data read by what config.json says, before it is known that the checkpoint says the same.
+    settings = json.loads((copy / "config.json").read_text())
+    settings["config"]["data"] = 5
+    (copy / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(BadRequest, match="another configuration: data was None and is 5"):
+        restore.load_data(copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_lock_that_is_none(copy):
+    # Kills: a pipe in its place that is waited for.
+    shutil.rmtree(copy / "checkpoints")
+    (copy / "lock").unlink()
+    os.mkfifo(copy / "lock")
+    with pytest.raises(BadRequest, match="no checkpoint was saved"):
+        restore.load(copy)
 
 
 def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):

@@ -282,3 +282,34 @@ def test_names_must_be_unambiguous():
 def test_orbax_is_imported_when_needed():
     code = "import sys, jaxgen.training.checkpoint; sys.exit(any(m.startswith('orbax') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_only_steps_are_steps(tmp_path):
+    # Kills: a copy of a checkpoint taken for a step that is not there, and the run called damaged for it.
+    save(tmp_path, 7, {"p": jnp.ones(2)}, {"a": 1})
+    for name in ("008", "9" * 30, "8 copy", "-9"):
+        (tmp_path / name).mkdir()
+    assert steps(tmp_path) == [7] and restore(tmp_path, {"p": jnp.ones(2)})[1] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"meta": None},
+        {"leaves": {"p": 3}},
+        {"leaves": {"p": [[-1], "float32", ""]}},
+        {"leaves": {"p": [[2], "nothing", ""]}},
+        {"files": ["a"]},
+    ],
+)
+def test_a_record_that_another_program_sealed(tmp_path, change):
+    # Kills: a traceback where a record has a seal that fits, and lacks what is read of it.
+    save(tmp_path, 1, {"p": jnp.ones(2)}, {})
+    path = tmp_path / "1" / "record.json"
+    record = json.loads(path.read_text())
+    record.pop("sha256")
+    record |= change
+    path.write_text(json.dumps({**record, "sha256": checkpoint.seal(record)}))
+    for read in (lambda: checkpoint.leaves_of(tmp_path, 1, "p"), lambda: restore(tmp_path, {"p": jnp.ones(2)})):
+        with pytest.raises(CheckpointCorrupt, match="record.json"):
+            read()
