@@ -59,19 +59,16 @@ def dci(codes, factors, test_codes, test_factors, *, seed: int = 0) -> DCI:
 
 def _disentangled(importance: np.ndarray) -> tuple[float, float]:
     """Disentanglement and completeness of importances [L, K]."""
+    from scipy.stats import entropy
+
     total = importance.sum()
     if total == 0:
         return 0.0, 0.0
-    by_code, by_factor = importance.sum(1), importance.sum(0)
-    per_code = 1 - _entropy(importance[by_code > 0] / by_code[by_code > 0, None], axis=1)
-    per_factor = np.zeros(importance.shape[1])
-    per_factor[by_factor > 0] = 1 - _entropy(importance[:, by_factor > 0] / by_factor[None, by_factor > 0], axis=0)
+    (units, factors), by_code, by_factor = importance.shape, importance.sum(1), importance.sum(0)
+    per_code = 1 - entropy(importance[by_code > 0], axis=1, base=factors)  # of each row over its sum
+    per_factor = np.zeros(factors)
+    per_factor[by_factor > 0] = 1 - entropy(importance[:, by_factor > 0], axis=0, base=units)
     return float(per_code @ by_code[by_code > 0] / total), float(per_factor.mean())
-
-
-def _entropy(p: np.ndarray, *, axis: int) -> np.ndarray:
-    """Along an axis, to the base of its length: from 0 to 1."""
-    return -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=axis) / np.log(p.shape[axis])
 
 
 def mutual_information_gap(codes, factors, *, bins: int = BINS) -> float:
