@@ -17,6 +17,7 @@ from jaxgen.system.bar import Row, clock
 Key = tuple[str, ...]  # what is done, for which model, in which training: on all seeds the same
 COMPILE, SETTLE, SPLIT, MODEL = "compile", "settle", "split", "model"  # what is done
 BASELINES, SAVE, REPORT = "baselines", "save", "report"
+FIRST = "first"  # what is compiled on the first seed that a model plays, such as for its pictures: no piece of its own
 PRIOR = "prior"  # the group of guesses that say only how many times as long one piece takes as another
 
 

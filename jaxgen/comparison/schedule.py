@@ -9,7 +9,7 @@ import jax
 
 from jaxgen.comparison.console import say
 from jaxgen.comparison.contender import Contender, Lengths
-from jaxgen.comparison.course import BASELINES, MODEL, SAVE, SPLIT, Course
+from jaxgen.comparison.course import BASELINES, FIRST, MODEL, SAVE, SPLIT, Course
 from jaxgen.comparison.forecast import planned
 from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.comparison.player import OnRecord, OnTrained, play
@@ -144,6 +144,7 @@ def _one(
         on_trained=on_trained,
         on_record=on_record,
     )
+    course.skip((FIRST, name))
     if not seen():
         say(f"{name}, seed {seed}: trained {outcome.seconds:.1f} s; {course.left()}")
     if outcome.failed:

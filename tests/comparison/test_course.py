@@ -81,6 +81,13 @@ def test_what_is_not_known_is_at_least(hands):
     assert course.left() == (60.0 + 24.0, True) and str(course.left()) == "about 1:24 left"
     course.skip(GAN)
     assert course.left() == (60.0 + 12.0, True)
+    course.add([Piece((MODEL, "other", "main"), 1.0), Piece((MODEL, "other", "detect"), 1.0)])
+    course.guess(
+        (MODEL, "vae", "detect"), 8.0, "measure"
+    )  # as long as that of the same training, or as the mean of all
+    assert course.left() == (60.0 + 12.0 + 3.0 + 9.0, True)
+    course.add([Piece((MODEL, "other", "restore"))])
+    assert course.left() == (60.0 + 12.0 + 3.0 + 9.0 + 5.0, True)
 
 
 def test_a_piece_that_is_none_of_the_usual_teaches_nothing(hands):
