@@ -46,14 +46,14 @@ def foresee(
 ) -> list[Piece]:
     """All that a comparison of models of these sides does, on so many seeds.
 
-    The course gets guesses of what it does beside training and measuring: the seconds of one core that the digits took,
-    with 3 forms of training; a GAN trains an encoder as well. What matters is how many times as long one takes
-    as another: the first tell how long the others take here.
+    The course gets guesses of what it does beside training and measuring: about the seconds of one core that the digits
+    took, with 3 forms of training; a GAN trains an encoder as well. What matters is how many times as long one takes as
+    another: the first tell how long the others take here.
     """
     forms = 1 + len({training.form.name for training in trainings(tasks) if training.form is not None})
     compiling = sum(3.4 * forms if own == "vae" else 5.2 * (forms + 1) for own in sides.values())
     side_by_side = min(processors(), MOST_COMPILERS)
-    guesses: dict[Key, float] = {(COMPILE,): compiling / side_by_side, (BASELINES,): 3.4, (SAVE,): 0.3, (REPORT,): 2.1}
+    guesses: dict[Key, float] = {(COMPILE,): compiling / side_by_side, (BASELINES,): 3.8, (SAVE,): 0.3, (REPORT,): 3.0}
     pieces = [Piece((SPLIT,)), Piece((COMPILE,))]
     for name, own in sides.items():
         guesses[SETTLE, name] = 2.9 * forms if own == "vae" else 3.7 * forms
