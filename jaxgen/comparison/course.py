@@ -118,18 +118,20 @@ class Course:
         return self._now() - self._began
 
     def left(self) -> Left:
-        """The time left. It is at least so long as long as nothing is known of some piece."""
-        seconds, known = 0.0, True
+        """The time left. As long as nothing is known of some piece, it is at least that of all trainings."""
+        seconds = trainings = 0.0
+        known = True
         for piece in self._todo:
             rest = self._expected(piece.key)
             known = known and rest is not None
-            seconds += self._training(piece) + (rest or 0.0)
+            trainings += self._training(piece)
+            seconds += rest or 0.0
         if (current := self._current) is not None:
             rest = self._expected(current.piece.key)
             known = known and rest is not None
-            seconds += max(self._training(current.piece) - current.trained, 0.0)
+            trainings += max(self._training(current.piece) - current.trained, 0.0)
             seconds += max((rest or 0.0) - self._rest(current, compiling=False), 0.0)
-        return Left(seconds, known)
+        return Left(trainings + seconds if known else trainings, known)
 
     def rows(self) -> list[Row]:
         """What the terminal shows."""
