@@ -144,6 +144,8 @@ def _needed(file: Any, size: int) -> int:
     shape, _, dtype = header(file)
     if dtype.hasobject:
         return 0
+    if not dtype.itemsize:  # NumPy divides by it where it maps a file, and the process would end
+        raise ValueError(f"items of type {dtype.str} hold nothing")
     needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed > there:
         raise ValueError(f"{dtype} of shape {shape} takes {needed} bytes, and {there} are there")

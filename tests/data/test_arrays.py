@@ -447,6 +447,14 @@ def test_headers_that_say_more_than_there_is(tmp_path, shape):
         refused(path, path.name, f"float64 of shape {shape} takes", "and 576 are there")
 
 
+@pytest.mark.parametrize("descr", ["|V0", "<U0", "|S0"])
+def test_items_that_hold_nothing(tmp_path, descr):
+    # Kills: a file that ends the whole process, for NumPy divides by the size of an item (here too, without the check).
+    (tmp_path / "a.npy").write_bytes(header((20, 3), descr) + bytes(100))
+    refused(tmp_path / "a.npy", "hold nothing")
+    refused(member(tmp_path / "a.npz", "x", header((20, 3), descr)), "hold nothing")
+
+
 def test_headers_without_end(tmp_path):
     # Kills: four gigabytes that are asked for to read a header; the whole of a long header in a message.
     content = header((24, 3), version=2)

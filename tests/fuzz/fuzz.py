@@ -103,6 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as under:
         signal.alarm(10 * PATIENCE)
         warm(Path(under))
+        last = Path(under) / "last"
         with bounded():
             for turn in range(args.count):
                 reader = order[turn % len(order)]
@@ -110,6 +111,7 @@ def main(argv: list[str] | None = None) -> int:
                     break
                 i, next_of[reader] = next_of[reader], next_of[reader] + 1
                 signal.alarm(PATIENCE)
+                last.write_text(f"{reader} {i}")  # it stays where a library ends the process
                 try:
                     outcome = attempt(reader, args.seed, i, Path(under))
                 except TimeoutError:  # a thread hangs, and would be waited for at the end
