@@ -152,12 +152,15 @@ def rows(tree: Any) -> int:
 
 
 def at(schedule: Any, step: Array) -> Any:
-    """The value of a constant, or of a function of the step.
+    """The value of a constant, or of a function of the step; never of float64, which would make the loss that.
 
     >>> at(0.5, 3), at(lambda step: 2 * step, 3)
     (0.5, 6)
     """
-    return schedule(step) if callable(schedule) else schedule
+    value = schedule(step) if callable(schedule) else schedule
+    if isinstance(value, float):
+        return float(value)  # of NumPy's kind as well, whose float64 is none of Python's to JAX
+    return jnp.asarray(value, jnp.float32) if getattr(value, "dtype", None) == jnp.float64 else value
 
 
 def draw_each(key: Array, **calls: tuple) -> dict[str, Any]:

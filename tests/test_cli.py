@@ -371,6 +371,8 @@ def test_compare_hands_every_word_on(monkeypatch, tmp_path, capsys):
         (MemoryError(), 1, "memory"),
         (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."), 1, "--batch-size"),
         (PermissionError(errno.EACCES, "Permission denied", "runs/a"), 2, "permissions"),
+        (OSError(errno.ESTALE, "Stale file handle", "runs/a"), 1, "stale"),
+        (OSError(errno.EBUSY, "Device or resource busy", "runs/a"), 1, "busy"),
         (jaxgen.BadRequest("a\nrequest"), 2, "a request"),
         (checkpoint.CheckpointCorrupt("checkpoint 3 is damaged"), 2, "damaged"),
         (Diverged("10 steps in a row were not finite."), 3, "checkpoints"),

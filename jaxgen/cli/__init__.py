@@ -35,17 +35,20 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, early: Sequence[int] = ()) -> int:
     """Runs the command that `argv` names (`sys.argv[1:]` where None) and returns its exit code.
 
     0 done; 1 the machine failed; 2 a bad request; 3 training diverged; 129, 130, 138 and 143 stopped by SIGHUP, SIGINT,
     SIGUSR1 and SIGTERM; 141 nobody reads the output any more. All but the first and the last say why in one line on
-    stderr; an error that this program does not know keeps its traceback.
+    stderr; an error that this program does not know keeps its traceback. `early` are signals that came before: the
+    first of them stops it.
     """
-    return exit_code("jaxgen", _dispatch, argv)
+    return exit_code("jaxgen", _dispatch, argv, early)
 
 
-def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequence[str] | None) -> int:
+def exit_code(
+    program: str, dispatch: Callable[[list[str]], None], argv: Sequence[str] | None, early: Sequence[int] = ()
+) -> int:
     """Runs `dispatch(argv)`; the code and the line on stderr that `main` promises, for any program of this project."""
     argv = sys.argv[1:] if argv is None else argv
     for name in ("stdout", "stderr"):
@@ -53,6 +56,8 @@ def exit_code(program: str, dispatch: Callable[[list[str]], None], argv: Sequenc
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the life of the process
     with interruptible():  # before JAX is imported, and while the line is printed
         try:
+            if early:
+                raise Interrupted(early[0])
             with contextlib.suppress(SystemExit):  # argparse has printed a help text
                 dispatch(list(argv))
             sys.stdout.flush()
@@ -119,7 +124,13 @@ def _help() -> str:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FAULTS = (*_FULL, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# The second and third line: what network file systems, FUSE and overlays say of their own state.
+_FAULTS = (
+    *(*_FULL, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    *(errno.EBUSY, errno.ESTALE, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK),
+    *(errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNABORTED, errno.EHOSTDOWN, errno.ENXIO, errno.ENODEV),
+    *(getattr(errno, name) for name in ("EREMOTEIO", "ENOMEDIUM") if hasattr(errno, name)),
+)
 _BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 
 _LESS = {

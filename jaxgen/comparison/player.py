@@ -15,7 +15,7 @@ from jaxgen.tasks import MAIN, Reference, Task, Training
 from jaxgen.tasks.groups import Groups
 from jaxgen.training.loop import Chunk, Diverged, train
 from jaxgen.training.pool import Rows
-from jaxgen.training.program import Keys, Program
+from jaxgen.training.program import Keys, Program, seed_key
 from jaxgen.training.sources import positions
 from jaxgen.training.step import State
 
@@ -177,7 +177,7 @@ def _train(
 
 def training_keys(seed: int, stream: int) -> Keys:
     """Keys of one stream of a seed; no key of one is a key, or the key of a step, of another."""
-    base = jax.random.fold_in(jax.random.key(seed), len(Keys._fields) + stream)
+    base = jax.random.fold_in(seed_key(seed), len(Keys._fields) + stream)
     return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
 
 

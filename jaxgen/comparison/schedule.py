@@ -15,7 +15,7 @@ from jaxgen.comparison.outcome import Outcome, baselines
 from jaxgen.comparison.player import OnRecord, OnTrained, play
 from jaxgen.system.allocator import give_back
 from jaxgen.system.bar import drawn, seen
-from jaxgen.system.signals import Interrupted, interruptible
+from jaxgen.system.signals import Interrupted, interruptible, unbroken
 from jaxgen.tasks import Reference, Task, Training
 from jaxgen.tasks.groups import Groups, groups_of
 from jaxgen.training.sources import arrays
@@ -38,7 +38,7 @@ def play_all(
     on_trained: Callable[[str, int, State, Sequence[Mapping[str, Any]]], None],
     on_record: OnRecord | None = None,
 ) -> None:
-    """Plays all seeds that are missing in `outcomes`, and adds what was trained to the end.
+    """Plays all seeds that are missing in `outcomes`, and adds those that all models were trained on to the end.
 
     A signal ends the training during which it arrives.
 
@@ -74,17 +74,23 @@ def play_all(
             source = arrays(reference.data.train.x)
             # On the devices once: all programs of a seed share it.
             source = source._replace(resident=jax.device_put(source.resident))
+        played = {}
         for name, contender in contenders.items():
             own = contender.on(reference.data, lambda _: source)
             hooks = functools.partial(on_trained, name, seed), _naming(on_record, name, seed)
             of_seed = reference, groups, lengths(name, seed)
-            outcomes[name][seed] = _one(own, name, *of_seed, seed, said, tasks, course, *hooks)
+            played[name] = _one(own, name, *of_seed, seed, said, tasks, course, *hooks)
             give_back()  # what measuring needed
-        if seed not in by_baselines:
+        figures = by_baselines.get(seed)
+        if figures is None:
             with course.at((BASELINES,), f"{said}: baselines"):
-                by_baselines[seed] = baselines(reference, seed, tasks)
+                figures = baselines(reference, seed, tasks)
         reference.release()
-        with course.at((SAVE,), f"{said}: saving"):
+        # What is reported as measured is on the disk, so that the comparison can be resumed.
+        with course.at((SAVE,), f"{said}: saving"), unbroken():
+            for name, outcome in played.items():
+                outcomes[name][seed] = outcome
+            by_baselines[seed] = figures
             on_seed(seed)
 
     try:

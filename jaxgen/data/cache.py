@@ -33,11 +33,12 @@ class Kept(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Where decoded images are kept; None if the user wants none kept."""
+    """Where decoded images are kept; None if the user wants none kept, or has no home directory."""
     if (named := os.environ.get("JAXGEN_CACHE")) is not None and named.strip().lower() == OFF:
         return None
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(named or os.path.join(home, "jaxgen")).expanduser()
+    place = files.expanded(named or os.path.join(home, "jaxgen"))
+    return None if place.parts[:1] == ("~",) else place  # a container's user may have no home
 
 
 def key_of(parts: Iterable[bytes | str]) -> str:

@@ -80,7 +80,7 @@ class _Parts(NamedTuple):
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
     params, state = first_players(parts.generator, parts.critic, key, parts.latent_dim, batch)
-    return params, {**state, "balance": jnp.zeros(())}
+    return params, {**state, "balance": jnp.zeros((), dtype=jnp.float32)}
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _model(parts: _Parts, params, state) -> Model:
         return error(x, reconstruct(x, condition), 1)
 
     return Model(
-        draw=lambda key, n, condition=None: jax.random.normal(key, (n, parts.latent_dim)),
+        draw=lambda key, n, condition=None: jax.random.normal(key, (n, parts.latent_dim), dtype=jnp.float32),
         sample=decode,
         decode=decode,
         scores={} if parts.critic.couples else {"reconstruction": reconstruction},

@@ -75,7 +75,7 @@ class _Parts(NamedTuple):
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
     k_generator, k_encoder, k_critic = jax.random.split(key, 3)
-    z = jnp.zeros((rows(batch), parts.latent_dim))
+    z = jnp.zeros((rows(batch), parts.latent_dim), dtype=jnp.float32)
     own: dict[str, Any] = {}
     state: dict[str, Any] = {}
     own["generator"], state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
@@ -90,7 +90,7 @@ def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
     zs = inputs(jax.ShapeDtypeStruct(shape, jnp.float32), batch.condition)
     return draw_each(
         key,
-        z=(jax.random.normal, shape),
+        z=(jax.random.normal, shape, jnp.float32),
         generator=(parts.generator.draw, *zs),
         encoder=(parts.encoder.draw, *inputs(*batch)),
         real=(parts.critic.draw, batch.x, *zs),
@@ -135,7 +135,7 @@ def _model(parts: _Parts, params, state) -> Model:
         return strangeness(parts.critic.apply(params["critic"], state["critic"], None, x, *given)[0], rows(x))
 
     return Model(
-        draw=lambda key, n, condition=None: jax.random.normal(key, (n, parts.latent_dim)),
+        draw=lambda key, n, condition=None: jax.random.normal(key, (n, parts.latent_dim), dtype=jnp.float32),
         sample=decode,
         decode=decode,
         encode=encode,

@@ -121,7 +121,7 @@ def _adversarial(parts: _Parts, domain: str, call: Callable, x) -> tuple[Array, 
 
 def _generator_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
     call = _caller(parts, params, noise, context.state)
-    total, fakes, state, info = jnp.zeros(()), {}, {}, {}
+    total, fakes, state, info = jnp.zeros((), dtype=jnp.float32), {}, {}, {}
     for domain in parts.other:
         real, fake, fakes[domain], new = _adversarial(parts, domain, call, batch.x)
         total, state[domain] = total + mean_loss(parts.loss.generator(real, fake), real), new["generator"]
@@ -137,7 +137,7 @@ def _generator_loss(parts: _Parts, params, noise, batch: Batch, context: Context
 
 def _critic_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
     call = _caller(parts, params, noise, context.state)
-    total, state = jnp.zeros(()), {}
+    total, state = jnp.zeros((), dtype=jnp.float32), {}
     for domain in parts.other:
         real, fake, _, new = _adversarial(parts, domain, call, batch.x)
         total, state[domain] = total + mean_loss(parts.loss.critic(real, fake), real), new["critic"]

@@ -204,7 +204,7 @@ def _model(parts: _Parts, params, state) -> Model:
     judge = parts.critic, params["critic"], state["critic"]
 
     def draw(key, n, condition=None):
-        return jax.random.normal(key, (n, parts.latent_dim))
+        return jax.random.normal(key, (n, parts.latent_dim), dtype=jnp.float32)
 
     def score(noise, x, condition=None):
         return strangeness(evaluation(*judge)(x, condition), rows(x))

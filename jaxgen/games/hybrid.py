@@ -114,7 +114,7 @@ class _Parts(NamedTuple):
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     check_array(batch)
     k_encoder, k_decoder, k_critic = jax.random.split(key, 3)
-    zs = inputs(jnp.zeros((rows(batch), parts.latent_dim)), batch.condition)
+    zs = inputs(jnp.zeros((rows(batch), parts.latent_dim), dtype=jnp.float32), batch.condition)
     autoencoder: dict[str, Any] = {"observation": parts.observation.init(batch.x.shape[1:])}
     state: dict[str, Any] = {}
     autoencoder["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
@@ -131,7 +131,7 @@ def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
     zs = inputs(jax.ShapeDtypeStruct(shape, jnp.float32), batch.condition)
     return draw_each(
         key,
-        z=(jax.random.normal, shape),
+        z=(jax.random.normal, shape, jnp.float32),
         encoder=(parts.encoder.draw, *inputs(*batch)),
         decoder=(parts.decoder.draw, *zs),
         real=(parts.critic.draw, *zs),
@@ -173,7 +173,7 @@ def _model(parts: _Parts, params, state) -> Model:
 
     def draw(key, n, condition=None):
         k_z, k_x = jax.random.split(key)
-        z = jax.random.normal(k_z, (n, latent_dim))
+        z = jax.random.normal(k_z, (n, latent_dim), dtype=jnp.float32)
         return {"z": z, "x": observation.draw(k_x, jax.eval_shape(lambda: outputs(z, condition)))}
 
     def sample(noise, condition=None):

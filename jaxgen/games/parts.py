@@ -23,7 +23,7 @@ def first_players(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(params, state) of both by their names; `seen` is what the critic is called with, if not the whole batch."""
     k_generator, k_critic = jax.random.split(key)
-    z = jnp.zeros((rows(batch), latent_dim))
+    z = jnp.zeros((rows(batch), latent_dim), dtype=jnp.float32)
     p_generator, s_generator = generator.init(k_generator, *inputs(z, batch.condition))
     p_critic, s_critic = critic.init(k_critic, *(inputs(*batch) if seen is None else seen))
     return {"critic": p_critic, "generator": p_generator}, {"generator": s_generator, "critic": s_critic}
@@ -36,7 +36,7 @@ def draw_calls(
     z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
     judge = critic.draw, *(inputs(*batch) if seen is None else seen)
     return {
-        "z": (jax.random.normal, z.shape),
+        "z": (jax.random.normal, z.shape, jnp.float32),
         "generator": (generator.draw, *inputs(z, batch.condition)),
         "real": judge,
         "fake": judge,

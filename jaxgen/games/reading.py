@@ -85,7 +85,7 @@ def acgan(
         return auxiliary.generator(fake, label)
 
     def draw_z(key, n):
-        return jax.random.normal(key, (n, latent_dim))
+        return jax.random.normal(key, (n, latent_dim), dtype=jnp.float32)
 
     latent_dim = whole("latent_dim", latent_dim, 1)
     reading = _Reading("classifier", of_critic, of_generator, draw_z, latent_dim, labelled=True)
@@ -143,9 +143,9 @@ def infogan(
 
     def draw_z(key, n):
         k_normal, k_kind, k_number = jax.random.split(key, 3)
-        kind = jax.nn.one_hot(jax.random.randint(k_kind, (n,), 0, max(kinds, 1)), kinds)
-        uniform = jax.random.uniform(k_number, (n, width), minval=-1.0)
-        return jnp.concatenate([jax.random.normal(k_normal, (n, normals)), kind, uniform], -1)
+        kind = jax.nn.one_hot(jax.random.randint(k_kind, (n,), 0, max(kinds, 1)), kinds, dtype=jnp.float32)
+        uniform = jax.random.uniform(k_number, (n, width), minval=-1.0, dtype=jnp.float32)
+        return jnp.concatenate([jax.random.normal(k_normal, (n, normals), dtype=jnp.float32), kind, uniform], -1)
 
     def code(scores):
         return jnp.concatenate([jax.nn.log_softmax(scores[:, :kinds]), scores[:, kinds:]], -1)

@@ -169,7 +169,7 @@ def _vae_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> t
     here = jax.lax.stop_gradient(output)
     g, slope = jax.value_and_grad(partial(_generator_loss, parts, params, noise, batch, state))(here)
 
-    info, norms = {}, [jnp.zeros(()), jnp.zeros(())]
+    info, norms = {}, [jnp.zeros((), dtype=jnp.float32), jnp.zeros((), dtype=jnp.float32)]
     if parts.weighting.place is not None:
         misses = jax.grad(lambda y: -jnp.mean(observation.log_prob(here[0], y, batch.x)))(here[1])
         norms = [norm(at_layer(own_slope)) for own_slope in (misses, slope[1])]

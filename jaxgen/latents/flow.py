@@ -49,7 +49,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
             raise BadRequest("a flow moves one half of the latents by the other: use latent_dim of at least 2.")
         params = []
         for i, k in enumerate(jax.random.split(key, layers)):
-            kept, moved = halves(i, jnp.zeros((h.shape[0], latent_dim)))
+            kept, moved = halves(i, jnp.zeros((h.shape[0], latent_dim), dtype=jnp.float32))
             params.append(net(moved)[0](k, kept, h))
         return params
 

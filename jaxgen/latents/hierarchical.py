@@ -58,7 +58,7 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
 
     def descend(params, noise, *h):
         """s below the last layer, and (theta of q, theta of p, z) of every layer."""
-        s, each = jnp.zeros((rows(noise), width)), []
+        s, each = jnp.zeros((rows(noise), width), dtype=jnp.float32), []
         for apply, layer_params, eps in zip(applies, params, noise, strict=True):
             s, *layer = apply(layer_params, s, eps, *h)
             each.append(layer)
@@ -69,14 +69,15 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
             raise BadRequest(
                 f"the encoder gives {list(jnp.shape(h))}, where [B, N] is wanted, any N: end it with a dense layer."
             )
-        s = jnp.zeros((rows(h), width))
+        s = jnp.zeros((rows(h), width), dtype=jnp.float32)
         keys = jax.random.split(key, len(latent_dims))
         return [
-            start(k, s, jnp.zeros((rows(h), d)), h) for start, k, d in zip(inits, keys, latent_dims, strict=True)
+            start(k, s, jnp.zeros((rows(h), d), dtype=jnp.float32), h)
+            for start, k, d in zip(inits, keys, latent_dims, strict=True)
         ], ()
 
     def draw(key, *lead):
-        noise = jax.random.normal(key, (*lead, sum(latent_dims)))
+        noise = jax.random.normal(key, (*lead, sum(latent_dims)), dtype=jnp.float32)
         return jnp.split(noise, list(itertools.accumulate(latent_dims))[:-1], -1)
 
     def infer(params, state, noise, h, given):
@@ -89,7 +90,7 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
         return Inference(s, log_p, log_q, jnp.mean(by_layer, 0))
 
     def encode(params, state, h):
-        return descend(params, [jnp.zeros((rows(h), d)) for d in latent_dims], h)[0]
+        return descend(params, [jnp.zeros((rows(h), d), dtype=jnp.float32) for d in latent_dims], h)[0]
 
     return Latent(
         init=init,

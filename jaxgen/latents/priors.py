@@ -52,7 +52,7 @@ def family_prior(family: Family, net: Any = None) -> Prior:
     def raw(params, like: Array, given: Given) -> Array:
         width = family.size * like.shape[-1]
         if apply is None:
-            return jnp.zeros((*like.shape[:-1], width))
+            return jnp.zeros((*like.shape[:-1], width), dtype=jnp.float32)
         if given.condition is None:
             raise BadRequest("the network of this prior reads the condition, and there is none: pass one with x.")
         out = apply(params, given.condition)
@@ -110,13 +110,17 @@ def gaussian_mixture(components: int) -> Prior:
     def draw(key, shape):
         k_component, k_z = jax.random.split(key)
         return {
-            "component": jax.random.gumbel(k_component, (*shape[:-1], components)),
+            "component": jax.random.gumbel(k_component, (*shape[:-1], components), dtype=jnp.float32),
             "z": GAUSSIAN.draw(k_z, shape),
         }
 
     def init(key, latent_dim: int, batch: Batch):
-        means = jax.random.normal(key, (components, latent_dim))
-        return {"means": means, "raw_log_stds": jnp.zeros_like(means), "logits": jnp.zeros(components)}
+        means = jax.random.normal(key, (components, latent_dim), dtype=jnp.float32)
+        return {
+            "means": means,
+            "raw_log_stds": jnp.zeros_like(means),
+            "logits": jnp.zeros(components, dtype=jnp.float32),
+        }
 
     return Prior(draw, sample, log_prob, init)
 
@@ -160,6 +164,6 @@ def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
             raise BadRequest("the pseudo-inputs of vamp(...) have no condition: use gaussian_prior(net) with one.")
         k_example, k_noise = jax.random.split(key)
         x = jnp.take(batch.x, jax.random.randint(k_example, (components,), 0, rows(batch.x)), axis=0)
-        return x + 0.01 * jax.random.normal(k_noise, x.shape)
+        return x + 0.01 * jax.random.normal(k_noise, x.shape, dtype=jnp.float32)
 
     return Prior(draw, sample, log_prob, init, support=family.support, posterior=family)

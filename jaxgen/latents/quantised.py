@@ -59,13 +59,13 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
         flat = e.reshape(-1, e.shape[-1])
         some = flat[jax.random.choice(k_choice, len(flat), (codes,), replace=len(flat) < codes)]
         # Two equal codes would never part, because the first of them is chosen always.
-        apart = 1e-3 * jnp.std(flat) * jax.random.normal(k_noise, some.shape)
-        return {"sum": some + apart, "count": jnp.ones(codes)}
+        apart = 1e-3 * jnp.std(flat) * jax.random.normal(k_noise, some.shape, dtype=jnp.float32)
+        return {"sum": some + apart, "count": jnp.ones(codes, dtype=jnp.float32)}
 
     def apply(state, e):
         flat, book = _stop(e).reshape(-1, e.shape[-1]), table(state)
         code = jnp.argmin(jnp.sum(book**2, -1)[None] - 2 * flat @ book.T, -1)  # |e - c|^2 less |e|^2
-        chosen = jax.nn.one_hot(code, codes) * (codes / len(flat))
+        chosen = jax.nn.one_hot(code, codes, dtype=jnp.float32) * (codes / len(flat))
         seen = {"sum": chosen.T @ flat, "count": jnp.sum(chosen, 0)}
         moved = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state, seen)
         idle = (seen["count"] == 0) & (moved["count"] < _IDLE)
@@ -105,7 +105,7 @@ def scalars(*levels: int) -> Quantiser:
         rounded = bounded + _stop(jnp.round(bounded) - bounded)
         digits = (jnp.round(_stop(rounded)) + across(width, e)).astype(jnp.int32)
         code = jnp.sum(digits * base.reshape((1,) * (e.ndim - 1) + (-1,)), -1)
-        return rounded / across(width, e), code, jnp.zeros(rows(e)), state
+        return rounded / across(width, e), code, jnp.zeros(rows(e), dtype=jnp.float32), state
 
     def lookup(state, code):
         shape = (1,) * code.ndim + (-1,)
@@ -145,8 +145,8 @@ def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
 
     def infer(params, state, noise, h, given):
         z, code, penalty, state = quantiser.apply(state, grid(h))
-        zero = jnp.zeros((1, rows(h)))
-        share = jnp.zeros(quantiser.codes).at[code.ravel()].add(1 / code.size)
+        zero = jnp.zeros((1, rows(h)), dtype=jnp.float32)
+        share = jnp.zeros(quantiser.codes, dtype=jnp.float32).at[code.ravel()].add(1 / code.size)
         used = jnp.sum((share > 0).astype(jnp.float32))
         info = {"codes_used": used, "code_perplexity": jnp.exp(jnp.sum(jax.scipy.special.entr(share)))}
         return Inference(z[None], zero - nats, zero, nats - zero[0][:, None], penalty=penalty, state=state, info=info)

@@ -46,8 +46,8 @@ def draw(key: Array, shape: tuple[int, int, int], temperatures: Any) -> Noise:
     """The noise of chains of shape (K, B, D) over `temperatures`; it needs T - 1 times their memory."""
     k_momenta, k_levels = jax.random.split(key)
     moves = len(temperatures) - 2
-    levels = jax.random.uniform(k_levels, (moves, *shape[:2]))
-    return Noise(jax.random.normal(k_momenta, (moves, *shape)), levels)
+    levels = jax.random.uniform(k_levels, (moves, *shape[:2]), dtype=jnp.float32)
+    return Noise(jax.random.normal(k_momenta, (moves, *shape), dtype=jnp.float32), levels)
 
 
 def schedule(steps: int, *, steep: float = 4.0) -> np.ndarray:
@@ -177,7 +177,7 @@ def _tuned(target: Target, leapfrog: int, z, given, noise: Noise, betas, rate, w
         more = 1.1 ** (jnp.mean(taken, 0) - wanted)
         return (z, rates * more), rates
 
-    start = jnp.full(z.shape[1:2], rate)
+    start = jnp.full(z.shape[1:2], rate, dtype=jnp.float32)
     _, rates = jax.lax.scan(body, (z, start), (betas[1:-1], noise.momenta, noise.levels))
     return rates
 

@@ -33,5 +33,5 @@ class SelfAttention(nn.Module):
         key, query = linear(flat, channels // 8, "f"), linear(flat, channels // 8, "g")
         share = jax.nn.softmax(jnp.einsum("bif,bjf->bji", key, query), -1)
         seen = jnp.einsum("bji,bic->bjc", share, linear(flat, channels // 2, "h"))
-        gain = self.param("gain", nn.initializers.zeros, ())
+        gain = self.param("gain", nn.initializers.zeros, (), jnp.float32)
         return x + gain * linear(seen, channels, "v").reshape(x.shape)

@@ -131,7 +131,9 @@ def instance_noise(std: float) -> Pipe:
     def draw(key, x):
         leaves, tree = jax.tree.flatten(x)
         keys = jax.random.split(key, len(leaves)) if len(leaves) > 1 else [key]
-        return jax.tree.unflatten(tree, [jax.random.normal(k, a.shape) for k, a in zip(keys, leaves, strict=True)])
+        return jax.tree.unflatten(
+            tree, [jax.random.normal(k, a.shape, dtype=jnp.float32) for k, a in zip(keys, leaves, strict=True)]
+        )
 
     return Pipe(draw, lambda x, noise, p: jax.tree.map(lambda a, e: a + p * std * e, x, noise))
 
@@ -175,7 +177,9 @@ def diffaugment(
         shape = getattr(x, "shape", None)
         if shape is None or len(shape) != 4:
             raise BadRequest(f"diffaugment() changes images [B, H, W, C], not {shape}: use instance_noise().")
-        on, amounts = jnp.split(jax.random.uniform(key, (len(_OPERATIONS) + len(_AMOUNTS), x.shape[0])), [5])
+        on, amounts = jnp.split(
+            jax.random.uniform(key, (len(_OPERATIONS) + len(_AMOUNTS), x.shape[0]), dtype=jnp.float32), [5]
+        )
         return {
             "on": dict(zip(_OPERATIONS, on, strict=True)),  # f32[B] in [0, 1); done where it is below p
             "amount": dict(zip(_AMOUNTS, amounts, strict=True)),  # f32[B] in [0, 1)

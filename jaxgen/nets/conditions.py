@@ -77,8 +77,8 @@ class Code(nn.Module):
         if isinstance(self.condition, int):
             # Of size 1, as the numbers of z are, so that a network cannot overlook it. A product, and no gather, whose
             # gradient would be a slow scatter on CPU.
-            table = self.param("embedding", nn.initializers.normal(1.0), (self.condition, EMBEDDING))
-            return jax.nn.one_hot(given, self.condition) @ table
+            table = self.param("embedding", nn.initializers.normal(1.0), (self.condition, EMBEDDING), jnp.float32)
+            return jax.nn.one_hot(given, self.condition, dtype=jnp.float32) @ table
         return 2 * given.reshape(given.shape[0], -1) - 1 if given.ndim == 4 else given
 
 
@@ -108,7 +108,7 @@ class Residual(nn.Module):
         """f32[B, H, W, O]."""
         if self.added is None or image is None or image.ndim != 4 or y.ndim != 4 or image.shape[-1] != y.shape[-1]:
             return y
-        gain = self.param("gain", nn.initializers.ones, (y.shape[-1],))
+        gain = self.param("gain", nn.initializers.ones, (y.shape[-1],), jnp.float32)
         image = resized(image, *y.shape[1:3])
         if self.added == "logits":
             image = jnp.clip(image, EDGE, 1 - EDGE)

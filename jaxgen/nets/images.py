@@ -47,7 +47,7 @@ def _kernel(module: nn.Module, variance: float, channels: int, features: int, si
     draw = nn.initializers.normal(math.sqrt(variance))
     # Drawn flat: random numbers in four axes take four times as long to compile.
     flat, shape = (side * side * channels, features), (side, side, channels, features)
-    return module.param("kernel", lambda key: draw(key, flat).reshape(shape))
+    return module.param("kernel", lambda key: draw(key, flat, jnp.float32).reshape(shape))
 
 
 class Down(nn.Module):
@@ -61,7 +61,7 @@ class Down(nn.Module):
         """[B, ., ., features]."""
         channels = x.shape[-1]
         kernel = _kernel(self, 2 / (16 * channels), channels, self.features)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         down = (convolutions() if self.convolve is None else self.convolve).down
         return down(x, kernel) + bias.reshape(1, 1, 1, -1)
 
@@ -78,7 +78,7 @@ class Up(nn.Module):
         """[B, ., ., features]."""
         channels = y.shape[-1]
         kernel = _kernel(self, self.gain / (4 * channels), channels, self.features)  # a pixel meets 2x2 of the 16 taps
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         up = (convolutions() if self.convolve is None else self.convolve).up
         return up(y, kernel) + bias.reshape(1, 1, 1, -1)
 
@@ -94,7 +94,7 @@ class Same(nn.Module):
         """[B, ., ., features]."""
         channels = x.shape[-1]
         kernel = _kernel(self, 2 / (9 * channels), channels, self.features, 3)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         same = (convolutions() if self.convolve is None else self.convolve).same
         return same(x, kernel) + bias.reshape(1, 1, 1, -1)
 

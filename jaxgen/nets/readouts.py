@@ -52,7 +52,7 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
         k_net, k_table = jax.random.split(key)
         params, state = net.init(k_net, x)
         width = jax.eval_shape(hidden, params, state, None, x)[0].shape[-1]
-        table = initializers.glorot_uniform()(k_table, (rows, width))
+        table = initializers.glorot_uniform()(k_table, (rows, width), jnp.float32)
         return {"net": params, "embedding": table}, state
 
     def apply(params, state, noise, x, y):
@@ -94,8 +94,8 @@ def branched(critic: Any, outputs: int) -> Network:
         k_net, k_head = jax.random.split(key)
         params, state = net.init(k_net, *xs)
         width = jax.eval_shape(hidden, params, state, None, *xs)[0].shape[-1]
-        kernel = initializers.lecun_normal()(k_head, (width, outputs))
-        return {"net": params, "head": {"kernel": kernel, "bias": jnp.zeros(outputs)}}, state
+        kernel = initializers.lecun_normal()(k_head, (width, outputs), jnp.float32)
+        return {"net": params, "head": {"kernel": kernel, "bias": jnp.zeros(outputs, dtype=jnp.float32)}}, state
 
     def apply(params, state, noise, *xs):
         (logits, features), new = both(params["net"], state, noise, *xs)
@@ -124,5 +124,5 @@ def _with_features(name: str, critic: Any) -> tuple[Network, Callable[..., Any],
 
 def _rows(table: Array, y: Array) -> Array:
     """[B, F]: a product and no gather, whose gradient would be a slow scatter on CPU."""
-    given = jax.nn.one_hot(y, len(table)) if jnp.issubdtype(y.dtype, jnp.integer) else y
+    given = jax.nn.one_hot(y, len(table), dtype=jnp.float32) if jnp.issubdtype(y.dtype, jnp.integer) else y
     return given.astype(table.dtype) @ table

@@ -145,7 +145,7 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
         return {name: w for name, w in _named(params) if _is_kernel(name.split("/"), w, exclude)}
 
     def draw_start(key, w):
-        return jax.random.normal(key, (w.shape[out],))
+        return jax.random.normal(key, (w.shape[out],), dtype=jnp.float32)
 
     def init(key, *xs):
         k_net, k_u = jax.random.split(key)

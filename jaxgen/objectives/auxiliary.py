@@ -27,7 +27,7 @@ def _log_prob(scores: Array, label: Array) -> Array:
         raise BadRequest(
             f"a classifier takes scores [B, O] and labels i32[B], not {scores.shape} and {label.dtype}{label.shape}."
         )
-    return jnp.sum(jax.nn.one_hot(label, scores.shape[1]) * jax.nn.log_softmax(scores), -1)
+    return jnp.sum(jax.nn.one_hot(label, scores.shape[1], dtype=jnp.float32) * jax.nn.log_softmax(scores), -1)
 
 
 def _both(real: Array, fake: Array, label: Array) -> Array:

@@ -126,7 +126,7 @@ def _in_rows(function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], 
 
 
 def _gaussian_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.normal(key, shape)
+    return jax.random.normal(key, shape, dtype=jnp.float32)
 
 
 @_in_rows
@@ -151,7 +151,7 @@ def _gaussian_theta(raw: Array) -> DiagGaussian:
 
 
 def _laplace_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.laplace(key, shape)
+    return jax.random.laplace(key, shape, dtype=jnp.float32)
 
 
 @_in_rows
@@ -166,7 +166,7 @@ def _laplace_theta(raw: Array) -> DiagLaplace:
 
 
 def _bernoulli_draw(key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.uniform(key, shape)
+    return jax.random.uniform(key, shape, dtype=jnp.float32)
 
 
 def _bernoulli_push(logits: Array, noise: Array) -> Array:

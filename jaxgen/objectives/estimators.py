@@ -84,12 +84,14 @@ def _advantage(bound: Bound, log_w: Array) -> Array:
 
 def _dreg(law: Law, theta: Any, noise: Any) -> Draws:
     z = law.sample(theta, noise)[0]
-    z, gate = _gated(z, jnp.zeros(z.shape[:2]))
+    z, gate = _gated(z, jnp.zeros(z.shape[:2], z.dtype))
     log_q = law.log_prob(_stop(theta), z)
 
     def reduce(bound: Bound, log_w: Array, beta: Any = 1.0) -> Array:
         w = _stop(log_w)
-        each = jnp.broadcast_to(jnp.eye(len(w))[..., None], (len(w), *w.shape))  # [K, K, B], sample k's direction
+        each = jnp.broadcast_to(
+            jnp.eye(len(w), dtype=w.dtype)[..., None], (len(w), *w.shape)
+        )  # [K, K, B], sample k's direction
 
         def slope(w):
             return jax.grad(lambda w: jnp.sum(bound(w)))(w)

@@ -88,7 +88,7 @@ def _near(latent_dim: int, weight: Schedule, std: Schedule) -> Any:
     check_weight("std", std)
 
     def draw(key, batch: Batch):
-        return jax.random.normal(key, (rows(batch), numbers))
+        return jax.random.normal(key, (rows(batch), numbers), dtype=jnp.float32)
 
     return draw
 

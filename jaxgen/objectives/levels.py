@@ -47,7 +47,9 @@ def _logistic_log_prob(theta: DiagLogistic, x: Array) -> Array:
 
 def _logistic_mean(theta: DiagLogistic) -> Array:
     location, log_scale = (a[..., None] for a in aligned(*theta))
-    ends = jnp.reshape((jnp.arange(_STEPS) + 0.5) / _STEPS, (1,) * (location.ndim - 1) + (_STEPS,))
+    ends = jnp.reshape(
+        (jnp.arange(_STEPS, dtype=location.dtype) + 0.5) / _STEPS, (1,) * (location.ndim - 1) + (_STEPS,)
+    )
     return jnp.mean(jax.nn.sigmoid((location - ends) * jnp.exp(-log_scale)), axis=-1)
 
 

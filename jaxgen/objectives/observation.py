@@ -80,8 +80,8 @@ def categorical(levels: int) -> Observation:
     return _by_number(
         levels,
         log_prob=log_prob,
-        mean=lambda logits: jax.nn.softmax(logits) @ jnp.linspace(0.0, 1.0, levels),
-        draw=lambda key, shape: jax.random.gumbel(key, (*shape, levels)),
+        mean=lambda logits: jax.nn.softmax(logits) @ jnp.linspace(0.0, 1.0, levels, dtype=jnp.float32),
+        draw=lambda key, shape: jax.random.gumbel(key, (*shape, levels), dtype=jnp.float32),
         sample=lambda noise, logits: jnp.argmax(logits + noise, -1).astype(jnp.float32) / (levels - 1),
         range=(0.0, 1.0),
         levels=levels,
@@ -116,7 +116,10 @@ def mixture(parts: int, family: Family = GAUSSIAN) -> Observation:
 
     def draw(key, shape):
         k_part, k_x = jax.random.split(key)
-        return {"part": jax.random.gumbel(k_part, (*shape, parts)), "x": family.draw(k_x, (*shape, parts, 1))}
+        return {
+            "part": jax.random.gumbel(k_part, (*shape, parts), dtype=jnp.float32),
+            "x": family.draw(k_x, (*shape, parts, 1)),
+        }
 
     def sample(noise, raw):
         log_weight, theta = members(raw)
@@ -135,7 +138,7 @@ def fixed_gaussian(std: float) -> Observation:
     """
     if not 0 < std < math.inf:
         raise BadRequest(f"std={std}: the std of an observation is a finite number above 0.")
-    return _by_location(GAUSSIAN, lambda params, y: DiagGaussian(y, jnp.full((), math.log(std))))
+    return _by_location(GAUSSIAN, lambda params, y: DiagGaussian(y, jnp.full((), math.log(std), dtype=jnp.float32)))
 
 
 def _by_number(
@@ -218,7 +221,7 @@ LEVELS = _by_location(
     lambda params, y: DISCRETISED_LOGISTIC.theta(
         jnp.concatenate([jax.nn.sigmoid(y), jnp.broadcast_to(jnp.ravel(params), y.shape)], -1)
     ),
-    init=lambda shape: jnp.full(shape, 3.5),
+    init=lambda shape: jnp.full(shape, 3.5, dtype=jnp.float32),
 )
 """8-bit pixels k / 255: the discretised logistic of location sigmoid(y) and one learned scale per number of an example.
 
@@ -228,10 +231,16 @@ Kingma et al. 2016, arXiv 1606.04934.
 DECODED_LEVELS = independent(IMAGE_LOGISTIC)
 """8-bit pixels k / 255: the discretised logistic with location sigmoid(y_1) and scale, of y_2, from the decoder."""
 
-VECTORS = _by_location(GAUSSIAN, lambda params, y: diag_gaussian(y, jnp.ravel(params)), init=jnp.zeros)
+VECTORS = _by_location(
+    GAUSSIAN,
+    lambda params, y: diag_gaussian(y, jnp.ravel(params)),
+    init=lambda shape: jnp.zeros(shape, dtype=jnp.float32),
+)
 """Points and tables: Gaussian with mean y and one learned log_std per number of an example, from 0."""
 
-SHARED_GAUSSIAN = _by_location(GAUSSIAN, lambda params, y: diag_gaussian(y, params), init=lambda shape: jnp.zeros(()))
+SHARED_GAUSSIAN = _by_location(
+    GAUSSIAN, lambda params, y: diag_gaussian(y, params), init=lambda shape: jnp.zeros((), dtype=jnp.float32)
+)
 """Gaussian with mean y and one learned log_std for all numbers: sigma-VAE, Rybkin et al. 2021, arXiv 2006.13202."""
 
 NUMBERS = independent(GAUSSIAN)

@@ -109,7 +109,7 @@ def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Pena
         return at(weight, step) * (root(square) - at(target, step)) ** 2, state
 
     def draw(key, batch: Batch):
-        return jax.random.uniform(key, (rows(batch),))
+        return jax.random.uniform(key, (rows(batch),), dtype=jnp.float32)
 
     return Penalty(value, draw)
 
@@ -161,7 +161,9 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
     def draw(key, batch: Batch):
         leaves, tree = jax.tree.flatten(batch.x)
         keys = jax.random.split(key, len(leaves))
-        return jax.tree.unflatten(tree, [jax.random.normal(k, a.shape) for k, a in zip(keys, leaves, strict=True)])
+        return jax.tree.unflatten(
+            tree, [jax.random.normal(k, a.shape, dtype=jnp.float32) for k, a in zip(keys, leaves, strict=True)]
+        )
 
     def value(forward, noise, average, step):
         if forward.z.shape[-1] == 0:
@@ -172,7 +174,7 @@ def path_length(weight: Schedule = 2.0, *, decay: float = 0.01) -> Penalty:
         average = average + decay * (jax.lax.stop_gradient(jnp.mean(lengths)) - average)
         return at(weight, step) * (lengths - average) ** 2, average
 
-    return Penalty(value, draw, lambda: jnp.zeros(()), couples=True)
+    return Penalty(value, draw, lambda: jnp.zeros((), dtype=jnp.float32), couples=True)
 
 
 def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
@@ -202,7 +204,9 @@ def lecam(weight: Schedule = 0.3, *, decay: float = 0.01) -> Penalty:
         new = jax.tree.map(lambda a, mean: a + decay * (mean - a), averages, means)
         return at(weight, step) * jnp.mean(squares.reshape(len(squares), -1), -1), new
 
-    return Penalty(value, init=lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())})
+    return Penalty(
+        value, init=lambda: {"real": jnp.zeros((), dtype=jnp.float32), "fake": jnp.zeros((), dtype=jnp.float32)}
+    )
 
 
 def add(*penalties: Penalty) -> Penalty:

@@ -168,4 +168,4 @@ def _antisymmetric(transposed: Any, direct: Callable) -> Any:
 
 def _dot(a: Any, b: Any) -> Array:
     products = jax.tree.map(lambda x, y: jnp.vdot(x, y).astype(jnp.float32), a, b)
-    return sum(jax.tree.leaves(products), jnp.zeros(()))
+    return sum(jax.tree.leaves(products), jnp.zeros((), dtype=jnp.float32))

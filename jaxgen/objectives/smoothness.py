@@ -68,7 +68,7 @@ def consistency(change: Any, *, real: Schedule = 10.0, fake: Schedule = 10.0) ->
             raise BadRequest(f"consistency() adds real and fake logits one to one, but they are {shapes}.")
 
         def moved(critic, x, logits, own):
-            apart = critic(change.apply(x, own, jnp.ones(()))) - logits
+            apart = critic(change.apply(x, own, jnp.ones((), dtype=jnp.float32))) - logits
             return jnp.mean(apart.reshape(len(logits), -1) ** 2, -1)
 
         at_real = moved(forward.critic_real, forward.real, forward.real_logits, noise["real"])
@@ -82,4 +82,6 @@ def _draw_numbers(key, batch: Batch):
     """A normal number for each number of an example."""
     leaves, tree = jax.tree.flatten(batch.x)
     keys = jax.random.split(key, len(leaves))
-    return jax.tree.unflatten(tree, [jax.random.normal(k, a.shape) for k, a in zip(keys, leaves, strict=True)])
+    return jax.tree.unflatten(
+        tree, [jax.random.normal(k, a.shape, dtype=jnp.float32) for k, a in zip(keys, leaves, strict=True)]
+    )

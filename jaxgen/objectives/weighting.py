@@ -28,7 +28,9 @@ def constant_weight(weight: Schedule = 1.0) -> Weighting:
       BadRequest: for a weight that is negative or not finite.
     """
     check_weight("weight", weight)
-    return Weighting(lambda reconstruction, adversarial, step: (jnp.ones(()), jnp.asarray(at(weight, step), float)))
+    return Weighting(
+        lambda reconstruction, adversarial, step: (jnp.float32(1.0), jnp.asarray(at(weight, step), jnp.float32))
+    )
 
 
 def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float = 1e-4) -> Weighting:
@@ -56,7 +58,7 @@ def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float 
 
     def weights(reconstruction, adversarial, step):
         quotient = jnp.minimum(reconstruction / (adversarial + floor), limit)
-        return jnp.ones(()), at(weight, step) * jax.lax.stop_gradient(quotient)
+        return jnp.ones((), dtype=jnp.float32), at(weight, step) * jax.lax.stop_gradient(quotient)
 
     return Weighting(weights, "layer")
 

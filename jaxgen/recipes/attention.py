@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxgen.core import Array, Game, Network
@@ -66,7 +67,7 @@ def truncated(game: Game, latent_dim: int, most: float) -> Game:
     """The game whose model draws z of N(0, I) within [-most, most]: fewer kinds of samples, and better ones."""
 
     def draw(key: Array, n: int, condition: Any = None) -> Array:
-        return jax.random.truncated_normal(key, -most, most, (n, latent_dim))
+        return jax.random.truncated_normal(key, -most, most, (n, latent_dim), dtype=jnp.float32)
 
     return game._replace(model=lambda params, state: game.model(params, state)._replace(draw=draw))
 

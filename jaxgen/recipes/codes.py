@@ -79,7 +79,10 @@ def pair_critic(spec: Spec, latent_dim: int) -> Network:
     critic = spec._replace(condition=(latent_dim + more,)).critic()
 
     def vector(z: Array, *given: Array) -> Array:
-        parts = [jax.nn.one_hot(y, more) if isinstance(form, int) else y.reshape(len(y), -1) for y in given]
+        parts = [
+            jax.nn.one_hot(y, more, dtype=jnp.float32) if isinstance(form, int) else y.reshape(len(y), -1)
+            for y in given
+        ]
         return jnp.concatenate([z, *parts], -1)
 
     return critic._replace(

@@ -7,6 +7,7 @@ in [-1, 1], which is the same function after that change of units. Networks and 
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxgen.core import BadRequest, Network
@@ -185,7 +186,7 @@ def _with_one_hot(critic: Network, classes: int) -> Network:
     """`critic` of (x, vector) as a network of (x, labels i32[B, m])."""
 
     def vector(labels):
-        return jax.nn.one_hot(labels, classes).reshape(labels.shape[0], -1)
+        return jax.nn.one_hot(labels, classes, dtype=jnp.float32).reshape(labels.shape[0], -1)
 
     return critic._replace(
         init=lambda key, x, labels: critic.init(key, x, vector(labels)),

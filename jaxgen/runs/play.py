@@ -61,7 +61,7 @@ def begin(
     if bad := checkpoint.not_finite(state):
         raise BadRequest(f"the first state is not finite: look at the initialisation of {bad}.")
     out = Path(out)
-    with folder.held(out, new=True), stoppable() as caught:
+    with stoppable() as caught, folder.held(out, new=True):
         if hosts.writes():
             files.write_json(out / "config.json", folder.describe(job.config, job.data, program))
             samples.write_data_picture(out, job.data)

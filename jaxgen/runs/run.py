@@ -246,7 +246,7 @@ def resume(
     check_whole("steps", steps, least=1)
     replaced = replacing(optimizers=optimizers, turns=turns, rule=rule)
     settings = folder.read_settings(out)
-    with folder.held(out, new=False), stoppable() as caught:
+    with folder.held(out, new=False):
         step, meta = read_meta(out)
         if not hosts.same(step):
             raise BadRequest(f"the processes see different checkpoints in {out}: it must be on a disk that all share.")
@@ -269,5 +269,6 @@ def resume(
         if left <= 0:
             return Run(model_of(job.plan, state), state, history, job.plan, job.data, job.config)
         program = compiled(job, left, quiet)
-        written = (out, caught, checkpoint_seconds)
-        return proceed(job, program, program.place(state), history, quiet, on_record, written)
+        with stoppable() as caught:  # before it a signal ends this at once, and the run is as it was
+            written = (out, caught, checkpoint_seconds)
+            return proceed(job, program, program.place(state), history, quiet, on_record, written)

@@ -1,5 +1,6 @@
 """Small files written whole or not at all."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -35,10 +36,22 @@ def write(path: Path, content: bytes) -> None:
         with open(beside, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def _sync(descriptor: int) -> None:
+    """`os.fsync`, where the file system has it: CIFS and FUSE may not, and the content is written all the same."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def write_output(path: Path, content: bytes) -> None:

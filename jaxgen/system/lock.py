@@ -37,7 +37,7 @@ def check_new(folder: Path) -> None:
 
 
 # Of NFS without its lock service, of Lustre mounted without `flock`, and of some FUSE file systems.
-_UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextlib.contextmanager
@@ -49,8 +49,6 @@ def owned(folder: Path, *, new: bool) -> Iterator[None]:
     Raises:
       BadRequest: another process holds it, or `new` and the folder is not empty or cannot be made.
     """
-    import fcntl  # not on Windows, where the rest of the package works
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)

@@ -17,9 +17,15 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What decides the bits besides program and versions: the device, and how many threads share a sum."""
+    """What decides the bits besides program and versions: the device, the threads of a sum, two settings."""
     device = jax.devices()[0]
-    return {"device": f"{device.platform} {device.device_kind}", "threads": processors()}
+    config: Any = jax.config  # its attributes are made at run time
+    return {
+        "device": f"{device.platform} {device.device_kind}",
+        "threads": processors(),
+        "matmul_precision": config.jax_default_matmul_precision or "default",
+        "threefry_partitionable": bool(config.jax_threefry_partitionable),
+    }
 
 
 def processors() -> int:
@@ -29,8 +35,9 @@ def processors() -> int:
 
 def changes(settings: Mapping[str, Any]) -> list[str]:
     """Where this process differs from the one that wrote `settings`, so that bits may differ."""
-    old = {name: settings.get(name) for name in ("device", "threads")} | settings["versions"]
-    now = machine() | versions()
+    now = machine()
+    old = {name: settings[name] for name in now if name in settings} | settings["versions"]  # earlier runs say less
+    now |= versions()
     return [f"{name} {old[name]} then, {now.get(name)} now" for name in old if old[name] != now.get(name)]
 
 

@@ -1,6 +1,7 @@
 """Signals that stop the work, between chunks of steps or at once. Needs no JAX: a command listens before it comes."""
 
 import _thread
+import atexit
 import contextlib
 import gc
 import os
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 
 ECHO = 0.5  # seconds; a signal within them after the first is an echo of it: `timeout` sends its own twice
@@ -63,6 +65,38 @@ def interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """A signal of `STOPS` strikes after the block: for what belongs together on the disk.
+
+    Raises:
+      Interrupted: at the end of the block, if there was one.
+    """
+    with stoppable() as caught:
+        yield
+    if caught:
+        raise Interrupted(caught[0])
+
+
+def for_life() -> list[int]:
+    """`stoppable` from here to the end of the process: what strikes before or after its work is noted alone.
+
+    While Python is taken down, when no handler of it runs any more, signals are ignored.
+    """
+    stack = contextlib.ExitStack()
+    _lasting.append(stack)  # else it would be closed when this returns
+    atexit.register(_ignore)
+    return stack.enter_context(stoppable())
+
+
+_lasting: list[contextlib.ExitStack] = []
+
+
+def _ignore() -> None:
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
 def _handled(answer: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
@@ -70,13 +104,27 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in STOPS}
     before = {number: handler for number, handler in before.items() if _free(number, handler)}
     first: float | None = None
+    over, late = False, []
+    report = sys.unraisablehook
 
     def restore():
         for number, handler in before.items():
             signal.signal(number, handler)
 
+    def lost(unraisable):
+        # Python prints and forgets what is raised in a callback of a weak reference, and so do callbacks of C++.
+        nonlocal first
+        if isinstance(unraisable.exc_value, Interrupted):
+            first = None
+            _thread.start_new_thread(_send_again, (unraisable.exc_value.signal,))
+        else:
+            report(unraisable)
+
     def handle(number, frame):
         nonlocal first
+        if over:
+            late.append(number)  # an exception would leave the rest of the handlers here
+            return
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
         if _deaf(frame):
@@ -88,12 +136,20 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
             restore()
             signal.raise_signal(number)
 
+    sys.unraisablehook = lost
     for number in before:
         signal.signal(number, handle)
     try:
-        yield
+        try:
+            yield
+        finally:
+            over = True
     finally:
         restore()
+        if sys.unraisablehook is lost:
+            sys.unraisablehook = report
+        for number in late:
+            signal.raise_signal(number)
 
 
 def _free(number: int, handler: object) -> bool:
@@ -120,16 +176,22 @@ def _leave_terminal() -> None:
 
 
 def _deaf(frame: FrameType | None) -> bool:
-    """Whether Python prints and forgets what is raised there: in a callback of the garbage collector, in `__del__`.
+    """Whether an exception must not be raised there.
 
-    A signal during a collection is handed over in JAX's callback, always: that is the first Python to run after it.
+    Python prints and forgets it in a callback of the garbage collector and in `__del__`. A signal during a collection
+    is handed over in JAX's callback, always: that is the first Python to run after it. While a compiled module is
+    loaded, such as those of jaxlib, it ends the process by an abort or a segmentation fault.
     """
     callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
     while frame is not None:
-        if frame.f_code in callbacks or frame.f_code.co_name == "__del__":
+        code = frame.f_code
+        if code in callbacks or code in _LOADS or code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
+
+
+_LOADS = [getattr(ExtensionFileLoader, name).__code__ for name in ("create_module", "exec_module")]
 
 
 def _send_again(number: int) -> None:

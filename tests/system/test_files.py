@@ -1,6 +1,8 @@
 """Small files: whole or not at all, and read strictly."""
 
+import errno
 import math
+import os
 
 import pytest
 
@@ -21,6 +23,17 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         files.write_json(path, {"a": 2})
     assert files.read_json(path.read_bytes()) == {"a": 1} and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_that_does_not_sync_is_written_to(tmp_path, monkeypatch, number):
+    # Kills: no run at all on CIFS and some FUSE.
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    files.write_json(tmp_path / "config.json", {"a": 1})
+    assert files.read_json((tmp_path / "config.json").read_bytes()) == {"a": 1}
 
 
 @pytest.mark.parametrize("content", [b'{"a": NaN}', b'{"a": 1, "a": 2}', b"\xff", b"{"])

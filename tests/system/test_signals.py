@@ -2,17 +2,19 @@
 
 import contextlib
 import gc
+import importlib.machinery
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 
 from jaxgen.system import hosts, signals
-from jaxgen.system.signals import Interrupted, Stopped, interruptible, stoppable
+from jaxgen.system.signals import Interrupted, Stopped, interruptible, stoppable, unbroken
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -92,6 +94,83 @@ def test_a_signal_in_a_collection_is_not_lost(number):
     finally:
         gc.callbacks.remove(callback)
     assert struck and found.value.signal == number
+
+
+def test_a_signal_in_a_callback_of_a_reference_is_not_lost():
+    # Kills: an exception raised in what Python calls from C and whose errors it prints and forgets.
+    class Last:
+        pass
+
+    last, hook = Last(), sys.unraisablehook
+    kept = weakref.ref(last, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted), interruptible():
+        del last
+        time.sleep(60)
+    assert kept() is None and sys.unraisablehook is hook
+
+
+def test_a_signal_while_a_compiled_module_is_loaded_strikes_after_it(monkeypatch):
+    # Kills: an exception in the C++ of a module that is half made, such as those of jaxlib: an abort.
+    import _csv  # any that is compiled
+
+    loader, seen = importlib.machinery.ExtensionFileLoader("_csv", _csv.__file__), []
+
+    def load(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        seen.append("whole")
+
+    monkeypatch.setattr(importlib._bootstrap, "_call_with_frames_removed", load)
+    with pytest.raises(Interrupted), interruptible():
+        loader.exec_module(_csv)
+        time.sleep(60)
+    assert seen == ["whole"]
+
+
+def test_what_strikes_at_the_end_of_a_block_leaves_no_handler():
+    # Kills: an exception among the handlers that are put back, after which the rest of them stays.
+    before = [signal.getsignal(number) for number in signals.STOPS]
+    late = signal.signal
+    with stoppable() as caught:
+        try:
+            with pytest.MonkeyPatch.context() as patch, interruptible():
+                patch.setattr(
+                    signals.signal, "signal", lambda *args: (os.kill(os.getpid(), signal.SIGTERM), late(*args))
+                )
+        finally:
+            assert caught[:1] in ([], [signal.SIGTERM])
+    assert [signal.getsignal(number) for number in signals.STOPS] == before
+
+
+def test_a_signal_waits_for_what_belongs_together():
+    # Kills: a seed that is reported and not on the disk.
+    done = []
+    with pytest.raises(Interrupted) as struck, interruptible(), unbroken():
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append("first")
+        done.append("second")
+    assert done == ["first", "second"] and struck.value.signal == signal.SIGTERM
+
+
+WHOLE = """
+import os, signal, sys
+from jaxgen.system import signals
+early = signals.for_life()
+if sys.argv[1] == "before":
+    os.kill(os.getpid(), signal.SIGTERM)
+from jaxgen.cli import exit_code, leave
+code = exit_code("jaxgen", lambda argv: print("worked"), [], early)
+if sys.argv[1] == "after":
+    os.kill(os.getpid(), signal.SIGTERM)
+leave(code)
+"""
+
+
+@pytest.mark.parametrize("when, code, says", [("before", 143, ""), ("after", 0, "worked\n")])
+def test_signals_before_and_after_the_work(when, code, says):
+    # Kills: a death without a line while the first modules are imported, or after all is done and said.
+    found = subprocess.run([sys.executable, "-c", WHOLE, when], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (code, says), found.stderr
+    assert found.stderr == ("jaxgen: interrupted by SIGTERM.\n" if code else "")
 
 
 def test_a_signal_in_a_finalizer_is_not_lost():

@@ -5,10 +5,11 @@ import difflib
 import hashlib
 import io
 import os
+import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from jaxgen.data.tfds import catalogue
 from jaxgen.data.tfds.patches import offline
 from jaxgen.data.tfds.records import tfds
 from jaxgen.system.bar import busy
+from jaxgen.system.files import expanded
+from jaxgen.system.signals import Interrupted, stoppable, unbroken
 
 # Debian's package dataset-fashion-mnist holds upstream's deflate streams behind gzip headers without name and time. Of
 # each file by its registered sha256: the time (seconds since 1970) that upstream's header holds.
@@ -46,7 +49,7 @@ def prepare(name: str, source: str | os.PathLike, data_dir: str | os.PathLike | 
       BadRequest: no such set or folder, a set that is already prepared, a file that is missing or not the official one,
         a set that takes TensorFlow to prepare.
     """
-    source, root = Path(source).expanduser(), Path(data_dir or catalogue.data_dir()).expanduser()
+    source, root = expanded(source), expanded(data_dir or catalogue.data_dir())
     if not source.is_dir():
         raise BadRequest(f"there is no folder {source}: --from names the one that holds the downloaded files.")
     if found := catalogue.find(name, str(root)):
@@ -69,14 +72,28 @@ def prepare(name: str, source: str | os.PathLike, data_dir: str | os.PathLike | 
     except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
         raise BadRequest(f"{root} cannot be made ({error.strerror}): --data-dir names a folder to write to.") from error
     try:
-        with tempfile.TemporaryDirectory(prefix=".jaxgen-", dir=root) as stage:
-            _write(builder, source, files, Path(stage), lacking)
+        with _stage(root) as stage:
+            _write(builder, source, files, stage, lacking)
     finally:
         for folder in (*Path(builder.data_dir).parents[: len(Path(name).parts)], *([root] if made else [])):
             with contextlib.suppress(OSError):  # it is not empty, and stays
                 folder.rmdir()
     counts = {split: builder.info.splits[split].num_examples for split in builder.info.splits}
     return Prepared(Path(builder.data_dir), counts)
+
+
+@contextlib.contextmanager
+def _stage(root: Path) -> Iterator[Path]:
+    """A folder that goes again, whatever happens: a signal waits until it is gone."""
+    with stoppable() as caught:
+        stage = Path(tempfile.mkdtemp(prefix=".jaxgen-", dir=root))
+    try:
+        if caught:
+            raise Interrupted(caught[0])
+        yield stage
+    finally:
+        with unbroken():
+            shutil.rmtree(stage, ignore_errors=True)
 
 
 def _builder(name: str, root: Path) -> Any:
