@@ -393,6 +393,13 @@ def test_how_a_command_ends(monkeypatch, tmp_path, capsys, problem, code, word):
         assert "last checkpoint is kept" in line and "none yet, start again" in line and "then resume" not in line
 
 
+def test_a_variable_that_jax_refuses_is_one_line():
+    # Kills: a traceback of JAX's import, twice.
+    found = python("-m", "jaxgen", "recipes", env={**os.environ, "JAX_DEFAULT_MATMUL_PRECISION": "nonsense"})
+    (line,) = found.stderr.splitlines()
+    assert found.returncode == 2 and line.startswith("jaxgen: JAX refuses a variable") and "nonsense" in line
+
+
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch, tmp_path):
     # Kills: a handler that turns every exception into a line.
     def fail(*args, **options):

@@ -21,7 +21,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
 
-from jaxgen.comparison import ledger, session
+from jaxgen.comparison import ledger
 from jaxgen.runs import run
 from jaxgen.system.signals import STOPS
 from jaxgen.training import checkpoint
@@ -57,9 +57,16 @@ def words(command, folder, given):
     }[command]
 
 
+def environment(command, given):
+    own = {**os.environ, "TFDS_DATA_DIR": str(given), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    if command == "compare":  # `train` compiles as a user does, each time
+        own |= {"JAX_COMPILATION_CACHE_DIR": str(given / "programs"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    return own
+
+
 def start(command, folder, given, number=0, event=0, log=subprocess.DEVNULL):
     driver = [sys.executable, str(Path(__file__).with_name("signalled.py")), str(folder), str(number), str(event)]
-    own = {**os.environ, "TFDS_DATA_DIR": str(given), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    own = environment(command, given)
     return subprocess.Popen(
         [*driver, *words(command, str(folder), given)], stdout=subprocess.PIPE, stderr=log, text=True, env=own
     )
@@ -130,10 +137,17 @@ def check_compare(folder, given, whole):
     assert list(baselines) == [list(by_seed) for by_seed in outcomes.values()][0] == list(range(done))
     assert asked["seeds"] == SEEDS and (folder / "report.html").read_text().rstrip().endswith("</html>")
     assert all(checkpoint.steps(model / "checkpoints") for model in (folder / "models").iterdir())
-    if done < SEEDS:
-        report = session.resume(folder).report
-        assert report["protocol"]["seeds"] == SEEDS
-    return f"{done} seeds"
+    if done == SEEDS:
+        return "all seeds"
+    process = subprocess.run(
+        [sys.executable, "-m", "jaxgen", "compare", "--resume", str(folder)],
+        capture_output=True,
+        text=True,
+        env=environment("compare", given),
+    )
+    assert process.returncode == 0, process.stderr
+    assert json.loads((folder / "report.json").read_text())["protocol"]["seeds"] == SEEDS
+    return f"{done} seeds, resumed"
 
 
 def check_prepare(folder, given, whole):
@@ -161,7 +175,8 @@ def test_signals_at_random_moments(tmp_path, command, count):
     np.savez(given / "x.npz", x=np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32))
     process = start(command, whole, given)
     total = wait(process)
-    assert process.wait() == 0
+    process.communicate()
+    assert process.returncode == 0
     events = int(Path(f"{whole}.events").read_text())
     kept = 0
     while kept < count:

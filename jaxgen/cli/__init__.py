@@ -54,7 +54,7 @@ def exit_code(
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started this: nobody reads it, and work goes on
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the life of the process
-    with interruptible():  # before JAX is imported, and while the line is printed
+    with interruptible() as struck:  # before JAX is imported, and while the line is printed
         try:
             if early:
                 raise Interrupted(early[0])
@@ -67,6 +67,8 @@ def exit_code(
             return UNREAD
         except (Exception, KeyboardInterrupt) as problem:
             code, line = explain(problem, argv)
+            if code is None and struck:
+                code, line = explain(Interrupted(struck[0]))
             if code is None:
                 raise
             with contextlib.suppress(OSError):  # nobody may be there to read it: the code says it too
@@ -156,11 +158,13 @@ def explain(problem: BaseException, words: Sequence[str] = ()) -> tuple[int | No
         return 128 + problem.signal, str(problem)
     if isinstance(problem, KeyboardInterrupt):
         return INTERRUPTED, "interrupted."
-    from jaxgen.core import BadRequest
-    from jaxgen.system.hosts import Lost
-    from jaxgen.training.checkpoint import CheckpointCorrupt
-    from jaxgen.training.loop import Diverged
-
+    try:
+        from jaxgen.core import BadRequest
+        from jaxgen.system.hosts import Lost
+        from jaxgen.training.checkpoint import CheckpointCorrupt
+        from jaxgen.training.loop import Diverged
+    except ValueError as error:  # JAX reads its variables when it is imported
+        return REFUSED, f"JAX refuses a variable of the environment: {error}. Correct it, or unset it."
     if isinstance(problem, BadRequest | CheckpointCorrupt):
         return REFUSED, str(problem)
     if isinstance(problem, Lost):

@@ -94,13 +94,17 @@ def play_all(
             on_seed(seed)
 
     try:
-        with drawn(course.rows), interruptible():
+        with drawn(course.rows), interruptible() as struck:
             if signals:
                 raise Interrupted(signals.pop())
             for seed in missing:
                 whole_seed(seed)
     except Interrupted as interruption:
         signals.insert(0, interruption.signal)
+    except Exception:
+        if not struck:
+            raise
+        signals.insert(0, struck[0])
 
 
 def _naming(on_record: OnRecord | None, name: str, seed: int) -> OnRecord | None:

@@ -49,6 +49,8 @@ def owned(folder: Path, *, new: bool) -> Iterator[None]:
     Raises:
       BadRequest: another process holds it, or `new` and the folder is not empty or cannot be made.
     """
+    import fcntl  # not on Windows, where the rest of the package works
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -73,7 +75,7 @@ def owned(folder: Path, *, new: bool) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool | None:
     """Whether a process is in `owned(folder)`, which has a file `lock`; None where the file system knows no locks."""
-    import fcntl  # not on Windows, where no run has a folder
+    import fcntl
 
     if not (folder / "lock").is_file():  # a pipe would wait
         return False

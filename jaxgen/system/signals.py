@@ -54,14 +54,20 @@ def stoppable() -> Iterator[list[int]]:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """The first of `STOPS` raises `Interrupted` at once. One after an echo acts as if this was not here."""
+def interruptible() -> Iterator[list[int]]:
+    """The first of `STOPS` raises `Interrupted` at once. One after an echo acts as if this was not here.
+
+    Gives a list that holds the number of that signal: JAX may make another exception of the one that is raised in its
+    calls of Python, such as an error about what it asked for a hash.
+    """
+    struck: list[int] = []
 
     def strike(number):
+        struck.append(number)
         raise Interrupted(number)
 
     with _handled(strike):
-        yield
+        yield struck
 
 
 @contextlib.contextmanager

@@ -103,7 +103,11 @@ def save(folder: Path, step: int, state: Any, meta: dict[str, Any]) -> None:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-    for old in steps(folder)[:-KEPT]:
+    try:
+        older = steps(folder)[:-KEPT]
+    except OSError:  # what matters is written; the next save looks again
+        return
+    for old in older:
         _remove(folder / str(old), folder / f".{old}.removed")
 
 

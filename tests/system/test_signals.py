@@ -13,6 +13,7 @@ import weakref
 
 import pytest
 
+from jaxgen.cli import exit_code
 from jaxgen.system import hosts, signals
 from jaxgen.system.signals import Interrupted, Stopped, interruptible, stoppable, unbroken
 
@@ -139,6 +140,18 @@ def test_what_strikes_at_the_end_of_a_block_leaves_no_handler():
         finally:
             assert caught[:1] in ([], [signal.SIGTERM])
     assert [signal.getsignal(number) for number in signals.STOPS] == before
+
+
+def test_a_signal_that_became_another_error_is_told_as_one(capsys):
+    # Kills: a traceback about a hash, because the signal came in a call of Python by JAX.
+    def dispatch(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException:
+            raise ValueError("Non-hashable static arguments are not supported.") from None
+
+    assert exit_code("jaxgen", dispatch, []) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "jaxgen: interrupted by SIGTERM.\n"
 
 
 def test_a_signal_waits_for_what_belongs_together():

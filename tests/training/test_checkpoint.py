@@ -114,6 +114,19 @@ def test_saves_a_step_once(tmp_path, state):
     assert restore(tmp_path, state)[1] == {"first": True}
 
 
+def test_a_folder_that_cannot_be_listed_after_a_save_ends_nothing(tmp_path, state, monkeypatch):
+    # Kills: a training that ends by what a file system refuses after the new step is there.
+    save(tmp_path, 1, state, {})
+
+    def stale(folder):
+        raise OSError(errno.ESTALE, "Stale file handle", str(folder))
+
+    monkeypatch.setattr(checkpoint, "steps", stale)
+    save(tmp_path, 2, state, {})
+    monkeypatch.undo()
+    assert checkpoint.steps(tmp_path) == [1, 2]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_never_saves_what_is_not_finite(tmp_path, bad, dtype):
