@@ -16,6 +16,7 @@ from types import FrameType
 
 ECHO = 0.5  # seconds; a signal within them after the first is an echo of it: `timeout` sends its own twice
 AGAIN = 0.01  # seconds
+SWALLOWED = 5.0  # seconds that a stop may take; longer, and who was struck has gone on
 # Ctrl-C, a request to end, the warning of SLURM before the end of a job, a terminal that was closed.
 STOPS = tuple(
     getattr(signal, name)
@@ -58,16 +59,31 @@ def interruptible() -> Iterator[list[int]]:
     """The first of `STOPS` raises `Interrupted` at once. One after an echo acts as if this was not here.
 
     Gives a list that holds the number of that signal: JAX may make another exception of the one that is raised in its
-    calls of Python, such as an error about what it asked for a hash.
+    calls of Python, such as an error about what it asked for a hash. What is swallowed altogether, as by the promises
+    of TensorFlow Datasets, is raised again every `SWALLOWED` seconds until the block is left.
     """
     struck: list[int] = []
+    insisted: list[int] = []
+    left: list[bool] = []
+
+    def insist(number):
+        time.sleep(SWALLOWED)
+        while not left:
+            insisted.append(number)
+            _send(number)
+            time.sleep(SWALLOWED)
 
     def strike(number):
+        if not struck:
+            _thread.start_new_thread(insist, (number,))
         struck.append(number)
         raise Interrupted(number)
 
-    with _handled(strike):
-        yield struck
+    with _handled(strike, insisted):
+        try:
+            yield struck
+        finally:
+            left.append(True)
 
 
 @contextlib.contextmanager
@@ -103,7 +119,8 @@ def _ignore() -> None:
 
 
 @contextlib.contextmanager
-def _handled(answer: Callable[[int], None]) -> Iterator[None]:
+def _handled(answer: Callable[[int], None], insisted: list[int] | None = None) -> Iterator[None]:
+    """Has `answer` called with the first of `STOPS`, and with those that stand in `insisted` when they come."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
@@ -128,15 +145,18 @@ def _handled(answer: Callable[[int], None]) -> Iterator[None]:
 
     def handle(number, frame):
         nonlocal first
-        if over:
-            late.append(number)  # an exception would leave the rest of the handlers here
+        if over:  # an exception would leave the rest of the handlers here
+            if not insisted:
+                late.append(number)
             return
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
         if _deaf(frame):
             _thread.start_new_thread(_send_again, (number,))  # `threading` takes locks, which this frame may hold
-        elif first is None:
+        elif first is None or insisted:
             first = time.monotonic()
+            if insisted:
+                insisted.clear()
             answer(number)
         elif time.monotonic() - first >= ECHO:
             restore()
@@ -202,6 +222,10 @@ _LOADS = [getattr(ExtensionFileLoader, name).__code__ for name in ("create_modul
 
 def _send_again(number: int) -> None:
     time.sleep(AGAIN)
+    _send(number)
+
+
+def _send(number: int) -> None:
     if sys.platform == "win32":
         signal.raise_signal(number)
     else:

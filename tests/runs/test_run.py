@@ -286,11 +286,12 @@ def test_resume_says_when_versions_or_the_machine_changed(copy, capsys):
     # Kills: a device or a thread count that is recorded and never looked at.
     settings = json.loads((copy / "config.json").read_text())
     settings["versions"]["jax"] = "0.0.1"
-    settings |= {"device": "tpu v9", "threads": 0}
+    settings |= {"device": "tpu v9", "threads": 0, "matmul_precision": "highest"}
     (copy / "config.json").write_text(json.dumps(settings))
     resume(copy, what=plan(), data=X)
     said = capsys.readouterr().err
     assert "jax 0.0.1 then" in said and "device tpu v9 then, cpu" in said and "threads 0 then" in said
+    assert "matmul_precision highest then, default now" in said and "threefry" not in said
 
 
 def test_load_and_export(copy, done, tmp_path):

@@ -154,6 +154,23 @@ def test_a_signal_that_became_another_error_is_told_as_one(capsys):
     assert capsys.readouterr().err == "jaxgen: interrupted by SIGTERM.\n"
 
 
+def test_a_signal_that_is_swallowed_comes_again(monkeypatch):
+    # Kills: a command that waits for ever, because a library it calls caught all there is and forgot it.
+    monkeypatch.setattr(signals, "SWALLOWED", 0.1)
+    with pytest.raises(Interrupted), interruptible():
+        for _ in range(2):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(60)
+            except BaseException:
+                os.kill(os.getpid(), 0)
+            try:
+                time.sleep(60)
+            except BaseException:
+                break
+        time.sleep(60)
+
+
 def test_a_signal_waits_for_what_belongs_together():
     # Kills: a seed that is reported and not on the disk.
     done = []

@@ -74,3 +74,13 @@ def test_as_many_programs_as_chunk_lengths_and_none_after_the_warm_up(name, comp
     run(1)
     run(2, np.arange(9))
     assert compilations == []
+
+
+def test_a_seed_gives_its_numbers_whatever_generator_is_set():
+    # Kills: JAX_DEFAULT_PRNG_IMPL=rbg, set for another program, that gives a seed other numbers.
+    def numbers():
+        return [np.asarray(jax.random.normal(key, (3,))) for key in run_keys(1)]
+
+    plain = numbers()
+    with jax.default_prng_impl("rbg"):
+        np.testing.assert_array_equal(numbers(), plain)
