@@ -2,11 +2,15 @@
 
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from test_experiments_mode_collapse import MODES, seed
 
 from experiments import high_quality
+from jaxgen.core import Network
 
 
 def figures(good, lowest=96.0):
@@ -24,8 +28,44 @@ def test_verdict(good, word):
 
 def test_seeds_become_figures():
     # Kills: quality without all modes, or modes without quality; the mean as the lowest.
-    row = high_quality.row([seed(3, 95.0), seed(3, 94.9), seed(2, 99.0), seed(3, 98.0)], MODES)
+    real = np.array([[0.0, 0.1], [0.0, -0.1]])
+    row = high_quality.row([seed(3, 95.0), seed(3, 94.9), seed(2, 99.0), seed(3, 98.0)], MODES, real)
     assert (row["seeds_with_all_modes_and_quality"], row["fewest_modes"], row["lowest_percent"]) == (2, 2, 94.9)
+    assert row["width_percent_of_real"] == [0.0, 0.0, 0.0]
+
+
+def test_width():
+    # Kills: the mean of all modes in place of the own; that of the data; samples between modes; a sum over coordinates.
+    x = np.array([[0.1, 0.0], [0.35, 0.0], [1.0, 0.2], [1.0, -0.2], [1.5, 0.0], [5.0, 0.0]])
+    assert high_quality.width(x, MODES) == pytest.approx(math.sqrt((0.04 + 0.04) / 6))
+    assert high_quality.width(np.zeros((0, 2)), MODES) == 0
+
+
+def shown():
+    """A network that returns what it is given."""
+    return Network(lambda key, *xs: (xs, ()), lambda params, state, noise, *xs: (xs, state))
+
+
+def test_codes():
+    # Kills: the first number left among the others; another one read; codes that are not equally likely; one too many.
+    codes, z = 7, np.random.default_rng(0).standard_normal((7000, 3)).astype(np.float32)
+    z[0, 0], z[1, 0] = 9.0, -9.0
+    net = high_quality.coded(shown(), codes)
+    for rest, label in (net.apply((), (), None, jnp.asarray(z))[0], net.init(jax.random.key(0), jnp.asarray(z))[0]):
+        np.testing.assert_array_equal(rest, z[:, 1:])
+        expected = np.minimum(codes * scipy.stats.norm.cdf(z[:, 0].astype(np.float64)), codes - 1e-9).astype(int)
+        assert np.mean(np.asarray(label) != expected) < 0.001  # where the product is nearly whole it may be rounded
+        assert list(np.asarray(label[:2])) == [codes - 1, 0]
+        np.testing.assert_allclose(np.bincount(label), 1000, atol=5 * math.sqrt(1000 * 6 / 7))
+
+
+def test_waves():
+    # Kills: sines alone; multiples in place of octaves; x left out.
+    x = np.array([[0.3, -2.0], [1.5, 0.7]], np.float32)
+    expected = np.concatenate([x, *(np.sin(n * x) for n in (1, 2, 4)), *(np.cos(n * x) for n in (1, 2, 4))], 1)
+    net = high_quality.in_waves(shown(), 3)
+    for (seen,) in (net.apply((), (), None, jnp.asarray(x))[0], net.init(jax.random.key(0), jnp.asarray(x))[0]):
+        np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_rate_falls_to_0():

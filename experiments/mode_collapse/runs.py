@@ -71,8 +71,8 @@ def measure(loss: str, name: str, config: Config) -> list[Trained]:
     return play(plan, name, config.steps, batch=config.batch, seeds=config.seeds, samples=config.samples)
 
 
-def play(plan: Plan, name: str, steps: int, *, batch: int, seeds: int, samples: int) -> list[Trained]:
-    """All seeds of a plan on one data set; compiled once."""
+def play(plan: Plan, name: str, steps: int, *, batch: int, seeds: int, samples: int, first: int = 0) -> list[Trained]:
+    """The seeds from `first` on of a plan on one data set; compiled once."""
     data = load(name)
     program = compile_loop(plan, arrays(data.train.x), batch_size=batch, chunk=min(500, steps))
     bind = compile_model(plan.game)
@@ -91,7 +91,7 @@ def play(plan: Plan, name: str, steps: int, *, batch: int, seeds: int, samples: 
         drawn = np.asarray(model.sample(model.draw(keys.evaluation, samples)))
         return Trained(count_modes(drawn, data.modes), drawn)
 
-    return each_seed(run, seeds)
+    return each_seed(lambda i, stopped: run(first + i, stopped), seeds)
 
 
 def row(seeds: Sequence[Trained], modes: Modes) -> dict[str, float]:
