@@ -79,7 +79,7 @@ def test_the_network_is_that_of_the_gan_and_its_loss_is_the_squared_error():
 
 
 def super_resolution_gan(spec):
-    recipe, _ = RESTORE.training.form.told("gan", None, comparisons.loaded("digits"))
+    recipe, _ = RESTORE.training.form.configure("gan", None, comparisons.loaded("digits"))
     return recipe(spec)
 
 

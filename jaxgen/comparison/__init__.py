@@ -1,1 +1,1 @@
-"""Many trainings, one answer: which models, for how long, what they reach, and what follows from it."""
+"""The comparison of models: which are trained, for how long, how they are measured, and what the answer is."""

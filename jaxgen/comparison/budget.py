@@ -1,4 +1,4 @@
-"""Time: how long each training of a seed is, how many steps that will be, and whether they are enough to learn from."""
+"""The time of each training of a seed, how many steps it allows, and whether these are enough for an answer."""
 
 import math
 import statistics
@@ -19,32 +19,32 @@ from jaxgen.training.loop import train
 from jaxgen.training.program import Program, run_keys
 from jaxgen.training.step import State
 
-ENCODER_SHARE = 1 / 6  # of each training, where an encoder must be trained afterwards
+ENCODER_SHARE = 1 / 6  # of the time of each training, if an encoder must be trained afterwards
 FEWEST_PASSES = 10
-LONG = 2.0  # seconds of the dispatches that are timed, beyond which there are no more of them
+LONG = 2.0  # seconds after which no further dispatch is timed
 
 
 def allowed(contender: Contender, seconds: float, tasks: Sequence[Task]) -> dict[str, Seconds]:
-    """The time of each training of a seed that the model can play: its share of `seconds`, those of the main one.
+    """The time of each training that the model can do on a seed: a share of `seconds`, the time of the main training.
 
-    It does not depend on what else is trained.
+    It does not depend on which other trainings there are.
     """
     each = {}
     for training in trainings(tasks):
         if contender.plays(training):
             encoder = 0.0 if contender.of(training).inverter is None else ENCODER_SHARE
-            own = seconds * training.share
-            each[training.name] = Seconds(own * (1 - encoder), own * encoder)
+            allotted = seconds * training.share
+            each[training.name] = Seconds(allotted * (1 - encoder), allotted * encoder)
     return each
 
 
 def full_time(seconds: float, tasks: Sequence[Task]) -> float:
-    """Of one model on one seed: the main training takes `seconds`, each other one its share of that."""
+    """The time of all trainings of one model on one seed: `seconds` for the main one, and a share of it for others."""
     return seconds * sum(training.share for training in trainings(tasks))
 
 
 def expected(contender: Contender, lengths: Mapping[str, Seconds], tasks: Sequence[Task]) -> dict[str, Steps]:
-    """About how many steps these times are, by timing a few dispatches of each program."""
+    """Approximately how many steps fit into these times, found by timing a few dispatches of each program."""
     speeds: dict[str, tuple[float, float]] = {}
     steps = {}
     for training in trainings(tasks):
@@ -53,13 +53,13 @@ def expected(contender: Contender, lengths: Mapping[str, Seconds], tasks: Sequen
             if form not in speeds:
                 speeds[form] = _speeds(contender.of(training))
             each, inverting = speeds[form]
-            own = lengths[training.name]
-            steps[training.name] = Steps(round(own.model / each), round(own.encoder / inverting))
+            seconds = lengths[training.name]
+            steps[training.name] = Steps(round(seconds.model / each), round(seconds.encoder / inverting))
     return steps
 
 
 def _speeds(contender: Contender) -> tuple[float, float]:
-    """Seconds of a step of the model, and of one of the encoder that is trained afterwards."""
+    """(seconds of a step of the model, seconds of a step of the encoder that is trained afterwards)."""
     each, inverting = _seconds_per_step(contender.program, None), math.inf
     if contender.inverter is not None:
         inverting = _seconds_per_step(contender.inverter, contender.program.init(run_keys(0).init))
@@ -67,9 +67,9 @@ def _speeds(contender: Contender) -> tuple[float, float]:
 
 
 def fewest(by_seed: Mapping[int, Outcome]) -> dict[str, Steps]:
-    """The steps of each training of a model on the seed that had the fewest of the model.
+    """For each training of a model, the steps on the seed that had the fewest steps of the model.
 
-    Seeds that failed are left out, for one that diverged early was not short of time; nothing is left if all did.
+    Failed seeds are left out, because one that diverged early was not short of time; {} if all seeds failed.
     """
     done = [outcome for outcome in by_seed.values() if not outcome.failed]
     names = dict.fromkeys(name for outcome in done for name in outcome.steps)
@@ -91,11 +91,12 @@ def _seconds_per_step(program: Program, trained: State | None) -> float:
 
 
 def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequence[Task]) -> dict[str, float] | None:
-    """How long it takes to measure a seed, by training, from untrained models; it also compiles what measuring needs.
+    """The seconds that the measurements of one model on a seed take, by training, timed on untrained models.
 
-    Measured is twice, for the first time takes what is done once; if even without compiling that is long, once. One
-    stage stands for all. None for images so large that tasks look at a part of them at a stage: to measure one model
-    more than there are would take as long as to train it, so the first seed tells.
+    It also compiles them. Measurements are timed twice, because the first time includes what is done once. If the first
+    takes over 10 s without compilation, there is no second. One stage is timed in place of all. None for images so
+    large that tasks use only part of them at a stage: there one more measurement would take as long as a training, so
+    the time is taken from the first seed.
     """
     if large(reference.data.shape):
         return None
@@ -108,9 +109,9 @@ def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequen
         for training in trainings(tasks):
             if training.name in models:
                 model, with_encoder = models[training.name]
-                for times, own, stage in ((len(STAGES), model, STAGES[0]), (1, with_encoder, None)):
+                for times, timed_model, stage in ((len(STAGES), model, STAGES[0]), (1, with_encoder, None)):
                     began, compiling = time.perf_counter(), compile_seconds()
-                    measure(scratch, own, training, reference, 0, tasks, stage)
+                    measure(scratch, timed_model, training, reference, 0, tasks, stage)
                     compiling = compile_seconds() - compiling
                     seconds[training.name] += times * max(time.perf_counter() - began - compiling, 0.0)
         if sum(seconds.values()) > 10:
@@ -119,7 +120,7 @@ def evaluation_seconds(contender: Contender, reference: Reference, tasks: Sequen
 
 
 def _untrained(contender: Contender) -> tuple[Model, Model]:
-    """The model, and the same with an encoder if one is trained afterwards."""
+    """(the untrained model, the same model with its encoder if one is trained afterwards)."""
     state = contender.program.init(run_keys(0).init)
     model = contender.model(*evaluated(state))
     if contender.inverter is None:
@@ -129,10 +130,10 @@ def _untrained(contender: Contender) -> tuple[Model, Model]:
 
 
 def passes(contender: Contender, steps: int, examples: int) -> float:
-    """How often a training of so many steps goes through so many examples.
+    """How often a training of `steps` steps goes through the `examples` training examples.
 
-    Counted is what the player with the most turns in a step is shown, in each turn a batch of every domain if there are
-    any. With fewer than 10 no verdict counts as settled.
+    It counts the examples of the player with the most turns in a step; if there are domains, each turn has a batch of
+    every domain. With fewer than 10 passes no verdict is given.
     """
     turns = max(Counter(player(name) for turn in contender.plan.turns for name in turn).values())
     return steps * turns * contender.program.shape[1] * max(1, len(contender.plan.domains)) / examples
@@ -145,9 +146,9 @@ def hurried(
     training: Training,
     seeds: Sequence[int],
 ) -> list[str]:
-    """The models that went through the data of a training fewer than 10 times, with any seed.
+    """The models that went through the data of a training fewer than 10 times on some seed.
 
-    None where all examples are alike: more time would teach them nothing.
+    [] if all examples are the same, because more time would teach the models nothing.
     """
     if alike(data):
         return []
@@ -163,31 +164,31 @@ def hurried(
 def too_short(
     contender: Contender, steps: Counts, data: Data, trainings: Sequence[Training], seeds: Sequence[int]
 ) -> float:
-    """How many times longer the trainings of a model should be for a settled answer; 1 if they are long enough."""
+    """By which factor the trainings of a model should be longer to give an answer; 1 if they are long enough."""
     if alike(data):
         return 1.0
-    made = [
+    counts = [
         passes(contender.of(training), steps[training.name].model, max(training.examples(data, seed) for seed in seeds))
         for training in trainings
         if training.name in steps
     ]
-    return max([1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in made)])
+    return max([1.0, *(FEWEST_PASSES / max(through, 1e-3) for through in counts)])
 
 
 def alike(data: Data) -> bool:
-    """Whether all training examples are one and the same."""
+    """Whether all training examples are identical."""
     return all(np.array_equal(x, data.train.x[0]) for x in data.train.x)  # ends at the first that differs
 
 
 def mean_seconds(by_seed: Mapping[int, Outcome]) -> float:
-    """Of training, over seeds."""
+    """The seconds of training, averaged over seeds."""
     return sum(outcome.seconds for outcome in by_seed.values()) / len(by_seed)
 
 
 def flat(lengths: Counts) -> dict[str, int]:
-    """All lengths in one dict, as report.json holds them: "main", "encoder", "detect", "detect_encoder", ...
+    """The steps of all trainings in one dict, as in report.json: "main", "encoder", "detect", "detect_encoder", ...
 
-    Those of a training that was not played are 0.
+    A training that was not done has 0 steps.
 
     >>> [flat({"main": Steps(8, 4)})[name] for name in ("main", "encoder", "detect")]
     [8, 4, 0]
@@ -200,10 +201,10 @@ def flat(lengths: Counts) -> dict[str, int]:
 
 
 def unflat(lengths: Mapping[str, int], stages: Mapping[str, Sequence[int]]) -> dict[str, Steps]:
-    """What `flat` was made of, with the steps of the stages by training.
+    """The inverse of `flat`, with the steps of the stages by training.
 
     Raises:
-      KeyError: a length is missing.
+      KeyError: if a number of steps is missing.
     """
     return {
         name: Steps(lengths[name], lengths[_encoder_of(training)], tuple(stages.get(name, ())))
@@ -213,7 +214,7 @@ def unflat(lengths: Mapping[str, int], stages: Mapping[str, Sequence[int]]) -> d
 
 
 def lengths_in_words() -> dict[str, str]:
-    """What the keys of `flat` mean, as words behind a number."""
+    """For each key of `flat`, words that follow the number of steps and say what it counts."""
     words: dict[str, str] = {}
     for training in trainings(TASKS):
         words |= {training.name: training.words, _encoder_of(training): f"of an encoder {training.words}".rstrip()}

@@ -11,7 +11,7 @@ from jaxgen.tasks import MAIN
 
 
 def _known(folder: Path) -> bool:
-    """Whether a command line can go on with the run in `folder`: its recipe and its data have names."""
+    """Whether the command line can continue the run in `folder`: its recipe and its data have names."""
     path = folder / "config.json"
     if not path.exists():
         return False
@@ -22,7 +22,7 @@ def _known(folder: Path) -> bool:
 def commands(
     out: Path, contenders: Mapping[str, Contender], outcomes: Mapping[str, Mapping[int, Outcome]], advice: Sequence
 ) -> list[dict[str, str]]:
-    """What to do with the models of the first seed, as commands, if there are any: the one that leads comes first."""
+    """Commands for one saved model of the first seed, preferably a leader; [] if the command line can use none."""
     leaders = [entry["difference"]["leader"] for entry in advice if entry["choose"] in ("vae", "gan", "hybrid")]
     names = [name for name in dict.fromkeys([*leaders, *contenders]) if _known(out / "models" / name)]
     if not names:
@@ -32,5 +32,5 @@ def commands(
     folder, picture = shlex.quote(str(out / "models" / name)), shlex.quote(f"{name}.png")
     return [
         {"what": f"samples of {name}", "command": f"jaxgen sample {folder} --out {picture}"},
-        {"what": f"{name} for ten times longer", "command": f"jaxgen train --resume {folder} --steps {steps}"},
+        {"what": f"{name} trained ten times longer", "command": f"jaxgen train --resume {folder} --steps {steps}"},
     ]

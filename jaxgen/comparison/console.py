@@ -1,4 +1,4 @@
-"""What a comparison prints: lines on stderr while it runs, the answer on stdout at its end."""
+"""The output of a comparison: lines on stderr while it runs, and the answer on stdout at its end."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from jaxgen.report.answer import called, verdict
 from jaxgen.report.sentences import listing, sentence
 from jaxgen.tasks import SETTINGS, TASKS
 
-LEFT_OUT = "It was not asked for."  # why a setting that `--settings` does not name is not measured
+LEFT_OUT = "It was not requested."  # the reason for a setting that `--settings` does not name
 
 
 def say(line: str) -> None:
-    """A line beside the output proper."""
+    """Prints a line to stderr, to keep stdout for the answer."""
     print(line, file=sys.stderr, flush=True)
 
 
 def say_data(data: Data, unserved: Mapping[str, str]) -> None:
-    """What was loaded and what was done to it, and which tasks it cannot serve.
+    """Prints what was loaded, how it was processed, and which tasks it cannot serve.
 
-    Of tables and points, tasks that are of images by their nature are not named.
+    If the data are no images, tasks that need images are not mentioned.
     """
     sizes = ", ".join(f"{len(split.x):,} {name}" for name, split in data.splits.items())
     say(f"{data.name}: {data.kind} {' x '.join(map(str, data.shape))}; {sizes}")
@@ -40,7 +40,7 @@ def say_data(data: Data, unserved: Mapping[str, str]) -> None:
 
 
 def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
-    """The sentence above all, then a line for each setting that has an answer; it does not say again what that says."""
+    """Prints the headline, then a line for each setting that has an answer, without repeating the headline's reason."""
     print(headline(advice, kind))
     for answer in advice:
         if choice := verdict(answer):
@@ -49,7 +49,7 @@ def print_answer(advice: Sequence[Mapping[str, str]], kind: str) -> None:
 
 
 def count(lengths: Counts) -> str:
-    """The steps of one model in words, without those that are none."""
+    """The steps of one model in words, for each of its trainings that has any."""
     parts = [
         f"{lengths[training.name].model:,} {training.words or 'steps a seed'}"
         for training in trainings(TASKS)

@@ -1,7 +1,7 @@
 """One model in a comparison: its compiled programs.
 
-A seed is one or more trainings (`jaxgen.tasks.Training`), and after each of them its tasks are measured. A model
-without an encoder of its own (a GAN) trains one on (G(z), z) after each training.
+On each seed it has one or more trainings (`jaxgen.tasks.Training`), and after each of them its tasks are measured. A
+model that has no encoder (a GAN) trains one on (G(z), z) after each training.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,30 +37,33 @@ class Contender(NamedTuple):
     program: Program
     model: Any  # (params, state) -> Model
     inverter: Program | None  # trains the missing encoder
-    inverse: Any  # its (params, state) -> Model
-    parameters: dict[str, int]  # by player
-    source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # of data in the form of the training
-    side: str = "vae"  # that it speaks for: "vae", "gan" or "hybrid"
-    forms: Mapping[str, Any] = {}  # name of a `Form` -> the contender of its trainings, or why there is none
+    inverse: Any  # (params, state) -> Model, of the inverter
+    parameters: dict[str, int]  # number of parameters by player
+    source: Callable[[Data], Source] = lambda data: arrays(data.train.x)  # data in the training's form -> its batches
+    side: str = "vae"  # the side it counts for: "vae", "gan" or "hybrid"
+    forms: Mapping[str, Any] = {}  # name of a `Form` -> the contender for its trainings, or a str why there is none
 
     def of(self, training: Training) -> "Contender":
-        """The programs of a training. It is one that `plays` is true of."""
+        """The programs of a training, for which `plays` must be true."""
         return self if training.form is None else self.forms[training.form.name]
 
     def plays(self, training: Training) -> bool:
-        """Whether it can be trained so."""
+        """Whether this model can do the training."""
         return training.form is None or isinstance(self.forms.get(training.form.name), Contender)
 
     def on(self, data: Data, place: Callable[[Source], Source] = lambda source: source) -> "Contender":
         """The programs on other data of the same shapes, such as another split, in the form of the training.
 
-        `place` may put the examples on the devices, once for all that share them.
+        `place` may copy the examples to the devices, once for all contenders that share them.
         """
         return self._serve(place(self.source(data)))
 
     def bare(self) -> "Contender":
-        """The same with no examples, until `on` brings some: those of the first seed are not held after it."""
-        forms = {name: own.bare() if isinstance(own, Contender) else own for name, own in self.forms.items()}
+        """The contender without examples, so that those of the first seed are not kept in memory; `on` sets others."""
+        forms = {
+            name: contender.bare() if isinstance(contender, Contender) else contender
+            for name, contender in self.forms.items()
+        }
         nothing = Source((), _no_examples, lambda resident, fetched: _no_examples(), ())
         return self._serve(nothing)._replace(forms=forms)
 
@@ -70,35 +73,41 @@ class Contender(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The steps that one training of one model played, or is to play again."""
+    """The steps of one training of one model: those done, or those to repeat."""
 
     model: int = 0
-    encoder: int = 0  # of the one that is trained afterwards
-    stages: tuple[int, ...] = ()  # of the model, at which the stages before the last were read
+    encoder: int = 0  # steps of the encoder that is trained afterwards
+    stages: tuple[int, ...] = ()  # steps of the model at which the stages before the last were measured
 
 
 class Seconds(NamedTuple):
-    """The time of one training of one model: it ends with the chunk of steps whose end is nearest to it."""
+    """The time of one training of one model. The training ends with the chunk of steps whose end is nearest to it."""
 
     model: float
     encoder: float = 0.0
 
 
-Lengths = Mapping[str, Steps | Seconds]  # what is to be played, by the name of the training
-Counts = Mapping[str, Steps]  # what was played
+Lengths = Mapping[str, Steps | Seconds]  # name of a training -> the steps or seconds that it shall have
+Counts = Mapping[str, Steps]  # name of a training -> the steps that it had
 
 
 def _no_examples(*args: Any) -> Any:
-    raise AssertionError("a contender is played on data")
+    raise AssertionError("a contender needs data: call `on` first")
 
 
 def compiled(
     recipe: Recipe, data: Data, trainings: Sequence[Training] = (), formed: Callable[[Form], Data] | None = None
 ) -> Contender:
-    """What the recipe needs on this data for these trainings, compiled. `formed` gives the data of a form.
+    """Compiles all programs that the recipe needs for these trainings on this data.
+
+    Args:
+      recipe: the model.
+      data: of the first seed.
+      trainings: what the model is trained for.
+      formed: form -> the data in this form.
 
     Raises:
-      BadRequest: what no network takes.
+      BadRequest: if no network takes the data.
     """
     return compiled_together({"": recipe}, data, trainings, formed)[""]
 
@@ -130,9 +139,9 @@ def _of_recipe(
 ) -> Contender:
     spec = Spec(data.shape)
     plan = build(recipe, spec, {})
-    main, own = _compiled(plan, data, lambda data: arrays(data.train.x), spec, pool), side(plan)
-    forms = {form.name: _of_form(form, own, recipe, data, formed, pool) for form in _forms(trainings)}
-    return main._replace(side=own, forms=forms)
+    main, model_side = _compiled(plan, data, lambda data: arrays(data.train.x), spec, pool), side(plan)
+    forms = {form.name: _of_form(form, model_side, recipe, data, formed, pool) for form in _forms(trainings)}
+    return main._replace(side=model_side, forms=forms)
 
 
 def _forms(trainings: Sequence[Training]) -> list[Form]:
@@ -140,14 +149,14 @@ def _forms(trainings: Sequence[Training]) -> list[Form]:
 
 
 def _of_form(
-    form: Form, own: str, recipe: Recipe, data: Data, formed: Callable[[Form], Data], pool: Executor
+    form: Form, model_side: str, recipe: Recipe, data: Data, formed: Callable[[Form], Data], pool: Executor
 ) -> Contender | str:
-    """The contender of a form, or why there is none."""
-    recipe, text = form.told(own, recipe, data)
-    seen = formed(form)
-    condition = conditions.condition_of(text, seen.shape, len(seen.classes))
-    domains = seen.classes if len(seen.classes) == 2 else ()
-    spec = Spec(seen.shape, None if condition is None else condition.form, domains=domains)
+    """The contender for trainings of a form, or a message why the recipe cannot do them."""
+    recipe, text = form.configure(model_side, recipe, data)
+    formed_data = formed(form)
+    condition = conditions.condition_of(text, formed_data.shape, len(formed_data.classes))
+    domains = formed_data.classes if len(formed_data.classes) == 2 else ()
+    spec = Spec(formed_data.shape, None if condition is None else condition.form, domains=domains)
     try:
         plan = build(recipe, spec, {})
     except BadRequest as error:
@@ -156,24 +165,24 @@ def _of_form(
     def source(data: Data) -> Source:
         return source_for(plan, data, condition)
 
-    return _compiled(plan, seen, source, None, pool)._replace(source=source, side=own)
+    return _compiled(plan, formed_data, source, None, pool)._replace(source=source, side=model_side)
 
 
 def invertible(model: Model) -> bool:
-    """Whether an encoder can be trained for it afterwards: it has none, and decodes a z that it draws."""
+    """Whether an encoder can be trained for this model: it has none, and it decodes a z that it draws."""
     return model.encode is None and model.draw is not None and model.decode is not None
 
 
 def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Spec | None, pool: Executor) -> Contender:
-    """`spec` if an encoder is trained for a game without one; `data` are in the form of the training."""
+    """The programs of one plan. With `spec`, an encoder is trained if the game has none; `data` are in its form."""
     examples = len(data.train.x) if not plan.domains else int(np.bincount(data.train.label).min())
     plan = plan._replace(batch_size=shared_size(min(plan.batch_size, examples), None, unit=plan.unit))
-    # On CPU a step of convolutions is long: a chunk of them would be too coarse a unit of time.
+    # On CPU a convolutional step takes long, so a chunk of many steps could not end near the end of its time.
     slow = convolves(data.shape) and jax.default_backend() == "cpu"
-    seen, chunk = source(data), 1 if slow else 25
-    program = compile_loop(plan, seen, chunk=chunk, pool=pool)
+    batches, chunk = source(data), 1 if slow else 25
+    program = compile_loop(plan, batches, chunk=chunk, pool=pool)
     state = program.abstract
-    parameters = {name: sum(a.size for a in jax.tree.leaves(own)) for name, own in state.params.items()}
+    parameters = {name: sum(a.size for a in jax.tree.leaves(params)) for name, params in state.params.items()}
     inverter, inverse = None, None
     if spec is not None and invertible(plan.game.model(state.params, state.context.state)):
 
@@ -186,17 +195,17 @@ def _compiled(plan: Plan, data: Data, source: Callable[[Data], Source], spec: Sp
         game = invert(plan.game, spec.encoder(latent_dim))
         ema = Ema(ema_rate(0.001))
         inversion = Plan(game, {"encoder": optax.adam(1e-3)}, (("encoder",),), ema, batch_size=plan.batch_size)
-        inverter = compile_loop(inversion, seen, chunk=chunk, pool=pool)
+        inverter = compile_loop(inversion, batches, chunk=chunk, pool=pool)
         inverse = compile_model(game)
     return Contender(plan, program, compile_model(plan.game), inverter, inverse, parameters, source=source)
 
 
 def evaluated(state: State) -> tuple[Any, Any]:
-    """Copies of what a model is made of: the next dispatch takes the state's own buffers back."""
+    """Copies of (evaluation params, state), because the next dispatch donates the buffers of the training state."""
     return jax.tree.map(jax.numpy.copy, (evaluation_params(state), state.context.state))
 
 
 def with_trained(inverter: Program, fresh: State, trained: State) -> State:
-    """The state in which the encoder of a trained GAN begins."""
+    """The initial state for training the encoder of a trained GAN."""
     state = {**fresh.context.state, "trained": evaluated(trained)}
     return inverter.place(fresh._replace(context=fresh.context._replace(state=state)))

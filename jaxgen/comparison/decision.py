@@ -1,6 +1,6 @@
-"""From the figures of all settings to decisions: who leads, by a difference, with a p value corrected for all settings.
+"""The decision of each setting from its figures: the leader, the difference, and a p value corrected for all settings.
 
-A decision holds numbers and codes; `verdict` makes sentences of them.
+A decision holds numbers and codes; `verdict` turns them into sentences.
 """
 
 import math
@@ -12,49 +12,49 @@ from jaxgen.comparison.statistics import LEVEL, Difference, holm
 
 
 class Lead(NamedTuple):
-    """The model that leads and the rival of another side that it is nearest to, before any correction."""
+    """The model that leads, and the model of another side that is hardest to beat, before any correction."""
 
     leader: str
     rival: str
-    p: float  # of two sides: that this side leads by chance
+    p: float  # two-sided p value of the lead
 
 
 class Decision(NamedTuple):
-    """What is to be chosen for one setting, and why."""
+    """The choice for one setting, and the reason for it."""
 
     choose: str  # "vae", "gan", "hybrid", "either", "neither", "undecided" or "not measured"
     why: str  # a key of `verdict.WHY`
-    lacks: str = ""  # what an answer wants: "models", "seeds" or "time"
+    lacks: str = ""  # what an answer still needs: "models", "seeds" or "time"
     leader: str = ""
     rival: str = ""
-    minuend: str = ""  # the difference is this model's figure
-    subtrahend: str = ""  # minus that of this one
+    minuend: str = ""  # the difference is the figure of this model
+    subtrahend: str = ""  # minus the figure of this model
     gap: Difference | None = None
     p: float = math.nan  # of the lead, corrected for all settings
     margin: float | None = None  # in the units of the figure
     baseline: str = ""  # the best of those that beat all models
-    baseline_p: float = math.nan  # of the baseline that is surest to do so, corrected likewise
+    baseline_p: float = math.nan  # the smallest p value of a baseline that beats all models, corrected likewise
 
 
 def decide(contests: Mapping[str, Contest]) -> dict[str, Decision]:
     """The decisions of all settings together, by task.
 
-    Each setting has two tests: that one side leads, and that a baseline beats all models. Holm's correction goes over
-    the settings, once for each of the two. In order, the first that holds:
+    Each setting has two tests: whether one side leads, and whether a baseline beats all models. Holm's correction is
+    applied over the settings, separately for the two tests. The first of these rules that applies decides:
 
-    - "not measured": there is but one side, or no figure at all.
-    - "undecided": a model of the two went through its data too few times, or there is one seed.
+    - "not measured": there is only one side, or there are no figures.
+    - "undecided": one of the two models went through its data too few times, or there is one seed.
     - "neither": a baseline is better than every model, corrected p < .05.
-    - "either": the 95 % interval of the difference lies within the margin on both sides, and no seed failed.
-    - "undecided": corrected p >= .05, the leader is barred, as one that copies is, or the lead has halved in the second
-      half of the time (`contest.closing`).
-    - else the side of the leader.
+    - "either": the 95 % interval of the difference lies between minus and plus the margin, and no seed failed.
+    - "undecided": corrected p >= .05, or the leader is barred because it copies the training data, or the lead has
+      halved in the second half of the time (`contest.closing`).
+    - the side of the leader.
     """
     figures = {task: filled(contest) for task, contest in contests.items()}
     early = {task: _early(contest, figures[task]) for task, contest in contests.items()}
     leads = {task: lead(contest, figures[task]) for task, contest in contests.items() if early[task] is None}
     beaten = {task: beaten_by(contests[task], figures[task]) for task in leads}
-    p_lead = holm({task: found.p for task, found in leads.items()})
+    p_lead = holm({task: best.p for task, best in leads.items()})
     p_beaten = holm({task: min(p.values(), default=math.nan) for task, p in beaten.items()})
     decisions = {}
     for task, contest in contests.items():
@@ -66,30 +66,30 @@ def decide(contests: Mapping[str, Contest]) -> dict[str, Decision]:
 
 
 def lead(contest: Contest, figures: ByModel) -> Lead:
-    """Which side leads: of its models one is better than all models of the other sides.
+    """The side that leads: one of its models is better than all models of the other sides.
 
-    The p value of one side is the smallest over its models of the largest over their rivals (the union of
-    intersections), times the number of its models; that of the lead is the smallest over sides times their number.
-    With one model a side it is the p value of two sides of their difference.
+    For each model, take the largest p value over its rivals. The p value of a side is the smallest of these over its
+    models (a union of intersections), times the number of its models; that of the lead is the smallest over sides,
+    times the number of sides. With one model on each of two sides, it is the two-sided p value of their difference.
     """
-    sides, found = by_side(contest), []
-    for side, own in sides.items():
+    sides, leads = by_side(contest), []
+    for side, models in sides.items():
         rivals = [name for other, names in sides.items() if other != side for name in names]
         against = []
-        for name in own:
+        for name in models:
             hardest = max(rivals, key=lambda rival: surely(contest, figures, name, rival))
             against.append(Lead(name, hardest, surely(contest, figures, name, hardest)))
         best = min(against, key=lambda one: one.p)
-        found.append(best._replace(p=min(1.0, best.p * len(own) * len(sides))))
-    return min(found, key=lambda one: one.p)
+        leads.append(best._replace(p=min(1.0, best.p * len(models) * len(sides))))
+    return min(leads, key=lambda one: one.p)
 
 
 def beaten_by(contest: Contest, figures: ByModel) -> dict[str, float]:
-    """The p value that a baseline is no better than some model: of two sides, times the number of baselines.
+    """Baseline -> two-sided p value of the hypothesis that it does not beat every model, times the number of baselines.
 
-    A baseline has figures of all seeds, as the models have. Without baselines there is none.
+    Baselines have figures of all seeds, as the models have. Without baselines the result is empty.
     """
-    count = sum(map(bool, contest.baselines.values()))  # some have other figures alone
+    count = sum(map(bool, contest.baselines.values()))  # a baseline may lack this figure
     both = {**contest.baselines, **figures}
     return {
         name: min(1.0, 2 * count * max(surely(contest, both, name, model) for model in figures))
@@ -99,7 +99,7 @@ def beaten_by(contest: Contest, figures: ByModel) -> dict[str, float]:
 
 
 def _early(contest: Contest, figures: ByModel) -> Decision | None:
-    """A decision that needs no test."""
+    """The decision if it needs no test, else None."""
     sides = by_side(contest)
     if len(sides) < 2:
         alone = len(set(contest.sides.values())) < 2
@@ -124,21 +124,21 @@ def _decided(
     margin = None if contest.margin is None else contest.margin.of(figures[first], figures[second])
     holds_zero = gap.low <= 0 <= gap.high
     why = "overlap" if holds_zero else "several"
-    found = Decision("undecided", why, "", lead.leader, lead.rival, second, first, gap, p, margin)
+    decision = Decision("undecided", why, "", lead.leader, lead.rival, second, first, gap, p, margin)
     if {lead.leader, lead.rival} & set(contest.hurried):
-        return found._replace(why="hurried", lacks="time")
+        return decision._replace(why="hurried", lacks="time")
     if p_beaten < LEVEL:
-        return found._replace(choose="neither", why="baseline", baseline=_best(contest, beaten), baseline_p=p_beaten)
+        return decision._replace(choose="neither", why="baseline", baseline=_best(contest, beaten), baseline_p=p_beaten)
     whole = not {lead.leader, lead.rival} & contest.failed.keys()
     if margin is not None and whole and _inside(gap, margin) and _inside(_gap_of_best(contest, figures), margin):
-        return found._replace(choose="either", why="equal")
+        return decision._replace(choose="either", why="equal")
     if not p < LEVEL:
-        return found._replace(why="correction") if lead.p < LEVEL else found
+        return decision._replace(why="correction") if lead.p < LEVEL else decision
     if lead.leader in contest.barred:
-        return found._replace(why="barred")
+        return decision._replace(why="barred")
     if closing(contest, lead.leader, lead.rival):
-        return found._replace(why="closing", lacks="time")
-    return found._replace(choose=contest.sides[lead.leader], why="better")
+        return decision._replace(why="closing", lacks="time")
+    return decision._replace(choose=contest.sides[lead.leader], why="better")
 
 
 def _inside(gap: Difference, margin: float) -> bool:
@@ -151,15 +151,15 @@ def _gap_of_best(contest: Contest, figures: ByModel) -> Difference:
 
 
 def _best(contest: Contest, beaten: Mapping[str, float]) -> str:
-    """Of the baselines that beat all models, before the correction for all settings, the one of the best mean."""
+    """The baseline with the best mean among those that beat all models before the correction over settings."""
     sure = [name for name, p in beaten.items() if p < LEVEL]
     return (max if contest.higher_is_better else min)(sure, key=lambda name: _mean(contest.baselines[name]))
 
 
 def _spokesmen(contest: Contest, figures: ByModel) -> tuple[str, str]:
-    """The best by mean of the two sides whose best are best, in the order asked for."""
+    """The best models by mean of the two leading sides, in the requested order."""
     sign = 1 if contest.higher_is_better else -1
-    best = [max(own, key=lambda name: sign * _mean(figures[name])) for own in by_side(contest).values()]
+    best = [max(models, key=lambda name: sign * _mean(figures[name])) for models in by_side(contest).values()]
     first, second = sorted(best, key=lambda name: -sign * _mean(figures[name]))[:2]
     order = list(contest.models)
     return (first, second) if order.index(first) < order.index(second) else (second, first)

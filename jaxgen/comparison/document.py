@@ -1,4 +1,4 @@
-"""From what was reached on each seed to the report: cells with intervals, contests, advice, and what the page shows."""
+"""The report, from the outcomes of all seeds: figures with intervals, contests, advice, and extras for the page."""
 
 import dataclasses
 import math
@@ -32,13 +32,13 @@ def assemble(
     by_baselines: Mapping[int, Any],
     unserved: Mapping[str, str],
 ) -> tuple[dict[str, Any], Extras]:
-    """The dict of `report.json`, and what `report.html` shows beside it.
+    """The dict of `report.json`, and what `report.html` shows in addition.
 
     Args:
       settings: of the comparison.
-      reference: the data, and the space in which samples were compared.
-      contenders: by name, in the order asked for.
-      lengths: by name; of the steps of all seeds the fewest.
+      reference: the data, and the feature space in which samples were compared.
+      contenders: by name, in the requested order.
+      lengths: by name, the steps on the seed that had the fewest.
       outcomes: by name and seed.
       by_baselines: figures of the baselines by seed, for the same seeds.
       unserved: name of a task -> why the data cannot serve it.
@@ -75,7 +75,7 @@ def assemble(
                 "without_encoder": task.encodes and contenders[name].of(task.training).inverter is not None,
             }
         contest = _contest(task, data, values, contenders)
-        without = {name: own for name, by_seed in outcomes.items() if (own := _without(by_seed, task.name))}
+        without = {name: parts for name, by_seed in outcomes.items() if (parts := _without(by_seed, task.name))}
         words = None if task.words is None else task.words(reference)
         contests[task.name] = contest._replace(
             seeds=seeds,
@@ -101,7 +101,7 @@ def assemble(
 
 
 def _groups(tasks: Sequence[Task], data: Data, seeds: Sequence[int]) -> dict[str, dict[str, str]]:
-    """Task -> seed -> what that seed was measured on, of the tasks whose seeds differ in that."""
+    """Task -> seed -> what that seed was measured on, for the tasks in which seeds are measured on different things."""
     return {task.name: {str(seed): task.group(data, seed) for seed in seeds} for task in tasks if task.group}
 
 
@@ -115,7 +115,7 @@ def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, C
     return Contest(
         metric=titled(task, name),
         higher_is_better=up,
-        models={model: own for model in contenders if (own := baselines.pop(model, {})) or plays(model)},
+        models={model: figures for model in contenders if (figures := baselines.pop(model, {})) or plays(model)},
         sides={model: contender.side for model, contender in contenders.items()},
         baselines=baselines,
         paired=task.paired(data),
@@ -132,22 +132,22 @@ def _contest(task: Task, data: Data, values: Mapping, contenders: Mapping[str, C
 def _barred(
     task: Task, data: Data, values: Mapping, contenders: Iterable[str], floor: Mapping[str, float]
 ) -> dict[str, str]:
-    """The models that a figure bars from being chosen: its whole interval is above twice the figure of real data."""
+    """Model -> why it must not be chosen: the whole interval of a vetoing figure is above twice that of real data."""
     barred = {}
     for metric, about in task.metrics(data).items():
         for name, by_seed in _finite(values, task.name, metric).items():
             spread = interval(list(by_seed.values()))
             real_data = max(floor.get(metric, 0.0), about.usual)
             if about.veto and name in contenders and spread.low > 2 * real_data:
-                mean, beside = number(spread.mean, 2), f"of real data {number(real_data, 2)}"
+                mean, limit = number(spread.mean, 2), f"real data have {number(real_data, 2)}"
                 if metric not in floor:
-                    beside = f"where at most {number(2 * real_data, 2)} is allowed"
-                barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, {beside})"
+                    limit = f"at most {number(2 * real_data, 2)} is allowed"
+                barred[name] = f"{about.veto} ({titled(task, metric)} {mean}, {limit})"
     return barred
 
 
 def _without(by_seed: Mapping[int, Outcome], task: str) -> Sequence[float]:
-    """The headline without each group of test examples, of the first seed that has them."""
+    """The headline figures without each group of test examples, from the first seed that has them."""
     return next((outcome.without[task] for outcome in by_seed.values() if task in outcome.without), ())
 
 
@@ -164,7 +164,7 @@ def _headline(task: Task, data: Data) -> tuple[str, bool]:
 
 
 def _values(outcomes: Mapping, by_baselines: Mapping[int, Any], tasks: Sequence[Task]) -> dict:
-    """name -> task -> metric -> seed -> value, of the models and of the baselines."""
+    """Name of a model or baseline -> task -> metric -> seed -> value."""
     values: dict[str, dict[str, dict[str, dict[int, float]]]] = {
         name: {task.name: {} for task in tasks} for name in outcomes
     }
@@ -224,8 +224,10 @@ def _protocol(
     return {
         "seconds_per_model": settings.seconds_per_model,
         "seconds_measured": {name: round(mean_seconds(by_seed), 2) for name, by_seed in outcomes.items()},
-        "steps": {name: {str(seed): flat(o.steps) for seed, o in own.items()} for name, own in outcomes.items()},
-        "stages": {name: {str(seed): _read_at(o) for seed, o in own.items()} for name, own in outcomes.items()},
+        "steps": {
+            name: {str(seed): flat(o.steps) for seed, o in by_seed.items()} for name, by_seed in outcomes.items()
+        },
+        "stages": {name: {str(seed): _read_at(o) for seed, o in by_seed.items()} for name, by_seed in outcomes.items()},
         "seeds": settings.seeds,
         "batch_size": {name: contender.program.shape[1] for name, contender in contenders.items()},
         "parameters": {name: contender.parameters for name, contender in contenders.items()},
@@ -238,7 +240,7 @@ def _protocol(
 
 
 def _read_at(outcome: Outcome) -> dict[str, list[int]]:
-    """The steps at which the stages before the last were read, by training."""
+    """By training, the steps at which the stages before the last were measured."""
     return {name: list(steps.stages) for name, steps in outcome.steps.items()}
 
 

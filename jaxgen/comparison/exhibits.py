@@ -1,4 +1,4 @@
-"""What the page shows beside its figures: pictures, training curves, and what each table measures."""
+"""What the page shows in addition to its figures: pictures, training curves, and the titles of tables."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from jaxgen.tasks import TASKS, Task, describe, titled
 def exhibits(
     data: Data, outcomes: Mapping[str, Mapping[int, Outcome]], tasks: Sequence[Task], values: Mapping
 ) -> Extras:
-    """Grids of the first seed, curves of all, and what the tables are called.
+    """Pictures of the first seed, training curves of all seeds, and the titles of tables.
 
     Args:
       data: what was trained on.
@@ -49,8 +49,8 @@ def _grids(data: Data, outcomes: Mapping[str, Mapping[int, Outcome]]) -> list[Gr
     first = {name: next(iter(by_seed.values())).pictures for name, by_seed in outcomes.items()}
     grids = []
     for picture in (picture for task in TASKS for picture in task.pictures):
-        made = {name: pictures[picture.title] for name, pictures in first.items() if picture.title in pictures}
-        if made:
-            both = {"real data": picture.real(data), **made}
+        by_model = {name: pictures[picture.title] for name, pictures in first.items() if picture.title in pictures}
+        if by_model:
+            both = {"real data": picture.real(data), **by_model}
             grids.append(Grid(picture.title, picture.about, both, columns=picture.columns))
     return grids

@@ -1,4 +1,4 @@
-"""What one model reaches on one seed, task by task, and what the baselines reach."""
+"""The results of one model on one seed, task by task, and those of the baselines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from jaxgen.tasks.groups import Groups
 from jaxgen.tasks.task import headline
 from jaxgen.training.program import run_keys
 
-STAGES = ("25", "50", "100")  # per cent of the steps at which headlines are read
+STAGES = ("25", "50", "100")  # per cent of the steps, at which headline figures are measured
 
 
 class Outcome(NamedTuple):
-    """What one model reached on one seed. A task without figures has failed."""
+    """The results of one model on one seed. A task without figures has failed."""
 
     figures: dict[str, dict[str, float]]  # task -> metric -> value
     stages: dict[str, dict[str, float]]  # task -> stage -> headline
@@ -25,18 +25,18 @@ class Outcome(NamedTuple):
     curve: dict[str, Any]
     pictures: dict[str, np.ndarray]  # by title
     seconds: float  # of training
-    failed: str  # why, where a training diverged
-    steps: dict[str, Any] = {}  # by training: the `Steps` that it played
-    without: dict[str, list[float]] = {}  # task -> headline without each group of test examples, where it is measured
+    failed: str  # the reason if a training diverged, else ""
+    steps: dict[str, Any] = {}  # by training: the `Steps` that were done
+    without: dict[str, list[float]] = {}  # task -> headline without each group of test examples, if it is measured so
 
 
 def empty() -> Outcome:
-    """Before anything was trained."""
+    """The outcome before any training."""
     return Outcome({}, {}, {}, {}, {}, 0.0, "", {}, {})
 
 
 def trainings(tasks: Sequence[Task]) -> tuple[Training, ...]:
-    """What a seed trains for these tasks."""
+    """The different trainings that these tasks need on each seed."""
     return tuple(dict.fromkeys(task.training for task in tasks))
 
 
@@ -49,7 +49,7 @@ def measure(
     tasks: Sequence[Task],
     stage: str | None,
 ) -> None:
-    """Adds what a model of `training` reaches on its tasks: all figures, or at a stage the headlines."""
+    """Adds the figures of a model of `training` on its tasks: all of them, or at a stage the headlines only."""
     for task in tasks:
         if task.training != training:
             continue
@@ -64,7 +64,7 @@ def measure(
 def measure_without(
     outcome: Outcome, model: Model, training: Training, groups: Groups, seed: int, tasks: Sequence[Task]
 ) -> None:
-    """Adds the headlines of a model of `training` without each group, of the tasks that can be measured so."""
+    """Adds the headline figures of a model without each group of test examples, for tasks that can be measured so."""
     parts, key = groups.without, evaluation_key(seed, training)
     for task in tasks:
         served = task.grouped(groups.whole) and not any(task.servable(part.data) for part in parts)
@@ -77,15 +77,15 @@ def measure_without(
 
 
 def draw_pictures(outcome: Outcome, model: Model, training: Training, reference: Reference, seed: int) -> None:
-    """Adds what the page shows of a model of `training`."""
+    """Adds the pictures that the page shows of a model of `training`."""
     for picture in (picture for task in TASKS if task.training == training for picture in task.pictures):
-        made = picture.made(model, reference.data, evaluation_key(seed, training))
-        if made is not None:
-            outcome.pictures[picture.title] = made
+        examples = picture.render(model, reference.data, evaluation_key(seed, training))
+        if examples is not None:
+            outcome.pictures[picture.title] = examples
 
 
 def baselines(reference: Reference, seed: int, tasks: Sequence[Task]) -> dict[str, dict[str, Mapping[str, float]]]:
-    """Name -> task -> figures of what trains no model, on one seed."""
+    """Name of a baseline -> task -> figures, on one seed."""
     by_name: dict[str, dict[str, Mapping[str, float]]] = {}
     for task in tasks:
         for name, figures in task.baselines(reference, seed).items():
@@ -94,5 +94,5 @@ def baselines(reference: Reference, seed: int, tasks: Sequence[Task]) -> dict[st
 
 
 def evaluation_key(seed: int, training: Training) -> jax.Array:
-    """What the models of a training are measured with: the same for all of them."""
+    """The random key with which the models of a training are measured, the same for all models."""
     return jax.random.fold_in(run_keys(seed).evaluation, training.streams[0])

@@ -1,4 +1,4 @@
-"""The folder of a comparison: chosen, and taken before another comparison takes it."""
+"""The folder of a comparison: how it is chosen, and created before another comparison can create it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ def fresh(out: str | None) -> Path:
     """A folder for a new comparison: `out`, or the next free one.
 
     Raises:
-      BadRequest: it is there and not empty.
+      BadRequest: if `out` exists and is not empty.
     """
     if out is None:
         n = 1
@@ -26,20 +26,20 @@ def fresh(out: str | None) -> Path:
 
 @contextlib.contextmanager
 def claimed(out: Path, numbered: bool) -> Iterator[Path]:
-    """Makes the folder, so that a comparison beside this one takes another; if nothing comes of it, it goes again."""
-    made = True
+    """Creates the folder, so that a parallel comparison takes another; removes it if an error leaves it empty."""
+    created = True
     while True:
         try:
             out.mkdir(parents=True)
             break
         except FileExistsError:
             if not numbered:
-                made = False  # whoever made it may want it
+                created = False  # it belongs to its creator, so it is not removed
                 break
             out = fresh(None)
     try:
         yield out
     except BaseException:
-        if made and not any(out.iterdir()):
+        if created and not any(out.iterdir()):
             out.rmdir()
         raise

@@ -1,4 +1,4 @@
-"""One model on one seed: each of its trainings, by the clock or by recorded steps, and what is measured after it."""
+"""One model on one seed: its trainings, ended by the clock or after recorded steps, and the measurements after each."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,25 +36,25 @@ def play(
     on_trained: OnTrained = lambda state, records: None,
     on_record: OnRecord | None = None,
 ) -> Outcome:
-    """Trains and measures one model on one seed. A training that diverges costs its tasks, and the outcome says so.
+    """Trains and measures one model on one seed. If a training diverges, its tasks have no figures but a reason.
 
     Args:
-      contender: with the programs on the data of the seed.
-      reference: what it is measured against, with these data.
-      lengths: of each training.
-      seed: of everything random.
+      contender: the model, with its programs on the data of the seed.
+      reference: what it is measured against, for these data.
+      lengths: the steps or seconds of each training.
+      seed: the seed of all random numbers.
       tasks: those that are measured.
-      groups: of test examples, without each of which headlines are measured again.
-      during: made for each training, and held while it and what is measured after it go on.
+      groups: groups of test examples; headline figures are measured again without each of them.
+      during: training -> a context manager, held during the training and the measurements after it.
       on_seconds: called with the seconds of training since the last call.
-      on_trained: called with the state of the main training and its lines, as in `metrics.jsonl`.
-      on_record: called after each chunk of steps with such a line, its training and its part, "model" or "encoder".
+      on_trained: called with the state after the main training and its records, as in `metrics.jsonl`.
+      on_record: called after each chunk of steps with its record, its training, and its part: "model" or "encoder".
     """
     outcome, seconds, failed = empty(), 0.0, []
 
     def one(training: Training) -> float:
-        seen = reference.formed(training.form)
-        own = contender if training.form is None else contender.of(training).on(seen)
+        data = reference.formed(training.form)
+        trainee = contender if training.form is None else contender.of(training).on(data)
 
         def at_stage(model: Model, stage: str | None):
             measure(outcome, model, training, reference, seed, tasks, stage)
@@ -70,7 +70,7 @@ def play(
         played = _Played(lengths[training.name], on_chunk)
         keeping = on_trained if training == MAIN else None
         try:
-            trained = _train(own, seen, training, played, seed, at_stage, keeping)
+            trained = _train(trainee, data, training, played, seed, at_stage, keeping)
         except Diverged as error:
             failed.append(f"{training.title}: {error}")
             return played.spent
@@ -97,10 +97,10 @@ class _Trained(NamedTuple):
 
 
 class _Played:
-    """How far a training has come, of what it was given."""
+    """The progress of a training towards its number of steps or its time."""
 
     def __init__(self, length: Steps | Seconds, on_chunk: Callable[[str, Chunk], None] = lambda part, chunk: None):
-        """`length`: the steps to play again, or the time to play for."""
+        """`length`: the recorded steps to repeat, or the time to train for."""
         self.length, self.steps, self._due, self._on_chunk = length, Steps(), list(STAGES[:-1]), on_chunk
         self.spent = 0.0  # seconds of all its parts
 
@@ -118,7 +118,7 @@ class _Played:
                 return
 
     def stages(self, seconds: float) -> list[str]:
-        """The stages that the model has reached by now, after `seconds`, and that were not read yet."""
+        """The stages that the model has reached after `seconds` and that were not measured yet."""
         reached = []
         while self._due:
             length, at = self.length, len(STAGES) - 1 - len(self._due)
@@ -142,17 +142,17 @@ def _train(
     measure: Callable[[Model, str | None], None],
     on_trained: OnTrained | None = None,
 ) -> _Trained:
-    """One training; `measure(model, stage)` at each stage and, with None, at the end, is not timed.
+    """One training. It calls `measure(model, stage)` at each stage, and with None at the end, outside the timed part.
 
-    Stages are read without the encoder that is trained afterwards, so that they compare like with like.
+    Stages are measured without the encoder that is trained afterwards, so that they can be compared with each other.
     """
     x = data.train.x
-    kept = None
+    rows = None
     if training.keep is not None:
-        kept = positions(x if isinstance(x, Rows) else len(x), subset=training.keep(data, seed))
+        rows = positions(x if isinstance(x, Rows) else len(x), subset=training.keep(data, seed))
     keys, failures = training_keys(seed, training.streams[0]), []
     state, seconds, curve, records = contender.program.init(keys.init), 0.0, [], []
-    for chunk in played.chunks("model", contender.program, state, keys, kept):
+    for chunk in played.chunks("model", contender.program, state, keys, rows):
         seconds, state = seconds + chunk.seconds, chunk.state
         curve.append((chunk.step, seconds, {f"{turn} loss": info["loss"] for turn, info in chunk.info.items()}))
         records.append(record(chunk, seconds=seconds, seed=seed))
@@ -166,17 +166,17 @@ def _train(
         keys = training_keys(seed, training.streams[1])
         inverting = with_trained(contender.inverter, contender.inverter.init(keys.init), state)
         try:
-            for chunk in played.chunks("encoder", contender.inverter, inverting, keys, kept):
+            for chunk in played.chunks("encoder", contender.inverter, inverting, keys, rows):
                 seconds, inverting = seconds + chunk.seconds, chunk.state
             model = contender.inverse(*evaluated(inverting))
-        except Diverged as error:  # the GAN itself is whole
+        except Diverged as error:  # the GAN itself did not diverge
             failures.append(f"its encoder: {error}")
     measure(model, None)
     return _Trained(model, _thin(curve), seconds, failures)
 
 
 def training_keys(seed: int, stream: int) -> Keys:
-    """Keys of one stream of a seed; no key of one is a key, or the key of a step, of another."""
+    """The keys of one random stream of a seed. No key, and no key of a step, occurs in two streams."""
     base = jax.random.fold_in(seed_key(seed), len(Keys._fields) + stream)
     return Keys(*(jax.random.fold_in(base, i) for i in range(len(Keys._fields))))
 

@@ -1,4 +1,4 @@
-"""What a comparison leaves behind."""
+"""The result of a comparison."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,17 +7,17 @@ from jaxgen.report import headline
 
 
 class Comparison(NamedTuple):
-    """A comparison that is done."""
+    """A finished comparison."""
 
     report: dict[str, Any]  # as in report.json: "data", "models", "advice", "budget", "protocol", "notes", "settings"
     out: Path  # the folder of report.html and report.json
 
     @property
     def advice(self) -> list[dict[str, Any]]:
-        """The answer by setting: {"setting", "choose", "because"} each."""
+        """The answers: for each setting a dict with "setting", "choose" and "because"."""
         return self.report["advice"]
 
     def __repr__(self) -> str:
-        """One line: the report would be a thousand."""
+        """One line, because the whole report would be too long to print."""
         data = self.report["data"]
         return f"Comparison({data['name']}, {self.out}: {headline(self.advice, data['kind'])})"

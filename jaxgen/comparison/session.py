@@ -1,7 +1,8 @@
 """`jaxgen compare`: trains the VAE and the GAN side for the same time, measures both, and answers.
 
-Each training ends with the chunk of steps that is nearest to the end of its time, and its steps are recorded. All
-figures are a function of (data, seeds, steps), so that `repeat` gives the same ones on the same machine.
+Each training ends with the chunk of steps whose end is nearest to the end of its time, and its number of steps is
+recorded. All figures are a function of (data, seeds, steps), so that `repeat` gives the same figures on the same
+machine.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ import numpy as np
 from jaxgen import data as sources
 from jaxgen.comparison import ledger
 from jaxgen.comparison.budget import unflat
-from jaxgen.comparison.conduct import Asked, conduct
+from jaxgen.comparison.conduct import Request, conduct
 from jaxgen.comparison.place import fresh
 from jaxgen.comparison.result import Comparison
 from jaxgen.comparison.settings import SECONDS, Settings, known, recipes_of
@@ -47,28 +48,28 @@ def compare(
     on_data: Callable[[Data], object] | None = None,
     on_record: Callable[[dict[str, Any]], object] | None = None,
 ) -> Comparison:
-    """Trains models for the same time, measures them on every task that the data serve, and answers: VAE or GAN?
+    """Trains models for the same time, measures them on every task that the data can serve, and answers: VAE or GAN?
 
-    Lines about its progress go to stderr, the answer to stdout, all of it to `report.html` and `report.json`.
+    Progress is printed to stderr and the answer to stdout; `report.html` and `report.json` hold all results.
 
     Args:
-      data: a name, a path, a `Data`, an array [N, ...], or (x, label) of two. An array is divided into what is trained
-        on, chosen by and measured on, as if it stood in a file; a table is standardised.
-      models: names of recipes, or recipes by the name that the report gives them. All models of a side count:
-        it leads if one of them is better than all models of the other sides.
-      seconds: of the main training of one model on one seed. The other trainings take their shares of it each
-        (`jaxgen.tasks.Training.share`), however many there are.
-      seeds: how often each model is trained, each time on a split of its own; a split that the source or a `Data`
-        brings along stays.
+      data: a name, a path, a `Data`, an array [N, ...], or a pair (x, label) of arrays. Arrays are divided into
+        training, validation and test examples, as those of a file are; a table is standardised.
+      models: names of recipes, or a dict from names for the report to recipes. A side leads if one of its models is
+        better than all models of the other sides.
+      seconds: the time of the main training of one model on one seed. Each other training takes its share of that
+        (`jaxgen.tasks.Training.share`), whatever the number of trainings.
+      seeds: how often each model is trained, each time on its own split, unless the source or the `Data` has a split.
       seed: the first of them.
-      anomaly: the class, or the classes, that anomaly detection must find; by default those that the data name, such as
-        the classes that their own train split lacks, else each class in turn, by seed.
+      anomaly: the class or classes that anomaly detection must find. By default these are the classes that the data
+        name, such as those missing from their train split, or otherwise each class in turn, by seed.
       domains: two classes to translate between in style transfer, or the name of one of `jaxgen.data.styles`; by
         default the style `thick`, or `coloured` if images have three channels.
       settings: those to measure, of "synthesis", "style", "super-resolution", "anomalies", "representation" and
-        "manipulation"; by default all that the data serve.
-      size: images become squares of that many pixels a side, 8 to 64, as by `jaxgen.data.load`. Without it a folder
-        gets a shape of its own, and of an array images with a side above 64 the one that a folder of them would get.
+        "manipulation"; by default all that the data can serve.
+      size: images become squares with sides of this many pixels, 8 to 64, as in `jaxgen.data.load`. Without it, the
+        shape of images of a folder is chosen from the folder, and images of an array whose sides exceed 64 get the
+        shape that they would get in a folder.
       labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
       out: a new or empty folder; by default the next free `runs/compare-N`.
       on_data: called with the data once they are loaded, before anything is compiled.
@@ -79,14 +80,14 @@ def compare(
         comparison, as an error of a training does, with a note that says whose it is.
 
     Raises:
-      BadRequest: whatever cannot be, before anything is computed or written.
-      Stopped: by a signal; the report of the seeds that were measured to the end is there.
-      Exception: whatever ends a training; likewise. `resume` goes on from both.
+      BadRequest: if an argument is invalid, before anything is computed or written.
+      Stopped: if a signal ended it, after the report of the finished seeds was written.
+      Exception: any error of a training, after the same. `resume` continues in both cases.
     """
     began = time.perf_counter()
     folder = fresh(None if out is None else os.fspath(out))
     recipes = recipes_of(models)
-    asked = Settings(
+    request = Settings(
         data=source_of(data) if isinstance(data, str | os.PathLike) else None,
         models=known(recipes),
         out=None if out is None else str(folder),
@@ -100,13 +101,13 @@ def compare(
         labels=None if labels is None else place_of(labels),
     )
     loaded = divided(data, size=size, labels=labels)
-    if asked.models is not None:  # what takes a recipe of the caller's own is unknown
+    if request.models is not None:  # which shapes the caller's own recipe takes is unknown
         loaded, size = fitted(loaded, size)
-    asked = dataclasses.replace(asked, size=None if size is None else int(size))
-    loaded = pooled(_named(loaded, asked))
+    request = dataclasses.replace(request, size=None if size is None else int(size))
+    loaded = pooled(_named(loaded, request))
     if on_data is not None:
         on_data(loaded)
-    return conduct(Asked(asked, loaded, recipes, folder, on_record=on_record), began)
+    return conduct(Request(request, loaded, recipes, folder, on_record=on_record), began)
 
 
 def repeat(
@@ -115,7 +116,7 @@ def repeat(
     """Runs the comparison in `folder` again with the steps recorded there, into a new folder, and says what differs.
 
     Raises:
-      BadRequest: no comparison there, one that only Python can repeat, or its data have changed.
+      BadRequest: if there is no comparison, only Python can repeat it, or its data have changed.
     """
     began = time.perf_counter()
     path = Path(folder) / "report.json"
@@ -124,7 +125,9 @@ def repeat(
         settings = _settings(old["settings"], out)
         protocol = old["protocol"]
         if "stages" not in protocol:
-            raise BadRequest(f"{path} is of an earlier jaxgen, which did not record each seed's steps: compare anew.")
+            raise BadRequest(
+                f"{path} is of an earlier jaxgen, which did not record each seed's steps: start a new comparison."
+            )
         recorded = {
             (name, int(seed)): unflat(lengths, protocol["stages"][name][seed])
             for name, by_seed in protocol["steps"].items()
@@ -138,7 +141,7 @@ def repeat(
     new, data = fresh(out), _as_recorded(Path(folder), settings, digest)
     if on_data is not None:
         on_data(data)
-    repeated = conduct(Asked(settings, data, recipes_of(_names(settings)), new, recorded), began)
+    repeated = conduct(Request(settings, data, recipes_of(_names(settings)), new, recorded), began)
     again = json.loads((repeated.out / "report.json").read_text(encoding="utf-8"))["models"]
     same = again == models
     print("all figures are the same." if same else f"largest relative difference: {_apart(models, again):.2g}")
@@ -146,23 +149,23 @@ def repeat(
 
 
 def resume(folder: str | os.PathLike, *, on_data: Callable[[Data], object] | None = None) -> Comparison:
-    """Goes on with the comparison in `folder` that was stopped, killed or ended by an error: its missing seeds.
+    """Continues the comparison in `folder`, which was stopped, killed or ended by an error, with its missing seeds.
 
     Raises:
-      BadRequest: no comparison that measured a seed, one that is whole or that only Python can go on with, or its data
-        have changed.
+      BadRequest: if there is no comparison that finished a seed, if it is complete, if only Python can continue it, or
+        if its data have changed.
     """
     began, path = time.perf_counter(), Path(folder)
-    asked, digest, recorded = ledger.read(path)
-    settings = _settings(asked, str(path))
+    values, digest, recorded = ledger.read(path)
+    settings = _settings(values, str(path))
     done = [int(file.stem) for file in (path / "seeds").glob("*.json")]
     if len(done) >= settings.seeds and _reported(path) == settings.seeds:
-        raise BadRequest(f"the comparison in {folder} is whole: open its report.html, or run it again by --repeat.")
+        raise BadRequest(f"the comparison in {folder} is complete: open its report.html, or repeat it with --repeat.")
     data = _as_recorded(path, settings, digest)
     if on_data is not None:
         on_data(data)
     print(f"{len(done)} of {settings.seeds} seeds are done", file=sys.stderr, flush=True)
-    return conduct(Asked(settings, data, recipes_of(_names(settings)), path, recorded, resumed=True), began)
+    return conduct(Request(settings, data, recipes_of(_names(settings)), path, recorded, resumed=True), began)
 
 
 def _named(data: Data, settings: Settings) -> Data:
@@ -171,7 +174,7 @@ def _named(data: Data, settings: Settings) -> Data:
 
 
 def _reported(folder: Path) -> int | None:
-    """How many seeds the report in `folder` holds; None if there is none that can be read."""
+    """The number of seeds in the report in `folder`; None if there is no readable report."""
     try:
         seeds = json.loads((folder / "report.json").read_text(encoding="utf-8"))["settings"]["seeds"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -179,9 +182,11 @@ def _reported(folder: Path) -> int | None:
     return seeds if (folder / "report.html").exists() else None
 
 
-def _settings(asked: Mapping[str, Any], out: str | None) -> Settings:
-    """What was written down of a comparison, as settings: lists are tuples again."""
-    values: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in asked.items()}
+def _settings(recorded: Mapping[str, Any], out: str | None) -> Settings:
+    """Settings from the JSON of a comparison, with its lists as tuples."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
+    }
     return Settings(**{**values, "out": out})
 
 
@@ -191,13 +196,15 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 
 def _as_recorded(folder: Path, settings: Settings, digest: str) -> Data:
-    """The data of a comparison that was written down, if they are still those."""
+    """The data of a recorded comparison, after a check that they have not changed."""
     if settings.data is None or settings.models is None:
         unknown = "data" if settings.data is None else "models"
-        raise BadRequest(f"{folder} was made in Python with {unknown} of its own: call jaxgen.compare with them again.")
+        raise BadRequest(f"{folder} was started in Python with its own {unknown}: call jaxgen.compare with them again.")
     data = pooled(_named(sources.load(settings.data, size=settings.size, labels=settings.labels), settings))
     if data.digest != digest:
-        raise BadRequest(f"{settings.data} has changed since the recorded comparison: restore it, or compare anew.")
+        raise BadRequest(
+            f"{settings.data} has changed since the recorded comparison: restore it, or start a new comparison."
+        )
     return data
 
 

@@ -1,4 +1,4 @@
-"""What a comparison is asked to do, and which recipes it compares."""
+"""The settings of a comparison, and the recipes that they name."""
 
 import dataclasses
 import difflib
@@ -19,26 +19,28 @@ SECONDS = 2.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What report.json says of a comparison that was asked for; None stands for what only Python knows.
+    """The settings of a comparison, as report.json holds them.
+
+    `data` or `models` are None if they were passed as Python objects, which have no name in a file.
 
     Raises:
-      BadRequest: an unknown recipe, one named twice, a number that cannot be.
+      BadRequest: if a recipe is unknown or named twice, or if a number is out of range.
     """
 
     data: str | None = "digits"
     models: tuple[str, ...] | None = ("vae", "r3gan")
     out: str | None = None  # None: a fresh runs/compare-N
-    seconds_per_model: float = SECONDS  # of the main training of one model on one seed; others take their share
+    seconds_per_model: float = SECONDS  # of the main training of one model on one seed; others take a share of it
     seeds: int = FEWEST_SEEDS
     seed: int = 0  # the first of them
-    anomaly: tuple[str, ...] = ()  # the classes that are anomalies; (): those that the data name, or each in turn
-    domains: tuple[str, ...] = ()  # two classes to translate between, or a style; (): the usual style
-    settings: tuple[str, ...] = ()  # the words of those that are measured; (): all that the data serve
-    size: int | None = None  # the side of the squares that images become; None: as they are, or as their folder says
+    anomaly: tuple[str, ...] = ()  # the anomalous classes; (): those that the data name, or each class in turn
+    domains: tuple[str, ...] = ()  # two classes to translate between, or a style; (): the default style
+    settings: tuple[str, ...] = ()  # words of the settings to measure; (): all that the data can serve
+    size: int | None = None  # the side of the squares to resize images to; None: as they are, or as their folder needs
     labels: str | None = None  # a CSV file with the labels of a folder of images
 
     def __post_init__(self):
-        """Refuses what cannot be, before anything is loaded."""
+        """Refuses invalid values before anything is loaded."""
         if self.models is not None:
             recipes_of(self.models)
         words = [setting.word for setting in SETTINGS]
@@ -49,24 +51,24 @@ class Settings:
                 raise BadRequest(f"setting {word!r}: {hint}There are {', '.join(words)}.")
         seconds = self.seconds_per_model
         if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
-            raise BadRequest(f"seconds={seconds!r} of training for one model: it must be a number above 0.")
+            raise BadRequest(f"seconds={seconds!r}, the training time of one model, must be a number above 0.")
         for name, least in (("seeds", 1), ("seed", 0)):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
                 raise BadRequest(f"{name}={getattr(self, name)!r}: it must be a whole number of at least {least}.")
         if self.size is not None:
             check_size(self.size)
         if self.seed + self.seeds > 2**31:
-            raise BadRequest(f"seed={self.seed!r}: it must be below 2147483648, with all {self.seeds} seeds.")
+            raise BadRequest(f"seed={self.seed!r}: the last of {self.seeds} seeds must be below 2147483648.")
 
 
 def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, Recipe]:
-    """Recipes by the name that the report gives them: of names, or of a mapping from names to recipes.
+    """The recipes by their names in the report, from a sequence of names or a mapping from names to recipes.
 
-    A name may be followed by options, `name:option=value`, and each option by several values: `r3gan:gamma=0.1|1` are
-    two models, `r3gan:gamma=0.1` and `r3gan:gamma=1`, both of them candidates of their side.
+    A name may be followed by options, `name:option=value`, and an option may have several values: `r3gan:gamma=0.1|1`
+    gives two models, `r3gan:gamma=0.1` and `r3gan:gamma=1`, both of which are candidates of their side.
 
     Raises:
-      BadRequest: none at all, an unknown recipe or option, one named twice, what is no recipe.
+      BadRequest: if no recipe is given, a recipe or option is unknown, one is named twice, or an entry is no recipe.
 
     >>> list(recipes_of(("vae", "r3gan:gamma=0.1|1"))), recipes_of({"mine": "iwae"})["mine"].__name__
     (['vae', 'r3gan:gamma=0.1', 'r3gan:gamma=1'], 'iwae')
@@ -79,7 +81,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
         names = [name for text in models for name in candidates(text)]
         for name in names:
             if names.count(name) > 1:
-                raise BadRequest(f"models: {name} is named twice; seeds, not names, repeat a training.")
+                raise BadRequest(f"models: {name} is named twice; to repeat a training, use more seeds.")
         return {name: _named(name) for name in names}
     recipes = {}
     for name, recipe in models.items():
@@ -87,7 +89,7 @@ def recipes_of(models: Sequence[str] | Mapping[str, Recipe | str]) -> dict[str, 
         if not callable(recipe):
             raise BadRequest(f"models: {name!r} is a {type(recipe).__name__}: pass a recipe, or the name of one.")
         if not isinstance(name, str) or not name.strip(".") or name.startswith(BASELINE) or set(name) & set("/\\"):
-            raise BadRequest(f"models: {name!r} cannot be the name of a model: take a word of your own.")
+            raise BadRequest(f"models: {name!r} cannot be the name of a model: choose another word.")
         recipes[name] = recipe
     return recipes
 
@@ -96,7 +98,7 @@ def candidates(text: str) -> list[str]:
     """The models that a text names: one for each combination of the values of its options.
 
     Raises:
-      BadRequest: a part that is no `option=value`.
+      BadRequest: if a part is not `option=value`.
 
     >>> candidates("r3gan:gamma=0.1|1:ema=0")
     ['r3gan:gamma=0.1:ema=0', 'r3gan:gamma=1:ema=0']
@@ -111,7 +113,7 @@ def candidates(text: str) -> list[str]:
 
 
 def _named(text: str) -> Recipe:
-    """The recipe that a name, with one value for each of its options, stands for."""
+    """The recipe of a name that has one value for each of its options."""
     name, *parts = text.split(":")
     recipe, given = find(name), {}
     if not parts:
@@ -139,17 +141,17 @@ def _value(text: str, kind: Any, value: str) -> Any:
 
 
 def known(recipes: Mapping[str, Recipe]) -> tuple[str, ...] | None:
-    """The names of recipes that a later process finds under them, or None."""
+    """The names of the recipes if a later process can find each recipe by its name, else None."""
     return tuple(recipes) if all(_found(name, recipe) for name, recipe in recipes.items()) else None
 
 
 def _found(name: str, recipe: Recipe) -> bool:
     try:
-        there = _named(name)
+        named = _named(name)
     except BadRequest:
         return False
-    return there is recipe or (
-        isinstance(there, functools.partial)
+    return named is recipe or (
+        isinstance(named, functools.partial)
         and isinstance(recipe, functools.partial)
-        and (there.func, there.args, there.keywords) == (recipe.func, recipe.args, recipe.keywords)
+        and (named.func, named.args, named.keywords) == (recipe.func, recipe.args, recipe.keywords)
     )

@@ -11,30 +11,30 @@ from jaxgen.report.numbers import decimals, figure, number, probability, some
 from jaxgen.report.sentences import listing
 from jaxgen.tasks import BASELINE, SETTINGS, TASKS
 
-ONE_SIDE = "It takes models of two sides: name a VAE and a GAN with --models."
-ONE_SEED = "One seed gives no interval: run at least two, better six."
+ONE_SIDE = "An answer needs models of two sides: name a VAE and a GAN with --models."
+ONE_SEED = "One seed gives no interval: run at least two seeds, better six."
 WHY = {
     "one side": ONE_SIDE,
-    "one side here": "Models of one side alone can be trained for this: the limits say why.",
+    "one side here": "Only models of one side can be trained for this; the section on limits says why.",
     "no figures": "No model was trained to the end on any seed.",
     "one seed": ONE_SEED,
-    "hurried": "Too few passes through the training data: {hurried}.",
+    "hurried": "Too few passes through the training data by {hurried}.",
     "baseline": "The baseline {baseline} ({baseline_mean}) is better than every model (p {baseline_p}).",
     "better": "",
     "equal": "The interval of the difference lies within the margin of {margin}.",
-    "overlap": "The interval of the difference holds zero{beyond}.",
-    "several": "Over all models of the sides p {p}, which is not below 0.05.",
-    "correction": "Over {count} settings together p {p}, which is not below 0.05.",
+    "overlap": "The interval of the difference contains zero{beyond}.",
+    "several": "After correction for the number of models p {p}, which is not below 0.05.",
+    "correction": "After correction for {count} settings p {p}, which is not below 0.05.",
     "barred": "{leader} leads, but {barred}.",
-    "closing": "The lead of {leader} has halved in the second half of the time: more time may turn it.",
+    "closing": "The lead of {leader} has halved in the second half of the time: more time may reverse it.",
 }
 
 
 def foreseen(seeds: int, sides: Collection[str]) -> list[str]:
-    """Why figures will come and no answer, as far as it is known before anything is trained.
+    """The reasons, known before any training, why a comparison will have figures but no answer.
 
     >>> foreseen(1, {"vae", "gan"})
-    ['One seed gives no interval: run at least two, better six.']
+    ['One seed gives no interval: run at least two seeds, better six.']
     """
     return [ONE_SIDE] * (len(set(sides)) < 2) + [ONE_SEED] * (seeds == 1)
 
@@ -42,10 +42,10 @@ def foreseen(seeds: int, sides: Collection[str]) -> list[str]:
 def advise(
     contests: Mapping[str, Contest], unserved: Mapping[str, str], kind: str = "image", name: str = ""
 ) -> list[dict[str, Any]]:
-    """One answer per setting: {"setting", "choose", "because"}, where it was measured also "task" and "difference".
+    """One answer per setting: {"setting", "choose", "because"}, and if it was measured also "task" and "difference".
 
-    `choose` and the order of the rules are those of `decision.decide`; "lacks" names what an answer wants. "difference"
-    holds the deciding figures: "metric", "of" (the difference is of the first model minus the second), "mean", "low",
+    `choose` is decided by `decision.decide`; "lacks" names what an answer still needs. "difference" holds the deciding
+    figures: "metric", "of" (the difference is that of the first model minus the second), "mean", "low",
     "high" (its 95 % interval), "n", "test", "p" (of this pair), "p_corrected" (by Holm, over the settings), "margin",
     "leader", "higher_is_better", "failed" (seeds by model), and "baseline" with its "p_corrected", or None.
 
@@ -53,7 +53,7 @@ def advise(
       contests: by the name of a task.
       unserved: the name of a task -> why these data cannot serve it.
       kind: of the data, "image", "table" or "points".
-      name: of the data, which no sentence spells with a capital.
+      name: of the data; a sentence that begins with it gets no capital letter.
     """
     answers: list[dict[str, Any]] = []
     decisions = decide(contests)
@@ -80,7 +80,7 @@ def advise(
 
 
 def because(contest: Contest, decision: Decision, count: int = 1) -> str:
-    """The decision in sentences: why, the figures, and what speaks against it. `count` settings were decided."""
+    """The decision in sentences: the reason, the figures, and evidence against it. `count`: settings with a test."""
     if decision.gap is None:
         return f"{WHY[decision.why]} {_alone(contest) if decision.why == 'one seed' else ''}".rstrip()
     places, shown = _places(contest, decision), _shown(contest, decision)
@@ -91,7 +91,7 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
         baseline_mean=_mean(contest.baselines.get(decision.baseline, {}), places),
         baseline_p=probability(decision.baseline_p),
         margin=margin,
-        beyond=f" and reaches beyond the margin of {margin}" if margin and _beyond(decision) else "",
+        beyond=f" and extends beyond the margin of {margin}" if margin and _beyond(decision) else "",
         count=count,
         p=probability(decision.p),
         leader=decision.leader,
@@ -114,8 +114,10 @@ def because(contest: Contest, decision: Decision, count: int = 1) -> str:
 
 def _alone(contest: Contest) -> str:
     """The figures of one seed."""
-    own = ", ".join(f"{name} {number(next(iter(values.values()), None))}" for name, values in filled(contest).items())
-    return f"{_sentence(contest.metric)}, {'higher' if contest.higher_is_better else 'lower'} is better: {own}."
+    figures = ", ".join(
+        f"{name} {number(next(iter(values.values()), None))}" for name, values in filled(contest).items()
+    )
+    return f"{_sentence(contest.metric)}, {'higher' if contest.higher_is_better else 'lower'} is better: {figures}."
 
 
 def _beyond(decision: Decision) -> bool:
@@ -147,38 +149,36 @@ def _sentence(text: str, name: str = "") -> str:
 
 
 def _likened(contest: Contest, decision: Decision) -> str:
-    """What the figures of the pair compare to, in the order of the difference."""
+    """What the figures of the two models are comparable to, in the order of the difference."""
     if contest.words is None:
         return ""
-    figures, told = filled(contest), []
+    figures, clauses = filled(contest), []
     for name in (decision.subtrahend, decision.minuend):
-        if said := contest.words(interval(list(figures[name].values())).mean):
-            told.append(f"samples of {name} are {said}")
-    return f"{_sentence('; '.join(told))}." if told else ""
+        if likeness := contest.words(interval(list(figures[name].values())).mean):
+            clauses.append(f"samples of {name} are {likeness}")
+    return f"{_sentence('; '.join(clauses))}." if clauses else ""
 
 
 def _failures(contest: Contest, decision: Decision) -> str:
-    lost = {name: n for name, n in contest.failed.items() if name in (decision.leader, decision.rival)}
-    if not lost:
+    counts = {name: n for name, n in contest.failed.items() if name in (decision.leader, decision.rival)}
+    if not counts:
         return ""
-    told = listing([f"{name} on {n} of {some(len(contest.played), 'seed')}" for name, n in lost.items()])
-    return f"Failed: {told}; each counts as the worst figure that was measured."
+    lost = listing([f"{name} on {n} of {some(len(contest.played), 'seed')}" for name, n in counts.items()])
+    return f"Failed trainings: {lost}. Each counts as the worst figure that was measured."
 
 
 def _dissent(contest: Contest, decision: Decision) -> str:
-    """Other figures of the pair that differ, uncorrected: against the choice, or for either where none is made."""
+    """Other metrics in which the two models differ, uncorrected: those against the choice, or all if there is none."""
     pair = (decision.leader, decision.rival)
-    speaks: dict[str, list[str]] = {name: [] for name in pair}
+    better_in: dict[str, list[str]] = {name: [] for name in pair}
     for metric, (up, models) in contest.others.items():
         for name, other in (pair, pair[::-1]):
             if beats(models.get(name, {}), models.get(other, {}), up, paired=contest.paired):
-                speaks[name].append(metric)
+                better_in[name].append(metric)
     if decision.why == "better":
-        speaks.pop(decision.leader)
-    told = [
-        f"{listing(found)} {'speak' if len(found) > 1 else 'speaks'} for {n}" for n, found in speaks.items() if found
-    ]
-    return f"But {', and '.join(told)}." if told and decision.why != "hurried" else ""
+        better_in.pop(decision.leader)
+    clauses = [f"{n} is better in {listing(metrics)}" for n, metrics in better_in.items() if metrics]
+    return f"However, {', and '.join(clauses)}." if clauses and decision.why != "hurried" else ""
 
 
 def _caution(contest: Contest, decision: Decision) -> str:
@@ -186,8 +186,10 @@ def _caution(contest: Contest, decision: Decision) -> str:
     growing = [name for name in growing if name in (decision.leader, decision.rival)]
     if not growing or decision.lacks:
         return ""
-    end = "the lead was not closing" if decision.why == "better" else "more seconds may change this"
-    return f"{listing(growing)} had not finished when time ran out: {end}."
+    not_closing = "but the lead did not halve in the second half of it"
+    end = not_closing if decision.why == "better" else "and more training time may change this answer"
+    verb = "were" if len(growing) > 1 else "was"
+    return f"{listing(growing)} {verb} still improving when the time ran out, {end}."
 
 
 def _mean(values: Mapping[int, float], places: int) -> str:
@@ -195,7 +197,7 @@ def _mean(values: Mapping[int, float], places: int) -> str:
 
 
 def _shown(contest: Contest, decision: Decision) -> tuple[float, float, float]:
-    """The difference as it is read, cut where it must end; the decision rests on the whole interval."""
+    """The difference as it is printed, cut at the bounds of the figure; the decision uses the whole interval."""
     gap = decision.gap
     assert gap is not None
     least, most = contest.bounds or (-math.inf, math.inf)

@@ -104,14 +104,14 @@ def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Cont
     at_real, new = missed("real", batch.x)
     gap, k = parts.gamma * at_real - at_fake, state["balance"]
     info = {"real_error": at_real, "fake_error": at_fake, "balance": k, "convergence": at_real + jnp.abs(gap)}
-    kept = jnp.clip(k + parts.rate * jax.lax.stop_gradient(gap), 0.0, 1.0)
-    return at_real - k * at_fake, Aux(info, {"critic": new, "balance": kept})
+    balance = jnp.clip(k + parts.rate * jax.lax.stop_gradient(gap), 0.0, 1.0)
+    return at_real - k * at_fake, Aux(info, {"critic": new, "balance": balance})
 
 
 def _model(parts: _Parts, params, state) -> Model:
     decode = evaluation(parts.generator, params["generator"], state["generator"])
-    own = parts.critic, params["critic"], state["critic"]
-    reconstruct = evaluation(*own)
+    judge = parts.critic, params["critic"], state["critic"]
+    reconstruct = evaluation(*judge)
 
     def reconstruction(noise, x, condition=None):
         return error(x, reconstruct(x, condition), 1)
@@ -121,6 +121,6 @@ def _model(parts: _Parts, params, state) -> Model:
         sample=decode,
         decode=decode,
         scores={} if parts.critic.couples else {"reconstruction": reconstruction},
-        features={} if parts.critic.couples else features_of("critic", *own),
+        features={} if parts.critic.couples else features_of("critic", *judge),
         maps={"reconstruct": reconstruct},
     )

@@ -76,13 +76,13 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     check_array(batch)
     k_generator, k_encoder, k_critic = jax.random.split(key, 3)
     z = jnp.zeros((rows(batch), parts.latent_dim), dtype=jnp.float32)
-    own: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     state: dict[str, Any] = {}
-    own["generator"], state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
-    own["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
-    check_codes(parts.encoder, own["encoder"], state["encoder"], batch, parts.latent_dim)
+    params["generator"], state["generator"] = parts.generator.init(k_generator, *inputs(z, batch.condition))
+    params["encoder"], state["encoder"] = parts.encoder.init(k_encoder, *inputs(*batch))
+    check_codes(parts.encoder, params["encoder"], state["encoder"], batch, parts.latent_dim)
     critic, state["critic"] = parts.critic.init(k_critic, batch.x, *inputs(z, batch.condition))
-    return {"critic": critic, "generator": own}, state
+    return {"critic": critic, "generator": params}, state
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
@@ -99,16 +99,20 @@ def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
 
 
 def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
-    own, state, z = params["generator"], context.state, noise["z"]
+    generator_params, state, z = params["generator"], context.state, noise["z"]
 
     def judge(which: str, x, code):
         given = inputs(code, batch.condition)
         return parts.critic.apply(params["critic"], state["critic"], noise[which], x, *given)
 
     given = inputs(z, batch.condition)
-    fake, generated = parts.generator.apply(own["generator"], state["generator"], noise["generator"], *given)
+    fake, generated = parts.generator.apply(
+        generator_params["generator"], state["generator"], noise["generator"], *given
+    )
     check_generated(fake, batch.x)
-    code, encoded = parts.encoder.apply(own["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
+    code, encoded = parts.encoder.apply(
+        generator_params["encoder"], state["encoder"], noise["encoder"], *inputs(*batch)
+    )
     real_logits, new = judge("real", batch.x, code)
     fake_logits, _ = judge("fake", fake, z)
     check_logits(real_logits, fake_logits, rows(batch), parts.critic.couples)
@@ -120,9 +124,9 @@ def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Cont
 
 
 def _model(parts: _Parts, params, state) -> Model:
-    own = params["generator"]
-    decode = evaluation(parts.generator, own["generator"], state["generator"])
-    encode = evaluation(parts.encoder, own["encoder"], state["encoder"])
+    generator_params = params["generator"]
+    decode = evaluation(parts.generator, generator_params["generator"], state["generator"])
+    encode = evaluation(parts.encoder, generator_params["encoder"], state["encoder"])
 
     def reconstruct(x, condition=None):
         return decode(encode(x, condition), condition)
@@ -140,6 +144,6 @@ def _model(parts: _Parts, params, state) -> Model:
         decode=decode,
         encode=encode,
         scores={"reconstruction": reconstruction} | ({} if parts.critic.couples else {"critic": pair}),
-        features=features_of("encoder", parts.encoder, own["encoder"], state["encoder"]),
+        features=features_of("encoder", parts.encoder, generator_params["encoder"], state["encoder"]),
         maps={"reconstruct": reconstruct},
     )

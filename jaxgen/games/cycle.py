@@ -91,11 +91,11 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
     calls: dict[str, tuple] = {}
     for domain, other in parts.other.items():
-        here, there = batch.x[domain], batch.x[other]
+        x, x_other = batch.x[domain], batch.x[other]
         generator, critic = parts.generator[domain].draw, parts.critic[domain].draw
-        calls |= {f"{domain}:fake": (generator, there), f"{domain}:back": (generator, here)}
-        calls |= {f"{domain}:same": (generator, here)} if parts.identity else {}
-        calls |= {f"{domain}:on_real": (critic, here), f"{domain}:on_fake": (critic, here)}
+        calls |= {f"{domain}:fake": (generator, x_other), f"{domain}:back": (generator, x)}
+        calls |= {f"{domain}:same": (generator, x)} if parts.identity else {}
+        calls |= {f"{domain}:on_real": (critic, x), f"{domain}:on_fake": (critic, x)}
     return draw_each(key, **calls)
 
 

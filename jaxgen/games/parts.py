@@ -19,22 +19,22 @@ def check_loss(loss: Any) -> None:
 
 
 def first_players(
-    generator: Network, critic: Network, key: Array, latent_dim: int, batch: Batch, seen: tuple | None = None
+    generator: Network, critic: Network, key: Array, latent_dim: int, batch: Batch, critic_inputs: tuple | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(params, state) of both by their names; `seen` is what the critic is called with, if not the whole batch."""
     k_generator, k_critic = jax.random.split(key)
     z = jnp.zeros((rows(batch), latent_dim), dtype=jnp.float32)
     p_generator, s_generator = generator.init(k_generator, *inputs(z, batch.condition))
-    p_critic, s_critic = critic.init(k_critic, *(inputs(*batch) if seen is None else seen))
+    p_critic, s_critic = critic.init(k_critic, *(inputs(*batch) if critic_inputs is None else critic_inputs))
     return {"critic": p_critic, "generator": p_generator}, {"generator": s_generator, "critic": s_critic}
 
 
 def draw_calls(
-    generator: Network, critic: Network, latent_dim: int, batch: Batch, seen: tuple | None = None
+    generator: Network, critic: Network, latent_dim: int, batch: Batch, critic_inputs: tuple | None = None
 ) -> dict[str, tuple]:
     """What `draw_each` takes for z ~ N(0, I), the generator, and the critic's calls on real and on fake examples."""
     z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
-    judge = critic.draw, *(inputs(*batch) if seen is None else seen)
+    judge = critic.draw, *(inputs(*batch) if critic_inputs is None else critic_inputs)
     return {
         "z": (jax.random.normal, z.shape, jnp.float32),
         "generator": (generator.draw, *inputs(z, batch.condition)),

@@ -166,7 +166,7 @@ class _Reading(NamedTuple):
     labelled: bool = False  # True if the condition is what is read, so that the critic does not see it
     sign: float = 1.0  # of the figure in the info
 
-    def seen(self, x: Any, condition: Any) -> tuple[Any, ...]:
+    def critic_inputs(self, x: Any, condition: Any) -> tuple[Any, ...]:
         """What the critic is called with."""
         return (x,) if self.labelled else inputs(x, condition)
 
@@ -193,12 +193,12 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
     reading, label = parts.reading, batch.condition
     if reading.labelled and (getattr(label, "ndim", 0) != 1 or not jnp.issubdtype(label.dtype, jnp.integer)):
         raise BadRequest("acgan() guesses labels: give the batch a condition i32[B].")
-    return first_players(parts.generator, parts.critic, key, reading.latent_dim, batch, reading.seen(*batch))
+    return first_players(parts.generator, parts.critic, key, reading.latent_dim, batch, reading.critic_inputs(*batch))
 
 
 def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
     reading = parts.reading
-    players = draw_calls(parts.generator, parts.critic, reading.latent_dim, batch, reading.seen(*batch))
+    players = draw_calls(parts.generator, parts.critic, reading.latent_dim, batch, reading.critic_inputs(*batch))
     return draw_each(key, **{**players, "z": (reading.draw_z, rows(batch))})
 
 
@@ -206,8 +206,8 @@ def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Cont
     state, z, reading = context.state, noise["z"], parts.reading
 
     def judge(which: str, x):
-        seen = reading.seen(x, batch.condition)
-        return parts.critic.apply(params["critic"], state["critic"], noise[which], *seen)
+        critic_inputs = reading.critic_inputs(x, batch.condition)
+        return parts.critic.apply(params["critic"], state["critic"], noise[which], *critic_inputs)
 
     given = inputs(z, batch.condition)
     fake, moved = parts.generator.apply(params["generator"], state["generator"], noise["generator"], *given)
@@ -218,27 +218,27 @@ def _loss(parts: _Parts, player: str, params, noise, batch: Batch, context: Cont
     values = getattr(parts.loss, player)(real_logits, fake_logits)
     if player == "generator":
         read = jnp.mean(reading.generator(fake_scores, z, batch.condition))
-        info, kept = {}, {"generator": moved}
+        info, new_state = {}, {"generator": moved}
     else:
         read = jnp.mean(reading.critic(real_scores, fake_scores, z, batch.condition))
         info = {"real_logit": jnp.mean(real_logits), "fake_logit": jnp.mean(fake_logits)}
-        info[reading.name], kept = reading.sign * read, {"critic": new}
-    return mean_loss(values, real_logits) + at(parts.weight, context.step) * read, Aux(info, kept)
+        info[reading.name], new_state = reading.sign * read, {"critic": new}
+    return mean_loss(values, real_logits) + at(parts.weight, context.step) * read, Aux(info, new_state)
 
 
 def _model(parts: _Parts, params, state) -> Model:
     reading = parts.reading
     decode = evaluation(parts.generator, params["generator"], state["generator"])
-    own = parts.critic, params["critic"], state["critic"]
+    judge_parts = parts.critic, params["critic"], state["critic"]
 
     def judge(x, condition=None):
-        return evaluation(*own)(x, None if reading.labelled else condition)
+        return evaluation(*judge_parts)(x, None if reading.labelled else condition)
 
     def code(x, condition=None):
         return reading.code(judge(x, condition)[1])  # type: ignore[misc]
 
     def hidden(x, condition=None):
-        return features_of("critic", *own)["critic"](x, None if reading.labelled else condition)
+        return features_of("critic", *judge_parts)["critic"](x, None if reading.labelled else condition)
 
     def score(noise, x, condition=None):
         return strangeness(judge(x, condition)[0], rows(x))

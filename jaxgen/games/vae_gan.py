@@ -119,8 +119,8 @@ def vae_gan(
     coupled = [part for part in (base, parts.critic, loss, penalty) if part is not None and part.couples]
     couples = bool(coupled) or weighting.place is not None
     turns = ("vae",), ("critic",)
-    made = partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts)
-    return Game(*made, couples, observation.range, turns)
+    functions = partial(_init, parts), partial(_draw, parts), losses, partial(_model, parts)
+    return Game(*functions, couples, observation.range, turns)
 
 
 class _Parts(NamedTuple):
@@ -160,12 +160,12 @@ def _draw(parts: _Parts, key: Array, batch: Batch) -> dict[str, Any]:
 
 
 def _vae_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple[Array, Aux]:
-    own, state, observation = params["vae"], context.state, parts.nets.observation
-    q, encoder_state = parts.nets.infer(own, state, noise, batch)
+    vae_params, state, observation = params["vae"], context.state, parts.nets.observation
+    q, encoder_state = parts.nets.infer(vae_params, state, noise, batch)
     decode = parts.decoder(noise, batch, state, merge(q.z))
-    y, at_layer, decoder_state = _decoded(decode, own["decoder"], parts.weighting.place == "layer")
+    y, at_layer, decoder_state = _decoded(decode, vae_params["decoder"], parts.weighting.place == "layer")
     check_outputs(observation, y, batch.x)
-    output = own["observation"], y
+    output = vae_params["observation"], y
     here = jax.lax.stop_gradient(output)
     g, slope = jax.value_and_grad(partial(_generator_loss, parts, params, noise, batch, state))(here)
 
@@ -177,7 +177,7 @@ def _vae_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> t
     keep, lam = parts.weighting.weights(*jax.lax.stop_gradient(norms), context.step)
     counts = jnp.where(context.step >= parts.start, lam, 0.0)
 
-    log_x = observation.log_prob(own["observation"], y, batch.x)[None]
+    log_x = observation.log_prob(vae_params["observation"], y, batch.x)[None]
     value, divergence = _bound(q, log_x, keep, at(parts.beta, context.step))
     total = jnp.mean(q.penalty - value) + counts * held(g, slope, output)
     info |= figures(observation, batch.x, -jnp.mean(log_x), jnp.mean(divergence)) | dict(q.info)
@@ -242,13 +242,13 @@ def _critic_loss(
 
 def _forward(parts: _Parts, params, noise, batch: Batch, state) -> tuple[Forward, Any]:
     """(what losses and penalties of the critic read, its new state)."""
-    own = params["vae"]
-    q, _ = parts.nets.infer(own, state, noise, batch)
+    vae_params = params["vae"]
+    q, _ = parts.nets.infer(vae_params, state, noise, batch)
     z = merge(q.z)
 
     def generate(z):
-        y, _ = parts.decoder(noise, batch, state, z)(own["decoder"])
-        return parts.nets.observation.mean(own["observation"], y)
+        y, _ = parts.decoder(noise, batch, state, z)(vae_params["decoder"])
+        return parts.nets.observation.mean(vae_params["observation"], y)
 
     def logits(which: str, x):
         return parts.judge(params, noise[which], state, x, batch.condition)

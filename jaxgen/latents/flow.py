@@ -38,8 +38,8 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         a, b = jnp.split(z, [z.shape[-1] // 2], -1)
         return (a, b) if i % 2 == 0 else (b, a)
 
-    def rejoined(i: int, kept: Array, moved: Array) -> Array:
-        return jnp.concatenate((kept, moved) if i % 2 == 0 else (moved, kept), -1)
+    def rejoined(i: int, fixed: Array, moved: Array) -> Array:
+        return jnp.concatenate((fixed, moved) if i % 2 == 0 else (moved, fixed), -1)
 
     def net(moved: Array) -> Any:
         return pure(Dense(2 * moved.shape[-1], width, zero=True))
@@ -49,14 +49,14 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
             raise BadRequest("a flow moves one half of the latents by the other: use latent_dim of at least 2.")
         params = []
         for i, k in enumerate(jax.random.split(key, layers)):
-            kept, moved = halves(i, jnp.zeros((h.shape[0], latent_dim), dtype=jnp.float32))
-            params.append(net(moved)[0](k, kept, h))
+            fixed, moved = halves(i, jnp.zeros((h.shape[0], latent_dim), dtype=jnp.float32))
+            params.append(net(moved)[0](k, fixed, h))
         return params
 
-    def coupling(params, h, kept: Array, moved: Array) -> tuple[Array, Array]:
+    def coupling(params, h, fixed: Array, moved: Array) -> tuple[Array, Array]:
         """(shift, log scale), [K, B, half]."""
-        samples = kept.shape[0]
-        out = net(moved)[1](params, merge(kept), repeat(h, samples))
+        samples = fixed.shape[0]
+        out = net(moved)[1](params, merge(fixed), repeat(h, samples))
         shift, raw = jnp.split(split(out, samples), 2, -1)
         return shift, jnp.tanh(raw)
 
@@ -64,9 +64,9 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         """(z moved by all layers, the sum of their log scales [K, B])."""
         total: Any = 0.0
         for i, layer_params in enumerate(params):
-            kept, moved = halves(i, z)
-            shift, log_scale = coupling(layer_params, h, kept, moved)
-            z, total = rejoined(i, kept, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
+            fixed, moved = halves(i, z)
+            shift, log_scale = coupling(layer_params, h, fixed, moved)
+            z, total = rejoined(i, fixed, moved * jnp.exp(log_scale) + shift), total + jnp.sum(log_scale, -1)
         return z, total
 
     def sample(params, h, noise):
@@ -78,9 +78,9 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
     def log_prob(params, h, z):
         total: Any = 0.0
         for i, layer_params in reversed(list(enumerate(params))):
-            kept, moved = halves(i, z)
-            shift, log_scale = coupling(layer_params, h, kept, moved)
-            z, total = rejoined(i, kept, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
+            fixed, moved = halves(i, z)
+            shift, log_scale = coupling(layer_params, h, fixed, moved)
+            z, total = rejoined(i, fixed, (moved - shift) * jnp.exp(-log_scale)), total + jnp.sum(log_scale, -1)
         return base.log_prob(base.theta(h), z) - total
 
     def mean(params, h):

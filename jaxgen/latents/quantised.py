@@ -66,9 +66,9 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
         flat, book = _stop(e).reshape(-1, e.shape[-1]), table(state)
         code = jnp.argmin(jnp.sum(book**2, -1)[None] - 2 * flat @ book.T, -1)  # |e - c|^2 less |e|^2
         chosen = jax.nn.one_hot(code, codes, dtype=jnp.float32) * (codes / len(flat))
-        seen = {"sum": chosen.T @ flat, "count": jnp.sum(chosen, 0)}
-        moved = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state, seen)
-        idle = (seen["count"] == 0) & (moved["count"] < _IDLE)
+        batch = {"sum": chosen.T @ flat, "count": jnp.sum(chosen, 0)}
+        moved = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state, batch)
+        idle = (batch["count"] == 0) & (moved["count"] < _IDLE)
         new = {
             "sum": jnp.where(idle[:, None], state["sum"], moved["sum"]),
             "count": jnp.where(idle, state["count"], moved["count"]),

@@ -187,9 +187,9 @@ def _move(target: Target, leapfrog: int, z, given, beta, rate, momentum, level) 
 
     def log_density(z):
         prior, likelihood = target.log_prior(z, given), target.log_likelihood(z, given)
-        for name, own in (("log_prior", prior), ("log_likelihood", likelihood)):
-            if jnp.shape(own) != z.shape[:2]:
-                raise BadRequest(f"{name} gives a number for each z [K, B, D], {z.shape[:2]}, not {jnp.shape(own)}.")
+        for name, values in (("log_prior", prior), ("log_likelihood", likelihood)):
+            if jnp.shape(values) != z.shape[:2]:
+                raise BadRequest(f"{name} gives a number for each z [K, B, D], {z.shape[:2]}, not {jnp.shape(values)}.")
         value = prior + beta * likelihood
         return jnp.sum(value), value
 

@@ -69,13 +69,13 @@ def blocks(architecture: Architecture) -> list[Block]:
     >>> len(blocks(LITE0)), blocks(LITE0)[1]
     (16, Block(kernel=3, stride=2, entering=16, hidden=96, leaving=24))
     """
-    found, entering = [], architecture.stem
+    result, entering = [], architecture.stem
     for stage in architecture.stages:
         for i in range(stage.repeats):
             stride = stage.stride if i == 0 else 1
-            found.append(Block(stage.kernel, stride, entering, stage.expansion * entering, stage.channels))
+            result.append(Block(stage.kernel, stride, entering, stage.expansion * entering, stage.channels))
             entering = stage.channels
-    return found
+    return result
 
 
 def _convolutions(architecture: Architecture) -> Iterator[tuple[str, str, str, tuple[int, ...]]]:
@@ -92,11 +92,11 @@ def _convolutions(architecture: Architecture) -> Iterator[tuple[str, str, str, t
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor that the features rest on, by its name in the published weights; kernels are OIHW."""
-    found: dict[str, tuple[int, ...]] = {}
+    by_name: dict[str, tuple[int, ...]] = {}
     for _, convolution, norm, shape in _convolutions(architecture):
-        found[f"{convolution}.weight"] = shape
-        found |= {f"{norm}.{name}": shape[:1] for name in NORM}
-    return found
+        by_name[f"{convolution}.weight"] = shape
+        by_name |= {f"{norm}.{name}": shape[:1] for name in NORM}
+    return by_name
 
 
 def folded(tensors: Mapping[str, np.ndarray], architecture: Architecture) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -94,9 +94,9 @@ def feature_space(data: Data) -> Features:
         return space._replace(embed=embed, name=name, natural=natural)
     if space is not None:
         return space
-    found = principal_axes(train.x, COMPONENTS)
-    name = f"first {len(found.axes)} principal components ({100 * found.share:.0f} % of the variance)"
-    project = _projection(found)
+    axes = principal_axes(train.x, COMPONENTS)
+    name = f"first {len(axes.axes)} principal components ({100 * axes.share:.0f} % of the variance)"
+    project = _projection(axes)
     return Features(lambda x: project(x).astype(np.float64), name)
 
 
@@ -135,26 +135,26 @@ def _by_products(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
     n = len(x)
     squares, left = eigh(x @ x.T, subset_by_index=(n - count, n - 1), overwrite_a=True)
-    kept = squares > NEGLIGIBLE * squares[-1]
-    size, left = np.sqrt(squares[kept])[::-1], left[:, kept][:, ::-1]
+    large = squares > NEGLIGIBLE * squares[-1]
+    size, left = np.sqrt(squares[large])[::-1], left[:, large][:, ::-1]
     return size, (left.T @ x) / size[:, None]
 
 
-def _projection(found: Axes) -> Callable[..., np.ndarray]:
+def _projection(axes: Axes) -> Callable[..., np.ndarray]:
     """Coordinates along principal axes: x [N, ...] -> [N, count], a block of examples at a time."""
 
     def project(x) -> np.ndarray:
-        size = max(1, BLOCK // found.axes.shape[1])
-        parts = [coordinates(found, x[i : i + size]) for i in range(0, len(x), size)]
+        size = max(1, BLOCK // axes.axes.shape[1])
+        parts = [coordinates(axes, x[i : i + size]) for i in range(0, len(x), size)]
         return np.concatenate(parts)
 
     return project
 
 
-def coordinates(found: Axes, x) -> np.ndarray:
+def coordinates(axes: Axes, x) -> np.ndarray:
     """Examples x [N, ...] along principal axes: [N, count], of the type of the axes."""
-    precision = found.axes.dtype
-    return (flat(x, precision) - found.mean.astype(precision)) @ found.axes.T
+    precision = axes.axes.dtype
+    return (flat(x, precision) - axes.mean.astype(precision)) @ axes.axes.T
 
 
 def _classifier(data: Data, train: Split) -> Features:
@@ -163,8 +163,8 @@ def _classifier(data: Data, train: Split) -> Features:
 
     reduced, of = flat, ""
     if np.prod(data.shape) > DIRECT:
-        found = principal_axes(train.x, AXES)
-        reduced, of = _projection(found), f" on {len(found.axes)} principal components"
+        axes = principal_axes(train.x, AXES)
+        reduced, of = _projection(axes), f" on {len(axes.axes)} principal components"
     x, label = reduced(train.x), train.label
     net = MLPClassifier((HIDDEN,), random_state=np.random.RandomState(0))
     with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times

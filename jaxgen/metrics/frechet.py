@@ -66,7 +66,7 @@ def unbiased_frechet(
         if halves is None:
             of_a, of_b = (np.array_split(rng.permutation(len(x)), 2) for x in (a, b))
         else:
-            of_a, of_b = ([own[k], ~own[k]] for own in halves)
+            of_a, of_b = ([half[k], ~half[k]] for half in halves)
         of_halves += [frechet(a[i], b[j]) for i, j in zip(of_a, of_b, strict=True)]
     return 2 * frechet(a, b) - float(np.mean(of_halves))
 

@@ -46,9 +46,9 @@ def path_ratio(decode: Callable, embed: Callable, start, end, *, steps: int = 16
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     at = np.linspace(0, 1, steps + 1, dtype=np.float32)[:, None, None]
     way = (1 - at) * start + at * end
-    seen = np.asarray(embed(np.asarray(decode(way.reshape(-1, way.shape[-1])))), np.float64)
-    seen = seen.reshape(steps + 1, len(start), -1)
-    straight = np.linalg.norm(seen[-1] - seen[0], axis=-1).sum()
+    embedded = np.asarray(embed(np.asarray(decode(way.reshape(-1, way.shape[-1])))), np.float64)
+    embedded = embedded.reshape(steps + 1, len(start), -1)
+    straight = np.linalg.norm(embedded[-1] - embedded[0], axis=-1).sum()
     if straight == 0:
         return None
-    return float(np.linalg.norm(np.diff(seen, axis=0), axis=-1).sum() / straight)
+    return float(np.linalg.norm(np.diff(embedded, axis=0), axis=-1).sum() / straight)

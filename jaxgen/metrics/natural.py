@@ -104,25 +104,25 @@ def natural_features() -> Callable[..., np.ndarray]:
     """
     params = jax.tree.map(jnp.asarray, folded(weights(), LITE0))
     directions = projection(LITE0.features, AXES)
-    seen = jax.jit(lambda params, x: features(params, (255 * resized(x, SIDE) - 127) / 128))
+    network = jax.jit(lambda params, x: features(params, (255 * resized(x, SIDE) - 127) / 128))
     last: dict[str, np.ndarray] = {}  # the jackknife measures one set of samples ten times
 
     def embed(x) -> np.ndarray:
         x = np.asarray(x)
         digest = hashlib.sha256(np.ascontiguousarray(x).data).hexdigest() + str(x.dtype)
         if digest not in last:
-            found = shown(x)
+            embedded = shown(x)
             last.clear()
-            last[digest] = found
+            last[digest] = embedded
         return last[digest].copy()
 
     def shown(x: np.ndarray) -> np.ndarray:
-        found = np.empty((len(x), AXES))
+        embedded = np.empty((len(x), AXES))
         for i in range(0, len(x), BATCH):
             part = np.asarray(as_float(x[i : i + BATCH]), np.float32)
             full = np.concatenate([part, np.repeat(part[-1:], BATCH - len(part), axis=0)])
-            found[i : i + BATCH] = np.asarray(seen(params, full), np.float64)[: len(part)] @ directions
-        return found
+            embedded[i : i + BATCH] = np.asarray(network(params, full), np.float64)[: len(part)] @ directions
+        return embedded
 
     return embed
 

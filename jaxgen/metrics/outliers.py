@@ -106,8 +106,8 @@ def reconstruction_error(normal, x, *, components: int = COMPONENTS, seed: int =
     from sklearn.decomposition import PCA
 
     count = max(1, min(components, x.shape[1] // 2, len(normal)))
-    found = PCA(count, random_state=seed).fit(normal)
-    return np.sum((x - found.inverse_transform(found.transform(x))) ** 2, 1)
+    pca = PCA(count, random_state=seed).fit(normal)
+    return np.sum((x - pca.inverse_transform(pca.transform(x))) ** 2, 1)
 
 
 def isolation(normal, x, *, seed: int) -> np.ndarray:

@@ -91,12 +91,12 @@ def _pooled(x, layers: list[Layer]) -> np.ndarray:
 
 
 def _quadrants(patches: np.ndarray, layer: Layer) -> np.ndarray:
-    seen = patches @ layer.filters
-    seen -= layer.mean @ layer.filters  # of the products, which are fewer numbers than the patches
-    np.maximum(seen, 0, out=seen)
-    shares = _shares(*seen.shape[1:3])
-    means = shares @ seen.reshape(len(seen), shares.shape[1], -1)  # [n, quadrant, filter]
-    return means.reshape(len(seen), -1).astype(np.float64)
+    responses = patches @ layer.filters
+    responses -= layer.mean @ layer.filters  # of the products, which are fewer numbers than the patches
+    np.maximum(responses, 0, out=responses)
+    shares = _shares(*responses.shape[1:3])
+    means = shares @ responses.reshape(len(responses), shares.shape[1], -1)  # [n, quadrant, filter]
+    return means.reshape(len(responses), -1).astype(np.float64)
 
 
 def _shares(rows: int, columns: int) -> np.ndarray:

@@ -57,15 +57,15 @@ def prdc(real, fake, *, k: int = 5) -> PRDC:
     real, fake = real - centre, fake - centre
     # A copy of a neighbour at exactly the radius is inside, however the two distances were rounded.
     reach_real, reach_fake = (1 + 1e-9) * _radii(real, k), (1 + 1e-9) * _radii(fake, k)
-    hits, found, covered, typical = 0, 0, 0, np.zeros(len(fake), bool)
+    hits, recalled, covered, typical = 0, 0, 0, np.zeros(len(fake), bool)
     for rows, square in _square_distances(real, fake):
         inside = square <= reach_real[rows, None]
         hits += inside.sum()
         covered += inside.any(1).sum()
-        found += (square <= reach_fake).any(1).sum()
+        recalled += (square <= reach_fake).any(1).sum()
         typical |= inside.any(0)
     n, m = len(real), len(fake)
-    return PRDC(float(typical.mean()), float(found / n), float(hits / (k * m)), float(covered / n))
+    return PRDC(float(typical.mean()), float(recalled / n), float(hits / (k * m)), float(covered / n))
 
 
 def kernel_distance(a, b) -> float:
@@ -90,8 +90,8 @@ def kernel_distance(a, b) -> float:
         return sum(float(np.sum(product * product * product)) for product in products)
 
     def within(x):
-        own = np.sum((np.sum(x**2, 1) / x.shape[1] + 1) ** 3)
-        return (total(x, x) - own) / (len(x) * (len(x) - 1))
+        diagonal = np.sum((np.sum(x**2, 1) / x.shape[1] + 1) ** 3)
+        return (total(x, x) - diagonal) / (len(x) * (len(x) - 1))
 
     return float(within(a) + within(b) - 2 * total(a, b) / (len(a) * len(b)))
 
@@ -122,8 +122,8 @@ def two_sample(real, fake) -> float:
         square[np.arange(len(square)), np.arange(rows.start, rows.stop)] = np.inf
         to_real, to_fake = square[:, :n].min(1), square[:, n:].min(1)
         is_real = np.arange(rows.start, rows.stop) < n
-        own, other = np.where(is_real, to_real, to_fake), np.where(is_real, to_fake, to_real)
-        right += np.sum(own < other) + np.sum(own == other) / 2
+        same, other = np.where(is_real, to_real, to_fake), np.where(is_real, to_fake, to_real)
+        right += np.sum(same < other) + np.sum(same == other) / 2
     return float(right / (2 * n))
 
 
@@ -175,12 +175,12 @@ def _nearest(queries, references, count: int) -> np.ndarray:
 
         return cKDTree(references).query(queries, k=range(1, count + 1))[0]
     centre = np.median(references, 0)
-    found = []
+    parts = []
     for rows, square in _square_distances(queries - centre, references - centre):
         at = np.argpartition(square, count - 1, axis=1)[:, :count]
         exact = np.linalg.norm(queries[rows, None] - references[at], axis=2)
-        found.append(np.sort(exact, 1))
-    return np.concatenate(found)
+        parts.append(np.sort(exact, 1))
+    return np.concatenate(parts)
 
 
 def _blocks(n: int, m: int) -> Iterator[slice]:

@@ -22,7 +22,7 @@ class Pairs(NamedTuple):
     small: np.ndarray  # float32 [N, h, w, C]
 
 
-def psnr(truth, made) -> float:
+def psnr(truth, image) -> float:
     """Peak signal-to-noise ratio in dB, -10 log10 of the mean squared error of all pixels of all images in [0, 1].
 
     The mean is taken before the logarithm, so that one set has one error; a mean of each image's own ratio would be
@@ -31,7 +31,7 @@ def psnr(truth, made) -> float:
     >>> round(psnr(np.zeros((2, 8, 8, 1)), np.full((2, 8, 8, 1), 0.1)), 6)
     20.0
     """
-    error = root_mean_square(np.asarray(made) - np.asarray(truth))
+    error = root_mean_square(np.asarray(image) - np.asarray(truth))
     return float(-20 * np.log10(error)) if error > 0 else float("inf")
 
 
@@ -44,7 +44,7 @@ def root_mean_square(x) -> float:
     return float(np.sqrt(np.mean(np.square(x), dtype=np.float64)))
 
 
-def ssim(truth, made) -> float:
+def ssim(truth, image) -> float:
     """Mean structural similarity of images [N, H, W, C] in [0, 1], over windows of 7 x 7 pixels: 1 for a copy.
 
       (2 m_a m_b + C1) (2 c_ab + C2) / ((m_a^2 + m_b^2 + C1) (v_a + v_b + C2)),  C1 = .01^2, C2 = .03^2
@@ -58,13 +58,13 @@ def ssim(truth, made) -> float:
     >>> round(ssim(image, image), 6), round(ssim(image, np.full_like(image, 0.5)), 2)
     (1.0, 0.01)
     """
-    truth, made = np.asarray(truth), np.asarray(made)
+    truth, image = np.asarray(truth), np.asarray(image)
     size = max(1, BLOCK // truth[0].size)
     parts = (slice(i, i + size) for i in range(0, len(truth), size))
-    return float(np.sum([_ssim(truth[rows], made[rows]) for rows in parts]) / len(truth))
+    return float(np.sum([_ssim(truth[rows], image[rows]) for rows in parts]) / len(truth))
 
 
-def _ssim(truth: np.ndarray, made: np.ndarray) -> float:
+def _ssim(truth: np.ndarray, image: np.ndarray) -> float:
     """Summed over images."""
     from scipy.ndimage import uniform_filter
 
@@ -73,7 +73,7 @@ def _ssim(truth: np.ndarray, made: np.ndarray) -> float:
     def mean(x: np.ndarray) -> np.ndarray:
         return uniform_filter(x, WINDOW, axes=(1, 2))[:, edge, edge]
 
-    a, b = truth.astype(np.float64), made.astype(np.float64)
+    a, b = truth.astype(np.float64), image.astype(np.float64)
     m_a, m_b, sample = mean(a), mean(b), WINDOW**2 / (WINDOW**2 - 1)
     variances = sample * (mean(a * a) - m_a**2 + mean(b * b) - m_b**2)
     covariance = sample * (mean(a * b) - m_a * m_b)
@@ -81,7 +81,7 @@ def _ssim(truth: np.ndarray, made: np.ndarray) -> float:
     return float(np.sum(np.mean(likeness, axis=(1, 2, 3))))
 
 
-def joint_frechet(real, made, given) -> float:
+def joint_frechet(real, fake, given) -> float:
     """Frechet distance of pairs (made, given) to pairs (real, given): of samples of which each was made from its own.
 
     It is near 0 where `made` is distributed as `real` is, given what it was made from. DeVries et al. 2019, arXiv
@@ -100,7 +100,7 @@ def joint_frechet(real, made, given) -> float:
     real, given = np.asarray(real, np.float64), np.asarray(given, np.float64)
     varies = np.sum(np.var(given, axis=0))
     given = given * np.sqrt(np.sum(np.var(real, axis=0)) / varies) if varies > 0 else given
-    return frechet(np.hstack([real, given]), np.hstack([made, given]))
+    return frechet(np.hstack([real, given]), np.hstack([fake, given]))
 
 
 def bicubic(small: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -133,8 +133,8 @@ def nearest(train: Pairs, small: np.ndarray) -> np.ndarray:
     """The training image whose small image is nearest: real by definition, and of something else."""
     from sklearn.neighbors import NearestNeighbors
 
-    found = NearestNeighbors(n_neighbors=1).fit(_rows(train.small)).kneighbors(_rows(small), return_distance=False)
-    return train.large[found[:, 0]]
+    indices = NearestNeighbors(n_neighbors=1).fit(_rows(train.small)).kneighbors(_rows(small), return_distance=False)
+    return train.large[indices[:, 0]]
 
 
 def _rows(x: np.ndarray) -> np.ndarray:

@@ -233,7 +233,7 @@ def check_shapes(tensors: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[i
     for name, shape in wanted.items():
         if name not in tensors:
             raise Refused(f"it lacks {name}")
-        found = tensors[name]
-        if found.shape != shape or found.dtype != np.float32 or not np.isfinite(found).all():
-            is_now = f"{found.dtype}{list(found.shape)}"
+        tensor = tensors[name]
+        if tensor.shape != shape or tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            is_now = f"{tensor.dtype}{list(tensor.shape)}"
             raise Refused(f"{name} is {is_now}, and float32{list(shape)} of finite numbers is needed")

@@ -124,9 +124,9 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
         train = noise is not None
         options = mode(getattr(module, method))(train) | ({"rngs": noise} if train and rngs else {})
         mutable = list(state) if train and state else False
-        kept = {"capture_intermediates": is_hidden} if keeps else {}
+        capture = {"capture_intermediates": is_hidden} if keeps else {}
         try:
-            out = module.apply({"params": params, **state}, *xs, method=method, mutable=mutable, **options, **kept)
+            out = module.apply({"params": params, **state}, *xs, method=method, mutable=mutable, **options, **capture)
         except flax.errors.InvalidRngError as error:
             raise BadRequest(_stream(module, str(error), train)) from None
         except flax.errors.ModifyScopeVariableError:
@@ -170,8 +170,9 @@ def _haiku(module: Any) -> Network:
     options = mode(module.apply)
 
     def init(key, *xs):
-        made = module.init(key, *xs, **options(True))  # statistics of batch norm are made by a call in training only
-        return made if stateful else (made, {})
+        # Only a call in training creates the statistics of batch norm.
+        variables = module.init(key, *xs, **options(True))
+        return variables if stateful else (variables, {})
 
     def apply(params, state, noise, *xs):
         train = noise is not None

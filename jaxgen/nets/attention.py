@@ -32,6 +32,6 @@ class SelfAttention(nn.Module):
 
         key, query = linear(flat, channels // 8, "f"), linear(flat, channels // 8, "g")
         share = jax.nn.softmax(jnp.einsum("bif,bjf->bji", key, query), -1)
-        seen = jnp.einsum("bji,bic->bjc", share, linear(flat, channels // 2, "h"))
+        attended = jnp.einsum("bji,bic->bjc", share, linear(flat, channels // 2, "h"))
         gain = self.param("gain", nn.initializers.zeros, (), jnp.float32)
-        return x + gain * linear(seen, channels, "v").reshape(x.shape)
+        return x + gain * linear(attended, channels, "v").reshape(x.shape)

@@ -37,12 +37,12 @@ def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
     return [counts.get(i) == min(counts.values()) for i in range(len(leaves))]
 
 
-def _dependents(program: Any, inputs: list[int], own: set[Any]) -> tuple[int, int]:
+def _dependents(program: Any, inputs: list[int], roots: set[Any]) -> tuple[int, int]:
     """How many operations depend on some inputs of a program: those on more than params, and all.
 
     `own` are the inputs that are of params alone. Operations of the programs inside it are counted.
     """
-    reached, alone, mixed, count = {program.invars[i] for i in inputs}, set(own), 0, 0
+    reached, alone, mixed, count = {program.invars[i] for i in inputs}, set(roots), 0, 0
     for eqn in program.eqns:
         known = [(i, value) for i, value in enumerate(eqn.invars) if not isinstance(value, core.Literal)]
         only = all(value in alone for _, value in known)
@@ -51,8 +51,8 @@ def _dependents(program: Any, inputs: list[int], own: set[Any]) -> tuple[int, in
         hit = [i for i, value in known if value in reached]
         if not hit:
             continue
-        inner = [found for value in eqn.params.values() if (found := _program(value)) is not None]
-        fits = [found for found in inner if len(found.invars) == len(eqn.invars)]
+        inner = [program_inside for value in eqn.params.values() if (program_inside := _program(value)) is not None]
+        fits = [program_inside for program_inside in inner if len(program_inside.invars) == len(eqn.invars)]
         more, every = int(not only), 1
         if fits:
             data = {i for i, value in known if value not in alone}

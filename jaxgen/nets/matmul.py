@@ -19,12 +19,12 @@ from jaxgen.core import Array
 FEW_CHANNELS = 16
 
 
-def adjoints(there: Callable, back: Callable) -> tuple[Callable, Callable]:
+def adjoints(forward: Callable, backward: Callable) -> tuple[Callable, Callable]:
     """Two linear maps `(x, shape)` whose reverse mode is each other; `shape` is static and the same for both.
 
     That they are adjoints, `<there(x), y> = <x, back(y)>`, is for the caller to know.
     """
-    f, g = (partial(jax.custom_vjp, nondiff_argnums=(1,))(linear) for linear in (there, back))
+    f, g = (partial(jax.custom_vjp, nondiff_argnums=(1,))(linear) for linear in (forward, backward))
     f.defvjp(lambda x, shape: (f(x, shape), None), lambda shape, _, y: (g(y, shape),))
     g.defvjp(lambda y, shape: (g(y, shape), None), lambda shape, _, x: (f(x, shape),))
     return f, g

@@ -57,12 +57,12 @@ def nnx(module: Any) -> Network:
     make = _factory(module, "flax.nnx")
 
     def cut(key):
-        made = make(library.Rngs(key))
-        if not isinstance(made, library.Module):
-            raise BadRequest(f"the function of `rngs` makes a {type(made).__name__}: let it return an nnx.Module.")
-        couples = any(isinstance(part, library.BatchNorm) for _, part in library.iter_modules(made))
-        parts = library.split(made, library.Param, library.RngState, ...)[1:]
-        return (*parts, library.graphdef(made), type(made), couples)
+        module = make(library.Rngs(key))
+        if not isinstance(module, library.Module):
+            raise BadRequest(f"the function of `rngs` makes a {type(module).__name__}: let it return an nnx.Module.")
+        couples = any(isinstance(part, library.BatchNorm) for _, part in library.iter_modules(module))
+        parts = library.split(module, library.Param, library.RngState, ...)[1:]
+        return (*parts, library.graphdef(module), type(module), couples)
 
     shapes, streams, rest, graph, kind, couples = _outline(cut, jax.random.key(0), 3)
     draws = bool(jax.tree.leaves(streams))
@@ -85,11 +85,11 @@ def nnx(module: Any) -> Network:
     def call(method, params, state, noise, *xs):
         train = noise is not None
         before = seeded(noise if train and draws else jax.random.key(0))
-        made = library.merge(graph, _filled(shapes, params), before, _filled(rest, state), copy=True)
-        (made.train if train else made.eval)()
-        function = getattr(made, method)
+        module = library.merge(graph, _filled(shapes, params), before, _filled(rest, state), copy=True)
+        (module.train if train else module.eval)()
+        function = getattr(module, method)
         y = function(*xs, **mode(function)(train))
-        _, _, after, moved = library.split(made, library.Param, library.RngState, ...)
+        _, _, after, moved = library.split(module, library.Param, library.RngState, ...)
         if not train and any(a is not b for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True)):
             raise BadRequest(f"{kind.__name__} draws from its rngs in evaluation too: draw only if it trains.")
         moved = _flat(moved)
@@ -113,8 +113,8 @@ def equinox(module: Any) -> Network:
     make = _factory(module, "equinox")
 
     def cut(key):
-        made = make(key)
-        built, memory = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+        module = make(key)
+        built, memory = module if isinstance(module, tuple) and len(module) == 2 else (module, None)
         if not isinstance(built, eqx.Module) or not callable(built):
             raise BadRequest(f"the function of `key` makes a {type(built).__name__}: let it return an eqx.Module.")
         params, others = eqx.partition(built, eqx.is_inexact_array)
@@ -132,8 +132,8 @@ def equinox(module: Any) -> Network:
     def call(method, params, state, noise, *xs):
         train = noise is not None
         others = _filled(rest, state)  # an eqx.nn.State serves once, and each call makes its own
-        made = eqx.combine(_filled(shapes, params), others["module"], static)
-        function = getattr(eqx.nn.inference_mode(made, not train), method)
+        module = eqx.combine(_filled(shapes, params), others["module"], static)
+        function = getattr(eqx.nn.inference_mode(module, not train), method)
         options = mode(function)(train)
 
         def one(memory, key, *xs):

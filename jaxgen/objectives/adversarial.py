@@ -89,10 +89,10 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
 
     def generator(real, fake):
         values = loss.generator(real, fake)
-        kept = max(1, math.ceil(share * len(fake) - 1e-9))  # .55 of 100 is 55, and .55 * 100 is more
+        count = max(1, math.ceil(share * len(fake) - 1e-9))  # .55 of 100 is 55, and .55 * 100 is more
         rank = jnp.argsort(jnp.argsort(-jnp.mean(fake.reshape(len(fake), -1), -1)))
-        most_real = (rank < kept).reshape(-1, *[1] * (values.ndim - 1))
-        return jnp.where(most_real, values * (len(fake) / kept), 0.0)
+        most_real = (rank < count).reshape(-1, *[1] * (values.ndim - 1))
+        return jnp.where(most_real, values * (len(fake) / count), 0.0)
 
     return loss._replace(generator=generator, couples=True)
 

@@ -67,8 +67,8 @@ def consistency(change: Any, *, real: Schedule = 10.0, fake: Schedule = 10.0) ->
             shapes = f"{forward.real_logits.shape} and {forward.fake_logits.shape}"
             raise BadRequest(f"consistency() adds real and fake logits one to one, but they are {shapes}.")
 
-        def moved(critic, x, logits, own):
-            apart = critic(change.apply(x, own, jnp.ones((), dtype=jnp.float32))) - logits
+        def moved(critic, x, logits, noise):
+            apart = critic(change.apply(x, noise, jnp.ones((), dtype=jnp.float32))) - logits
             return jnp.mean(apart.reshape(len(logits), -1) ** 2, -1)
 
         at_real = moved(forward.critic_real, forward.real, forward.real_logits, noise["real"])

@@ -79,11 +79,11 @@ def _plan(
     at_least(1, latent_dim=latent_dim)
     at_least(0, learning_rate=rate)
     labels = spec.condition if isinstance(spec.condition, int) else None
-    own = networks(spec.shape, width=spec.width, condition=spec.condition, attention=True, skip=skip)
+    nets = networks(spec.shape, width=spec.width, condition=spec.condition, attention=True, skip=skip)
     blind = networks(spec.shape, width=spec.width, attention=True)
-    generator: Network = spectral(spec.computed(own.generator))
+    generator: Network = spectral(spec.computed(nets.generator))
     if labels is None:
-        critic = spectral(spec.computed(own.critic))
+        critic = spectral(spec.computed(nets.critic))
     else:
         critic = spectral(projected(spec.computed(blind.critic), labels), exclude=())
     generator = mapped(generator, lambda y: jax.nn.sigmoid(SCALE * y) if spec.is_image else SCALE * y)

@@ -1,4 +1,4 @@
-"""The answer in words: what each setting is called, its verdict, and the sentence above them all."""
+"""The answer in words: the name of each setting, its verdict, and the sentence at the top of the report."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,14 +14,14 @@ VERDICTS = {
     "undecided": "Undecided",
 }
 LACKS = {
-    "time": "the run was too short to settle {}: give it a longer --seconds-per-model",
-    "seeds": "one seed gives no interval, and so no answer for {}: run at least two, better six",
-    "models": "there is nothing to choose between without models of two sides: name a VAE and a GAN with --models",
+    "time": "the training was too short to decide {}: choose a larger --seconds-per-model",
+    "seeds": "one seed gives no interval and therefore no answer for {}: run at least two seeds, better six",
+    "models": "a choice needs models of two sides: name a VAE and a GAN with --models",
 }
 
 
 def called(setting: str, kind: str) -> str:
-    """A setting as people read it: where the data (of that kind) are no images, nothing that is made is one.
+    """The name of a setting for the reader: it does not say "image" if the data are not of kind "image".
 
     >>> called("image synthesis", "table"), called("image synthesis", "image"), called("anomaly detection", "points")
     ('synthesis', 'image synthesis', 'anomaly detection')
@@ -30,7 +30,7 @@ def called(setting: str, kind: str) -> str:
 
 
 def verdict(entry: Mapping) -> str | None:
-    """The answer for one setting in a word or two, or None where there is none.
+    """The answer for one setting in one to three words, or None if there is none.
 
     >>> verdict({"choose": "either"}), verdict({"choose": "undecided", "lacks": "time"})
     ('Equal', 'Undecided: more time')
@@ -41,7 +41,11 @@ def verdict(entry: Mapping) -> str | None:
 
 
 def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
-    """The answer on data of a kind as one sentence, of the settings that were measured, or what lacks for one.
+    """One sentence that gives the answers for all measured settings, or says what an answer still needs.
+
+    Args:
+      advice: the entries of `report["advice"]`.
+      kind: the kind of the data: "image", "table" or "points".
 
     >>> headline([{"setting": "image synthesis", "choose": "gan"}, {"setting": "style transfer", "choose": "either"}])
     'Choose the GAN for image synthesis; the sides are equal for style transfer.'
@@ -54,11 +58,11 @@ def headline(advice: Sequence[Mapping], kind: str = "image") -> str:
     if "either" in by:
         clauses.append(f"the sides are equal for {listing(by['either'])}")
     if "undecided" in by:
-        clauses.append(f"{listing(by['undecided'])} stayed undecided with these seeds")
+        clauses.append(f"{listing(by['undecided'])} remained undecided with these seeds")
     if "neither" in by:
-        clauses.append(f"neither for {listing(by['neither'])}, where a simple baseline does better")
+        clauses.append(f"a simple baseline is better than every model for {listing(by['neither'])}")
     for lack, clause in LACKS.items():
         if lack in by:
             everything = len(by[lack]) > 2 and not set(by) - {lack, "not measured"}
             clauses.append(clause.format("anything" if everything else listing(by[lack])))
-    return sentence("; ".join(clauses) or "nothing was measured that decides between them") + "."
+    return sentence("; ".join(clauses) or "no setting was measured, so there is no answer") + "."

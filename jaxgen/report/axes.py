@@ -1,4 +1,4 @@
-"""Axes of charts: where a figure stands, and the round numbers beside it."""
+"""Axes of charts: the range, the position of a figure on it, and the round numbers at its ticks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,11 +9,11 @@ import numpy as np
 
 from jaxgen.report.numbers import known, number
 
-ROOM = 23  # characters of a label that stand side by side in a chart of half the page's width
+ROOM = 23  # how many characters of tick labels fit below a chart of half the page's width
 
 
 class Scale(NamedTuple):
-    """An axis."""
+    """The range of an axis, and whether it is logarithmic."""
 
     low: float
     high: float
@@ -21,16 +21,16 @@ class Scale(NamedTuple):
 
 
 def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Sequence[float] | None = None) -> Scale:
-    """An axis that holds `values`, logarithmic where all are positive and span more than a factor of 30.
+    """An axis that holds `values`: logarithmic if all are positive and span more than a factor of 30, else linear.
 
-    Within `bounds`, where a figure has some: what lies beyond is cut off, and with an end to either side it is linear.
+    If there are `bounds` of the figure, values beyond them are moved to them; with a finite upper bound it is linear.
 
     >>> scale([1.0, 2.0], margin=0.5), scale([1.0, 100.0], margin=0.0).log
     (Scale(low=0.5, high=2.5, log=False), True)
     """
     least, most = bounds or (-math.inf, math.inf)
-    seen = [min(max(float(v), least), most) for v in values if known(v)] or [0.0, 1.0]
-    low, high = min(seen), max(seen)
+    values_within = [min(max(float(v), least), most) for v in values if known(v)] or [0.0, 1.0]
+    low, high = min(values_within), max(values_within)
     if low > 0 and high / low > 30 and most == math.inf:
         stretch = (high / low) ** margin
         return Scale(max(low / stretch, least), high * stretch, True)
@@ -39,7 +39,7 @@ def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Seque
 
 
 def position(axis: Scale, x) -> np.ndarray:
-    """Where `x` stands on the axis: 0 at its low end, 1 at its high end; outside for what is outside."""
+    """The position of `x` on the axis: 0 at its low end, 1 at its high end, and outside [0, 1] beyond them."""
     x = np.asarray(x, np.float64)
     if axis.log:
         x = np.log(np.where(x > 0, x, np.nan))
@@ -48,7 +48,7 @@ def position(axis: Scale, x) -> np.ndarray:
 
 
 def ticks(axis: Scale, count: int = 4) -> list[float]:
-    """At most `count` round numbers on the axis, evenly spaced (by factors where it is logarithmic).
+    """At most `count` round numbers on the axis, evenly spaced (in ratio if it is logarithmic).
 
     >>> ticks(Scale(0.13, 0.97, False)), ticks(Scale(0.5, 2000.0, True))
     ([0.2, 0.4, 0.6, 0.8], [1.0, 10.0, 100.0, 1000.0])
@@ -68,7 +68,7 @@ def ticks(axis: Scale, count: int = 4) -> list[float]:
 
 
 def tick_words(axis: Scale, at: Sequence[float]) -> list[str]:
-    """Tick labels with the same number of decimals, or each its own on a logarithmic axis."""
+    """Tick labels: with one number of decimals for all on a linear axis, and as each needs on a logarithmic one."""
     if axis.log:
         return [number(t, max(0, -math.floor(math.log10(t) + 1e-9))) for t in at]
     step = min((b - a for a, b in zip(at, at[1:], strict=False)), default=abs(at[0]) or 1.0)
@@ -77,7 +77,7 @@ def tick_words(axis: Scale, at: Sequence[float]) -> list[str]:
 
 
 def labelled(axis: Scale) -> list[tuple[float, str]]:
-    """The ticks that are named in a chart of half the page's width: every second where the names of all would touch.
+    """(tick, label) pairs for a chart of half the page's width: every second tick if the labels of all would touch.
 
     >>> [word for _, word in labelled(Scale(-7e-5, 7e-5, False))]
     ['−0.00005', '0.00005']

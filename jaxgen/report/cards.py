@@ -10,7 +10,7 @@ from jaxgen.report.looks import COLOURS
 def cards(
     advice: Sequence[Mapping], tasks: Sequence[Mapping], sides: Mapping[str, str], kind: str, looks: Mapping[str, Look]
 ) -> list[dict]:
-    """What was decided comes first, then what stayed open."""
+    """A card for each setting: decided settings come first, then undecided ones, then those not measured."""
     order = ("vae", "gan", "hybrid", "neither", "either", "undecided")
     ranked = sorted(advice, key=lambda entry: (*order, entry["choose"]).index(entry["choose"]))
     return [_card(entry, tasks, sides, kind, looks) for entry in ranked]
@@ -35,7 +35,7 @@ def _card(
 
 
 def _gap(difference: Mapping | None, looks: Mapping[str, Look]) -> dict | None:
-    """The deciding difference as it is drawn: in the colour of the model that leads."""
+    """What the card shows of the deciding difference, drawn in the colour of the model that leads."""
     if difference is None or not set(difference["of"]) <= looks.keys():
         return None
     first, second = difference["of"]

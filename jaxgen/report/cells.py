@@ -1,4 +1,4 @@
-"""What is said of a figure of report.json: its interval, why it is missing, who stands best."""
+"""Text for the figures of report.json: an interval, why a figure is missing, and which model is best."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from jaxgen.report.numbers import known, number
 
 
 def interval(cell: Mapping) -> tuple[float, float] | None:
-    """The 95 % interval of a figure, or None where it has none."""
+    """The 95 % interval of a figure, or None if it has none."""
     ends = cell.get("ci95")
     if not ends or len(ends) != 2 or not all(map(known, ends)):
         return None
@@ -17,7 +17,7 @@ def interval(cell: Mapping) -> tuple[float, float] | None:
 
 
 def places(cells: Iterable[Mapping]) -> int | None:
-    """Decimal places for the figures of one table, as `numbers.places` says, or None: three digits each.
+    """Decimal places for the figures of one table, by `numbers.places`; None means three significant digits each.
 
     >>> places([{"mean": 0.75, "ci95": [-18.0, 19.5]}, {"mean": 0.5, "ci95": [0.5, 0.5]}]), places([{"ci95": None}])
     (2, None)
@@ -38,11 +38,11 @@ def bracket(cell: Mapping, decimals: int | None) -> str:
         return missing(cell)
     if cell.get("n") == 1:
         return "one run"
-    return "alike for all seeds" if ends else "no interval"
+    return "the same for all seeds" if ends else "no interval"
 
 
 def missing(cell: Mapping) -> str:
-    """Why a figure is a dash.
+    """Why there is a dash in place of a figure.
 
     >>> missing({"mean": None, "n": 0, "failed": 5}), missing({"mean": None, "n": 0})
     ('all 5 seeds failed', 'not measured')
@@ -61,12 +61,12 @@ class Standing(NamedTuple):
 
 
 def standing(cells: Mapping[str, Mapping]) -> dict[str, Standing]:
-    """Who is best in one metric, read from the intervals.
+    """The models that are best in one metric, judged by their intervals.
 
-    `best` where the interval overlaps no other; `among the best` for all that overlap the one of the best mean, unless
-    that is everybody. A figure whose interval lies wholly beyond the reference is not better than the reference: it is
-    called that, and then nobody is best. No direction, fewer than two figures or a best one without an interval:
-    nothing is said.
+    The model of the best mean is "best" if its interval overlaps no other. Otherwise it and all models whose intervals
+    overlap its own are "among the best", unless these are all models. A figure whose whole interval lies beyond the
+    reference is not better than the reference: it is called "beyond reference", and no model is called best. The
+    result is empty if the metric has no direction, if there are fewer than two figures, or if the best has no interval.
 
     >>> a, b = {"mean": 1.0, "ci95": [0.9, 1.1]}, {"mean": 2.0, "ci95": [1.9, 2.1]}
     >>> standing({name: {**cell, "higher_is_better": True, "reference": None} for name, cell in dict(a=a, b=b).items()})

@@ -17,9 +17,9 @@ MARKS = {
     "triangle": "M0-5.5L5.5 4.5h-11z",
     "ring": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
 }
-POINTS = 2000  # of a scatter, at most
+POINTS = 2000  # the most points that a scatter plot draws
 LEFT, TOP, WIDE, HIGH = 46, 10, 346, 180  # the frame of a curve in its 400 x 228
-BINS = 75  # of a curve, each drawn by its least and its largest value
+BINS = 75  # parts of a curve, of each of which the smallest and the largest value are drawn
 
 
 class Look(NamedTuple):
@@ -30,19 +30,19 @@ class Look(NamedTuple):
 
 
 def mark(look: Look, x: str = "50%", y: str = "50%") -> Markup:
-    """The shape of a model at a place."""
+    """The shape of a model at the position (x, y) of an SVG."""
     return Markup('<svg x="{}" y="{}" class="mark {} {}"><path d="{}"/></svg>').format(
         x, y, look.colour, look.mark, MARKS[look.mark]
     )
 
 
 def key(look: Look) -> Markup:
-    """The shape of a model beside its name; decoration, since the name stands there."""
+    """The shape of a model, drawn beside its name; screen readers skip it because the name follows."""
     return Markup('<svg class="key" width="14" height="14" aria-hidden="true">{}</svg>').format(mark(look))
 
 
 def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
-    """A figure as a dot with its 95 % interval, over the dashed line of the reference. The numbers stand beside it."""
+    """A figure as a dot with its 95 % interval, and the reference as a dashed line. The table gives the numbers."""
     rule = Markup('<line class="{0}" x1="{1}" x2="{1}" y1="0" y2="100%"/>')
     parts = [rule.format("grid", _at(axis, t)) for t in ticks(axis)]
     if known(cell.get("reference")):
@@ -57,7 +57,7 @@ def whisker(cell: Mapping, axis: Scale, look: Look) -> Markup:
 
 
 def gap(difference: Mapping, look: Look) -> Markup:
-    """A difference as a dot with its 95 % interval, over the line of zero and the band of what does not matter."""
+    """A difference as a dot with its 95 % interval, with a line at zero and a band of the margin around it."""
     mean, low, high, margin = (difference.get(name) for name in ("mean", "low", "high", "margin"))
     band = [-margin, margin] if known(margin) else []
     axis = scale([mean, low, high, 0.0, *band])
@@ -75,7 +75,7 @@ def gap(difference: Mapping, look: Look) -> Markup:
 
 
 def ruler(axis: Scale) -> Markup:
-    """The numbers below a column of dots and whiskers."""
+    """The tick labels below a column of whisker plots."""
     parts = [
         Markup('<text x="{}" y="12" text-anchor="middle">{}</text>').format(_at(axis, t), word)
         for t, word in labelled(axis)
@@ -102,15 +102,15 @@ def spark(values: Sequence[float | None], look: Look, title: str) -> Markup:
 def lines(
     curves: Sequence[Mapping[str, Any]], name: str, look: Look, *, along: str, unit: str, highest: float | None = None
 ) -> Markup:
-    """One loss of one model: a line a seed.
+    """A chart of one loss of one model, with one line for each seed.
 
     Args:
-      curves: `{"seed", along: [...], "losses": {name: [...]}}` each; values that are not finite leave a gap.
+      curves: for each seed `{"seed", along: [...], "losses": {name: [...]}}`; values that are not finite leave a gap.
       name: the loss, with its unit.
       look: of the model.
       along: "seconds" or "step", the horizontal axis.
-      unit: its label.
-      highest: where the horizontal axis ends, to share it among charts; else at the last value.
+      unit: the label of the horizontal axis.
+      highest: the end of the horizontal axis, so that charts can share it; None: the last value.
     """
     runs = [(c["seed"], np.asarray(c[along], float), _floats(c["losses"][name])) for c in curves if name in c["losses"]]
     far = highest or max((float(x[-1]) for _, x, _ in runs if len(x)), default=1.0) or 1.0
@@ -140,7 +140,7 @@ def lines(
 
 
 def scatter(points, like, look: Look, label: str) -> Markup:
-    """Points in a model's colour over the real ones in grey, on equal axes that hold all real ones and a tenth more."""
+    """Points in a model's colour over real ones in grey, on axes of equal scale with a tenth of margin on each side."""
     points, like = (np.asarray(a, np.float64)[:POINTS] for a in (points, like))
     middle, reach = (like.min(0) + like.max(0)) / 2, max(float(np.ptp(like, axis=0).max()) * 0.6, 1e-6)
     parts, lost = [], 0
@@ -185,7 +185,7 @@ def _at(axis: Scale, x: float) -> str:
 
 def _path(spots: Sequence[tuple[float, float]]) -> str:
     text = "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(spots))
-    return text + "h0" * (len(spots) == 1)  # a point is a line of no length with round ends
+    return text + "h0" * (len(spots) == 1)  # a single point is drawn as a line of length 0 with round ends
 
 
 def _floats(values: Sequence) -> np.ndarray:
@@ -193,7 +193,7 @@ def _floats(values: Sequence) -> np.ndarray:
 
 
 def _range(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scale:
-    # The first twentieth of a run may leave the frame where it would press the rest flat.
+    # The first twentieth of a run may leave the frame if the rest would be too flat to read otherwise.
     late = [v for x, y in runs for v in y[np.searchsorted(x, 0.05 * x[-1]) if len(x) else 0 :] if np.isfinite(v)]
     every = [v for _, y in runs for v in y if np.isfinite(v)]
     whole, part = scale(every), scale(late)

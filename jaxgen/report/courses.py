@@ -1,4 +1,4 @@
-"""How the models came along: curves of their losses, and their headlines at 25, 50 and 100 % of the budget."""
+"""The course of the trainings: curves of the losses, and the headline figures at 25, 50 and 100 % of the time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from jaxgen.report.extras import Extras, metric_title, task_names, task_title
 
 
 def training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look]) -> list[dict]:
-    """The curves of each model, along seconds if every run has them, else along steps."""
+    """The loss curves of each model, over seconds if every run recorded them, else over steps."""
     runs = [run for seeds in curves.values() for run in seeds]
     timed = bool(runs) and all(len(run.get("seconds", ())) == len(run["step"]) for run in runs)
     along, unit = ("seconds", "training time (s)") if timed else ("step", "steps")
@@ -34,13 +34,13 @@ def training(curves: Mapping[str, Sequence[Mapping]], looks: Mapping[str, Look])
 
 
 def budget_groups(budget: Mapping, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> list[dict]:
-    """A group of rows for each task and metric that was measured along the way."""
+    """A group of table rows for each task and metric that was measured during the training."""
     groups = []
     for task in task_names(models, extras):
         title = task_title(task, extras)
-        there = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
-        for metric in dict.fromkeys(entry["metric"] for entry in there.values()):
-            entries = {model: entry for model, entry in there.items() if entry["metric"] == metric}
+        by_model = {model: tasks[task] for model, tasks in budget.items() if task in tasks}
+        for metric in dict.fromkeys(entry["metric"] for entry in by_model.values()):
+            entries = {model: entry for model, entry in by_model.items() if entry["metric"] == metric}
             called = metric_title(metric, extras.metrics.get(task, {}).get(metric, {}))
             rows = [_course(model, entry, title, called, looks[model]) for model, entry in entries.items()]
             groups.append({"title": title, "metric": called, "rows": rows})
@@ -48,13 +48,13 @@ def budget_groups(budget: Mapping, models: Mapping, extras: Extras, looks: Mappi
 
 
 def without_encoder(budget: Mapping, extras: Extras) -> list[str]:
-    """A sentence for each model whose figures along the way lack the encoder that it has at the end."""
+    """A sentence for each model that is measured without an encoder during the training, and with one at its end."""
     by = {
         name: [task for task, entry in tasks.items() if entry.get("without_encoder")] for name, tasks in budget.items()
     }
     return [
-        f"{name} is read here without the encoder that is trained for it afterwards; its figures above, on "
-        f"{sentences.listing([f'“{task_title(task, extras)}”' for task in tasks])}, are read with it."
+        f"{name} is measured here without an encoder, because its encoder is trained afterwards; its figures above, on "
+        f"{sentences.listing([f'“{task_title(task, extras)}”' for task in tasks])}, are measured with the encoder."
         for name, tasks in by.items()
         if tasks
     ]
@@ -72,5 +72,5 @@ def _course(model: str, entry: Mapping, title: str, metric: str, look: Look) -> 
         "improving": improving,
         "spark": charts.spark(at, look, f"{model}, {metric}: {', '.join(texts)}"),
         "sentence": f"{model} was still improving on “{title}” when its time ran out "
-        f"({metric} {texts[0]}, {texts[1]}, {texts[2]} at 25, 50 and 100 % of it).",
+        f"({metric} {texts[0]}, {texts[1]}, {texts[2]} at 25, 50 and 100 % of that time).",
     }

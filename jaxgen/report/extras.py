@@ -1,4 +1,4 @@
-"""What the page is told beside the figures, and what it calls tasks and metrics by it."""
+"""What the page shows in addition to the figures of report.json, and the titles of tasks and metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,15 +8,15 @@ from jaxgen.report.grids import Grid
 
 
 class Extras(NamedTuple):
-    """What the page shows beside the figures of `report.json`; every part may be left empty.
+    """What the page shows in addition to the figures of `report.json`; every field may be empty.
 
-    grids: pictures to look at together, samples first.
-    curves: {model: [{"seed": 0, "step": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, an entry a seed,
-      lists of one length; names of losses carry their unit.
-    metrics: {task: {metric: {"name": as it is called, "about": sentence, "unit": str, "headline": bool, "bounds":
+    grids: groups of pictures to compare, samples first.
+    curves: {model: [{"seed": 0, "step": [...], "seconds": [...], "losses": {"loss (nats)": [...]}}]}, one entry for
+      each seed. All lists of an entry have one length; the name of a loss includes its unit.
+    metrics: {task: {metric: {"name": its title, "about": sentence, "unit": str, "headline": bool, "bounds":
       (low, high) or None}}}, in the order of the page.
-    tasks: {task: {"title": str, "about": sentence, "setting": the setting of the advice that it decides}}.
-    steps: {key of the steps of a model in the protocol: what it counts, as words behind the number}.
+    tasks: {task: {"title": str, "about": sentence, "setting": the name of the setting that this task decides}}.
+    steps: {key in the step counts of the protocol: words that follow the number, which say what it counts}.
     """
 
     grids: tuple[Grid, ...] = ()
@@ -28,15 +28,15 @@ class Extras(NamedTuple):
 
 def task_names(models: Mapping, extras: Extras) -> list[str]:
     """The tasks that have figures: those of `extras` in its order, then the others."""
-    there = dict.fromkeys(task for tasks in models.values() for task, metrics in tasks.items() if metrics)
-    return [t for t in extras.metrics if t in there] + [t for t in there if t not in extras.metrics]
+    measured = dict.fromkeys(task for tasks in models.values() for task, metrics in tasks.items() if metrics)
+    return [t for t in extras.metrics if t in measured] + [t for t in measured if t not in extras.metrics]
 
 
 def task_title(task: str, extras: Extras) -> str:
-    """What a task is called."""
+    """The title of a task."""
     return extras.tasks.get(task, {}).get("title") or sentences.spaced(task).capitalize()
 
 
 def metric_title(metric: str, about: Mapping) -> str:
-    """What a metric is called; `about` is its entry in `Extras.metrics`."""
+    """The title of a metric; `about` is its entry in `Extras.metrics`."""
     return about.get("name") or sentences.spaced(metric)

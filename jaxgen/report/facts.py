@@ -1,4 +1,4 @@
-"""How it was measured, as names and words."""
+"""The section "How it was measured": the protocol of a comparison as pairs of names and texts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +21,9 @@ PROTOCOL = {
 
 
 def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str, Any]]:
-    """What `report["protocol"]` says, in the order of `PROTOCOL`; any other key under its own name.
+    """(name, text) of each entry of `report["protocol"]`, in the order of `PROTOCOL`; other keys keep their own name.
 
-    `words` says what the kinds of steps are, as in `Extras.steps`.
+    `words` describes what each step count counts, as `Extras.steps` does.
     """
     keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
     out = []
@@ -41,7 +41,7 @@ def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str
 
 
 def steps(count: Any, words: Mapping[str, str]) -> str:
-    """The steps of a model over its seeds, training by training, without those that it does not have.
+    """The range over seeds of the steps of a model, for each of its trainings that has any.
 
     >>> by_seed = {"0": {"main": 1300, "encoder": 0, "detect": 900}, "1": {"main": 1250, "encoder": 0, "detect": 900}}
     >>> steps(by_seed, {"main": "", "detect": "without a class"})
@@ -60,7 +60,7 @@ def steps(count: Any, words: Mapping[str, str]) -> str:
 
 
 def about(data: Mapping) -> str:
-    """The data in a few words.
+    """The number and kind of the examples, in a few words.
 
     >>> about({"kind": "image", "shape": [8, 8, 1], "splits": {"train": 1200, "test": 597}})
     '1,797 images of 8 × 8 pixels'

@@ -1,4 +1,4 @@
-"""Examples side by side: images and tables as PNG data URIs, points as inline SVG."""
+"""Grids of examples: images and tables as PNG data URIs, points as inline SVG."""
 
 import base64
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ WIDEST = 320  # CSS pixels of a picture: the width of a phone less its margins
 
 
 class Grid(NamedTuple):
-    """Pictures that are looked at together, at one zoom and in one number of columns.
+    """Pictures that are shown together, with one zoom and one number of columns.
 
-    `pictures` is {label: uint8 or float [N, H, W, C]}, or float [N, 2] where the data are points, or float [N, F] for a
-    table; "real data" stands first. A label that is the name of a model takes its colour.
+    `pictures` is {label: uint8 or float [N, H, W, C]}, or float [N, 2] if the data are points, or float [N, F] for a
+    table; "real data" comes first. A label that is the name of a model is shown with that model's colour.
     """
 
     title: str
     about: str
     pictures: Mapping[str, np.ndarray]
-    columns: int | None = None  # images a row, where a row means something (steps of an interpolation)
+    columns: int | None = None  # images in a row, if a row has a meaning (such as the steps of an interpolation)
 
 
 class Figure(NamedTuple):
@@ -35,13 +35,13 @@ class Figure(NamedTuple):
 
 
 def figures(grid: Grid, kind: str, looks: Mapping[str, Look], *, most: int) -> list[Figure]:
-    """The pictures of a grid at one zoom.
+    """The pictures of a grid, ready for the page.
 
     Args:
       grid: what is shown.
-      kind: "image", "points" or "table", as the data says.
+      kind: the kind of the data: "image", "points" or "table".
       looks: by model.
-      most: bytes of one PNG; rows are left out until it fits.
+      most: the most bytes of one PNG; rows are left out until it is small enough.
     """
     first = next(iter(grid.pictures.values()))
     plain = Look("c-real", "ring")
@@ -54,7 +54,7 @@ def figures(grid: Grid, kind: str, looks: Mapping[str, Look], *, most: int) -> l
         elif kind == "table":
             png = png_table(examples[:40], zoom=1)
             zoom = min(8, max(1, WIDEST // examples.shape[1]))
-            body = _image(png, zoom, f"{grid.title}: {label}, a row an example, a column a feature")
+            body = _image(png, zoom, f"{grid.title}: {label}; each row is an example, each column a feature")
         else:
             body = _images(examples, grid, label, most)
         out.append(Figure(label, key(look), body))
@@ -82,7 +82,7 @@ def _images(examples: np.ndarray, grid: Grid, label: str, most: int) -> Markup:
         shown = examples[: rows * columns]
         png = png_grid(shown, columns=columns, zoom=1)
         if len(png) <= most or rows == 1:
-            return _image(png, zoom, f"{grid.title}: {len(shown)} images, {columns} a row, {label}")
+            return _image(png, zoom, f"{grid.title}: {len(shown)} images in rows of {columns}, {label}")
         rows -= 1
 
 

@@ -10,7 +10,7 @@ SHAPES = ("circle", "square", "diamond", "triangle")
 
 
 def looks_of(models: Mapping, sides: Mapping[str, str]) -> dict[str, Look]:
-    """A look for each model: a colour of its side while there is one, a grey ring for baselines."""
+    """A look for each model: a colour of its side if one is free, otherwise any; a grey ring for baselines."""
     looks, free = {}, list(range(8))
     for name in models:
         if name.startswith(BASELINE):

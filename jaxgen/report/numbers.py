@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: with as many digits as they deserve."""
+"""Numbers as text: with as many digits as their intervals justify."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,8 +6,8 @@ from typing import Any, TypeGuard
 
 DASH = "–"
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-TINY = -5  # the power of ten below which a number is written with its power
-HUGE = 9  # the power of ten from which it is
+TINY = -5  # a number below 10^TINY is written with a power of ten
+HUGE = 9  # and so is one from 10^HUGE on
 
 
 def known(x: Any) -> TypeGuard[float]:
@@ -20,7 +20,7 @@ def known(x: Any) -> TypeGuard[float]:
 
 
 def number(x: float | None, decimals: int | None = None) -> str:
-    """`x` as a reader wants it: a dash where it is not known, a true minus, three digits where none are asked for.
+    """`x` as text for the page, with a true minus sign: a dash if it is not known, three digits if `decimals` is None.
 
     >>> number(0.94118, 3), number(-1234.5, 0), number(2.204), number(3.1e-7), number(float("nan"))
     ('0.941', '−1,234', '2.20', '3.10×10⁻⁷', '–')
@@ -38,7 +38,7 @@ def number(x: float | None, decimals: int | None = None) -> str:
 
 
 def figure(value: float, decimals: int) -> str:
-    """`value` in plain characters, for report.json: with its power of ten where so many decimals would hide it.
+    """`value` in ASCII, for report.json: with a power of ten if `decimals` places would show nothing but zeros.
 
     >>> figure(0.9412, 2), figure(-3.2e-7, 3), figure(-0.0, 1)
     ('0.94', '-3.20e-07', '0.0')
@@ -49,7 +49,7 @@ def figure(value: float, decimals: int) -> str:
 
 
 def probability(p: float) -> str:
-    """A p value behind the letter.
+    """A p value as it is written after "p".
 
     >>> probability(0.03127), probability(2e-5), probability(0.2), probability(float("nan"))
     ('= 0.031', '< 0.001', '= 0.2', 'unknown')
@@ -81,7 +81,7 @@ def some(n: int, what: str) -> str:
 
 
 def plain(value: Any) -> str:
-    """Any plain value on one line.
+    """A JSON value on one line.
 
     >>> plain({"encoder": 90656, "rate": 2e-4}), plain([0, 1]), plain(None)
     ('encoder 90,656, rate 0.0002', '0, 1', '–')
@@ -96,10 +96,11 @@ def plain(value: Any) -> str:
 
 
 def places(spreads: Iterable[tuple[float, float, float]]) -> int | None:
-    """Decimal places for figures (mean, low, high) of one table: the narrowest interval has a width of 3 to 29 steps.
+    """Decimal places for figures (mean, low, high) of one table, so that the narrowest interval is 3 to 29 units wide.
 
-    At most one place more than the widest interval deserves; but no mean loses more than 5 % of itself, and where all
-    are below 10 there are two. None where no interval has a width.
+    A unit is one in the last place. There is at most one place more than the widest interval needs by this rule, but
+    rounding changes no mean by more than 5 %, and there are at least two places if all means are below 10. None if
+    no interval has a width.
 
     >>> places([(0.94, 0.92, 0.96), (0.5, 0.5, 0.5)]), places([(0.5, math.nan, math.nan)])
     (2, None)
@@ -115,27 +116,28 @@ def places(spreads: Iterable[tuple[float, float, float]]) -> int | None:
 
 
 def steps(width: float) -> int:
-    """The decimal places by which a width is 3 to 29 steps long."""
+    """The number of decimal places with which a width is 3 to 29 units in the last place."""
     return -math.floor(math.log10(width / 3))
 
 
 def power(x: float) -> int:
-    """The power of ten of the first digit of a number that is not 0."""
+    """The power of ten of the first significant digit of a number that is not 0."""
     return math.floor(math.log10(abs(x)))
 
 
 def decimals(table: Iterable[tuple[float, float, float]], gap: tuple[float, float, float]) -> int:
-    """For all figures of a sentence about a difference, so that they agree with each other and with the table.
+    """Decimal places for a sentence about a difference, so that its figures agree with each other and the table.
 
-    Those of the table, or more: two digits of the difference, and one of each end, to tell its side of zero.
+    They are those of the table, or more if needed to show two digits of the difference and one of each end of its
+    interval, so that the sign of each end is visible.
 
     Args:
-      table: (mean, low, high) of the figures that stand in the table.
+      table: (mean, low, high) of the figures in the table.
       gap: (mean, low, high) of the difference.
     """
     mean, low, high = gap
     wanted = [digits - power(x) for x, digits in ((mean, 1), (low, 0), (high, 0)) if x and power(x) >= TINY]
-    if high != low and power(high - low) >= TINY:  # what is less may be a residue of rounding
+    if high != low and power(high - low) >= TINY:  # a smaller width may be a rounding error
         wanted.append(steps(high - low))
     common = places(table)
     return max(3 if common is None else common, *wanted, 0)

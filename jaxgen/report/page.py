@@ -1,4 +1,4 @@
-"""`report.html`: what a comparison found, the answer first, as one file that needs no network."""
+"""`report.html`: the results of a comparison, the answer first, as one file that loads nothing from a network."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -24,10 +24,10 @@ PICTURES = 3_000_000  # bytes of all pictures together before they are encoded: 
 def write_report(path: Path, report: Mapping[str, Any], extras: Extras) -> None:
     """Writes the page of `report`, the dict of `report.json`, to `path`.
 
-    Of `report["data"]` it reads name, kind, shape, splits ({name: examples}), classes, notes and digest; of
-    `report["protocol"]` the keys of `facts.PROTOCOL`, `command` and `sides` ({model: "vae" | "gan" | "hybrid"}, for the
-    colours), and shows any other key under its own name. Every entry may be missing but `models` and `advice`. Figures
-    that are None or not finite are dashes, with the reason. The same input gives the same bytes.
+    It reads name, kind, shape, splits ({name: examples}), classes, notes and digest of `report["data"]`, and the keys
+    of `facts.PROTOCOL`, `command` and `sides` ({model: "vae" | "gan" | "hybrid"}, for the colours) of
+    `report["protocol"]`, whose other keys appear under their own names. Only `models` and `advice` are required.
+    Figures that are None or not finite become dashes, with the reason. The same input gives the same bytes.
     """
     write(Path(path), render(report, extras).encode())
 

@@ -1,11 +1,11 @@
-"""Words for the page and for report.json: lists, names, capitals, directions."""
+"""Helpers for sentences of the page and of report.json: lists, names, capitals, directions."""
 
 import re
 from collections.abc import Sequence
 
 
 def listing(names: Sequence[str], last: str = "and") -> str:
-    """Names as a sentence lists them.
+    """Names joined by commas and, before the last, by `last`.
 
     >>> listing(["a", "b", "c"])
     'a, b and c'
@@ -15,12 +15,12 @@ def listing(names: Sequence[str], last: str = "and") -> str:
 
 
 def spaced(name: str) -> str:
-    """A name of the report as words."""
+    """A name of the report with blanks in place of underscores."""
     return name.replace("_", " ")
 
 
 def sentence(text: str) -> str:
-    """With a capital, but where it begins with the name of a file or with what else is no word.
+    """`text` with a capital first letter, unless its first word is a file name or another non-word.
 
     >>> sentence("known since 2014; see 'Mr. X'."), sentence("const.npz has no labels."), sentence("")
     ("Known since 2014; see 'Mr. X'.", 'const.npz has no labels.', '')
@@ -29,7 +29,7 @@ def sentence(text: str) -> str:
 
 
 def typeset(text: str) -> str:
-    """The numbers of a sentence as a page writes them: a true minus, and no line ends before a per cent sign.
+    """A sentence typeset for the page: a true minus sign in numbers, and no line break before a per cent sign.
 
     >>> typeset("WGAN-GP -4.4, 95 % interval -6.10e-07 to 5 on run-3").replace("\u00a0", "~")
     'WGAN-GP −4.4, 95~% interval −6.10e−07 to 5 on run-3'
@@ -38,7 +38,7 @@ def typeset(text: str) -> str:
 
 
 def direction(higher_is_better: bool | None) -> str:
-    """Which way is better, in words and as an arrow."""
+    """The direction in which a metric is better, as an arrow and in words."""
     if higher_is_better is None:
         return "↔ neither end is better"
     return "↑ higher is better" if higher_is_better else "↓ lower is better"

@@ -1,4 +1,4 @@
-"""The tables of a task: a row for each model, with its interval drawn, and the headline for each group of seeds."""
+"""The tables of a task: a row for each model, with a drawn interval, and the headline figure by group of seeds."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from jaxgen.tasks import BASELINE
 
 
 def task_section(i: int, name: str, models: Mapping, extras: Extras, looks: Mapping[str, Look]) -> dict:
-    """What the page shows of task number `i`: its names and a table for each metric, the headline first."""
+    """The section of task number `i`: its title and texts, and a table for each metric, the headline metric first."""
     about, texts = extras.metrics.get(name, {}), extras.tasks.get(name, {})
-    there = dict.fromkeys(metric for tasks in models.values() for metric in tasks.get(name, {}))
-    order = [m for m in about if m in there] + [m for m in there if m not in about]
+    measured = dict.fromkeys(metric for tasks in models.values() for metric in tasks.get(name, {}))
+    order = [m for m in about if m in measured] + [m for m in measured if m not in about]
     order.sort(key=lambda metric: not about.get(metric, {}).get("headline", False))
     return {
         "id": f"task-{i + 1}",
@@ -26,7 +26,7 @@ def task_section(i: int, name: str, models: Mapping, extras: Extras, looks: Mapp
 def by_group(
     task: str, groups: Mapping[str, str], models: Mapping, extras: Extras, looks: Mapping[str, Look]
 ) -> dict | None:
-    """The headline for each group of seeds, such as the class that was left out; None if all seeds are of one."""
+    """The headline figure by group of seeds, such as by the class left out; None if there is only one group."""
     about = extras.metrics.get(task, {})
     metric = next((name for name, entry in about.items() if entry.get("headline")), None)
     if metric is None or len(set(groups.values())) < 2:

@@ -93,9 +93,9 @@ def _pair(data: Any) -> tuple[Any, Any]:
         together.
     """
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    index, own = getattr(x, "index", None), getattr(label, "index", None)
+    index, label_index = getattr(x, "index", None), getattr(label, "index", None)
     equals = getattr(index, "equals", None)
-    if equals is not None and hasattr(own, "equals") and not equals(own):
+    if equals is not None and hasattr(label_index, "equals") and not equals(label_index):
         raise BadRequest("the labels have another index than the examples: hand in y.loc[x.index], or y.to_numpy().")
     return x, label
 
@@ -145,7 +145,7 @@ def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: b
             return stream_source(x, subset=at)
         return array_source(x, subset=at) if isinstance(x, Rows) else array_source(x[at])  # a pool is resident once
 
-    return unpaired(**{name: domain(own) for name, own in at.items()})
+    return unpaired(**{name: domain(positions_of) for name, positions_of in at.items()})
 
 
 def divided(

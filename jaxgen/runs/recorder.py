@@ -64,14 +64,14 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def keep_until(path: Path, step: int) -> list[dict[str, Any]]:
     """Drops the lines after `step`, and prints how many damaged lines go with them; returns what stays."""
-    found = read(path)
+    lines = read(path)
     if not hosts.writes():
-        return [line for line in found if line["step"] <= step]
-    if damaged := len(_whole(path)) - len(found):
+        return [line for line in lines if line["step"] <= step]
+    if damaged := len(_whole(path)) - len(lines):
         print(f"{path}: damaged lines dropped: {damaged}; the checkpoints are whole.", file=sys.stderr, flush=True)
-    kept = [line for line in found if line["step"] <= step]
-    files.write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
-    return kept
+    before = [line for line in lines if line["step"] <= step]
+    files.write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in before).encode())
+    return before
 
 
 def _whole(path: Path) -> list[bytes]:

@@ -76,15 +76,15 @@ def job_of(out: Path, meta: dict[str, Any], what: Any, data: Any, replaced: dict
       BadRequest: something that the run was started with and that is not handed in, or the reverse.
     """
     config = meta["config"]
-    own = config.get("replaced")  # None: the run is of a version that did not write it down
+    recorded = config.get("replaced")  # None: the run is of a version that did not write it down
     needed = [("a plan", what, config["recipe"]), ("data", data, config["data"])]
-    needed += [(name, replaced.get(name), None) for name in own or ()]
+    needed += [(name, replaced.get(name), None) for name in recorded or ()]
     for name, handed, named in needed:
         if handed is None and named is None:
             raise BadRequest(
                 f"this run was started from Python with {name} of its own: go on with {folder.again(out, config)}."
             )
-    if own is not None and (foreign := [name for name in replaced if name not in own]):
+    if recorded is not None and (foreign := [name for name in replaced if name not in recorded]):
         raise BadRequest(f"this run was started with the {foreign[0]} of its plan: leave {foreign[0]} out.")
     read = reading(config) if data is None else {"size": config.get("size")}
     given = data_of(config["data"] if data is None else data, stream=config["stream"], **read)

@@ -118,12 +118,12 @@ def _scores(model: Model, names: Sequence[str], x: np.ndarray, key: jax.Array) -
 
     def score(i, x):
         noise = None if model.draw_posterior is None else model.draw_posterior(jax.random.fold_in(key, i), samples, x)
-        found = (
+        scores = (
             model.scores.together(names, noise, x)
             if isinstance(model.scores, Scores)
             else {name: model.scores[name](noise, x) for name in names}
         )
-        return np.stack([np.asarray(found[name], np.float64) for name in names], -1)
+        return np.stack([np.asarray(scores[name], np.float64) for name in names], -1)
 
     return dict(zip(names, in_batches(score, x, copies=samples).T, strict=True))
 

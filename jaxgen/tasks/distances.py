@@ -47,8 +47,8 @@ def natural_ceiling(reference: Reference, real: np.ndarray) -> dict[str, float]:
         return {}
     order = np.random.default_rng(0).permutation(len(real))[: 2 * natural.IMAGES]
     parts = np.array_split(order, 2 if len(order) >= FEW else 1)
-    found = [natural_distance(reference, real[part])[NATURAL] for part in parts]
-    return {NATURAL: float(np.mean(found))}
+    distances = [natural_distance(reference, real[part])[NATURAL] for part in parts]
+    return {NATURAL: float(np.mean(distances))}
 
 
 def tested(data: Data) -> int:

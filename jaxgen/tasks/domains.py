@@ -77,7 +77,7 @@ def places(data: Data) -> tuple[int, int]:
 
 
 def figures(
-    features: Features, first: np.ndarray, second: np.ndarray, there: np.ndarray, back: np.ndarray
+    features: Features, first: np.ndarray, second: np.ndarray, forward: np.ndarray, back: np.ndarray
 ) -> dict[str, float]:
     """All figures of translations of the test images of either class, which are finite.
 
@@ -88,7 +88,7 @@ def figures(
       there: the test images of the first class, in the second.
       back: those of the second class, in the first.
     """
-    moved = features.embed(there)
+    moved = features.embed(forward)
     return {
         "frechet": unbiased_frechet(second, moved),
         "frechet_back": unbiased_frechet(first, features.embed(back)),

@@ -92,8 +92,8 @@ def make_judge(reference: Reference) -> Judge:
     at = labelled(data.train.label, each, seed=0, draw=0)
     for c in classes_of(data):
         known[c] = features.embed(data.train.x[at[data.train.label[at] == c]])
-        seen = features.embed(data.valid.x[np.flatnonzero(data.valid.label == c)[:POOL]])
-        radius[c] = float(np.quantile(cdist(seen, known[c]).min(1), TYPICAL))
+        embedded = features.embed(data.valid.x[np.flatnonzero(data.valid.label == c)[:POOL]])
+        radius[c] = float(np.quantile(cdist(embedded, known[c]).min(1), TYPICAL))
     return Judge(features, known, radius)
 
 
@@ -105,8 +105,8 @@ def judged(judge: Judge, x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray,
     taken, embedded = judge.features.classify(x) == target, judge.features.embed(x)
     near = np.zeros(len(x), bool)
     for c in np.unique(target):
-        mine = target == c
-        near[mine] = cdist(embedded[mine], judge.known[c]).min(1) <= judge.radius[c]
+        chosen = target == c
+        near[chosen] = cdist(embedded[chosen], judge.known[c]).min(1) <= judge.radius[c]
     return taken, taken & near
 
 
@@ -121,11 +121,11 @@ def identity_kept(x: np.ndarray, edits: Edits) -> float:
     ahead, edited, originals = np.zeros(len(x)), flat(x), flat(edits.x)
     of = edits.label[edits.source]
     for c in np.unique(of):
-        mine, others = np.flatnonzero(of == c), np.flatnonzero(edits.label == c)
-        distance = _distances(edited[mine], originals[others])
-        own = distance[others[None] == edits.source[mine][:, None]]
-        further = (distance > own[:, None]).sum(1) + ((distance == own[:, None]).sum(1) - 1) / 2
-        ahead[mine] = further / (len(others) - 1)
+        members, others = np.flatnonzero(of == c), np.flatnonzero(edits.label == c)
+        distance = _distances(edited[members], originals[others])
+        to_source = distance[others[None] == edits.source[members][:, None]]
+        further = (distance > to_source[:, None]).sum(1) + ((distance == to_source[:, None]).sum(1) - 1) / 2
+        ahead[members] = further / (len(others) - 1)
     return float(max(0.0, 2 * ahead.mean() - 1))
 
 
@@ -138,7 +138,7 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sum(a**2, 1)[:, None] + np.sum(b**2, 1)[None] - 2 * a @ b.T
 
 
-def area(kept, changed) -> float:
+def area(identity, change) -> float:
     """Area under the best change that is reached while at least so much is kept: from 0 to 1.
 
       integral over k from 0 to 1 of max {changed(s): kept(s) >= k}, linear between the strengths that are measured
@@ -148,6 +148,6 @@ def area(kept, changed) -> float:
     >>> area([1.0, 0.5], [0.0, 0.5])  # a triangle of 0.125 beside a rectangle of 0.25
     0.375
     """
-    order = np.argsort(-np.asarray(kept), kind="stable")
-    k, best = np.asarray(kept)[order], np.maximum.accumulate(np.asarray(changed)[order])
+    order = np.argsort(-np.asarray(identity), kind="stable")
+    k, best = np.asarray(identity)[order], np.maximum.accumulate(np.asarray(change)[order])
     return float(np.sum((k[:-1] - k[1:]) * (best[:-1] + best[1:])) / 2 + k[-1] * best[-1])

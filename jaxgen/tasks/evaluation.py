@@ -22,8 +22,8 @@ NUMBERS = 1 << 20  # in a batch that a model is handed or makes, at most: its la
 
 def looked_at(split: Split, part: int = 1) -> Split:
     """The examples that evaluation looks at, as float32: all, or a fixed random part of them, in their own order."""
-    found = subset(split, positions(len(split.x), split.x.shape[1:], part))
-    return found._replace(x=as_float(found.x))
+    part_of_split = subset(split, positions(len(split.x), split.x.shape[1:], part))
+    return part_of_split._replace(x=as_float(part_of_split.x))
 
 
 def most(shape: tuple[int, ...], part: int = 1) -> int:

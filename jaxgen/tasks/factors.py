@@ -36,10 +36,10 @@ def measure(model: Model, data: Data, seed: int, strengths: np.ndarray) -> dict[
     if len(data.factors) < 2:
         return {}
     train, test = looked_at(data.train), looked_at(data.test)
-    codes, seen = (_rows(encoded(model, split.x)) for split in (train, test))
+    codes, test_codes = (_rows(encoded(model, split.x)) for split in (train, test))
     figures = {"right_factor": right_factor(model, data, seed, strengths)}
-    if 2 <= codes.shape[1] <= WIDEST and np.all(np.isfinite(codes)) and np.all(np.isfinite(seen)):
-        figures |= dci(codes, train.factors, seen, test.factors)._asdict()
+    if 2 <= codes.shape[1] <= WIDEST and np.all(np.isfinite(codes)) and np.all(np.isfinite(test_codes)):
+        figures |= dci(codes, train.factors, test_codes, test.factors)._asdict()
         figures["mutual_information_gap"] = mutual_information_gap(codes, train.factors)
     return figures
 

@@ -66,8 +66,8 @@ def groups_of(reference: Reference) -> Groups | None:
         return reference.features.natural(as_float(test.x))
 
     def without(i: int) -> Reference:
-        kept = group != i
-        part = data._replace(test=subset(test, kept))
-        return Reference(part, reference.features, halves=halves[:, kept], seen=lambda: embedded()[kept])
+        rest = group != i
+        part = data._replace(test=subset(test, rest))
+        return Reference(part, reference.features, halves=halves[:, rest], natural_known=lambda: embedded()[rest])
 
     return Groups(data, tuple(without(i) for i in range(GROUPS)), n)

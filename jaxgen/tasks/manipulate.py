@@ -61,7 +61,7 @@ class Curve(NamedTuple):
     """What edits reach at each of the strengths, float64 [S]; the first is the unedited reconstruction."""
 
     changed: np.ndarray
-    kept: np.ndarray
+    identity: np.ndarray
     effectiveness: np.ndarray
 
 
@@ -88,10 +88,10 @@ def directions(model: Model, data: Data, seed: int) -> np.ndarray:
     known = subset(data.train, labelled(data.train.label, LABELS, seed=seed, draw=0))
     known = subset(known, np.isin(known.label, classes_of(data)))
     codes = encoded(model, as_float(known.x))
-    found = np.zeros((len(data.classes), *codes.shape[1:]), np.float32)
+    vectors = np.zeros((len(data.classes), *codes.shape[1:]), np.float32)
     for c in np.unique(known.label):
-        found[c] = codes[known.label == c].mean(0) - codes[known.label != c].mean(0)
-    return found
+        vectors[c] = codes[known.label == c].mean(0) - codes[known.label != c].mean(0)
+    return vectors
 
 
 def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve | None:
@@ -100,7 +100,7 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
     An edit that is typical of its target class before it is edited, by its reconstruction, is counted as unchanged:
     an error of the model or of the classifier is not an edit.
     """
-    codes, found, kept = encoded(model, edits.x)[edits.source], [], []
+    codes, judgements, identity = encoded(model, edits.x)[edits.source], [], []
     at_once = max(1, DECODED // len(codes))  # few edits of all strengths fill one batch
     for some in np.split(STRENGTHS, range(at_once, len(STRENGTHS), at_once)):
         moved = codes[None] + some.reshape(-1, *[1] * codes.ndim) * way[edits.target][None]
@@ -108,10 +108,10 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
         if not np.all(np.isfinite(images)):
             return None
         for x in images.reshape(len(some), len(codes), *images.shape[1:]):
-            found.append(judged(judge, x, edits.target))
-            kept.append(identity_kept(x, edits))
-    taken, typical = np.moveaxis(np.array(found), 1, 0)
-    return Curve((typical & ~typical[0]).mean(1), np.array(kept), taken.mean(1))
+            judgements.append(judged(judge, x, edits.target))
+            identity.append(identity_kept(x, edits))
+    taken, typical = np.moveaxis(np.array(judgements), 1, 0)
+    return Curve((typical & ~typical[0]).mean(1), np.array(identity), taken.mean(1))
 
 
 def measure(model: Model, reference: Reference, seed: int, *, only_headline: bool = False) -> Reading:
@@ -136,13 +136,13 @@ def _measured(model: Model, reference: Reference, seed: int, only_headline: bool
     curve = follow(model, way, plan_edits(data, data.test, seed, few=only_headline), judge)
     if curve is None:
         return Reading({}, "")
-    figures = {"area": area(curve.kept, curve.changed)}
+    figures = {"area": area(curve.identity, curve.changed)}
     if only_headline:
         return Reading(figures, "")
     before = follow(model, way, plan_edits(data, data.valid, seed, few=True), judge)
-    at = 0 if before is None else int(np.argmax(before.changed * before.kept))
+    at = 0 if before is None else int(np.argmax(before.changed * before.identity))
     figures |= {name: float(values[at]) for name, values in curve._asdict().items()}
-    figures["composition"] = float(curve.kept[0])
+    figures["composition"] = float(curve.identity[0])
     return Reading(figures | factors.measure(model, data, seed, STRENGTHS), f"strength {STRENGTHS[at]:g}")
 
 
@@ -154,16 +154,16 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
 
 def simple_models(data: Data, axes: Axes | None = None) -> dict[str, Model]:
     """By name: what stands beside the models; `axes` are the principal axes of the training examples, if known."""
-    found = axes or principal_axes(data.train.x, COMPONENTS)
+    fitted = axes or principal_axes(data.train.x, COMPONENTS)
 
     def same(x):
         return np.asarray(x)
 
     def components(x):
-        return coordinates(found, x).astype(np.float32)
+        return coordinates(fitted, x).astype(np.float32)
 
     def image(z):
-        return (np.asarray(z) @ found.axes + found.mean).reshape(-1, *data.shape)
+        return (np.asarray(z) @ fitted.axes + fitted.mean).reshape(-1, *data.shape)
 
     return {
         f"{BASELINE}raw values": Model(encode=same, decode=same),
@@ -178,14 +178,14 @@ def nearest_examples(reference: Reference) -> dict[str, float]:
     train = subset(data.train, labelled(data.train.label, POOL, seed=0, draw=0))
     x, rows = edits.x[edits.source].copy(), flat(train.x)
     for i, (original, target) in enumerate(zip(flat(x), edits.target, strict=True)):
-        mine = np.flatnonzero(train.label == target)
-        x[i] = as_float(train.x[mine[np.argmin(np.sum((rows[mine] - original) ** 2, 1))]])
+        members = np.flatnonzero(train.label == target)
+        x[i] = as_float(train.x[members[np.argmin(np.sum((rows[members] - original) ** 2, 1))]])
     typical = [judged(judge, images, edits.target) for images in (edits.x[edits.source], x)]
-    changed, kept = float(np.mean(typical[1][1] & ~typical[0][1])), identity_kept(x, edits)
+    changed, identity = float(np.mean(typical[1][1] & ~typical[0][1])), identity_kept(x, edits)
     return {
-        "area": area([kept], [changed]),
+        "area": area([identity], [changed]),
         "changed": changed,
-        "kept": kept,
+        "kept": identity,
         "effectiveness": float(np.mean(typical[1][0])),
     }
 

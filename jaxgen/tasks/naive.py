@@ -59,5 +59,5 @@ def copies(x, seed: int, n: int, *, image: bool) -> np.ndarray:
     rng = np.random.default_rng(seed)
     chosen = np.asarray(as_float(x[np.sort(rng.choice(len(x), n, replace=n > len(x)))]))
     noise = NOISE * (1.0 if image else float(np.std(chosen)))
-    made = chosen + np.float32(noise) * rng.standard_normal(chosen.shape, np.float32)
-    return np.clip(made, 0, 1, out=made) if image else made
+    noisy = chosen + np.float32(noise) * rng.standard_normal(chosen.shape, np.float32)
+    return np.clip(noisy, 0, 1, out=noisy) if image else noisy

@@ -41,8 +41,8 @@ def accuracies(read: list, labels: tuple, seed: int, draws: int = DRAWS) -> tupl
                 fitted = LogisticRegression(max_iter=1000).fit(pool[at], labels[0][at])
             fits.append([balanced(fitted.predict(x), y) for x, y in ((valid, labels[1]), (test, labels[2]))])
         on_valid[f"accuracy_{count}"], on_test[f"accuracy_{count}"] = map(float, np.mean(fits, axis=0))
-    for found in (on_valid, on_test):
-        found["accuracy"] = sum(found.values()) / len(COUNTS)
+    for figures in (on_valid, on_test):
+        figures["accuracy"] = sum(figures.values()) / len(COUNTS)
     if draws == DRAWS:
         on_test["neighbour_accuracy"] = balanced(_neighbours(read[0], labels[0], read[2], mean, scale), labels[2])
     return on_valid, on_test
@@ -55,8 +55,8 @@ def balanced(predicted: np.ndarray, label: np.ndarray) -> float:
     0.5
     """
     right = np.bincount(label, predicted == label)
-    there = np.bincount(label)
-    return float(np.mean(right[there > 0] / there[there > 0]))
+    counts = np.bincount(label)
+    return float(np.mean(right[counts > 0] / counts[counts > 0]))
 
 
 def _standard(pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,10 +75,10 @@ def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int
     """
     pool, valid, test = _splits(data, STAGED if draws < DRAWS else 1)
     x, ends = np.concatenate([pool.x, valid.x, test.x]), np.cumsum([len(pool.x), len(valid.x)])
-    seen = {name: np.split(h, ends) for name, h in _layers(model, x).items() if np.all(np.isfinite(h))}
-    figures, chosen = _best(seen, (pool.label, valid.label, test.label), seed, draws)
-    if "latent" in seen:
-        codes = seen["latent"][2]
+    by_layer = {name: np.split(h, ends) for name, h in _layers(model, x).items() if np.all(np.isfinite(h))}
+    figures, chosen = _best(by_layer, (pool.label, valid.label, test.label), seed, draws)
+    if "latent" in by_layer:
+        codes = by_layer["latent"][2]
         figures["active_latents"] = float(active_units(codes))
         figures |= _smoothness(features, model, codes, data.shape)
     return Reading(figures, chosen)
@@ -122,16 +122,16 @@ def _layers(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
 
     def layers(i: int, x) -> dict[str, Any]:
         if isinstance(model.features, Layers):
-            code, found = model.features.with_code(x)
+            code, features = model.features.with_code(x)
         else:
             code = None if model.encode is None else model.encode(x)
-            found = {name: layer(x) for name, layer in model.features.items()}
-        return found if code is None else {"latent": code, **found}
+            features = {name: layer(x) for name, layer in model.features.items()}
+        return features if code is None else {"latent": code, **features}
 
     # A map sorts its names; the first layer is the one that is chosen of equal ones.
-    found = in_batches(layers, x)
-    names = [name for name in ("latent", *model.features) if name in found]
-    return {name: _rows(found[name]) for name in names}
+    features = in_batches(layers, x)
+    names = [name for name in ("latent", *model.features) if name in features]
+    return {name: _rows(features[name]) for name in names}
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -139,8 +139,8 @@ def _rows(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, working(x.shape[1:]))
 
 
-def _best(seen: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str, float], str]:
-    results = {name: accuracies(read, labels, seed, draws) for name, read in seen.items()}
+def _best(features: Mapping, labels: tuple, seed: int, draws: int) -> tuple[dict[str, float], str]:
+    results = {name: accuracies(read, labels, seed, draws) for name, read in features.items()}
     if not results:
         return {}, ""
     chosen = max(results, key=lambda name: results[name][0]["accuracy"])

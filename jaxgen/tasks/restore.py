@@ -97,32 +97,32 @@ def pairs(x: np.ndarray) -> Pairs:
     return Pairs(x, np.asarray(shrunk(x, factor(x.shape[1:]))))
 
 
-def measure(features: Features, test: Pairs, made: np.ndarray) -> dict[str, float]:
+def measure(features: Features, test: Pairs, results: np.ndarray) -> dict[str, float]:
     """The figures of one result for each small image; of large ones `ssim` is that of a fixed random part."""
-    real, fake = features.embed(test.large), features.embed(made)
-    some = positions(len(made), made.shape[1:], STAGED)
+    real, fake = features.embed(test.large), features.embed(results)
+    some = positions(len(results), results.shape[1:], STAGED)
     return {
         "joint_frechet": joint_frechet(real, fake, _given(test)),
         "frechet": frechet(real, fake),
-        "psnr": psnr(test.large, made),
-        "ssim": ssim(test.large[some], made[some]),
-        "consistency": root_mean_square(pairs(made).small - test.small),
+        "psnr": psnr(test.large, results),
+        "ssim": ssim(test.large[some], results[some]),
+        "consistency": root_mean_square(pairs(results).small - test.small),
     }
 
 
-def headline(features: Features, test: Pairs, made: np.ndarray) -> float:
+def headline(features: Features, test: Pairs, results: np.ndarray) -> float:
     """`joint_frechet` beside the first 32 principal components of the small images.
 
     Each end of the plane of Blau and Michaeli 2018 (arXiv 1711.06077) is won by what nobody wants: perception, the
     distance of the results alone, is 0 for the true images in another order, and distortion is least for a blurred
     mean. The distance of pairs counts what looks wrong, what belongs to another small image and what varies too little.
     """
-    return joint_frechet(features.embed(test.large), features.embed(made), _given(test))
+    return joint_frechet(features.embed(test.large), features.embed(results), _given(test))
 
 
 def _given(test: Pairs) -> np.ndarray:
-    found = principal_axes(test.small[:: -(-len(test.small) // ROWS)], COMPONENTS)
-    return (flat(test.small) - found.mean) @ found.axes.T
+    axes = principal_axes(test.small[:: -(-len(test.small) // ROWS)], COMPONENTS)
+    return (flat(test.small) - axes.mean) @ axes.axes.T
 
 
 def restored(model: Model, small: np.ndarray, key: jax.Array) -> np.ndarray:
@@ -152,10 +152,10 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
     at = positions(len(first), first.shape[1:], MANY)
     mean, squares, small = first[at], np.zeros_like(first[at]), test.small[at]
     for k in range(1, SAMPLES):  # one at a time: large images in eight forms are more than a memory holds
-        made = restored(model, small, jax.random.fold_in(key, k))
-        change = made - mean
+        result = restored(model, small, jax.random.fold_in(key, k))
+        change = result - mean
         mean += change / (k + 1)
-        squares += change * (made - mean)
+        squares += change * (result - mean)
     figures = measure(features, test, first) | {"psnr_mean": psnr(test.large[at], mean)}
     figures["spread"] = float(np.sqrt(np.mean(squares, dtype=np.float64) / (SAMPLES - 1)))
     return Reading({name: value for name, value in figures.items() if np.isfinite(value)}, "")
@@ -172,8 +172,8 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
             "ridge regression": ridge(train, valid, test.small),
             "nearest training example": nearest(train, test.small),
         }
-        found = {f"{BASELINE}{name}": measure(features, test, made) for name, made in results.items()}
-    return {name: {**own, "psnr_mean": own["psnr"], "spread": 0.0} for name, own in found.items()}
+        by_name = {f"{BASELINE}{name}": measure(features, test, images) for name, images in results.items()}
+    return {name: {**figures, "psnr_mean": figures["psnr"], "spread": 0.0} for name, figures in by_name.items()}
 
 
 def _one_thread() -> AbstractContextManager:
@@ -220,7 +220,7 @@ def _results(model: Model, data: Data, key: jax.Array) -> np.ndarray:
     return np.concatenate([restored(model, small, jax.random.fold_in(key, k)) for k in range(2)])
 
 
-def _told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str]:
+def _configure(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str]:
     """A GAN of any name trains `sr_gan`; all others their own recipe. Both sides are told what the true image is.
 
     A conditional VAE (Sohn et al. 2015) is told by its likelihood, and a GAN for super-resolution by an L1 or L2 term
@@ -241,7 +241,7 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-FROM_SMALL = Training("restore", "from small images", 0.4, (4, 5), form=Form("restore", lambda data: data, _told))
+FROM_SMALL = Training("restore", "from small images", 0.4, (4, 5), form=Form("restore", lambda data: data, _configure))
 
 RESTORE = Task(
     name="restore",

@@ -69,7 +69,9 @@ class Reference:
     data: Data
     features: Features  # the space in which samples are compared
     halves: np.ndarray | None = None  # bool [2, N]: how test examples are divided (`halves_of`); None: at random
-    seen: Callable[[], np.ndarray] | None = None  # features of the test examples in the second space, if known already
+    natural_known: Callable[[], np.ndarray] | None = (
+        None  # features of the test examples in the second space, if known already
+    )
     _formed: dict[str, Data] = dataclasses.field(default_factory=dict)  # by name of a form
     _once: dict[Callable, Any] = dataclasses.field(default_factory=dict)  # by what makes it
 
@@ -102,8 +104,8 @@ class Reference:
         """Features in the second space of test examples: a random 1,024 of those that evaluation looks at, or all."""
         natural = self.features.natural
         assert natural is not None
-        if self.seen is not None:
-            return self.seen()
+        if self.natural_known is not None:
+            return self.natural_known()
         test = looked_at(self.data.test)
         return natural(test.x[some_of(len(test.x), IMAGES)])
 
@@ -139,7 +141,7 @@ class Form(NamedTuple):
 
     name: str
     data: Callable[[Data], Data]  # the data of a seed -> as many that are trained on; only their train split is
-    told: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
+    configure: Callable[[str, Recipe, Data], tuple[Recipe, str | None]]
     """(side, recipe, data) -> the recipe that a model of that side trains, and its condition as `--condition` names
     it. A recipe that cannot take it is left out, with a note."""
     size: Callable[[Data], int] = lambda data: len(data.train.x)  # the training examples that `data` leaves
@@ -184,7 +186,7 @@ class Picture(NamedTuple):
 
     title: str
     about: str
-    made: Callable[[Model, Data, jax.Array], np.ndarray | None]  # (model, data, key); None where a model has none
+    render: Callable[[Model, Data, jax.Array], np.ndarray | None]  # (model, data, key); None where a model has none
     real: Callable[[Data], np.ndarray]
     columns: int | None = None  # of images, where a row means something
 

@@ -32,6 +32,7 @@ from jaxgen.tasks.translation import Truth, content, error, figures, translated,
 from jaxgen.tasks.unpaired import (
     IDENTITY,
     RATE,
+    configure,
     domains_of,
     known_pairs,
     pairs_known,
@@ -39,7 +40,6 @@ from jaxgen.tasks.unpaired import (
     size,
     some,
     style_of,
-    told,
     unpaired,
 )
 
@@ -76,7 +76,7 @@ METRICS = {
 
 
 def baselines(
-    features: Features, data: Data, seen: Data | None = None, truth: Truth | None = None
+    features: Features, data: Data, formed: Data | None = None, truth: Truth | None = None
 ) -> dict[str, dict[str, float]]:
     """Figures of the image as it is, and of the linear optimal transport map between the two sets, by `baseline:` name.
 
@@ -86,7 +86,7 @@ def baselines(
     """
     truth = truth or truth_of(features, data)
     original, true = truth.original, truth.true
-    train = (unpaired(data) if seen is None else seen).train
+    train = (unpaired(data) if formed is None else formed).train
     sets = [np.flatnonzero(train.label == domain) for domain in (0, 1)]
     axes = principal_axes(train.x, COMPONENTS)
     codes = [coordinates(axes, some(train.x, at)) for at in sets]
@@ -114,12 +114,12 @@ def ceiling(features: Features, data: Data, truth: Truth | None = None) -> dict[
     truth = truth or truth_of(features, data)
     original, true = truth.original, truth.true
     train_original, train_true, _ = known_pairs(data.train, style_of(data))
-    found = {
+    values = {
         "error": error(_regressed(train_original, train_true, original), true),
         "error_back": error(_regressed(train_true, train_original, true), original),
         "frechet": frechet(truth.embedded, features.embed(train_true)),
     }
-    return found | content(truth, truth.embedded)
+    return values | content(truth, truth.embedded)
 
 
 def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -140,26 +140,28 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
     data = reference.data
     if stage is not None and not pairs_known(data):
         first, second = domains.tested(data.test, data, STAGED)
-        there = translated(model, data, first)
-        if there is None or not np.all(np.isfinite(there)):
+        forward = translated(model, data, first)
+        if forward is None or not np.all(np.isfinite(forward)):
             return Reading({}, "")
         halves = None
         if reference.halves is not None:  # the examples lack a group, and all of the others are looked at
             left, right = domains.places(data)
             halves = reference.halves[:, data.test.label == right], reference.halves[:, data.test.label == left]
         return Reading(
-            {"frechet": unbiased_frechet(*map(reference.features.embed, (second, there)), halves=halves)}, ""
+            {"frechet": unbiased_frechet(*map(reference.features.embed, (second, forward)), halves=halves)}, ""
         )
     if stage is not None:
         original, true, _ = reference.once(_staged_pairs)
-        there = translated(model, data, original)
-        return Reading({} if there is None or not np.all(np.isfinite(there)) else {"error": error(there, true)}, "")
+        forward = translated(model, data, original)
+        return Reading(
+            {} if forward is None or not np.all(np.isfinite(forward)) else {"error": error(forward, true)}, ""
+        )
     truth = reference.once(_truth)
-    there = translated(model, data, truth.original)
-    back = None if there is None else translated(model, data, truth.true, back=True)
-    if there is None or back is None:
+    forward = translated(model, data, truth.original)
+    back = None if forward is None else translated(model, data, truth.true, back=True)
+    if forward is None or back is None:
         return Reading({}, "")
-    return Reading(figures(reference.features, data, there, back, truth), "")
+    return Reading(figures(reference.features, data, forward, back, truth), "")
 
 
 def _truth(reference: Reference) -> Truth:
@@ -197,8 +199,8 @@ def _pairs_shown(data: Data) -> np.ndarray:
 
 def _shown(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
     original, true = np.split(_pairs_shown(data), 2)
-    there, back = translated(model, data, original), translated(model, data, true, back=True)
-    return None if there is None or back is None else np.concatenate([back, there])
+    forward, back = translated(model, data, original), translated(model, data, true, back=True)
+    return None if forward is None or back is None else np.concatenate([back, forward])
 
 
 def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
@@ -214,7 +216,7 @@ UNPAIRED = Training(
     "on two sets of images without pairs",
     1.3,
     (6, 7),
-    form=Form("unpaired", unpaired, told, size),
+    form=Form("unpaired", unpaired, configure, size),
 )
 
 TRANSLATE = Task(

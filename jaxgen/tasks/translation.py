@@ -31,20 +31,20 @@ def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -
         return None
 
     def through(i, x):
-        own, other = (jnp.full(len(x), label, jnp.int32) for label in ((1, 0) if back else (0, 1)))
-        return decode(encode(x, own), other)
+        source, target = (jnp.full(len(x), label, jnp.int32) for label in ((1, 0) if back else (0, 1)))
+        return decode(encode(x, source), target)
 
     return in_batches(through, x)
 
 
-def error(made: np.ndarray, true: np.ndarray) -> float:
+def error(images: np.ndarray, true: np.ndarray) -> float:
     """Root mean square difference over all numbers.
 
     >>> error(np.array([0.0, 0.5]), np.array([0.6, 1.3])).__round__(6)
     0.707107
     """
-    blocks = (slice(i, i + BLOCK) for i in range(0, len(made), BLOCK))
-    return float(np.sqrt(sum(np.sum((made[at].astype(np.float64) - true[at]) ** 2) for at in blocks) / made.size))
+    blocks = (slice(i, i + BLOCK) for i in range(0, len(images), BLOCK))
+    return float(np.sqrt(sum(np.sum((images[at].astype(np.float64) - true[at]) ** 2) for at in blocks) / images.size))
 
 
 class Truth(NamedTuple):
@@ -54,7 +54,9 @@ class Truth(NamedTuple):
     true: np.ndarray  # the same in the style; between two classes, test images of the second
     label: np.ndarray | None
     embedded: np.ndarray  # features of `true`
-    told: Callable[[np.ndarray], np.ndarray] | None  # features -> the label of the nearest training image in the style
+    classify: (
+        Callable[[np.ndarray], np.ndarray] | None
+    )  # features -> the label of the nearest training image in the style
 
 
 def truth_of(features: Features, data: Data) -> Truth:
@@ -65,15 +67,15 @@ def truth_of(features: Features, data: Data) -> Truth:
         first, second = domains.tested(data.test, data)
         return Truth(first, second, None, features.embed(second), None)
     original, true, label = known_pairs(data.test, style_of(data))
-    told = None
+    classify = None
     if label is not None:
         _, styled, known = known_pairs(data.train, style_of(data))
-        told = KNeighborsClassifier(1).fit(features.embed(styled), known).predict
-    return Truth(original, true, label, features.embed(true), told)
+        classify = KNeighborsClassifier(1).fit(features.embed(styled), known).predict
+    return Truth(original, true, label, features.embed(true), classify)
 
 
 def figures(
-    features: Features, data: Data, there: np.ndarray, back: np.ndarray, truth: Truth | None = None
+    features: Features, data: Data, forward: np.ndarray, back: np.ndarray, truth: Truth | None = None
 ) -> dict[str, float]:
     """All figures of translations of the test images, and of the way back; {} if any of them is not finite.
 
@@ -87,20 +89,20 @@ def figures(
       back: those in the style, as originals.
       truth: `truth_of` these, if it is known already.
     """
-    if not (np.all(np.isfinite(there)) and np.all(np.isfinite(back))):
+    if not (np.all(np.isfinite(forward)) and np.all(np.isfinite(back))):
         return {}
     truth = truth or truth_of(features, data)
     if not pairs_known(data):
-        return domains.figures(features, features.embed(truth.original), truth.embedded, there, back)
-    embedded = features.embed(there)
-    found = {
-        "error": error(there, truth.true),
+        return domains.figures(features, features.embed(truth.original), truth.embedded, forward, back)
+    embedded = features.embed(forward)
+    values = {
+        "error": error(forward, truth.true),
         "error_back": error(back, truth.original),
         "frechet": frechet(truth.embedded, embedded),
     }
-    return found | content(truth, embedded)
+    return values | content(truth, embedded)
 
 
 def content(truth: Truth, embedded: np.ndarray) -> dict[str, float]:
     """The share of translations with these features whose label is told; {} without labels."""
-    return {} if truth.told is None else {"content": float(np.mean(truth.told(embedded) == truth.label))}
+    return {} if truth.classify is None else {"content": float(np.mean(truth.classify(embedded) == truth.label))}

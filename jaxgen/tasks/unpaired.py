@@ -72,7 +72,7 @@ def size(data: Data) -> int:
     return len(data.train.x) if pairs_known(data) else domains.size(data)
 
 
-def told(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
+def configure(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str | None]:
     """A cycle GAN for every GAN; any other recipe as it is, with the domain as the label that it is given.
 
     An autoencoder whose encoder and decoder are given the domain s and whose prior is not: z ~ p(z), x ~ p(x | z, s).

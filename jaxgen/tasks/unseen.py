@@ -110,8 +110,8 @@ def _sizes(data: Data) -> np.ndarray:
 def _enough(sizes: np.ndarray, anomalies: Sequence[int]) -> bool:
     anomalous = sizes[:, list(anomalies)].sum(1)
     normal = sizes.sum(1) - anomalous
-    found = anomalous.sum() - (anomalous[1] if _chooses(sizes, anomalies) else 0)
-    return bool(normal[0] >= TRAINED and normal[2] >= TESTED and found >= TESTED)
+    tested = anomalous.sum() - (anomalous[1] if _chooses(sizes, anomalies) else 0)
+    return bool(normal[0] >= TRAINED and normal[2] >= TESTED and tested >= TESTED)
 
 
 def _chooses(sizes: np.ndarray, anomalies: Sequence[int]) -> bool:
@@ -132,8 +132,8 @@ def _cut(parts: Sequence[Part], anomalies: Sequence[int], part: int) -> list[Par
     if len(anomalous) <= limit:
         return list(parts)
     keep, rng = np.ones(len(anomalous), bool), np.random.default_rng(0)
-    found = min(int(anomalous.sum()), limit // 2)
-    for kind, room in ((anomalous, found), (~anomalous, limit - found)):
+    wanted = min(int(anomalous.sum()), limit // 2)
+    for kind, room in ((anomalous, wanted), (~anomalous, limit - wanted)):
         keep[rng.permutation(np.flatnonzero(kind))[room:]] = False
     ends = np.cumsum([len(at) for _, at in parts])[:-1]
     return [(split, at[stays]) for (split, at), stays in zip(parts, np.split(keep, ends), strict=True)]

@@ -123,13 +123,13 @@ def _audit(original, params, draw, batch, value, draws, key, eps) -> Report:
         singles.append(probe.single)
 
     repeated, alike = noise.repeated(trials)
-    here, there = (measure.losses_at(each, params, chunks[0], batch) for each in (loss, again))
+    first_losses, again_losses = (measure.losses_at(each, params, chunks[0], batch) for each in (loss, again))
     return Report(
         leaves=tuple(rows),
         noise=noise.exchanged(loss, params, trials, others, batch),
         reuse=(*noise.reused_keys(loss, params, draw, batch, key), *repeated),
         alike=alike,
-        repeats=_repeats(here, there, max(singles)),
+        repeats=_repeats(first_losses, again_losses, max(singles)),
         draws=draws,
         limit=limit,
         loss=float(losses.mean()),

@@ -48,15 +48,15 @@ def repeated(chunks: Sequence) -> tuple[tuple[str, ...], tuple[str, ...]]:
     once in 32!. Entries with ties (integers, masks) have none. Mirrored ones (antithetic pairs) do not agree, and are
     taken to be meant.
     """
-    seen: dict[bytes, str] = {}
+    first_with: dict[bytes, str] = {}
     twins: dict[tuple[str, str], int] = {}
     for at, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(chunks[0][1])[0]):
         name = measure.name_of(path, "noise")
         values = np.concatenate([_entries(jax.tree.leaves(noise)[at]) for _, noise in chunks])
         for mark in _fingerprints(values.reshape(len(values), -1)):
-            if mark in seen:
-                twins[seen[mark], name] = twins.get((seen[mark], name), 0) + 1
-            seen.setdefault(mark, name)
+            if mark in first_with:
+                twins[first_with[mark], name] = twins.get((first_with[mark], name), 0) + 1
+            first_with.setdefault(mark, name)
     between = (
         f"noise repeated: {n} entries of {b} rise and fall with those of {a} in every draw, as from one key used twice."
         for (a, b), n in twins.items()

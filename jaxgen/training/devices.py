@@ -84,10 +84,10 @@ def put_copies(tree: Any, mesh: Mesh | None) -> Any:
     """Arrays, the same in every process, copied to each device: nothing else holds these buffers."""
     if mesh is None:
         return jax.tree.map(lambda a: jax.device_put(jnp.array(a)), tree)
-    place, mine = NamedSharding(mesh, PartitionSpec()), mesh.local_devices
+    place, local = NamedSharding(mesh, PartitionSpec()), mesh.local_devices
 
     def copied(a):
-        parts = [jax.device_put(jnp.array(a), device) for device in mine]
+        parts = [jax.device_put(jnp.array(a), device) for device in local]
         return jax.make_array_from_single_device_arrays(np.shape(a), place, parts)
 
     return jax.tree.map(copied, tree)

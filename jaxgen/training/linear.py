@@ -72,8 +72,8 @@ def _floats(state: State) -> tuple[list[Array], Callable]:
 
     def filled(values):
         new = dict(zip(where, values, strict=True))
-        params, opts, kept = jax.tree.unflatten(shape, [new.get(i, leaf) for i, leaf in enumerate(leaves)])
-        return state._replace(params=params, opts=opts, context=state.context._replace(state=kept))
+        params, opts, network_state = jax.tree.unflatten(shape, [new.get(i, leaf) for i, leaf in enumerate(leaves)])
+        return state._replace(params=params, opts=opts, context=state.context._replace(state=network_state))
 
     return [leaves[i] for i in where], filled
 

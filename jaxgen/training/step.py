@@ -52,8 +52,8 @@ class Step(NamedTuple):
 
 def evaluation_params(state: State) -> Params:
     """The params of every player, as their moving average if one is kept."""
-    kept = {name: state.params[name] for name in state.ema}
-    return {**state.params, **jax.tree.map(lambda e, p: e.astype(p.dtype), state.ema, kept)}
+    averaged = {name: state.params[name] for name in state.ema}
+    return {**state.params, **jax.tree.map(lambda e, p: e.astype(p.dtype), state.ema, averaged)}
 
 
 def ema_rate(rate: float) -> Callable[[Array], Array]:
@@ -134,8 +134,8 @@ def make_step(
         after, info = play(before, n, jax.random.fold_in(key, n), batches)
         average = state.ema
         if ema is not None:
-            rate, kept = at(ema.rate, n), {name: after.params[name] for name in average}
-            average = jax.tree.map(lambda e, p: e + rate * (p.astype(e.dtype) - e), average, kept)
+            rate, averaged = at(ema.rate, n), {name: after.params[name] for name in average}
+            average = jax.tree.map(lambda e, p: e + rate * (p.astype(e.dtype) - e), average, averaged)
         bad = 1 - after.finite.astype(jnp.int32)
         # From ten on a streak stays: the loop looks between dispatches only, and must not miss one within.
         streak = jnp.where(state.streak >= PATIENCE, state.streak, bad * (state.streak + 1))

@@ -93,8 +93,8 @@ def test_the_answer_and_the_limits_agree_on_what_is_too_short(main, detect, shor
     # or the data of the main training counted for the one without the anomalies, where 50 of 100 examples remain.
     report, _ = assembled(main, detect=detect)
     notes = "".join(report["notes"])
-    assert ("Too short to settle anything: vae went" in notes) == ("represent" in short)
-    assert ("Too short to settle anomaly detection: vae, trained without the anomalies, went" in notes) == (
+    assert ("Too short to decide anything: vae went" in notes) == ("represent" in short)
+    assert ("Too short to decide anomaly detection: vae, trained without the anomalies, went" in notes) == (
         short == ("detect",)
     )
     for setting, task in (("anomaly detection", "detect"), ("representation learning", "represent")):
@@ -164,16 +164,18 @@ def test_the_kind_of_the_data_reaches_the_advice():
 
 def test_where_all_examples_are_alike_nothing_can_be_learnt():
     # Kills: an answer on constant columns without a word, or that more time may change; one row that differs unseen.
-    first = "All training examples are alike: there is nothing to learn"
+    first = "All training examples are identical: there is nothing to learn"
     for lengths in (1, 100):
         report, _ = assembled(lengths, scale=0, half=0.4)
         text = str(report)
         assert report["notes"][0].startswith(first) and first not in str(report["notes"][1:])
-        assert not any(word in text for word in ("had not finished", "Too short", "Too few passes", "'lacks': 'time'"))
+        assert not any(
+            word in text for word in ("still improving when", "Too short", "Too few passes", "'lacks': 'time'")
+        )
         assert not report["budget"]["gan"][DETECT.name]["still_improving"]
     report, _ = assembled(half=0.4)
     assert first not in str(report) and report["budget"]["gan"][DETECT.name]["still_improving"]
-    assert "had not finished when time ran out: the lead was not closing" in str(report["advice"])
+    assert "still improving when the time ran out, but the lead did not halve in" in str(report["advice"])
     splits = [Split(np.eye(1, 50, k=49, dtype=np.float32).T, None)] * 3
     assert not alike(Data("toy", "table", *splits, (), None, None, "", ()))
 
@@ -183,10 +185,10 @@ def test_real_data_that_do_not_pass_for_real_are_said(monkeypatch):
     assert said(real={"precision": 0.1, "coverage": 0.97}) == said(real={"recall": 0.0}) == []
     for low in ("precision", "coverage"):
         (line,) = said(real={"precision": 0.9, "coverage": 0.9, "recall": 0.0, low: 0.03})
-        assert f"({low} 0.03, where 1 is best)" in line and line.endswith(".")
-    assert "(precision 0.00 and coverage 0.09," in said(real={"precision": 0.0, "coverage": 0.09})[0]
+        assert f"({low} 0.03; 1 is best)" in line and line.endswith(".")
+    assert "(precision 0.00 and coverage 0.09;" in said(real={"precision": 0.0, "coverage": 0.09})[0]
     monkeypatch.setattr(document, "TASKS", floored({"coverage": 0.0}))
-    assert "(coverage 0.00, where" in assembled(unserved=EDITLESS)[0]["notes"][0]
+    assert "(coverage 0.00; 1" in assembled(unserved=EDITLESS)[0]["notes"][0]
 
 
 def test_where_nothing_is_amiss_nothing_is_said():
@@ -196,19 +198,19 @@ def test_where_nothing_is_amiss_nothing_is_said():
 def test_times_that_are_not_equal_are_said():
     # Kills: only the time that was meant looked at, so that half of it goes unsaid; the longest seed for the mean; a
     # limit so high that it is never met; equal times that are called unequal.
-    def timed(*models, meant=2.0):
+    def timed(*models, intended=2.0):
         outcomes = {f"m{i}": {seed: outcome(s) for seed, s in enumerate(times)} for i, times in enumerate(models)}
-        return _times(dict.fromkeys(outcomes, meant), outcomes)
+        return _times(dict.fromkeys(outcomes, intended), outcomes)
 
     (line,) = timed((1.0, 1.02), (1.9, 2.06))
     assert line == (
-        "The times of a seed are not equal: m0 trained 1.01 s where 2 s were meant, m1 trained 1.98 s where 2 s were "
-        "meant."
+        "Training times differ between models. Time for each seed: m0 1.01 s of 2 s intended, m1 1.98 s of 2 s "
+        "intended."
     )
     assert timed((2.0,), (1.91,), (1.95,)) == [] and len(timed((2.0,), (1.9,), (1.95,))) == 1
     assert timed((2.8, 3.1), (2.9, 3.1)) == []
     (line,) = timed((3.0, 3.2), (2.9, 3.1))
-    assert line.startswith("The times of a seed are not those that were meant: m0 trained 3.1 s where 2 s were")
+    assert line.startswith("Training took longer than intended. Time for each seed: m0 3.1 s of 2 s intended")
 
 
 def test_too_few_passes_are_said():
@@ -218,7 +220,7 @@ def test_too_few_passes_are_said():
 
 def test_a_small_test_split_is_said():
     # Kills: figures of eight examples that look like those of a thousand.
-    assert said(tested=99)[0].startswith("The test split holds 99 examples: each of them moves the figures")
+    assert said(tested=99)[0].startswith("The test split has only 99 examples: each of them changes the figures")
     assert said(tested=100) == []
 
 
@@ -227,8 +229,8 @@ def test_wide_intervals_are_said(seeds):
     # Kills: standard errors for standard deviations; a normal quantile, by which two seeds look no worse than five.
     sides = [stats.t.interval(0.95, n - 1, scale=1 / math.sqrt(n))[1] for n in (seeds, 5)]
     (line,) = said(seeds=seeds)
-    assert line.startswith(f"Intervals of {seeds} seeds are wide, {sides[0]:.1f} standard deviations to each side")
-    assert line.endswith(f"where 5 seeds give {sides[1]:.1f}, and are cut where a figure must end.")
+    assert line.startswith(f"Intervals of {seeds} seeds are wide: {sides[0]:.1f} standard deviations to each side")
+    assert line.endswith(f"compared with {sides[1]:.1f} for 5 seeds. They are cut at the bounds of a figure.")
     assert said(seeds=4) == said(seeds=1) == []
 
 
@@ -238,10 +240,10 @@ def test_copies_bar_a_model():
     by_seed = {"gan": {0: 0.3, 1: 0.32}, "vae": {0: 0.1, 1: 0.4}, "baseline: copies": {0: 1.0, 1: 1.0}}
     values = {name: {SYNTHESISE.name: {"near_copies": own}} for name, own in by_seed.items()}
     barred = _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.09})
-    assert barred == {"gan": "its samples are copies of training examples (near-copies 0.31, of real data 0.09)"}
+    assert barred == {"gan": "its samples are copies of training examples (near-copies 0.31, real data have 0.09)"}
     assert _barred(SYNTHESISE, data, values, ("gan", "vae"), {"near_copies": 0.2}) == {}
     unknown = _barred(SYNTHESISE, data, values, ("gan",), {})["gan"]  # real data have none: it is no figure of theirs
-    assert unknown.endswith("(near-copies 0.31, where at most 0.10 is allowed)")
+    assert unknown.endswith("(near-copies 0.31, at most 0.10 is allowed)")
     few = {"gan": {SYNTHESISE.name: {"near_copies": {0: 0.06, 1: 0.062}}}}
     assert _barred(SYNTHESISE, data, few, ("gan",), {"near_copies": 0.0}) == {}  # .05 is usual, 30 real images or not
 
@@ -249,7 +251,9 @@ def test_copies_bar_a_model():
 def test_an_unequal_search_is_said():
     # Kills: three candidates against one without a word; a word where both sides have two.
     made = {name: hollow(None, None, side) for name, side in (("a", "vae"), ("b", "gan"), ("c", "gan"))}
-    assert _search(made)[0].startswith("The search is not equal: 1 model of side vae and 2 models of side gan.")
+    assert _search(made)[0].startswith(
+        "The sides have different numbers of models: 1 model of side vae and 2 models of side gan."
+    )
     assert _search({name: made[name] for name in "ab"}) == []
 
 
@@ -260,7 +264,7 @@ def test_every_line_begins_with_a_capital():
     lines += said(chosen=chosen, tasks=(SYNTHESISE,)) + said(chosen={SYNTHESISE.name: "critic"}, tasks=(SYNTHESISE,))
     assert len(lines) == 8 and all(line[0].isupper() and line.endswith(".") for line in lines)
     assert "Seed 1 of vae failed: lost." in lines
-    assert lines[-1] == "Chosen on validation data in “synthesise”, of vae: critic (1 of 1 seed)."
+    assert lines[-1] == "In “Synthesise”, validation data chose these scores or layers of vae: critic (1 of 1 seed)."
 
 
 def test_metrics_are_called_by_their_names():
@@ -327,10 +331,9 @@ def test_a_test_split_that_all_seeds_share_is_said_and_counted_in():
         outcomes = {"vae": {0: outcome(), 1: outcome()._replace(without={SYNTHESISE.name: [0.5, 0.6]})}}
         notes.append(_shared(data, outcomes, (SYNTHESISE, DETECT)))
     assert notes[:2] == [[], []] and "all seeds share it" in notes[2][0] and "10 groups" in notes[2][0]
-    assert (
-        "difference of image synthesis counts" in notes[2][0] and "That of anomaly detection does not." in notes[2][0]
-    )
-    assert "counts" not in _shared(data, {"vae": {0: outcome()}}, (SYNTHESISE,))[0]
+    assert "For image synthesis the interval" in notes[2][0]
+    assert "For anomaly detection it does not include it." in notes[2][0]
+    assert "include" not in _shared(data, {"vae": {0: outcome()}}, (SYNTHESISE,))[0]
     by_seed = {0: outcome(), 1: outcome()._replace(without={"detect": [0.5, 0.6]})}
     assert document._without(by_seed, "detect") == [0.5, 0.6] and document._without(by_seed, "restore") == ()
     tests = []
@@ -352,10 +355,13 @@ def test_what_is_looked_at_in_part_is_said():
 
     (note,) = noted((64, 64, 3), 3000, (SYNTHESISE, DETECT, RESTORE))
     assert note == (
-        "Of 3,000 test examples a fixed random part is looked at: 2,048, and 512 at a stage of a training. Anomalies "
-        "are told on 1,024 at most, by 4 samples of each. Of super-resolution 256 small images have all their results."
+        "A fixed random part of the 3,000 test examples is evaluated: 2,048 after training, and 512 at the stages "
+        "during training. Anomaly detection scores at most 1,024 of them, with 4 posterior samples each. In "
+        "super-resolution, several results are drawn for 256 small images only."
     )
     (note,) = noted((64, 64, 3), 600, (SYNTHESISE,))
-    assert note.endswith("is looked at: 600, and 512 at a stage of a training.")
+    assert note.endswith("is evaluated: 600 after training, and 512 at the stages during training.")
     assert noted((64, 64, 3), 512, (SYNTHESISE,)) == noted((8, 8, 1), 5000, (SYNTHESISE, DETECT)) == []
-    assert noted((8, 8, 1), 5001, (DETECT,))[0].endswith("is looked at: 5,000, and 5,000 at a stage of a training.")
+    assert noted((8, 8, 1), 5001, (DETECT,))[0].endswith(
+        "5,000 after training, and 5,000 at the stages during training."
+    )

@@ -62,7 +62,7 @@ def test_seeds_of_other_headlines_are_not_mixed(tmp_path):
     # refused, or taken for one of a feature space that it did not know.
     ledger.begin(tmp_path, Settings(), "abc", None, {"synthesise": "frechet"})
     ledger.check_headlines(tmp_path, {"synthesise": "frechet", "restore": "psnr"})
-    with pytest.raises(BadRequest, match=r"begun with frechet as .* now it would be frechet_effnet: install or remove"):
+    with pytest.raises(BadRequest, match=r"begun with frechet as .* would now be frechet_effnet: install or remove"):
         ledger.check_headlines(tmp_path, {"synthesise": "frechet_effnet"})
     (tmp_path / "comparison.json").write_text('{"format": 1}')
     ledger.check_headlines(tmp_path, {"synthesise": "frechet", "detect": "auroc"})
@@ -72,12 +72,12 @@ def test_seeds_of_other_headlines_are_not_mixed(tmp_path):
 
 def test_what_is_damaged_is_named(tmp_path):
     # Kills: a traceback from a file that was cut short.
-    with pytest.raises(BadRequest, match="holds no comparison that measured a seed"):
+    with pytest.raises(BadRequest, match="holds no comparison that finished a seed"):
         ledger.read(tmp_path)
     (tmp_path / "comparison.json").write_text('{"format": 1')
     with pytest.raises(BadRequest, match=r"comparison\.json is damaged"):
         ledger.read(tmp_path)
     ledger.save(tmp_path, 3, {"vae": outcome(1.0)}, {}, pictures=True)
     (tmp_path / "seeds" / "3.npz").write_bytes(b"PK")
-    with pytest.raises(BadRequest, match=r"3\.json is damaged .*: remove it, and its seed is played again"):
+    with pytest.raises(BadRequest, match=r"3\.json is damaged .*: remove it, and its seed is trained again"):
         ledger.load(tmp_path)

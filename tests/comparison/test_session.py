@@ -176,8 +176,8 @@ def test_settings_that_cannot_be_are_refused(changes, word):
         ({}, "at least one"),
         ({"mine": "vaee"}, "did you mean 'vae'"),
         ({"mine": 3}, "'mine' is a int: pass a recipe"),
-        ({"baseline: mine": "vae"}, "take a word of your own"),
-        ({"../x": "vae"}, "take a word of your own"),
+        ({"baseline: mine": "vae"}, "choose another word"),
+        ({"../x": "vae"}, "choose another word"),
         (("r3gan:gamma",), "'gamma' of 'r3gan:gamma' is no option=value"),
         (("r3gan:gamma=1|",), "is no option=value"),
         (("r3gan:gamma=much",), "'much' of 'r3gan:gamma=much' must be a number"),
@@ -272,7 +272,7 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     written = {"settings": {**settings, "out": None}, "protocol": {"steps": {}, "stages": {}}, "data": {"digest": ""}}
     written |= {"models": {}}
     (out / "report.json").write_text(json.dumps(written))
-    with pytest.raises(BadRequest, match="made in Python with data of its own: call jaxgen.compare"):
+    with pytest.raises(BadRequest, match="started in Python with its own data: call jaxgen.compare"):
         repeat(out, out=str(tmp_path / "again"))
 
 
@@ -374,7 +374,7 @@ def test_a_signal_in_a_training_leaves_the_whole_seeds(hollow, tmp_path):
         return Outcome({}, {}, {}, {}, {}, 1.0, "")
 
     hollow.setattr(schedule, "play", play)
-    with pytest.raises(Stopped, match="SIGINT: the report of the 1 of 3 seeds that were measured is"):
+    with pytest.raises(Stopped, match="SIGINT: the report of the 1 of 3 seeds that were finished is"):
         compare("cancer", seeds=3, out=str(tmp_path / "out"))
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["settings"]["seeds"] == 1 and report["notes"] == ["Stopped by a signal after 1 of 3 seeds."]
@@ -395,14 +395,14 @@ def test_an_error_in_a_training_leaves_the_whole_seeds_and_a_way_on(hollow, tmp_
     with pytest.raises(MemoryError, match="of a seed"):
         compare("cancer", seeds=4, out=str(out))
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("the report of the 2 of 4 seeds that were measured is ")
-    assert said.endswith(f"Go on with: jaxgen compare --resume {out}")
+    assert said.startswith("the report of the 2 of 4 seeds that were finished is ")
+    assert said.endswith(f"Continue with: jaxgen compare --resume {out}")
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["seeds"] == 2 and report["notes"] == ["Stopped by an error after 2 of 4 seeds."]
     resume(out)
     report = json.loads((out / "report.json").read_text())
     assert played[5:] == [2, 2, 3, 3] and report["settings"]["seeds"] == 4 and report["notes"] == []
-    with pytest.raises(BadRequest, match="is whole: open its report.html"):
+    with pytest.raises(BadRequest, match="is complete: open its report.html"):
         resume(out)
     (out / "report.json").write_text(json.dumps({**report, "settings": {**report["settings"], "seeds": 3}}))
     resume(out)  # killed between its last seed and its report
@@ -433,7 +433,7 @@ def test_other_data_cannot_be_gone_on_with(hollow, tmp_path):
     save(1)
     with pytest.raises(BadRequest, match="has changed since"):
         resume(tmp_path / "file")
-    with pytest.raises(BadRequest, match="made in Python with data of its own"):
+    with pytest.raises(BadRequest, match="started in Python with its own data"):
         resume(tmp_path / "array")
 
 
@@ -521,7 +521,7 @@ def test_settings_that_are_named_are_measured_alone(hollow, tmp_path, capsys):
     assert made.report["settings"]["settings"] == ("anomalies", "synthesis")
     with pytest.raises(BadRequest, match="setting 'anomaly': did you mean 'anomalies'"):
         compare("cancer", settings="anomaly", out=tmp_path / "other")
-    with pytest.raises(BadRequest, match="none of the settings asked for can be measured on cancer"):
+    with pytest.raises(BadRequest, match="none of the requested settings can be measured on cancer"):
         compare("cancer", settings=["manipulation"], out=tmp_path / "other")
 
 
@@ -535,7 +535,11 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
 
 @pytest.mark.parametrize(
     ("asked", "reason"),
-    [({"seeds": 1}, "One seed gives no interval"), ({"models": ("vae",)}, "It takes models of two sides"), ({}, None)],
+    [
+        ({"seeds": 1}, "One seed gives no interval"),
+        ({"models": ("vae",)}, "An answer needs models of two sides"),
+        ({}, None),
+    ],
 )
 def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
     # Kills: an hour of training before the reason; a warning in front of every comparison.
@@ -544,7 +548,7 @@ def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys,
         compare("digits", out=str(tmp_path / "out"), **asked)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == (2 if reason else 1)
-    assert reason is None or said[1].startswith(f"figures only, no answer. {reason}")
+    assert reason is None or said[1].startswith(f"there will be figures but no answer. {reason}")
 
 
 def test_what_is_printed_last(capsys):
@@ -553,7 +557,7 @@ def test_what_is_printed_last(capsys):
     short = {"setting": "image synthesis", "choose": "undecided", "lacks": "time", "because": "Why."}
     console.print_answer([short, {"setting": "style transfer", "choose": "not measured", "because": "No."}], "table")
     assert capsys.readouterr().out.splitlines() == [
-        "The run was too short to settle synthesis: give it a longer --seconds-per-model.",
+        "The training was too short to decide synthesis: choose a larger --seconds-per-model.",
         "  synthesis: Undecided: more time. Why.",
     ]
     lone = [{"setting": name, "choose": "undecided", "lacks": "seeds", "because": f"{ONE_SEED} 7."} for name in "ab"]

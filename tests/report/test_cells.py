@@ -83,7 +83,7 @@ def test_reasons():
     )
     assert missing({"mean": None}) == "not measured" and missing({"n": 3}) == "not a finite number"
     assert bracket({"mean": 1.0, "ci95": None, "n": 1}, 2) == "one run"
-    assert bracket({"mean": 1.0, "ci95": [1.0, 1.0], "n": 5}, 2) == "alike for all seeds"
+    assert bracket({"mean": 1.0, "ci95": [1.0, 1.0], "n": 5}, 2) == "the same for all seeds"
     assert bracket({"mean": 1.0, "ci95": [-0.5, 2.5], "n": 5}, 1).split() == ["−0.5", "to", "2.5"]
     assert len({direction(way) for way in (True, False, None)}) == 3
     assert "higher" in direction(True) and "lower" in direction(False)

@@ -106,7 +106,7 @@ def test_what_the_page_shows_and_says(data):
     np.testing.assert_array_equal(rows[:8], of(data.test, 2)[:8])
     np.testing.assert_array_equal(rows[8:], of(data.test, 0)[:8])
     model = Model(maps={"light_to_dark": lambda x: x * 0, "dark_to_light": lambda x: x})
-    shown = picture.made(model, data, None)
+    shown = picture.render(model, data, None)
     np.testing.assert_array_equal(shown, np.concatenate([rows[8:], 0 * rows[:8]]))
     note = TRANSLATE.notes(data, (0,))[0]
     assert "training images of 'light' and of 'dark'. No pair is known." in note

@@ -88,8 +88,8 @@ def test_an_edit_that_does_nothing(reference):
     curve = manipulate.follow(GOOD._replace(decode=whole), np.zeros((CLASSES, SIDE, SIDE, 1)), plan, judge)
     assert curve.effectiveness[0] > 0.1
     np.testing.assert_array_equal(curve.changed, 0)
-    np.testing.assert_array_equal(curve.kept, 1)
-    assert manipulate.area(curve.kept, curve.changed) == 0
+    np.testing.assert_array_equal(curve.identity, 1)
+    assert manipulate.area(curve.identity, curve.changed) == 0
 
 
 def test_a_ghost_is_no_change(reference):
@@ -102,7 +102,7 @@ def test_a_ghost_is_no_change(reference):
         edits.plan_edits(reference.data, reference.data.test, 0),
         edits.make_judge(reference),
     )
-    ghosts = (curve.effectiveness > 0.9) & (curve.kept > 0.9)
+    ghosts = (curve.effectiveness > 0.9) & (curve.identity > 0.9)
     assert ghosts.any() and curve.changed[ghosts].max() < 0.3
 
 
@@ -184,8 +184,8 @@ def test_the_strength_is_chosen_on_validation(reference, monkeypatch):
 
     def made_up(model, way, plan, judge):
         on_test = len(plan.x) == 120
-        kept = np.where(np.arange(9) == (8 if on_test else 3), 0.9, 0.2)
-        return manipulate.Curve(rising if on_test else np.where(np.arange(9) == 8, 0.6, flat), kept, flat)
+        identity = np.where(np.arange(9) == (8 if on_test else 3), 0.9, 0.2)
+        return manipulate.Curve(rising if on_test else np.where(np.arange(9) == 8, 0.6, flat), identity, flat)
 
     monkeypatch.setattr(manipulate, "follow", made_up)
     figures, chosen = manipulate.measure(GOOD, reference, 0)
@@ -264,13 +264,13 @@ def test_real_examples_are_changed_and_partly_kept(reference):
 def test_pictures(data):
     # Kills: edits of training examples, towards their own class, or of another order than their titles say.
     (picture,) = MANIPULATE.pictures
-    made, real = (x.reshape(3, 8, SIDE, SIDE, 1) for x in (picture.made(GOOD, data, None), picture.real(data)))
+    made, real = (x.reshape(3, 8, SIDE, SIDE, 1) for x in (picture.render(GOOD, data, None), picture.real(data)))
     np.testing.assert_array_equal(made[:, 0], real[:, 0])
     np.testing.assert_array_equal(made[:, 0], as_float(data.test.x[:3]))
     assert [brightness(made[:, i]).argmax(1).tolist() for i in (1, 7)] == [[0, 1, 2], [1, 2, 0]]
     assert brightness(real[:, 7]).argmax(1).tolist() == [1, 2, 0]
-    assert picture.made(GOOD, data._replace(kind="table"), None) is None
-    assert picture.made(GOOD, data._replace(test=data.test._replace(label=None)), None) is None
+    assert picture.render(GOOD, data._replace(kind="table"), None) is None
+    assert picture.render(GOOD, data._replace(test=data.test._replace(label=None)), None) is None
 
 
 def test_originals_of_large_images_are_told_by_products(reference, monkeypatch):

@@ -158,7 +158,7 @@ def test_small_images_are_those_that_the_networks_are_given(shape, by):
     # Kills: a small image of one size in training and of another in measuring; a quarter that leaves 2 x 2 pixels.
     data = load("digits")._replace(train=Split(np.zeros((3, *shape), np.uint8), None))
     assert restore.factor(shape) == by
-    _, text = RESTORE.training.form.told("vae", find("vae"), data)
+    _, text = RESTORE.training.form.configure("vae", find("vae"), data)
     assert condition_of(text, shape, 0).form == restore.pairs(np.zeros((1, *shape), np.float32)).small.shape[1:]
     assert f"{shape[0] // by}x{shape[1] // by} pixels, each the mean of {by}x{by}" in RESTORE.notes(data, [0])[0]
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_restored():
 
 def test_who_is_trained():
     # Kills: a GAN that nobody tells the true image, a side that changes with the recipe, a VAE that is replaced.
-    data, told = load("digits"), RESTORE.training.form.told
+    data, told = load("digits"), RESTORE.training.form.configure
     for name, recipe in RECIPES.items():
         if needs(name):  # more than images: it has no main training on these data
             continue
@@ -193,7 +193,7 @@ def test_pictures():
     data, (picture,) = load("digits"), RESTORE.pictures
     real, x = picture.real(data), data.test.x[:8] / 255.0
     np.testing.assert_allclose(real, np.concatenate([doubled(halved(x)), x]), atol=1e-6)
-    made = picture.made(by_hand(lambda small, rng: detailed(np.asarray(small), rng))[0], data, KEY)
+    made = picture.render(by_hand(lambda small, rng: detailed(np.asarray(small), rng))[0], data, KEY)
     assert made.shape == (16, 8, 8, 1) and picture.columns == 8
     np.testing.assert_allclose(halved(made), np.concatenate([halved(x)] * 2), atol=1e-6)
     assert np.abs(made[:8] - made[8:]).max() > DETAIL

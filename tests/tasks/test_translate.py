@@ -70,15 +70,18 @@ def test_every_gan_is_a_cycle_gan_and_every_vae_is_given_the_domain(data):
     # Kills: a GAN that draws images for one that translates them; a condition for the cycle GAN, which takes none; a
     # VAE without the domain, or a GAN's recipe for it; a refusal that stops the comparison.
     seen = translate.unpaired(data)
-    recipe, condition = translate.told("gan", RECIPES["r3gan"], data)
+    recipe, condition = translate.configure("gan", RECIPES["r3gan"], data)
     plan = build(recipe, Spec(seen.shape, domains=seen.classes), {})
     assert condition is None and plan.domains == ("original", "thick")
     assert recipe.keywords == {"learning_rate": 2e-3, "identity": 0.1}  # as the notes say
     for name in ("vae", "aae"):
-        assert translate.told("hybrid" if name == "aae" else "vae", RECIPES[name], data) == (RECIPES[name], "label")
+        assert translate.configure("hybrid" if name == "aae" else "vae", RECIPES[name], data) == (
+            RECIPES[name],
+            "label",
+        )
         assert build(RECIPES[name], Spec(seen.shape, 2, domains=seen.classes), {}).game
     with pytest.raises(BadRequest, match="vamp_vae"):
-        build(translate.told("vae", RECIPES["vamp_vae"], data)[0], Spec(seen.shape, 2), {})
+        build(translate.configure("vae", RECIPES["vamp_vae"], data)[0], Spec(seen.shape, 2), {})
 
 
 def test_figures_of_the_truth_and_of_a_known_error(data):
@@ -199,8 +202,8 @@ def test_pictures_stand_in_the_places_of_the_real_ones(data):
     real = picture.real(data)
     x, y = pairs(data)
     np.testing.assert_array_equal(real, np.concatenate([x[:8], y[:8]]))
-    np.testing.assert_array_equal(picture.made(perfect(data), data, KEY), real)
-    assert picture.columns == 8 and picture.made(Model(), data, KEY) is None
+    np.testing.assert_array_equal(picture.render(perfect(data), data, KEY), real)
+    assert picture.columns == 8 and picture.render(Model(), data, KEY) is None
 
 
 def test_notes_name_the_style_and_the_recipe(data):
