@@ -1,4 +1,4 @@
-"""Generative adversarial networks: a critic tells real examples from fake ones, and a generator learns from it."""
+"""Generative adversarial networks: a critic learns to distinguish real from fake, and a generator learns from it."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -46,35 +46,35 @@ def gan(
     penalty: Penalty | None = None,
     generator_penalty: Penalty | None = None,
 ) -> Game:
-    """Two losses, each minimised in its own player's params: no `stop_gradient` between players.
+    """A game of two losses, each minimised with respect to its own player's params, without any `stop_gradient`.
 
     critic: mean loss.critic(D(x), D(G(z))) + mean penalty; generator: mean loss.generator(D(x), D(G(z))) + mean
-    generator_penalty; z ~ N(0, I), the means over all logits and all values of a penalty. Goodfellow et al. 2014,
-    arXiv 1406.2661, eq. 1.
+    generator_penalty; z ~ N(0, I). The means are over all logits and over all values of a penalty. Goodfellow et al.
+    2014, arXiv 1406.2661, eq. 1.
 
     Args:
       generator: network (z f32[B, D], condition) -> x itself, such as `mapped(net, jax.nn.sigmoid)` for images in
-        [0, 1]. Without a condition in the batch it is called with z alone, and the critic with x alone.
-      critic: network (x, condition) -> logits of any shape, real and fake alike: [B], [B / m] of packs, [B, h, w] of
-        patches.
-      latent_dim: D. With 0 the generator is a map of the condition, z is f32[B, 0].
+        [0, 1]. If the batch has no condition, it is called with z alone, and the critic with x alone.
+      critic: network (x, condition) -> logits of any shape, the same for real and fake: [B], [B / m] for packs,
+        [B, h, w] for patches.
+      latent_dim: D. With 0, z is f32[B, 0] and the generator is a function of the condition only.
       loss: what each player minimises.
       penalty: of the critic, such as `r1(1.0)`.
       generator_penalty: of the generator, such as `content(10.0)`.
 
     Returns:
-      A game of the losses "critic" and "generator", played in turns of these two by default. A player with a penalty
-      has the terms "critic:adversarial" and "critic:penalty" as well, whose sum is "critic": pay one of them rarely, as
-      in `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16 times the weight. The
-      info of the critic's loss holds real_logit and fake_logit, means; that of a penalty holds its mean. The state of a
-      network is kept by its own player's whole and adversarial loss, the critic's from its call on real examples; a
-      loss "critic:penalty" keeps that of the penalty alone, under its own name. The model has the score "critic",
-      -logit averaged over an example, and the features "critic", unless the critic couples examples; `invert` adds the
-      scores that need an encoder.
+      A game with the losses "critic" and "generator", whose default turns alternate between the two. A player with a
+      penalty also has the losses "critic:adversarial" and "critic:penalty", whose sum is "critic". They allow lazy
+      regularisation, as in `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16
+      times the weight. The info of the critic's loss has the mean logits real_logit and fake_logit; that of a penalty
+      has its mean. A player's whole loss and its adversarial loss return the new state of its network, for the critic
+      from the call on real examples. The loss "critic:penalty" returns only the state of the penalty, under its own
+      name. Unless the critic couples examples, the model has the score "critic", -logit averaged over an example, and
+      the features "critic". `invert` adds the scores that need an encoder.
 
     Raises:
-      BadRequest: for a negative latent_dim, or a loss or penalty of another type; by `init` and the losses, before
-        anything is computed, if shapes do not fit: x of the generator, logits, values of the loss or the penalty.
+      BadRequest: for a negative latent_dim, or a loss or penalty of another type; in `init` and the losses, before
+        anything is computed, if the shape of generated x, of logits, or of values of a loss or penalty is wrong.
 
     >>> import flax.linen as nn, optax, jaxgen
     >>> from jaxgen.objectives import RELATIVISTIC, add, r1, r2
@@ -110,13 +110,13 @@ def gan(
 
 
 def is_gan(game: Game) -> bool:
-    """Whether the players and losses of a game are those of `gan`, and no others."""
+    """Whether a game has exactly the players and losses that `gan` builds."""
     known = all(isinstance(loss, partial) and loss.func is _loss for loss in game.losses.values())
     return known and {"critic", "generator"} <= game.losses.keys()
 
 
 def parts_of(game: Game) -> "_Parts | None":
-    """Networks, latent_dim, loss and penalties of a game that `gan` returned and nothing has wrapped; else None."""
+    """The arguments of `gan` (networks, latent_dim, loss, penalties) for a game that it built; None for other games."""
     loss = game.losses.get("critic")
     return loss.args[0] if is_gan(game) and isinstance(loss, partial) else None
 
@@ -188,7 +188,7 @@ def _loss(
         values = getattr(parts.loss, player)(view.real_logits, view.fake_logits)
         terms.append(mean_loss(values, view.real_logits))
         state[player] = states[player]
-        if player == "critic":  # a generator may not need the real logits, and a figure would keep them
+        if player == "critic":  # a figure of real logits would force a generator's loss to compute them
             info = {"real_logit": jnp.mean(view.real_logits), "fake_logit": jnp.mean(view.fake_logits)}
     if penalised:
         name = f"{player}:penalty"

@@ -90,9 +90,7 @@ def check_codes(encoder: Network, params: Any, state: Any, batch: Batch, latent_
     """Refuses an encoder that does not give [B, D]."""
     z, _ = jax.eval_shape(encoder.apply, params, state, None, *inputs(*batch))
     if z.shape != (rows(batch), latent_dim):
-        raise BadRequest(
-            f"the encoder gives {list(z.shape)}, where [B, {latent_dim}] is wanted: change its last layer."
-        )
+        raise BadRequest(f"the encoder gives {list(z.shape)} but must give [B, {latent_dim}]: change its last layer.")
 
 
 def check_outputs(observation: Observation, y: Any, x: Array) -> None:
@@ -101,7 +99,7 @@ def check_outputs(observation: Observation, y: Any, x: Array) -> None:
     wanted = (*x.shape[1:-1], observation.outputs(channels))
     if y.shape[1:] != wanted:
         raise BadRequest(
-            f"the decoder gives {list(y.shape)}, where [B, {', '.join(map(str, wanted))}] is wanted, "
+            f"the decoder gives {list(y.shape)} but must give [B, {', '.join(map(str, wanted))}], "
             f"{wanted[-1]} for the {channels} of x on its last axis: change its last layer."
         )
 

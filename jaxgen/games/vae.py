@@ -1,4 +1,4 @@
-"""The game with one player: variational autoencoders and their kin."""
+"""Variational autoencoders, as games with one player."""
 
 import math
 from collections.abc import Callable
@@ -45,15 +45,16 @@ def vae(
     samples: int = 1,
     beta: float | Callable[[Array], Array] = 1.0,
 ) -> Game:
-    """-bound of log p(x) in nats, averaged over the batch; by default the negative ELBO.
+    """The game that minimises -bound of log p(x) in nats, averaged over the batch; by default the negative ELBO.
 
-    bound=None: -mean_K log p(x | z_k) + beta KL(q || p), with the KL in closed form if the latent knows it; else the
-    ELBO below. A bound: -bound(log p(x | z_k) + beta (log p(z_k) - log q(z_k | x))). Penalties of the latent are added.
+    With bound=None the loss is -mean_K log p(x | z_k) + beta KL(q || p), if the latent has the KL in closed form; if
+    not, it is that of bound=elbo. With a bound it is -bound(log p(x | z_k) + beta (log p(z_k) - log q(z_k | x))).
+    Penalties of the latent are added.
     Kingma and Welling 2014, arXiv 1312.6114, eqs. 7 and 10; beta: Higgins et al. 2017; importance bound: Burda et al.
     2016, arXiv 1509.00519, eq. 8.
 
     Args:
-      encoder: network (x) or (x, condition) -> h, as the latent takes it: [B, 2 D] for `vector(D)`.
+      encoder: network (x) or (x, condition) -> h, in the shape that the latent needs: [B, 2 D] for `vector(D)`.
       decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)] for x [B, ..., C].
       latent: q(z | h) and p(z), such as `vector(20)`.
       observation: p(x | y).
@@ -62,19 +63,21 @@ def vae(
       beta: weight of the KL, or a function of the step (warm-up).
 
     Returns:
-      A game of the player "vae", with params and state by "encoder", "latent", "decoder" and, params only,
-      "observation". Its info, means over samples and batch: `nll_nats`, -log p(x | z); `kl_nats`; `neg_elbo_nats`, the
-      sum of the two, which is the negative ELBO whatever beta, free bits and penalties are; `bits_per_dim`, that sum
-      per number of x, if the observation gives probabilities to levels; and the figures of the latent. The first score
-      of its model is the "reconstruction probability" of An and Cho 2015 (SNUDM-TR-2015-03), as the mean of its
-      logarithm with the sign turned: -mean_K log p(x | z_k), z_k of q(z | x); of greys under `PIXELS`, whose
-      log p is no probability, `observation.best(x)` is added, so that a perfect copy scores 0 whatever its greys. The
-      others are "elbo" and "importance bound", with their signs turned, "reconstruction", the squared error summed over
-      an example, and "divergence", KL(q || p).
+      A game with the player "vae", whose params and state have the keys "encoder", "latent", "decoder" and, for params
+      only, "observation". Its info holds means over samples and batch: `nll_nats`, -log p(x | z); `kl_nats`;
+      `neg_elbo_nats`, the sum of the two, which is the negative ELBO for any beta, free bits and penalties;
+      `bits_per_dim`, that sum divided by the numbers of x, if the observation is a distribution over levels; and the
+      figures of the latent.
+
+      The first score of its model is the "reconstruction probability" of An and Cho 2015 (SNUDM-TR-2015-03), here the
+      negative mean of its logarithm, -mean_K log p(x | z_k) with z_k ~ q(z | x). `PIXELS` is not a density of grey
+      values; with it `observation.best(x)` is added, so that a perfect copy scores 0 for all grey values. The other
+      scores are "elbo" and "importance bound", both negated, "reconstruction", the squared error summed over an
+      example, and "divergence", KL(q || p).
 
     Raises:
-      BadRequest: parts of another type, or that do not go together; by `init`, x that is not one array, or a network
-        of another width.
+      BadRequest: for parts of another type, or parts that cannot be combined; in `init`, if x is not a single array, or
+        a network has another width.
     """
     samples = whole("samples", samples, 1)
     check_weight("beta", beta)
@@ -90,7 +93,7 @@ def vae(
 
 
 class Autoencoder(NamedTuple):
-    """The parts of a VAE, and what its losses call of them; the params and the state are those of the player."""
+    """The parts of a VAE, and the functions that losses call; `params` and `state` are those of the player "vae"."""
 
     encoder: Network
     decoder: Network
@@ -98,12 +101,12 @@ class Autoencoder(NamedTuple):
     observation: Observation
 
     def given(self, params, state, condition: Any) -> Given:
-        """What a prior may look at."""
+        """What the prior may depend on."""
         encode = evaluation(self.encoder, params["encoder"], state["encoder"])
         return Given(condition, lambda x: encode(x, condition))
 
     def infer(self, params, state, noise, batch: Batch) -> tuple[Inference, Any]:
-        """(the latent's answer, new state of the encoder); noise of a network that is None evaluates it."""
+        """(`Inference`, new state of the encoder). A network whose noise is None is in evaluation mode."""
         h, new = self.encoder.apply(params["encoder"], state["encoder"], noise["encoder"], *inputs(*batch))
         given = self.given(params, state, batch.condition)
         return self.latent.infer(params["latent"], state["latent"], noise["latent"], h, given), new
@@ -118,16 +121,16 @@ class Autoencoder(NamedTuple):
         return split(log_x, samples), new
 
     def evaluate(self, params, state, noise, batch: Batch) -> tuple[Inference, Array]:
-        """(the latent's answer, log p(x | z) in nats [K, B]) from noise of the latent; the networks evaluate."""
+        """(`Inference`, log p(x | z) in nats [K, B]) with noise of the latent, and networks in evaluation mode."""
         q, _ = self.infer(params, state, _without_noise(noise), batch)
         return q, self.log_likelihood(params, state, _without_noise(noise), q.z, batch)[0]
 
     def generate(self, params, state, noise, condition: Any) -> Any:
-        """z of the prior, leaves [n, ...]."""
+        """Samples z of the prior, leaves [n, ...]."""
         return self.latent.generate(params["latent"], state["latent"], noise, self.given(params, state, condition))
 
     def decode(self, params, state, z: Any, condition: Any) -> Array:
-        """y."""
+        """y, the output of the decoder in evaluation mode."""
         return evaluation(self.decoder, params["decoder"], state["decoder"])(z, condition)
 
 
@@ -157,7 +160,7 @@ def _draw(parts: Autoencoder, samples: int, key: Array, batch: Batch) -> dict[st
 
 
 def _decoder_inputs(parts: Autoencoder, key: Array, batch: Batch, samples: int) -> tuple[Any, ...]:
-    """The shapes of what the decoder is called with, for a decoder that draws noise by them."""
+    """The shapes of the decoder's inputs, which determine the shapes of its noise."""
     conditions = repeat(batch.condition, samples)
 
     def prior_draws(key):
@@ -261,5 +264,5 @@ def _scores(
 
 
 def _without_noise(latent: Any) -> dict[str, Any]:
-    """Noise of the latent alone: the networks evaluate."""
+    """Noise of the latent only, so that the networks are in evaluation mode."""
     return {"encoder": None, "latent": latent, "decoder": None}

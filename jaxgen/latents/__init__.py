@@ -1,4 +1,4 @@
-"""Latents: what stands between an encoder and a decoder, with a posterior, a prior and the way of the gradient."""
+"""Latents: the posterior and the prior of z between an encoder and a decoder, and the estimator of their gradient."""
 
 from jaxgen.latents.flow import flow
 from jaxgen.latents.hierarchical import TopDown, hierarchical

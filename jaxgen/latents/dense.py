@@ -1,4 +1,4 @@
-"""The small dense network that parts here are made of."""
+"""The small dense network that flows and hierarchical latents use."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -7,11 +7,11 @@ from jaxgen.core import Array
 
 
 class Dense(nn.Module):
-    """(*inputs [B, N_i]) -> f32[B, out]: side by side, two hidden layers of `width`, and a linear one."""
+    """(*inputs [B, N_i]) -> f32[B, out]: concatenates inputs, then two hidden layers of `width` and a linear layer."""
 
     out: int
     width: int
-    zero: bool = False  # True if it starts as the function 0
+    zero: bool = False  # True if its initial output is 0
 
     @nn.compact
     def __call__(self, *inputs: Array) -> Array:

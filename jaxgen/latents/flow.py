@@ -1,4 +1,4 @@
-"""A posterior that a normalising flow bends: a sample and its density come from one pass, and so does the inverse."""
+"""A normalising flow as posterior: one pass gives a sample with its density, and one inverse pass a density."""
 
 from typing import Any
 
@@ -13,28 +13,28 @@ from jaxgen.objectives.distributions import GAUSSIAN, Family, Support
 
 
 def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Posterior:
-    """Affine couplings on a base, each of which sees h, the raw numbers of the base.
+    """Affine coupling layers on a base family; each layer also receives h, the raw parameters of the base.
 
-    Layer by layer one half a of z stays and the other is moved: b exp(s(a, h)) + t(a, h), with s within (-1, 1), so
-    log q(z) is that of the base less the sum of all s. It starts as the base itself. At least 2 latents. Rezende and
-    Mohamed 2015, arXiv 1505.05770, with the layers of Dinh et al. 2017, arXiv 1605.08803. `mean` is where
-    the mean of the base is moved to, which is not the mean of z.
+    Each layer keeps one half a of z and transforms the other half b to b exp(s(a, h)) + t(a, h), with s in (-1, 1). So
+    log q(z) is the log density of the base minus the sum of all s. Initially it equals the base. It needs at least 2
+    latents. Rezende and Mohamed 2015, arXiv 1505.05770, with the layers of Dinh et al. 2017, arXiv 1605.08803. `mean`
+    is the image of the mean of the base under the flow, which is not the mean of z.
 
     Args:
-      layers: couplings; the halves take turns.
+      layers: number of couplings; the two halves alternate.
       width: of the hidden layers of their networks.
       base: a continuous family with a differentiable push.
 
     Raises:
-      BadRequest: for no layer, or another base; by `init`, for a single latent.
+      BadRequest: if there is no layer, or for another base; in `init`, for a single latent.
     """
     layers, width = whole("layers", layers, 1), whole("width", width, 1)
     check_type("base", base, Family, "GAUSSIAN")
     if not base.pathwise or base.support != Support():
-        raise BadRequest("the base of a flow is a family on all real numbers with a differentiable push: GAUSSIAN.")
+        raise BadRequest("the base of a flow must be a family on all real numbers, with differentiable push: GAUSSIAN.")
 
     def halves(i: int, z: Array) -> tuple[Array, Array]:
-        """(kept, moved) in layer i."""
+        """(the fixed half, the transformed half) of z in layer i."""
         a, b = jnp.split(z, [z.shape[-1] // 2], -1)
         return (a, b) if i % 2 == 0 else (b, a)
 
@@ -46,7 +46,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
 
     def init(key, h, latent_dim: int):
         if latent_dim < 2:
-            raise BadRequest("a flow moves one half of the latents by the other: use latent_dim of at least 2.")
+            raise BadRequest("a flow transforms one half of the latents by the other: use latent_dim of at least 2.")
         params = []
         for i, k in enumerate(jax.random.split(key, layers)):
             fixed, moved = halves(i, jnp.zeros((h.shape[0], latent_dim), dtype=jnp.float32))
@@ -61,7 +61,7 @@ def flow(*, layers: int = 4, width: int = 64, base: Family = GAUSSIAN) -> Poster
         return shift, jnp.tanh(raw)
 
     def forward(params, h, z):
-        """(z moved by all layers, the sum of their log scales [K, B])."""
+        """(z after all layers, the sum of their log scales [K, B])."""
         total: Any = 0.0
         for i, layer_params in enumerate(params):
             fixed, moved = halves(i, z)

@@ -1,4 +1,4 @@
-"""Several layers of latents, from the top down, in the posterior and in the prior alike."""
+"""Hierarchical latents: several layers, sampled from the top down in both the posterior and the prior."""
 
 import itertools
 from typing import Any
@@ -16,9 +16,9 @@ from jaxgen.objectives.divergences import kl
 
 
 class TopDown(nn.Module):
-    """One layer (s [B, W], eps [B, d], h) -> (s, theta of q, theta of p, z), Gaussians both.
+    """One layer (s [B, W], eps [B, d], h) -> (s, theta of q, theta of p, z), with Gaussian q and p.
 
-    The prior p reads s, which holds all latents above; the posterior q reads s and h. Without h it generates: q is p.
+    The prior p depends on s, which summarises all latents above; the posterior q depends on s and h. Without h, q is p.
     """
 
     width: int = 128  # of the hidden layers
@@ -36,19 +36,19 @@ class TopDown(nn.Module):
 def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tuple[Any, ...] | None = None) -> Latent:
     """Layers p(z_1) p(z_2 | z_1) ..., with q(z_1 | h) q(z_2 | z_1, h) ... in the same order.
 
-    The decoder sees s [B, width], which holds all latents. KL_i, by layer, is exact given the samples above it; log p
-    and log q are the sums over layers. Gradients are those of PATHWISE. Sonderby et al. 2016, arXiv 1602.02282; Vahdat
-    and Kautz 2020, arXiv 2007.03898.
+    The decoder receives s [B, width], which summarises all latents. The KL of a layer is in closed form given the
+    samples of the layers above; log p and log q are sums over layers. Gradients are those of PATHWISE. Sonderby et al.
+    2016, arXiv 1602.02282; Vahdat and Kautz 2020, arXiv 2007.03898.
 
     Args:
-      latent_dims: of z_1 (the top), z_2, ...
-      width: of s, and of the hidden layers of the default.
-      layers: a network like `TopDown` for each layer, without a state; h is what they take. None: `TopDown(width)`,
-        which takes h [B, N].
+      latent_dims: sizes of z_1 (the top), z_2, ...
+      width: of s, and of the hidden layers of the default networks.
+      layers: for each layer a stateless network with the signature of `TopDown`; h may be anything that they accept.
+        None: `TopDown(width)`, which needs h [B, N].
 
     Raises:
-      BadRequest: for no layer, a size below 1, or another number of networks; when the encoder is handed in, an h that
-        is not [B, N] for the default layers.
+      BadRequest: if there is no layer, a size is below 1, or the number of networks differs; in `init`, if h is not
+        [B, N] for the default layers.
     """
     latent_dims, width = wholes("latent_dims", latent_dims, 1), whole("width", width, 1)
     if layers is not None and len(layers) != len(latent_dims):
@@ -67,7 +67,7 @@ def hierarchical(latent_dims: tuple[int, ...], *, width: int = 128, layers: tupl
     def init(key, h, batch):
         if layers is None and jnp.ndim(h) != 2:
             raise BadRequest(
-                f"the encoder gives {list(jnp.shape(h))}, where [B, N] is wanted, any N: end it with a dense layer."
+                f"the encoder gives {list(jnp.shape(h))} but must give [B, N] with any N: end it with a dense layer."
             )
         s = jnp.zeros((rows(h), width), dtype=jnp.float32)
         keys = jax.random.split(key, len(latent_dims))

@@ -1,4 +1,4 @@
-"""Priors of a latent vector: of a family, of a condition, of a learned mixture, of learned pseudo-inputs."""
+"""Priors of a latent vector: a family, also given a condition; a learned mixture; learned pseudo-inputs (VampPrior)."""
 
 import math
 from collections.abc import Callable
@@ -14,38 +14,39 @@ from jaxgen.objectives.distributions import GAUSSIAN, Family, Support, diag_gaus
 
 
 class Prior(NamedTuple):
-    """p(z | given)."""
+    """The functions of a prior p(z | given)."""
 
     draw: Callable[..., Any]  # (key, shape [n, D]) -> noise
     sample: Callable[..., Array]  # (params, noise, given) -> z [n, D]
     log_prob: Callable[..., Array]  # (params, z [K, B, D], given) -> f32[K, B] nats
     init: Callable[..., Any] = nothing  # (key, D, batch) -> params
-    theta: Callable[..., Any] | None = None  # (params, z like [B, D], given) -> theta if it is a member of `family`
+    theta: Callable[..., Any] | None = None  # (params, an array [B, D], given) -> theta, if p is a member of `family`
     family: Family | None = None
     support: Support = Support()
-    posterior: Family | None = None  # the family that the posterior must be, for a prior that reads h
+    posterior: Family | None = None  # the family that the posterior must have, if the prior is made of posteriors
 
 
 def gaussian_prior(net: Any = None) -> Prior:
-    """N(0, I), or the Gaussian that a network makes of the condition.
+    """N(0, I), or a Gaussian whose parameters a network computes from the condition.
 
     Args:
-      net: condition [B, ...] -> [B, 2 D], the means and then the raw log_stds. Without a state.
+      net: a stateless network, condition [B, ...] -> [B, 2 D]: the means, then the raw log_stds.
     """
     return family_prior(GAUSSIAN, net)
 
 
 def family_prior(family: Family, net: Any = None) -> Prior:
-    """The standard member of a family, whose raw numbers are 0, or the member that a network makes of the condition.
+    """The standard member of a family, or the member whose parameters a network computes from the condition.
 
-    Of GAUSSIAN the standard member is N(0, I), of LAPLACE that of scale 1, of BERNOULLI fair coins.
+    The standard member has the raw parameters 0: N(0, I) for GAUSSIAN, scale 1 for LAPLACE, fair coins for BERNOULLI.
 
     Args:
       family: of z.
-      net: condition [B, ...] -> [B, family.size * D], raw numbers of the family. Without a state.
+      net: a stateless network, condition [B, ...] -> [B, family.size * D]: the raw parameters of the family.
 
     Raises:
-      BadRequest: when it meets its examples, if there is no condition for the network, or its answer has another width.
+      BadRequest: when it is initialised or called, if there is no condition for the network, or its output has another
+        width.
     """
     start, apply = pure(net) if net is not None else (nothing, None)
 
@@ -54,12 +55,12 @@ def family_prior(family: Family, net: Any = None) -> Prior:
         if apply is None:
             return jnp.zeros((*like.shape[:-1], width), dtype=jnp.float32)
         if given.condition is None:
-            raise BadRequest("the network of this prior reads the condition, and there is none: pass one with x.")
+            raise BadRequest("the network of this prior needs a condition, and there is none: pass one with x.")
         out = apply(params, given.condition)
         if out.shape[1:] != (width,):
             raise BadRequest(
-                f"the network of the prior gives {list(out.shape)}, where [B, {width}] is wanted, {family.size} for "
-                "each latent: change its last layer."
+                f"the network of the prior gives {list(out.shape)} but must give [B, {width}], {family.size} "
+                "for each latent: change its last layer."
             )
         return out
 
@@ -68,7 +69,7 @@ def family_prior(family: Family, net: Any = None) -> Prior:
 
     def init(key, latent_dim: int, batch: Batch) -> Any:
         if apply is not None and batch.condition is None:
-            raise BadRequest("the network of this prior reads the condition, and there is none: pass one with x.")
+            raise BadRequest("the network of this prior needs a condition, and there is none: pass one with x.")
         return start(key, batch.condition)
 
     return Prior(
@@ -83,11 +84,11 @@ def family_prior(family: Family, net: Any = None) -> Prior:
 
 
 def gaussian_mixture(components: int) -> Prior:
-    """A learned mixture of C diagonal Gaussians: p(z) = sum_i w_i N(z; m_i, exp(s_i)^2), whatever the condition.
+    """A learned mixture of C diagonal Gaussians: p(z) = sum_i w_i N(z; m_i, exp(s_i)^2). It ignores the condition.
 
-    Params are means [C, D], raw_log_stds [C, D] with s = 7 tanh(raw / 7), and logits [C] with w = softmax(logits). They
-    start at means from N(0, I), stds of 1 and equal weights. A component is drawn by Gumbel noise, as
-    argmax(logits + noise), so that the noise does not depend on params. There is no closed form of the KL.
+    Params are means [C, D], raw_log_stds [C, D] with s = 7 tanh(raw / 7), and logits [C] with w = softmax(logits). The
+    initial means are drawn from N(0, I), with stds of 1 and equal weights. A component is sampled as
+    argmax(logits + noise) with Gumbel noise, so that the noise does not depend on params. The KL has no closed form.
 
     Args:
       components: C.
@@ -126,9 +127,9 @@ def gaussian_mixture(components: int) -> Prior:
 
 
 def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
-    """The mean of the posteriors of learned pseudo-inputs u_i: p(z) = 1/C sum_i q(z | encoder(u_i)).
+    """The mixture of the posteriors of learned pseudo-inputs u_i: p(z) = 1/C sum_i q(z | encoder(u_i)).
 
-    The pseudo-inputs start at examples with a little noise. There is no closed form of the KL. Tomczak and Welling
+    The pseudo-inputs are initialised with examples plus a little noise. The KL has no closed form. Tomczak and Welling
     2018, arXiv 1705.07120.
 
     Args:
@@ -136,7 +137,7 @@ def vamp(components: int, family: Family = GAUSSIAN) -> Prior:
       family: that of the posterior; `vector` refuses another one.
 
     Raises:
-      BadRequest: for fewer than 1 component; when it meets its examples, if they have a condition.
+      BadRequest: for fewer than 1 component; in `init`, if the examples have a condition.
     """
     components = whole("components", components, 1)
     check_type("family", family, Family, "GAUSSIAN")

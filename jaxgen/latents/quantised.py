@@ -1,4 +1,4 @@
-"""Codes in place of numbers, under a uniform prior: learned codebooks and finite scalars."""
+"""Discrete codes with a uniform prior: learned codebooks (VQ) and finite scalar quantisation (FSQ)."""
 
 import math
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from jaxgen.core import Array, BadRequest, check_type, nothing, rows, whole, who
 from jaxgen.latents.latent import Inference, Latent
 
 _stop = jax.lax.stop_gradient
-_IDLE = 1e-6  # the least count of a code that no vector chooses: with less both of its numbers would underflow
+_IDLE = 1e-6  # the smallest count of a code that no vector chooses; below it, its averages would underflow
 
 
 class Quantiser(NamedTuple):
-    """From vectors e [B, ..., C] to one of so many codes for each."""
+    """A map from each vector of e [B, ..., C] to one of `codes` codes."""
 
     codes: int
     apply: Callable[..., tuple[Array, Array, Array, Any]]  # (state, e) -> (z, codes i32[B, ...], penalty [B], state)
@@ -26,20 +26,20 @@ class Quantiser(NamedTuple):
 
 
 def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Quantiser:
-    """The nearest of `codes` vectors, each the moving average of the encoder's vectors that chose it: VQ-VAE.
+    """VQ-VAE's codebook: z is the nearest of `codes` vectors, each the moving average of the vectors assigned to it.
 
-    z is the code, with the gradient of e (straight through); the penalty of an example is commitment |e - z|^2, summed
-    over its positions and channels, with z held fixed. The state holds moving averages of the number of vectors that
-    chose a code and of their sum, in units in which evenly used codes have the count 1; a code is sum / count.
-    A code that nothing chooses keeps its place, up to rounding: both of its averages shrink alike, and stay as they are
-    where the count would fall below 1e-6. Otherwise both are linear in the batch. `codes_used` and `code_perplexity`
-    among the figures count the codes of the batch. van den Oord et al. 2017, arXiv 1711.00937, with the
-    moving averages of its appendix A.1.
+    The gradient with respect to z is passed to e (straight through). The penalty of an example is commitment |e - z|^2,
+    summed over its positions and channels, with z held fixed. The state holds moving averages of the number of vectors
+    assigned to each code, in units in which equally used codes have the count 1, and of their sum; a code vector is
+    sum / count. A code to which no vector is assigned does not move, up to rounding, because both averages decay alike;
+    they stay constant if the count would fall below 1e-6. Otherwise both are linear in the batch. The figures
+    `codes_used` and `code_perplexity` describe the codes of the batch. van den Oord et al. 2017, arXiv 1711.00937, with
+    the moving averages of its appendix A.1.
 
     Args:
-      codes: number of vectors. They start at vectors of the encoder.
+      codes: number of vectors. They are initialised with vectors of the encoder.
       commitment: weight of the penalty, beta in the paper.
-      decay: of the moving averages, gamma in the paper. With 0 a code is the mean of what chose it last.
+      decay: of the moving averages, gamma in the paper. With 0, a code is the mean of the vectors last assigned to it.
 
     Raises:
       BadRequest: for fewer than 1 code, a negative commitment, or a decay outside [0, 1).
@@ -47,7 +47,7 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
     codes = whole("codes", codes, 1)
     if not 0 <= commitment < math.inf or not 0 <= decay < 1:
         raise BadRequest(
-            f"commitment={commitment}, decay={decay}: codebook() takes a finite commitment of at least 0 and a decay "
+            f"commitment={commitment}, decay={decay}: codebook() needs a finite commitment of at least 0 and a decay "
             "in [0, 1)."
         )
 
@@ -58,7 +58,7 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
         k_choice, k_noise = jax.random.split(key)
         flat = e.reshape(-1, e.shape[-1])
         some = flat[jax.random.choice(k_choice, len(flat), (codes,), replace=len(flat) < codes)]
-        # Two equal codes would never part, because the first of them is chosen always.
+        # Two equal codes would stay equal, because all their vectors would be assigned to the first of them.
         apart = 1e-3 * jnp.std(flat) * jax.random.normal(k_noise, some.shape, dtype=jnp.float32)
         return {"sum": some + apart, "count": jnp.ones(codes, dtype=jnp.float32)}
 
@@ -81,14 +81,14 @@ def codebook(codes: int, *, commitment: float = 0.25, decay: float = 0.99) -> Qu
 
 
 def scalars(*levels: int) -> Quantiser:
-    """Each channel rounded to one of `levels[c]` values, with the gradient of what was rounded; nothing to learn: FSQ.
+    """FSQ: each channel c is rounded to one of `levels[c]` values, with a straight-through gradient and no parameters.
 
     Channel c of e is bounded to b = tanh(e + s) h - o with h = (L - 1) (1 - .001) / 2, o = 1/2 if L is even, else 0,
     and s = tan(o / h); z is round(b) / floor(L / 2), from -1 to 1, or below 1 if L is even. Mentzer et al. 2024, arXiv
     2309.15505, appendix A.1.
 
     Raises:
-      BadRequest: for no channel, or a channel of fewer than 2 levels.
+      BadRequest: if there is no channel, or a channel has fewer than 2 levels.
     """
     levels = wholes("levels", levels, 2)
     each = np.array(levels)
@@ -116,7 +116,7 @@ def scalars(*levels: int) -> Quantiser:
 
 
 def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
-    """z [B, *positions, C], the quantised h; q(z | x) is one point and p(z) uniform, so the KL is positions log codes.
+    """z [B, *positions, C], the quantised h. q(z | x) is a point mass and p(z) uniform; the KL is positions log codes.
 
     Args:
       quantiser: `codebook(n)` or `scalars(*levels)`.
@@ -125,8 +125,8 @@ def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
     h is [B, *positions, C], or the same flattened, [B, positions * C].
 
     Raises:
-      BadRequest: for no axis, or one below 1; when the encoder is handed in, another shape of h; when the game is
-        built, for samples other than 1, because all samples of a point are the same.
+      BadRequest: if there is no axis, or one is below 1; in `init`, for another shape of h; when a game is built, if
+        samples is not 1, because all samples of a point mass are the same.
     """
     check_type("quantiser", quantiser, Quantiser, "codebook(64)")
     positions = wholes("positions", positions, 1)
@@ -138,8 +138,8 @@ def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
         if e.shape[1:-1] != positions or (quantiser.channels or e.shape[-1]) != e.shape[-1]:
             wanted = ", ".join(map(str, ("B", *positions, quantiser.channels or "C")))
             raise BadRequest(
-                f"the encoder gives {list(h.shape)}, where [{wanted}] is wanted, or the same flattened: change its "
-                "last layer."
+                f"the encoder gives {list(h.shape)} but must give [{wanted}], or the same flattened: change its last "
+                "layer."
             )
         return e
 
@@ -153,7 +153,7 @@ def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
 
     def check(bound: Any, samples: int) -> None:
         if samples != 1:
-            raise BadRequest(f"samples={samples}: this posterior is one point, so all samples are the same: use 1.")
+            raise BadRequest(f"samples={samples}: this posterior is a point mass, so all samples are the same: use 1.")
 
     return Latent(
         init=lambda key, h, batch: ((), quantiser.init(key, grid(h))),

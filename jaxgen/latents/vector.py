@@ -1,4 +1,4 @@
-"""One latent vector for each example: a posterior, a prior, and the estimator of the gradient between them."""
+"""One latent vector for each example: a posterior, a prior, and the estimator of the posterior's gradient."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,15 +16,15 @@ from jaxgen.objectives.estimators import NOT_DIFFERENTIABLE, PATHWISE, Estimator
 
 
 class Posterior(NamedTuple):
-    """q(z | h), h [B, size D]. A sample and its density come from one pass."""
+    """The functions of a posterior q(z | h), h [B, size D]. `sample` gives z together with its density."""
 
     size: int  # numbers of h for each latent
     draw: Callable[..., Any]  # (key, shape [K, B, D]) -> noise
     sample: Callable[..., tuple[Array, Array]]  # (params, h, noise) -> (z [K, B, D], log q(z) [K, B] nats)
     log_prob: Callable[..., Array]  # (params, h, z) -> f32[K, B] nats
-    mean: Callable[..., Array]  # (params, h) -> [B, D], the z that stands for x
+    mean: Callable[..., Array]  # (params, h) -> [B, D], the z that represents x
     init: Callable[..., Any] = nothing  # (key, h, D) -> params
-    family: Family | None = None  # if it is one, for a KL in closed form
+    family: Family | None = None  # the family of q if it has one, for a KL in closed form
     pathwise: bool = True  # True if z is differentiable in params and h
     support: Support = Support()
 
@@ -40,15 +40,15 @@ def vector(
 
     Args:
       latent_dim: D.
-      posterior: a family, such as GAUSSIAN, whose raw numbers are h (of a Gaussian the means, then the raw log_stds);
-        or a `Posterior`, such as `flow()`.
-      prior: a family, which stands for its standard member; or a `Prior`, such as `gaussian_prior(net)` and `vamp(50)`.
-        None: N(0, I), or for a discrete posterior the standard member of its own family, such as fair coins.
+      posterior: a family, such as GAUSSIAN, whose raw parameters are h (for a Gaussian the means, then the raw
+        log_stds); or a `Posterior`, such as `flow()`.
+      prior: a family, of which the standard member is used; or a `Prior`, such as `gaussian_prior(net)` or `vamp(50)`.
+        None: N(0, I), or for a discrete posterior the standard member of the posterior's family, such as fair coins.
       estimator: PATHWISE, CUT, SCORE or DREG; only SCORE and CUT take a discrete posterior.
 
     Raises:
-      BadRequest: parts that do not go together; when the encoder is handed in, a width of h that is not size D; when
-        the game is built, too few samples for the estimator.
+      BadRequest: if the parts cannot be combined; in `init`, if the width of h is not size D; when a game is built, if
+        there are too few samples for the estimator.
 
     >>> from jaxgen.objectives import BERNOULLI
     >>> vector(8, posterior=BERNOULLI)
@@ -95,7 +95,7 @@ use estimator=SCORE, or a posterior such as GAUSSIAN.
 
 
 def family_posterior(family: Family) -> Posterior:
-    """Independent numbers of one family, whose raw numbers are h."""
+    """The posterior with independent latents of one family, whose raw parameters are h."""
     law = law_of(family)
     return Posterior(
         size=family.size,
@@ -118,7 +118,7 @@ def _prior(prior: Prior | Family | None, posterior: Posterior) -> Prior:
 
 
 def _kl(q: Posterior, p: Prior) -> Callable[..., Array] | None:
-    """The closed form (h, params of the prior, z like [B, D], given) -> f32[B, D] nats, if there is one."""
+    """The closed form of the KL, (h, params of the prior, an array [B, D], given) -> f32[B, D] nats, or None."""
     family, theta = q.family, p.theta
     if family is None or theta is None or p.family is None:
         return None
@@ -138,14 +138,14 @@ def _check(q: Posterior, p: Prior, estimator: Estimator) -> None:
         )
     if p.posterior not in (None, q.family):
         raise BadRequest(
-            "vamp(...) is a mean of posteriors of its family, and this posterior is of another: name it in both, as in "
-            "vamp(5, family=LAPLACE); beside a flow use another prior."
+            "vamp(...) is a mixture of posteriors of one family, and this posterior has another family: name it in "
+            "both, as in vamp(5, family=LAPLACE); with a flow use another prior."
         )
 
 
 def _check_width(h: Any, size: int, latent_dim: int) -> None:
     if jnp.shape(h)[1:] != (size * latent_dim,):
         raise BadRequest(
-            f"the encoder gives {list(jnp.shape(h))}, where [B, {size * latent_dim}] is wanted, {size} for each "
+            f"the encoder gives {list(jnp.shape(h))} but must give [B, {size * latent_dim}], {size} for each "
             "latent: change its last layer."
         )

@@ -1,7 +1,7 @@
-"""Functions Network -> Network. Each takes any module that `network()` takes, they compose, and work in any game.
+"""Wrappers: functions Network -> Network. Each accepts what `network()` accepts. They compose and work in any game.
 
-The outermost acts first: `spectral(cast(net))` divides kernels in float32 and hands the quotients to a network that
-computes in bfloat16. Augmentation is in `jaxgen.nets.augmentation`.
+The outermost wrapper acts first on params: `spectral(cast(net))` divides kernels in float32 and passes the quotients to
+a network that computes in bfloat16. Augmentation is in `jaxgen.nets.augmentation`.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,15 @@ from jaxgen.core import Array, BadRequest, Network, rows
 from jaxgen.nets.adapters import network
 from jaxgen.nets.calls import together, whole, with_both
 
-Call = Callable[..., tuple[Any, Any]]  # as `Network.apply`
-SHIFTS_AND_SCALES = ("bias", "b", "scale", "offset")  # last names of leaves that are no kernels, whatever their shape
+Call = Callable[..., tuple[Any, Any]]  # with the signature of `Network.apply`
+SHIFTS_AND_SCALES = ("bias", "b", "scale", "offset")  # leaves with these names are no kernels, whatever their shape
 
 
 def wrapped(net: Any, wrap: Callable[[Call], Call], **changes: Any) -> Network:
-    """`net` with `wrap` around `apply` and `features`, which are called alike; `changes` replace other fields.
+    """`net` with `wrap` applied to `apply` and `features`, which have one signature; `changes` replace other fields.
 
-    It is put around the function for both too, so what `wrap` is given returns an array, or (y, features).
+    `wrap` is also applied to the function that computes both. So the function that it receives returns an array or
+    (y, features).
     """
     net = network(net)
     features, both = (call and wrap(call) for call in (net.features, together(net)))
@@ -29,9 +30,9 @@ def wrapped(net: Any, wrap: Callable[[Call], Call], **changes: Any) -> Network:
 
 
 def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
-    """`after` of its output: `mapped(generator, jax.nn.sigmoid)` makes images in [0, 1] of unconstrained numbers.
+    """Applies `after` to the output of `net`: `mapped(generator, jax.nn.sigmoid)` returns images in [0, 1].
 
-    Features are those of `net`.
+    Its features are those of `net`.
     """
     net = network(net)
 
@@ -51,12 +52,12 @@ def mapped(net: Any, after: Callable[[Any], Any]) -> Network:
 def packed(critic: Any, m: int) -> Network:
     """PacGAN: one logit for m examples, m >= 1. Lin et al. 2018, arXiv 1712.04086.
 
-    Neighbours of the batch stand side by side on the last axis, [B, ..., C] -> [B / m, ..., m C], and labels [B] become
-    [B / m, m]. Examples then see each other: the game has no score and no features of single examples. Augmentation
-    goes outside, `ada(packed(critic, m), pipe)`: inside it would change and count packs.
+    Consecutive examples of the batch are concatenated on the last axis, [B, ..., C] -> [B / m, ..., m C], and labels
+    [B] become [B / m, m]. The critic then couples examples, so the game has neither scores nor features of single
+    examples. Apply augmentation outside, `ada(packed(critic, m), pipe)`; inside it would augment and count packs.
 
     Raises:
-      BadRequest: for an m that is no positive whole number; by `init`, `draw` and `apply`, if m does not divide B.
+      BadRequest: if m is no positive whole number; in `init`, `draw` and `apply`, if m does not divide B.
 
     >>> net = packed(Network(lambda key, x: ((), ()), lambda params, state, noise, x: (x, state)), 2)
     >>> net.apply((), (), None, jnp.array([[1], [2], [3], [4]]))[0].tolist()
@@ -87,12 +88,13 @@ def packed(critic: Any, m: int) -> Network:
 
 
 def cast(net: Any, dtype: Any = jnp.bfloat16) -> Network:
-    """`net` computed in `dtype`: its params and inputs are cast, where they are floats. The output is float32.
+    """Computes `net` in `dtype`: float params and inputs are cast to it. The output is float32.
 
-    Params stay float32 outside, and with them gradients, optimiser and moving averages. State is handed in and kept in
-    its own dtype, so that running statistics and the p of `ada` do not stop moving. Noise keeps its dtype too: rounded,
-    a uniform number below 1 may be 1, and one operation in 512 would not be done at p = 1. A network of your own that
-    adds float32 noise to its layers casts it, `noise.astype(x.dtype)`, or computes in float32 from there on.
+    Outside, params stay float32, and so do gradients, optimiser and moving averages. State keeps its dtype, because
+    in low precision running statistics and the p of `ada` would stop changing. Noise keeps its dtype too, because a
+    uniform number below 1 may round to 1, and then one operation in 512 would be skipped at p = 1. If your own network
+    adds float32 noise to its layers, cast it with `noise.astype(x.dtype)`; otherwise all later layers compute in
+    float32.
     """
 
     def to(dtype):
@@ -110,34 +112,35 @@ def cast(net: Any, dtype: Any = jnp.bfloat16) -> Network:
 
 
 def remat(net: Any) -> Network:
-    """`net` whose forward pass is computed again in the backward pass, at the same noise: less memory, more time."""
+    """`net` whose forward pass is repeated in the backward pass, with the same noise: less memory, more time."""
     return wrapped(net, jax.checkpoint)
 
 
 def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding", "embeddings")) -> Network:
-    """Puts W / sigma(W) in place of every kernel W, sigma its largest singular value by power iteration.
+    """Spectral normalisation: divides each kernel W by its largest singular value sigma, found by power iteration.
 
-    u, of one number per output, is in the state. Each application takes v = W^T u / |W^T u| and sigma = |W v|; one with
-    noise leaves u = W v / |W v|, one that evaluates leaves u as it is. So sigma cannot be negative, and is zero for a
-    kernel of zeros only, which stays as it is. The gradient does not pass through u and v, but through sigma:
+    The state holds u, with one number per output. Each call computes v = W^T u / |W^T u| and sigma = |W v|. In training
+    (with noise) the new u is W v / |W v|; in evaluation u does not change. sigma is never negative, and it is zero only
+    if W is zero, which is then left unchanged. The gradient passes through sigma but not through u and v:
     d(W / sigma) = (dW - (u^T dW v) W / sigma) / sigma. Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
 
-    A kernel is a leaf of two axes or more that is called neither bias, b, scale nor offset, which have such axes in
-    attention and in batch norm, and that is not excluded by name.
+    A kernel is a leaf with two axes or more whose path has no name in `exclude` and that is not called bias, b, scale
+    or offset; such leaves of attention and of batch norm may have two axes.
 
-    A dense layer is then 1-Lipschitz. A convolution need not be: its windows overlap, and with 4x4 kernels at stride 2
-    the map from image to image may be up to twice as steep.
+    A dense layer is then 1-Lipschitz. A convolution need not be, because its windows overlap: with 4x4 kernels at
+    stride 2 the Lipschitz constant of the map from image to image may be up to 2.
 
     Args:
-      net: a network or module. Around `cast` its kernels are float32: `spectral(cast(net))`.
-      out: the axis of a kernel's outputs: W is the matrix [out, the rest]. The last one in Linen, NNX, Haiku and
-        `jaxgen.nets`; 0 in Equinox.
-      exclude: names in the path of leaves that are no kernels. With `()` the tables of embeddings are divided too, as
-        in the projection critic of Miyato and Koyama 2018. Equinox calls the table of an `Embedding` and the scale of
-        a `LayerNorm` weight, as it does its kernels: name the attributes that hold such layers, `exclude=("table",)`.
+      net: a network or module. To normalise kernels in float32, put it outside of `cast`: `spectral(cast(net))`.
+      out: the axis of a kernel's outputs, so that W is the matrix [out, all other axes]. It is the last axis in Linen,
+        NNX, Haiku and `jaxgen.nets`, and axis 0 in Equinox.
+      exclude: leaves with one of these names in their path are no kernels. With `()` the tables of embeddings are
+        divided too, as in the projection critic of Miyato and Koyama 2018. In Equinox the table of an `Embedding` and
+        the scale of a `LayerNorm` are called weight, as kernels are; exclude the attributes that hold such layers, as
+        in `exclude=("table",)`.
 
     Raises:
-      BadRequest: by `init`, if there is no kernel, or one without an axis `out`.
+      BadRequest: in `init`, if there is no kernel, or one without an axis `out`.
     """
     net = network(net)
 
@@ -170,15 +173,15 @@ def spectral(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding"
 
 
 def equalised(net: Any, *, out: int = -1, exclude: tuple[str, ...] = ("embedding", "embeddings")) -> Network:
-    """Keeps every kernel as W / c and uses c (W / c), c = sqrt(2 / fan-in): equalised learning rate.
+    """Equalised learning rate: params hold W / c for each kernel W; the network uses c (W / c), c = sqrt(2 / fan-in).
 
-    Under an optimiser whose steps do not depend on the size of a gradient, such as Adam, all kernels then move by the
-    same part of their size. The network starts as the function that `net` starts as; a kernel that starts He-normal is
-    kept as N(0, 1). Karras et al. 2018, arXiv 1710.10196. Kernels, `out` and `exclude` are as of `spectral`, which goes
-    inside, `equalised(spectral(net))`: outside it would leave kernels of norm c.
+    With an optimiser whose step size does not depend on the size of the gradient, such as Adam, all kernels then change
+    by the same relative amount. The initial function is that of `net`; if W is initialised He-normal, W / c is N(0, 1).
+    Karras et al. 2018, arXiv 1710.10196. Kernels, `out` and `exclude` are as in `spectral`. Combined with it, use
+    `equalised(spectral(net))`, because `spectral` on the outside would leave kernels of norm c.
 
     Raises:
-      BadRequest: by `init`, if there is no kernel, or one without an axis `out`.
+      BadRequest: in `init`, if there is no kernel, or one without an axis `out`.
     """
     net = network(net)
 
@@ -222,10 +225,10 @@ def _named(params: Any) -> list[tuple[str, Array]]:
 def _power(w: Array, u: Array, out: int) -> tuple[Array, Array]:
     """(W / sigma, the next u), one step of power iteration from u."""
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(w)).astype(jnp.float32))
-    scale = jnp.where(largest > 0, largest, 1.0)  # of W / scale the squares neither underflow nor overflow
+    scale = jnp.where(largest > 0, largest, 1.0)  # the squares of W / scale neither underflow nor overflow
     matrix = jnp.moveaxis(w, out, 0).reshape(w.shape[out], -1) / scale
     held = jax.lax.stop_gradient(matrix)
-    row = held[jnp.argmax(jnp.sum(held**2, -1))]  # for a u that W^T takes to zero: |W row| is not zero
+    row = held[jnp.argmax(jnp.sum(held**2, -1))]  # replaces v if W^T u is zero, because |W row| is not zero
     v = _unit(u @ held, _unit(row, row))
     stretched = matrix @ v
     square = jnp.sum(stretched**2)
@@ -234,18 +237,19 @@ def _power(w: Array, u: Array, out: int) -> tuple[Array, Array]:
 
 
 def _unit(x: Array, otherwise: Array) -> Array:
-    # The image of a kernel of zeros has no direction: the old u stays, or nothing would ever move it again.
+    # If the kernel is zero, W v has no direction. The old u is kept, because a zero u could never change again.
     length = jnp.linalg.norm(x)
     return jnp.where(length > 0, x / jnp.where(length > 0, length, 1.0), otherwise)
 
 
 def minibatch_std(h: Array, *, group: int = 4) -> Array:
-    """Appends a channel: how much a group of examples differ. f32[B, ..., C] -> [B, ..., C + 1].
+    """Minibatch standard deviation: appends a channel that says how much a group of examples varies.
 
-    The standard deviation over `group` neighbours of the batch, or all of it if it is smaller, averaged over all
-    positions and channels. Karras et al. 2018, arXiv 1710.10196, section 3. Groups of 4 as in StyleGAN2's code, which
-    takes examples B / group apart where this takes neighbours: in batches of random order either will do. Call it in
-    a critic's module before its last layers, and hand the module over with `network(module, couples=True)`.
+    f32[B, ..., C] -> [B, ..., C + 1]. The new channel is the standard deviation over `group` consecutive examples (over
+    the whole batch if that is smaller), averaged over all positions and channels. Karras et al. 2018, arXiv 1710.10196,
+    section 3. Groups of 4 are as in StyleGAN2's code, which groups examples B / group apart; in batches of random order
+    this makes no difference. Call it in the module of a critic before its last layers, and pass the module as
+    `network(module, couples=True)`.
 
     Raises:
       BadRequest: if the group does not divide the batch.

@@ -1,6 +1,6 @@
 """Pure mathematics on arrays: no networks, no params, no jit.
 
-A part sums the event axes and nothing else; its results are `[B]` or `[K, B]`, in nats where they are likelihoods.
+A part sums over the axes of an example only. Its results are `[B]` or `[K, B]`; likelihoods are in nats.
 """
 
 from jaxgen.objectives.adversarial import (

@@ -1,7 +1,7 @@
-"""What the players of a GAN minimise, per logit: `critic(real, fake)` and `generator(real, fake)`.
+"""Adversarial losses: what critic and generator minimise, as functions of the logits of real and fake examples.
 
-Logits may have any shape of at least one axis, real and fake alike: [B] of examples, [B / m] of packs, [B, h, w] of
-patches. The result has the shape of the logits, and a game takes its mean.
+Logits may have any shape with at least one axis, the same for real and fake: [B] for examples, [B / m] for packs,
+[B, h, w] for patches. The result has the shape of the logits, and the game takes its mean.
 """
 
 import math
@@ -16,43 +16,43 @@ from jaxgen.core import Array, BadRequest, check_type
 
 
 class Adversarial(NamedTuple):
-    """A pair of losses, each minimised over its own player; both raise BadRequest where the logits differ in shape."""
+    """A pair of losses, each minimised by its own player; both raise BadRequest if real and fake differ in shape."""
 
     critic: Callable[[Array, Array], Array]  # (real logits, fake logits) -> one number for each logit
     generator: Callable[[Array, Array], Array]  # (real logits, fake logits) -> one number for each logit
     labelled: Callable[..., Array] | None = None  # (logits, labels of their shape or a number) -> one for each logit
-    couples: bool = False  # True if a number depends on the logits of other examples, as with a mean over the batch
+    couples: bool = False  # True if a value depends on the logits of other examples, as with a mean over the batch
 
 
 def mean_loss(values: Array, logits: Array) -> Array:
-    """The mean over all entries of an adversarial loss, f32[].
+    """The mean over all values of an adversarial loss, f32[].
 
     Raises:
-      BadRequest: if `values` do not have the shape of the logits, such as all pairs [B, B] or a mean [].
+      BadRequest: if `values` do not have the shape of the logits, as with all pairs [B, B] or a mean [].
 
     >>> print(mean_loss(jnp.array([1.0, 3.0]), jnp.zeros(2)))
     2.0
     """
     if jnp.shape(values) != jnp.shape(logits):
         raise BadRequest(
-            f"an adversarial loss gives one number per logit, {jnp.shape(logits)}, not {jnp.shape(values)}: leave the "
-            "mean to the game, and pairs to the loss."
+            f"an adversarial loss must return one number per logit, {jnp.shape(logits)}, not {jnp.shape(values)}: the "
+            "game takes the mean over logits, and a loss of pairs must sum over partners."
         )
     return jnp.mean(values)
 
 
 def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.0) -> Adversarial:
-    """`loss` with the critic's targets moved to `real` and `fake`; the generator's loss stays.
+    """`loss` with the critic's targets changed to `real` and `fake`; the generator's loss stays the same.
 
-    critic = labelled(real logits, real) + labelled(fake logits, fake). Against densities p of the data and q of the
+    critic = labelled(real logits, real) + labelled(fake logits, fake). For densities p of the data and q of the
     generator its optimum is D*(x) = (real p + fake q) / (p + q). The default is one-sided, as Salimans et al. 2016
-    advise (arXiv 1606.03498, section 3.4): with fake > 0 the generator is drawn to its own samples where p is small.
+    advise (arXiv 1606.03498, section 3.4): with fake > 0, samples at which p is small attract the generator.
 
     Raises:
       BadRequest: for a loss without labels, or unless 0 <= fake < real <= 1.
 
     >>> half = smooth(NON_SATURATING, real=0.5)
-    >>> print(half.critic(jnp.zeros(1), jnp.zeros(1)) / jnp.log(2))  # two times log 2: a logit of 0 is right for both
+    >>> print(half.critic(jnp.zeros(1), jnp.zeros(1)) / jnp.log(2))  # cross-entropies of probability 1/2, log 2 each
     [2.]
     """
     labelled = loss.labelled
@@ -69,15 +69,15 @@ def smooth(loss: Adversarial, *, real: float = 0.9, fake: float = 0.0) -> Advers
 
 
 def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
-    """`loss` whose generator learns from those fakes of a batch alone that the critic finds the most real.
+    """`loss` whose generator learns only from the fakes of a batch that have the largest logits.
 
-    The generator's numbers of the k = ceil(share B) entries with the largest mean logit are B / k times as large, and
-    those of the others are 0, so that the mean is over these k; the critic's loss stays. So it changes nothing in
-    `bigan`, both of whose players have the critic's. Sinha et al. 2020, arXiv 2002.06224, who let k fall while they
-    train. In trials on ring8 small shares lost modes, so start near 1.
+    The generator's values of the k = ceil(share B) entries with the largest mean logit are multiplied by B / k, and
+    all others are 0, so the mean over the batch is the mean over these k. The critic's loss stays the same. It has no
+    effect in `bigan`, in which both players use the critic's loss. Sinha et al. 2020, arXiv 2002.06224, decrease k
+    during training. In trials on ring8 small shares lost modes, so start near 1.
 
     Raises:
-      BadRequest: for a loss of another type, and unless 0 < share <= 1.
+      BadRequest: for a loss of another type, or unless 0 < share <= 1.
 
     >>> print(top_k(WASSERSTEIN).generator(jnp.zeros(4), jnp.array([3.0, 1.0, 2.0, 0.0])))
     [-6.  0. -4.  0.]
@@ -85,11 +85,11 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
     check_type("loss", loss, Adversarial, "HINGE")
     check_type("share", share, numbers.Real, "0.5")
     if not 0 < share <= 1:
-        raise BadRequest(f"share={share} is the part of the fakes that the generator learns from: above 0, at most 1.")
+        raise BadRequest(f"share={share}, the part of the fakes that the generator learns from, must be in (0, 1].")
 
     def generator(real, fake):
         values = loss.generator(real, fake)
-        count = max(1, math.ceil(share * len(fake) - 1e-9))  # .55 of 100 is 55, and .55 * 100 is more
+        count = max(1, math.ceil(share * len(fake) - 1e-9))  # .55 of 100 is 55, but .55 * 100 rounds to more
         rank = jnp.argsort(jnp.argsort(-jnp.mean(fake.reshape(len(fake), -1), -1)))
         most_real = (rank < count).reshape(-1, *[1] * (values.ndim - 1))
         return jnp.where(most_real, values * (len(fake) / count), 0.0)
@@ -98,16 +98,16 @@ def top_k(loss: Adversarial, share: float = 0.5) -> Adversarial:
 
 
 def margin(m: float) -> Adversarial:
-    """Critic -D(x) + max(0, m + D(G(z))), generator -D(G(z)), of D = -E, an energy of at least 0 as `energy` gives.
+    """Critic -D(x) + max(0, m + D(G(z))), generator -D(G(z)). D = -E with an energy E >= 0, as `energy` returns it.
 
-    The critic raises the energy of a fake to m and no further. EBGAN, Zhao et al. 2017, arXiv 1609.03126.
+    The critic raises the energy of fakes up to m. EBGAN, Zhao et al. 2017, arXiv 1609.03126.
 
     Raises:
       BadRequest: for an m that is not a finite number above 0.
     """
     check_type("m", m, numbers.Real, "1.0")
     if not 0 < m < math.inf:
-        raise BadRequest(f"m={m} is the energy that fakes are raised to: a finite number above 0.")
+        raise BadRequest(f"m={m}, the energy that fakes are raised to, must be a finite number above 0.")
 
     def critic(real, fake):
         check_pair(real, fake)
@@ -117,17 +117,17 @@ def margin(m: float) -> Adversarial:
 
 
 def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) -> Adversarial:
-    """Critic ((D(x) - real)^2 + (D(G(z)) - fake)^2) / 2, generator (D(G(z)) - target)^2 / 2, D the logit itself.
+    """Critic ((D(x) - real)^2 + (D(G(z)) - fake)^2) / 2, generator (D(G(z)) - target)^2 / 2, with D the logit itself.
 
     Mao et al. 2017, arXiv 1611.04076, eq. 2, whose a, b and c are `fake`, `real` and `target`. The generator minimises
-    a Pearson chi-squared divergence where real - target = 1 and real - fake = 2, as with fake=-1, real=1, target=0.
-    A label of 0 stands for `fake` and of 1 for `real`, so that `smooth` moves targets by a part of their distance.
+    a Pearson chi-squared divergence if real - target = 1 and real - fake = 2, as with fake=-1, real=1, target=0. The
+    label 0 means `fake` and the label 1 `real`; `smooth` interpolates between these two targets.
 
     Raises:
       BadRequest: for a target that is not finite, or if real and fake are the same.
     """
     if not all(math.isfinite(value) for value in (fake, real, target)) or fake == real:
-        raise BadRequest(f"least_squares() needs finite targets, real != fake, not {fake=}, {real=}, {target=}.")
+        raise BadRequest(f"least_squares() needs finite targets with real != fake, not {fake=}, {real=}, {target=}.")
 
     def half_square(logits, label):
         _check_label(logits, label)
@@ -145,7 +145,7 @@ def least_squares(*, fake: float = 0.0, real: float = 1.0, target: float = 1.0) 
 
 
 def check_pair(real: Array, fake: Array) -> None:
-    """Refuses logits that would broadcast: [B, 1] against [B] would train on [B, B] without a word.
+    """Refuses logits that would broadcast: [B, 1] with [B] would silently give [B, B].
 
     Raises:
       BadRequest: unless real and fake logits have one shape, of at least one axis.
@@ -153,7 +153,7 @@ def check_pair(real: Array, fake: Array) -> None:
     if jnp.ndim(real) < 1 or jnp.shape(real) != jnp.shape(fake):
         raise BadRequest(
             f"logits of real and fake must have one shape, such as [B] or [B, h, w], not {jnp.shape(real)} and "
-            f"{jnp.shape(fake)}: let the critic give the same logits for both."
+            f"{jnp.shape(fake)}: the critic must return the same shape for both."
         )
 
 
@@ -223,20 +223,20 @@ def _average_generator(real: Array, fake: Array) -> Array:
 SATURATING = Adversarial(_classifier, _saturating, _cross_entropy)
 """The minimax game. D = sigmoid(logit); critic -log D(x) - log(1 - D(G(z))), generator log(1 - D(G(z))).
 
-Its gradient vanishes where the critic is sure of a fake. Goodfellow et al. 2014, eq. 1, arXiv 1406.2661.
+The generator's gradient vanishes if D(G(z)) is near 0. Goodfellow et al. 2014, eq. 1, arXiv 1406.2661.
 """
 
 NON_SATURATING = Adversarial(_classifier, _non_saturating, _cross_entropy)
-"""The same critic; the generator minimises -log D(G(z)). Goodfellow et al. 2014, arXiv 1406.2661."""
+"""The critic of SATURATING; the generator minimises -log D(G(z)). Goodfellow et al. 2014, arXiv 1406.2661."""
 
 LEAST_SQUARES = least_squares()
 """Critic ((D(x) - 1)^2 + D(G(z))^2) / 2, generator (D(G(z)) - 1)^2 / 2, with D the logit itself.
 
-Mao et al. 2017, arXiv 1611.04076, with the targets 0, 1 and 1 that they train with.
+Mao et al. 2017, arXiv 1611.04076, with the targets 0, 1 and 1 of their experiments.
 """
 
 HINGE = Adversarial(_hinge_critic, _wasserstein_generator)
-"""Critic max(0, 1 - D(x)) + max(0, 1 + D(G(z))), generator -D(G(z)): no gradient where the critic is past its margin.
+"""Critic max(0, 1 - D(x)) + max(0, 1 + D(G(z))), generator -D(G(z)). Logits beyond the margin give no critic gradient.
 
 Lim and Ye 2017, arXiv 1705.02894; with spectral normalisation Miyato et al. 2018, arXiv 1802.05957.
 """
@@ -248,15 +248,15 @@ Arjovsky et al. 2017, arXiv 1701.07875.
 """
 
 RELATIVISTIC = Adversarial(_paired_critic, _paired_generator)
-"""Paired relativistic: critic softplus(D(G(z)) - D(x)), generator softplus(D(x) - D(G(z))), one fake to each real.
+"""Paired relativistic: critic softplus(D(G(z)) - D(x)), generator softplus(D(x) - D(G(z))), one fake for each real x.
 
 Jolicoeur-Martineau 2018, arXiv 1807.00734; with R1 and R2 the loss of R3GAN, Huang et al. 2025, arXiv 2501.05441.
 """
 
 RELATIVISTIC_AVERAGE = Adversarial(_average_critic, _average_generator, couples=True)
-"""Relativistic average, of the means r and f of all real and all fake logits of the batch.
+"""Relativistic average, with the means r and f of all real and all fake logits of the batch.
 
 Critic softplus(f - D(x)) + softplus(D(G(z)) - r), generator softplus(r - D(G(z))) + softplus(D(x) - f), with a gradient
-through both means. So examples see each other, and micro-batches are refused. RaSGAN of Jolicoeur-Martineau 2018,
-arXiv 1807.00734, section 4.2.
+through both means. The means couple the examples of a batch, so micro-batches are refused. RaSGAN of
+Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.2.
 """

@@ -1,6 +1,6 @@
 """Lower bounds on log p(x), as functions of log-weights log p(x, z_k) - log q(z_k | x): f32[K, B] -> f32[B] nats.
 
-The rest of this package takes any such function as a bound, also a user's own. Renyi's bound of order 1/2 (Li and
+The package accepts any such function as a bound, including your own: Renyi's bound of order 1/2 (Li and
 Turner 2016, arXiv 1602.02311) is `lambda log_w: 2 * importance(log_w / 2)`.
 """
 
@@ -33,8 +33,8 @@ def elbo(log_w: Array) -> Array:
 def importance(log_w: Array) -> Array:
     """The bound of importance-weighted autoencoders: log 1/K sum_k w_k, f32[B] nats.
 
-    It lies between the ELBO and log p(x). If the weights have a finite variance, the gap closes like 1/K. Its gradient
-    weighs sample k by w_k / sum_j w_j, the best sample most. Burda et al. 2016, arXiv 1509.00519, eq. 8.
+    Its expectation lies between the ELBO and log p(x). If the weights have finite variance, its gap to log p(x) is
+    O(1/K). Its gradient weights sample k by w_k / sum_j w_j. Burda et al. 2016, arXiv 1509.00519, eq. 8.
 
     Raises:
       BadRequest: if `log_w` is not [K, B].

@@ -12,13 +12,14 @@ from jaxgen.objectives.observation import Observation
 
 
 def columns(*parts: tuple[int, Observation]) -> Observation:
-    """A table of mixed columns: the first `count` numbers of x have the first observation, and so on.
+    """The observation of a table with different kinds of columns: pairs (count, observation), in the order of columns.
 
-    Its `range` is the smallest that holds those of all parts, or None if a part takes all numbers: then scale the other
-    columns into their own ranges yourself.
+    Its `range` is the smallest one that contains those of all parts, or None if a part takes all numbers. In that case
+    scale the other columns into their ranges yourself.
 
     Raises:
-      BadRequest: for no part, or a part of fewer than 1 column; by `log_prob`, if x has another number of columns.
+      BadRequest: if there is no part, or a part has fewer than 1 column; in `log_prob`, if x has another number of
+        columns.
 
     >>> from jaxgen.objectives import BERNOULLI, VECTORS, categorical, independent
     >>> table = columns((2, VECTORS), (1, independent(BERNOULLI)), (1, categorical(4)))  # two numbers, a bit, one of 4
@@ -26,7 +27,7 @@ def columns(*parts: tuple[int, Observation]) -> Observation:
     7
     """
     if not parts:
-        raise BadRequest("columns(...) takes at least one pair (count, observation).")
+        raise BadRequest("columns(...) needs at least one pair (count, observation).")
     counts = [whole("count", count, 1) for count, _ in parts]
     widths = [part.outputs(count) for count, part in parts]
 

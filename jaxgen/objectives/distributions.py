@@ -1,7 +1,7 @@
-"""Families of distributions as three steps that one can see: draw noise, push it through the parameters, score a point.
+"""Families of distributions, as functions that draw noise, transform it to a sample, and compute a log density.
 
-Events live on the last axis. Parameters may lack leading axes that the point has, or the other way round: theta
-[B, D] scores z [K, B, D] to [K, B], and theta [K, B, N] scores x [B, N] to [K, B]. Nothing else broadcasts.
+The last axis is the event axis. Either parameters or points may lack leading axes of the other: `log_prob` of theta
+[B, D] and z [K, B, D] is [K, B], and that of theta [K, B, N] and x [B, N] is [K, B]. Nothing else broadcasts.
 """
 
 import math
@@ -17,14 +17,14 @@ _LOG_STD = 7.0  # std within e^-7 .. e^7: the KL of two such Gaussians and all i
 
 
 class Support(NamedTuple):
-    """Where the numbers of a family lie: all from `low` to `high`, or `low`, `low + step`, ... if there is a step."""
+    """The support of a family: all numbers from `low` to `high`, or `low`, `low + step`, ... if there is a step."""
 
     low: float = -math.inf
     high: float = math.inf
     step: float | None = None  # None: a continuous family, which has a density; else probabilities
 
     def within(self, other: "Support") -> bool:
-        """True if a distribution on these numbers has a Kullback-Leibler divergence from one on the `other`.
+        """True if a distribution with this support can have a finite KL divergence from one with the `other`.
 
         >>> Support(0.0).within(Support()), Support(0.0, 1.0, 1.0).within(Support())
         (True, False)
@@ -38,37 +38,37 @@ class Support(NamedTuple):
 
 
 class Family(NamedTuple):
-    """A parametric family of independent numbers; theta is whatever its functions agree on."""
+    """A parametric family of independent numbers, with parameters theta, any pytree."""
 
     draw: Callable[..., Array]  # (key, shape) -> noise
     push: Callable[..., Array]  # (theta, noise) -> z
     log_prob: Callable[..., Array]  # (theta, z) -> nats, summed over the last axis
     mean: Callable[[Any], Array]  # theta -> the expected z
-    theta: Callable[[Array], Any]  # a network's raw numbers [..., size * D] -> theta, bounded where it has to be
-    size: int  # raw numbers for each number of z
-    pathwise: bool  # True if the gradient of `push` in theta is that of the sample; says nothing about the support
+    theta: Callable[[Array], Any]  # the output of a network, raw [..., size * D] -> theta, bounded if necessary
+    size: int  # raw parameters for each number of z
+    pathwise: bool  # True if `push` is differentiable in theta with the gradient of the sample
     support: Support = Support()
 
 
 class DiagGaussian(NamedTuple):
-    """Parameters of `GAUSSIAN`: N(mean, exp(log_std)^2), every number on its own."""
+    """Parameters of `GAUSSIAN`: independent numbers from N(mean, exp(log_std)^2)."""
 
     mean: Array  # f32[..., D]
-    log_std: Array  # f32[..., D], or fewer leading axes; bounded by whoever made it, see `diag_gaussian`
+    log_std: Array  # f32[..., D], or fewer leading axes; it should be bounded, as by `diag_gaussian`
 
 
 class DiagLaplace(NamedTuple):
-    """Parameters of `LAPLACE`: density exp(-|z - mean| / b) / (2 b), b = exp(log_scale), every number on its own."""
+    """Parameters of `LAPLACE`: independent numbers of density exp(-|z - mean| / b) / (2 b), b = exp(log_scale)."""
 
     mean: Array  # f32[..., D]
     log_scale: Array  # f32[..., D], or fewer leading axes; bounded by `LAPLACE.theta`
 
 
 def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
-    """The Gaussian of a network's raw outputs: log_std = 7 tanh(raw / 7), as every log-scale is bounded.
+    """The Gaussian with the raw outputs of a network as parameters: log_std = 7 tanh(raw / 7).
 
-    Any finite `raw_log_std` gives a finite density and KL, for means up to 1e15. Far outside (-7, 7) its gradient is
-    zero; near 0 it is that of log_std itself.
+    Any finite `raw_log_std` gives a finite density and KL, for means up to 1e15. The gradient in `raw_log_std` is that
+    in log_std if it is near 0, and zero if it is far outside (-7, 7).
 
     Raises:
       BadRequest: if the shapes do not match from the right.
@@ -81,7 +81,7 @@ def diag_gaussian(mean: Array, raw_log_std: Array) -> DiagGaussian:
 
 
 def bounded(raw: Array) -> Array:
-    """7 tanh(raw / 7): the log-scale that a network's raw number stands for."""
+    """7 tanh(raw / 7): the log-scale for a raw output of a network."""
     return _LOG_STD * jnp.tanh(raw / _LOG_STD)
 
 
@@ -138,7 +138,7 @@ def _shifted_push(theta: DiagGaussian | DiagLaplace, noise: Array) -> Array:
 @_in_rows
 def _gaussian_log_prob(theta: DiagGaussian, z: Array) -> Array:
     mean, log_std, z = aligned(*theta, z)
-    # exp(-log_std), not a division by exp(log_std): a std that underflows must not become 0 / 0 at z = mean.
+    # Multiplies by exp(-log_std), because a division by a std that underflows would be 0 / 0 at z = mean.
     return jnp.sum(-0.5 * ((z - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * math.log(2 * math.pi), axis=-1)
 
 
@@ -176,7 +176,8 @@ def _bernoulli_push(logits: Array, noise: Array) -> Array:
 
 def _bernoulli_log_prob(logits: Array, x: Array) -> Array:
     logits, x = aligned(logits, x)
-    # x l - softplus(l) on the side where nothing large cancels. One branch at l = 0, so higher derivatives hold there.
+    # x l - softplus(l), in the form in which no large terms cancel. At l = 0 one branch is used, so that higher
+    # derivatives are right there too.
     positive = logits > 0
     tail = jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
     return jnp.sum(jnp.where(positive, x - 1, x) * logits - tail, axis=-1)
@@ -192,8 +193,8 @@ arXiv 1312.6114.
 LAPLACE = Family(_laplace_draw, _shifted_push, _laplace_log_prob, _own_mean, _laplace_theta, size=2, pathwise=True)
 """Independent Laplace numbers, theta a `DiagLaplace`: z = mean + exp(log_scale) * e, with e of density exp(-|e|) / 2.
 
-log p(z) = sum_d [-|z - mean| / b - log(2 b)], b = exp(log_scale). A path of its own scale, as the Gaussian's
-(Kingma and Welling 2013, arXiv 1312.6114, section 2.4).
+log p(z) = sum_d [-|z - mean| / b - log(2 b)], b = exp(log_scale). Reparametrised by location and scale, as the
+Gaussian (Kingma and Welling 2013, arXiv 1312.6114, section 2.4).
 """
 
 BERNOULLI = Family(
@@ -208,6 +209,6 @@ BERNOULLI = Family(
 )
 """Independent Bernoulli numbers, theta the logits l: z = 1 if u < sigmoid(l), with u ~ U[0, 1).
 
-log p(x) = sum_d [x l - softplus(l)], also for x inside [0, 1], where it is the usual cross-entropy and no density.
+log p(x) = sum_d [x l - softplus(l)]. It is also defined for x between 0 and 1, as the usual cross-entropy, no density.
 Stable to |l| = 3e38 in float32. Kingma & Welling 2013, arXiv 1312.6114.
 """

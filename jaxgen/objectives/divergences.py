@@ -1,6 +1,6 @@
-"""How far one distribution lies from another in closed form, KL(q || p) = E_q [log q(z) - log p(z)], in nats.
+"""Kullback-Leibler divergences in closed form, KL(q || p) = E_q [log q(z) - log p(z)], in nats.
 
-If no closed form is known, log q(z) - log p(z) at samples z of q has that mean.
+If there is no closed form, the mean of log q(z) - log p(z) over samples z of q estimates it.
 """
 
 import math
@@ -29,7 +29,7 @@ def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
     `closed_form`.
 
     Raises:
-      BadRequest: if no closed form is known for the two families, or what is given are parameters, not families.
+      BadRequest: if no closed form is known for the two families, or if parameters are given in place of families.
 
     >>> from jaxgen.objectives import GAUSSIAN, DiagGaussian, standard
     >>> q = DiagGaussian(jnp.ones((1, 2)), jnp.zeros((1, 2)))
@@ -38,15 +38,15 @@ def kl(posterior: Family, prior: Family) -> Callable[[Any, Any], Array]:
     """
     closed = closed_form(posterior, prior)
     if closed is None:
-        raise BadRequest("no closed form of this KL is known here: take log q(z) - log p(z) at samples z of q.")
+        raise BadRequest("no closed form of this KL is known here: use log q(z) - log p(z) at samples z of q.")
     return lambda q, p: jnp.sum(closed(q, p), axis=-1)
 
 
 def closed_form(posterior: Family, prior: Family) -> Callable[[Any, Any], Array] | None:
-    """The function (theta q, theta p) -> KL(q || p) number by number, f32[B, D] nats; None if none is known.
+    """The function (theta q, theta p) -> KL(q || p) of each dimension, f32[B, D] nats; None if none is known.
 
-    It is looked up by the `log_prob` of both families, so a family whose `theta`, `draw` or `push` was replaced keeps
-    it. With mean m, std s and scale b of q and n, t and c of p, d = |m - n|, and sigmoid s(.) of logits k and l:
+    It is looked up by the `log_prob` of both families, so it is still found after `theta`, `draw` or `push` of a family
+    was replaced. With mean m, std s, scale b of q, and n, t, c of p, d = |m - n|, and sigmoid s(.) of logits k and l:
       Gaussian from Gaussian: (s^2 / t^2 - 1 + d^2 / t^2) / 2 - log(s / t). Kingma and Welling 2014, arXiv 1312.6114,
         appendix B, for the standard p.
       Laplace from Gaussian: (2 b^2 + d^2) / (2 t^2) - log(b / t) - 1 + log(pi / 2) / 2, by E|z - m| = b, Var z = 2 b^2.
@@ -83,8 +83,8 @@ def _laplaces(q: DiagLaplace, p: DiagLaplace) -> Array:
 
 def _bernoullis(q: Array, p: Array) -> Array:
     q, p = aligned(q, p)
-    # The KL stays the same if both coins exchange their sides. Done so that q is at most a half: then sigmoid(q) is
-    # small where the logits are large, and nothing large cancels.
+    # The KL does not change if 0 and 1 are exchanged in both. They are exchanged if sigmoid(q) exceeds a half, so that
+    # sigmoid(q) is small if the logits are large, and no large terms cancel.
     a, b = jnp.where(q > 0, -q, q), jnp.where(q > 0, -p, p)
     mass, apart = jax.nn.sigmoid(a), b - a
     near = apart < 1

@@ -1,8 +1,8 @@
-"""The f-GAN family: a critic that bounds an f-divergence D_f(p || q) = E_q f(p/q) of data p and generator q from below.
+"""f-GANs: the critic gives a lower bound of an f-divergence D_f(p || q) = E_q f(p/q) of data p and generator q.
 
-The critic's number T(x) = g(v(x)) is an activation g of its logit v, which keeps T where the conjugate f* is finite:
-E_p T - E_q f*(T) <= D_f(p || q), with equality at T = f'(p/q). f* of g is written here as one function of the logit,
-so that no logarithm or quotient of a rounded T stands between them.
+T(x) = g(v(x)) is an activation g of the critic's logit v, which keeps T in the domain of the conjugate f*:
+E_p T - E_q f*(T) <= D_f(p || q), with equality at T = f'(p/q). f*(g(v)) is implemented as one function of the logit, so
+that no logarithm or quotient is computed from a rounded T.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from jaxgen.objectives.adversarial import Adversarial, check_pair
 
 
 class FDivergence(NamedTuple):
-    """One row of tables 1 and 2 of Nowozin et al. 2016; all are functions of numbers of any shape."""
+    """One row of tables 1 and 2 of Nowozin et al. 2016; all functions work elementwise on any shape."""
 
-    f: Callable[[Array], Array]  # of u = p/q > 0; convex, and f(1) = 0 but for "gan", whose f(1) is -log 4
+    f: Callable[[Array], Array]  # u = p/q > 0 -> f(u), convex with f(1) = 0, except for "gan" with f(1) = -log 4
     activation: Callable[[Array], Array]  # logit v -> T
     conjugate: Callable[[Array], Array]  # logit v -> f*(T), the conjugate after the activation
-    optimum: Callable[[Array], Array]  # log(p/q) -> the logit where the bound is tight
+    optimum: Callable[[Array], Array]  # log(p/q) -> the logit for which the bound is tight
 
 
 F_DIVERGENCES = {
@@ -68,12 +68,12 @@ F_DIVERGENCES = {
         lambda ratio: jnp.where(ratio == 0, 0.0, jnp.copysign(jnp.inf, ratio)),
     ),
 }
-"""By name. "hellinger" is squared, "jensen_shannon" is twice the divergence of that name (KL from the mean of p and q),
-and "gan" is that less log 4: the value of the minimax game at its optimal critic."""
+"""f-divergences by name. "hellinger" is the squared distance, "jensen_shannon" is twice the divergence of that name,
+and "gan" is "jensen_shannon" minus log 4, the value of the minimax game at its optimal critic."""
 
 
 def f_gan(divergence: str | FDivergence, *, generator: str = "bound") -> Adversarial:
-    """Critic -(T(x) - f*(T(G(z)))); generator -f*(T(G(z))), its part of the bound, or -T(G(z)); T = g(logit).
+    """Critic -(T(x) - f*(T(G(z)))); generator -f*(T(G(z))), its term of the bound, or -T(G(z)); T = g(logit).
 
     | divergence | f(u) | T = g(v) | f*(T) as a function of v |
     |---|---|---|---|
@@ -86,13 +86,13 @@ def f_gan(divergence: str | FDivergence, *, generator: str = "bound") -> Adversa
     | total_variation | abs(u - 1)/2 | tanh(v)/2 | tanh(v)/2 |
 
     Nowozin et al. 2016, arXiv 1606.00709, sections 2.2 to 2.4, tables 1 and 2. "gan" is `SATURATING`, and with
-    generator="activation" `NON_SATURATING`. With e^v of a logit past 88 a number is infinite in float32: then a step
-    leaves the turn out, and counts it.
+    generator="activation" `NON_SATURATING`. e^v is infinite in float32 for logits above 88; a step then skips the turn
+    and counts it.
 
     Args:
       divergence: a name of the table, or an `FDivergence` of your own.
-      generator: "bound", where the game is zero-sum and the gradient at the optimal critic is that of D_f(p || q); or
-        "activation", the alternative of the paper's section 3.2, which raises T at the fakes.
+      generator: "bound", for a zero-sum game whose gradient at the optimal critic is that of D_f(p || q); or
+        "activation", the alternative of the paper's section 3.2, which maximises T at the fakes.
 
     Raises:
       BadRequest: an unknown divergence or generator.

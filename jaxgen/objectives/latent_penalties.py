@@ -1,4 +1,4 @@
-"""Penalties that compare what a generator makes of z with what it makes of a z nearby, or with z itself."""
+"""Penalties that compare G(z) with G(z') for a nearby z', or with z itself."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from jaxgen.objectives.schedules import Schedule, check_weight
 
 
 def latent_consistency(latent_dim: int, weight: Schedule = 5.0, *, std: Schedule = 0.03) -> Penalty:
-    """zCR of the critic: weight (D(G(z + std e)) - D(G(z)))^2, e ~ N(0, I), the mean over the logits of an entry.
+    """zCR of the critic: weight (D(G(z + std e)) - D(G(z)))^2, e ~ N(0, I), averaged over the logits of an entry.
 
-    What a small change of z does to a fake should not matter to the critic. It goes with `latent_spread` of the
-    generator. Zhao et al. 2020, arXiv 2002.04724. In trials on ring8, whose modes are far apart, these
-    weights kept all modes but left more samples between them.
+    The critic should not react to a small change of z. Use it together with `latent_spread` for the generator. Zhao et
+    al. 2020, arXiv 2002.04724. In trials on ring8, whose modes are far apart, these weights kept all modes but left
+    more samples between them.
 
     Args:
       latent_dim: numbers of z.
@@ -23,7 +23,7 @@ def latent_consistency(latent_dim: int, weight: Schedule = 5.0, *, std: Schedule
       std: of the change of z; a number, or a function of the step.
 
     Raises:
-      BadRequest: for a latent_dim below 1, or a weight or std that is negative or not finite; by `value`, a z of
+      BadRequest: for a latent_dim below 1, or a weight or std that is negative or not finite; in `value`, for a z of
         another size.
     """
     draw = _near(latent_dim, weight, std)
@@ -36,10 +36,10 @@ def latent_consistency(latent_dim: int, weight: Schedule = 5.0, *, std: Schedule
 
 
 def latent_spread(latent_dim: int, weight: Schedule = 0.5, *, std: Schedule = 0.03) -> Penalty:
-    """zCR of the generator: -weight |G(z + std e) - G(z)|^2, e ~ N(0, I), the mean over the numbers of an example.
+    """zCR of the generator: -weight |G(z + std e) - G(z)|^2, e ~ N(0, I), averaged over the numbers of an example.
 
-    The generator is paid for what a small change of z does, so this is negative, and has no lower bound where x has
-    none: a large weight makes it diverge. Zhao et al. 2020, arXiv 2002.04724.
+    It rewards a generator whose output changes with z. The loss is negative, and unbounded below if x is unbounded: a
+    large weight then makes training diverge. Zhao et al. 2020, arXiv 2002.04724.
 
     Args:
       latent_dim: numbers of z.
@@ -47,7 +47,7 @@ def latent_spread(latent_dim: int, weight: Schedule = 0.5, *, std: Schedule = 0.
       std: of the change of z; a number, or a function of the step.
 
     Raises:
-      BadRequest: as `latent_consistency`.
+      BadRequest: as in `latent_consistency`.
     """
     draw = _near(latent_dim, weight, std)
 
@@ -59,30 +59,30 @@ def latent_spread(latent_dim: int, weight: Schedule = 0.5, *, std: Schedule = 0.
 
 
 def transport(weight: Schedule = 1.0) -> Penalty:
-    """weight |G(z) - z|^2, the mean over the numbers of an example, which z has as many of.
+    """weight |G(z) - z|^2, averaged over the numbers of an example; z must have as many numbers.
 
-    A penalty of the generator: of all maps that give the law of the data, it asks for the one that moves z least, the
-    optimal transport from N(0, I). The term of adversarial flow models, Lin et al. 2025, arXiv 2511.22475.
+    A penalty of the generator. Of all maps from N(0, I) to the distribution of the data, it prefers the one that moves
+    z least, the optimal transport. It is a term of adversarial flow models, Lin et al. 2025, arXiv 2511.22475.
 
     Args:
       weight: a number, or a function of the step.
 
     Raises:
-      BadRequest: for a weight that is negative or not finite; by `value`, where z and an example differ in size.
+      BadRequest: for a weight that is negative or not finite; in `value`, if z and an example differ in size.
     """
     check_weight("weight", weight)
 
     def value(forward, noise, state, step):
         fake, z = forward.fake, forward.z
         if not hasattr(fake, "shape") or fake.size != z.size:
-            raise BadRequest(f"transport() compares G(z) with z: give it as many numbers as an example, not {z.shape}.")
+            raise BadRequest(f"transport() compares G(z) with z: z needs as many numbers as an example, not {z.shape}.")
         return at(weight, step) * _mean_square(fake, z.reshape(fake.shape)), state
 
     return Penalty(value)
 
 
 def _near(latent_dim: int, weight: Schedule, std: Schedule) -> Any:
-    """Refuses what is none; (key, batch) -> f32[B, D]."""
+    """Checks the arguments, and returns the function that draws noise, (key, batch) -> f32[B, D]."""
     numbers = whole("latent_dim", latent_dim, 1)
     check_weight("weight", weight)
     check_weight("std", std)

@@ -1,4 +1,4 @@
-"""The family of 8-bit pixels: a logistic number, rounded to one of 256 levels."""
+"""The discretised logistic family for 8-bit pixels: a logistic number rounded to one of 256 levels."""
 
 import math
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _STEPS = 255  # from the lowest of 256 pixel levels to the highest
 
 
 class DiagLogistic(NamedTuple):
-    """Parameters of `DISCRETISED_LOGISTIC`: the logistic law before it is rounded, in units of x."""
+    """Parameters of `DISCRETISED_LOGISTIC`: those of the logistic distribution before rounding, in units of x."""
 
     location: Array  # f32[..., D]
     log_scale: Array  # f32[..., D], or fewer leading axes; bounded by `DISCRETISED_LOGISTIC.theta`
@@ -70,9 +70,9 @@ DISCRETISED_LOGISTIC = Family(
 )
 """Pixel levels k = 0 .. 255 at x = k / 255, theta a `DiagLogistic` (m, log s): a logistic number, rounded and clipped.
 
-P(k) = F(k + 1/2) - F(k - 1/2) with F(k) = sigmoid((k / 255 - m) / s), the tails counted to the edges: F(-1/2) = 0 and
-F(255.5) = 1. So log P is at most 0; x in [0, 1] stands for the level nearest to it. z is m + s e, e standard logistic,
-rounded to a level; the mean is that of the levels, 1/255 sum_{k=1}^{255} P(level >= k). `theta` reads log(255 s), the
-scale in levels, and bounds it to (-7, 7). Finite for |m| up to 1e30. Kingma et al. 2016, arXiv 1606.04934, with the
-edges of Salimans et al. 2017, arXiv 1701.05517.
+P(k) = F(k + 1/2) - F(k - 1/2) with F(k) = sigmoid((k / 255 - m) / s), where the tails belong to the end levels:
+F(-1/2) = 0 and F(255.5) = 1. So log P is at most 0; x in [0, 1] counts as its nearest level. z is m + s e, e standard
+logistic, rounded to a level; the mean is that of the levels, 1/255 sum_{k=1}^{255} P(level >= k). The raw scale is
+log(255 s), the scale in levels, which `theta` bounds to (-7, 7). Finite for |m| up to 1e30. Kingma et al. 2016, arXiv
+1606.04934, with the end levels of Salimans et al. 2017, arXiv 1701.05517.
 """

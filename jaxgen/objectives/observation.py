@@ -1,8 +1,8 @@
-"""p(x | y): likelihoods of data x given the raw output y of a decoder.
+"""Observations: likelihoods p(x | y) of data x given the raw output y of a decoder.
 
-A decoder has `outputs(C)` channels on its last axis for data of C channels, and the other axes of the data. Every part
-here takes images [N, H, W, C] and vectors [N, C] alike. With several outputs for each number, those of one number stand
-side by side: y [N, ..., C * size] is read as [N, ..., C, size].
+For data of C channels, y has `outputs(C)` channels on its last axis; its other axes are those of the data. All
+observations accept images [N, H, W, C] and vectors [N, C]. If there are several outputs for each number of x, they are
+adjacent: y [N, ..., C * size] is reshaped to [N, ..., C, size].
 """
 
 import math
@@ -25,25 +25,25 @@ from jaxgen.objectives.levels import DISCRETISED_LOGISTIC
 
 
 class Observation(NamedTuple):
-    """A likelihood, with the params of its own that it may need."""
+    """A likelihood p(x | y), which may have learned params of its own."""
 
     outputs: Callable[[int], int]  # channels of x, on its last axis -> channels of y
     log_prob: Callable[..., Array]  # (params, y [N, ..., outputs], x [N, ..., C]) -> nats [N]
     mean: Callable[..., Array]  # (params, y) -> the expected x
     draw: Callable[..., Any] = nothing  # (key, y) -> noise; reads the shape of y only
-    sample: Callable[..., Array] | None = None  # (params, noise, y) -> x; None: the mean stands for it
+    sample: Callable[..., Array] | None = None  # (params, noise, y) -> x; None: the mean is used in its place
     init: Callable[..., Any] = nothing  # (shape of one example) -> params
-    range: tuple[float, float] | None = None  # where every number of x must lie; None: anywhere
+    range: tuple[float, float] | None = None  # the interval that must contain every number of x; None: any number
     levels: int | None = None
-    """L if it gives probabilities to numbers k / (L - 1), k = 0 .. L - 1, and so bits per dimension mean something; 256
-    for 8-bit images. None for densities, and for scores such as the cross-entropy of grey values."""
+    """L if x has the levels k / (L - 1), k = 0 .. L - 1, with probabilities, so that bits per dimension are defined;
+    256 for 8-bit images. None for densities, and for scores such as the cross-entropy of grey values."""
     best: Callable[[Array], Array] | None = None
-    """x [N, ..., C] -> the largest log_prob that any y gives x, nats [N], where log_prob is such a score, for that
-    differs from x to x, and says nothing of how well y fits. None for probabilities and densities."""
+    """x [N, ..., C] -> the largest log_prob of x over all y, nats [N], if log_prob is such a score. This maximum
+    depends on x and says nothing about the fit of y, so it is subtracted. None for probabilities and densities."""
 
 
 def independent(family: Family) -> Observation:
-    """All parameters of a family from the decoder, `family.size` outputs for each number.
+    """Independent numbers of a family with all parameters from the decoder, `family.size` outputs for each number.
 
     >>> from jaxgen.objectives import LAPLACE
     >>> robust = independent(LAPLACE)
@@ -63,7 +63,7 @@ def independent(family: Family) -> Observation:
 
 
 def categorical(levels: int) -> Observation:
-    """Each number is one of `levels` values k / (levels - 1), with a logit each from the decoder; any law of levels.
+    """A categorical distribution of `levels` values k / (levels - 1) for each number, with logits from the decoder.
 
     With 256 levels, the softmax of van den Oord et al. 2016, arXiv 1601.06759. A number between two values
     counts as the nearest one.
@@ -89,11 +89,11 @@ def categorical(levels: int) -> Observation:
 
 
 def mixture(parts: int, family: Family = GAUSSIAN) -> Observation:
-    """Each number has a mixture of `parts` members of a family, weights and parameters from the decoder.
+    """A mixture of `parts` members of a family for each number, with weights and parameters from the decoder.
 
     log p(x) = log sum_i softmax(l)_i p_i(x), with `parts` logits l first and then `family.size` outputs for each part.
-    With IMAGE_LOGISTIC the likelihood of 8-bit pixels of Salimans et al. 2017, arXiv 1701.05517, without
-    its dependence between channels.
+    With IMAGE_LOGISTIC it is the likelihood of 8-bit pixels of Salimans et al. 2017, arXiv 1701.05517, without its
+    dependence between channels.
 
     Raises:
       BadRequest: for fewer than 1 part.
@@ -131,20 +131,20 @@ def mixture(parts: int, family: Family = GAUSSIAN) -> Observation:
 
 
 def fixed_gaussian(std: float) -> Observation:
-    """Gaussian with mean y and one known std: -log p is |x - y|^2 / (2 std^2) and a constant.
+    """A Gaussian with mean y and a given std: -log p is |x - y|^2 / (2 std^2) plus a constant.
 
     Raises:
       BadRequest: unless std is a finite number above 0.
     """
     if not 0 < std < math.inf:
-        raise BadRequest(f"std={std}: the std of an observation is a finite number above 0.")
+        raise BadRequest(f"std={std}: the std of an observation must be a finite number above 0.")
     return _by_location(GAUSSIAN, lambda params, y: DiagGaussian(y, jnp.full((), math.log(std), dtype=jnp.float32)))
 
 
 def _by_number(
     size: int, log_prob: Callable, mean: Callable, draw: Callable, sample: Callable, **fields: Any
 ) -> Observation:
-    """Numbers independent given y; the functions see y as raw [..., C, size], and give or take x [..., C]."""
+    """An observation with independent numbers given y; the functions receive y as [..., C, size], for x [..., C]."""
 
     def raw(y: Array) -> Array:
         return y.reshape(*y.shape[:-1], -1, size)
@@ -160,7 +160,7 @@ def _by_number(
 
 
 def _by_location(family: Family, theta: Callable, init: Callable = nothing) -> Observation:
-    """One output for each number, its location, and theta(params, y [N, n]) of a family that adds a scale."""
+    """An observation whose decoder gives the location of each number; theta(params, y [N, n]) adds a scale."""
 
     def law(params, y):
         return theta(params, _flat(y))
@@ -187,7 +187,7 @@ def _range(family: Family) -> tuple[float, float] | None:
 
 
 def _levels(family: Family) -> int | None:
-    """256 for pixel levels. Bernoulli numbers take greys as well, whose cross-entropy is no probability."""
+    """256 for pixel levels; none for Bernoulli, which accepts grey values, whose cross-entropy is no probability."""
     return 256 if family.support == DISCRETISED_LOGISTIC.support else None
 
 
@@ -198,21 +198,21 @@ PIXELS = Observation(
     range=(0.0, 1.0),
     best=lambda x: jnp.sum(_flat(xlogy(x, x) + xlogy(1 - x, 1 - x)), -1),
 )
-"""Bits, or grey values in [0, 1] with the cross-entropy for a likelihood: Bernoulli with logits y.
+"""Bernoulli with logits y: for bits, or for grey values in [0, 1] with the cross-entropy as likelihood.
 
-For greys it is no probability, so neither are bits per dimension: x as its own mean has the cross-entropy
--sum(x log x + (1 - x) log(1 - x)), which is 0 for bits alone. The mean image stands for a sample: drawn bits are
-not what such data look like. Kingma and Welling 2014, arXiv 1312.6114, appendix C.1.
+For grey values it is no probability, so bits per dimension are not defined: even with x as its own mean the
+cross-entropy is -sum(x log x + (1 - x) log(1 - x)), which is 0 for bits only. The mean image is used as a sample,
+because grey images do not look like random bits. Kingma and Welling 2014, arXiv 1312.6114, appendix C.1.
 """
 
 IMAGE_LOGISTIC = DISCRETISED_LOGISTIC._replace(
     theta=lambda raw: _image_theta(*jnp.split(raw, 2, axis=-1)),
 )
-"""DISCRETISED_LOGISTIC as a decoder of images gives it: outputs of 0 stand for a location of 1/2 and a std of .18."""
+"""DISCRETISED_LOGISTIC for decoders of images: outputs of 0 mean a location of 1/2 and a std of .18."""
 
 
 def _image_theta(location: Array, raw_scale: Array) -> Any:
-    start = 3.5  # of log(255 s): a law about as wide as images are
+    start = 3.5  # the value of log(255 s) with about the spread of image pixels
     return DISCRETISED_LOGISTIC.theta(jnp.concatenate([jax.nn.sigmoid(location), raw_scale + start], -1))
 
 
@@ -223,20 +223,20 @@ LEVELS = _by_location(
     ),
     init=lambda shape: jnp.full(shape, 3.5, dtype=jnp.float32),
 )
-"""8-bit pixels k / 255: the discretised logistic of location sigmoid(y) and one learned scale per number of an example.
+"""8-bit pixels k / 255: discretised logistic with location sigmoid(y) and one learned scale per number of an example.
 
 Kingma et al. 2016, arXiv 1606.04934.
 """
 
 DECODED_LEVELS = independent(IMAGE_LOGISTIC)
-"""8-bit pixels k / 255: the discretised logistic with location sigmoid(y_1) and scale, of y_2, from the decoder."""
+"""8-bit pixels k / 255: discretised logistic whose location sigmoid(y_1) and scale (from y_2) the decoder gives."""
 
 VECTORS = _by_location(
     GAUSSIAN,
     lambda params, y: diag_gaussian(y, jnp.ravel(params)),
     init=lambda shape: jnp.zeros(shape, dtype=jnp.float32),
 )
-"""Points and tables: Gaussian with mean y and one learned log_std per number of an example, from 0."""
+"""Points and tables: Gaussian with mean y and one learned log_std per number of an example, initially 0."""
 
 SHARED_GAUSSIAN = _by_location(
     GAUSSIAN, lambda params, y: diag_gaussian(y, params), init=lambda shape: jnp.zeros((), dtype=jnp.float32)
@@ -246,5 +246,5 @@ SHARED_GAUSSIAN = _by_location(
 NUMBERS = independent(GAUSSIAN)
 """Gaussian with a mean and a log_std of each number from the decoder.
 
-The better a mean fits, the smaller the std that pays, down to e^-7: early gradients are large, so clip them.
+The better the mean fits, the smaller the optimal std becomes, down to e^-7. Early gradients are large, so clip them.
 """

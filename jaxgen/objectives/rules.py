@@ -1,9 +1,9 @@
-"""How the gradients of a turn become a move of its players: `make_step(..., rule=...)`.
+"""Update rules: how the players of a turn are updated from their gradients, `make_step(..., rule=...)`.
 
-A rule is `(field, apply, params, opts) -> (params, opts, Field)`. `field(params) -> Field` holds noise, batch and
-context fixed; `apply(field, params, opts) -> (params, opts)` runs the optimisers on its gradients and losses, and
-returns both as they are if the field is not finite. The step keeps the info and the state of the `Field` that a rule
-returns.
+A rule is `(field, apply, params, opts) -> (params, opts, Field)`. `field(params) -> Field` computes the gradients, with
+noise, batch and context fixed. `apply(field, params, opts) -> (params, opts)` runs the optimisers on the gradients and
+losses of a `Field`; it returns params and opts unchanged if the field is not finite. The step uses the info and the
+state of the `Field` that a rule returns.
 """
 
 import math
@@ -20,7 +20,7 @@ from jaxgen.objectives.stops import unstopped
 
 
 class Field(NamedTuple):
-    """The gradients of the players that a turn moves, at one point."""
+    """The gradients of the players of a turn, at one point of params."""
 
     grads: dict[str, Any]  # by player, each like its params
     aux: dict[str, Aux]  # by loss
@@ -28,21 +28,21 @@ class Field(NamedTuple):
 
 
 def descend(field: Callable, apply: Callable, params: Params, opts: dict) -> tuple[Params, dict, Field]:
-    """The plain rule: all players of a turn move from the same point. p' = p - h F(p) with SGD of rate h."""
-    here = field(params)
-    return (*apply(here, params, opts), here)
+    """The plain rule: all players of a turn are updated from the same point. p' = p - h F(p) for SGD with rate h."""
+    gradients = field(params)
+    return (*apply(gradients, params, opts), gradients)
 
 
 def extragradient(field: Callable, apply: Callable, params: Params, opts: dict) -> tuple[Params, dict, Field]:
-    """Looks ahead, takes the gradient there, and moves from where it stood: two gradients a turn.
+    """Extragradient: takes the gradient at a look-ahead point and applies it at the start; two gradients per turn.
 
-    half = p - h F(p), p' = p - h F(half) with SGD of rate h, F the gradients of all players of the turn, both times for
-    the same noise and batch. If F p = -s p, then p' = (1 + h s + h^2 s^2) p: a rotation, s = i w, is damped for
+    half = p - h F(p), p' = p - h F(half) for SGD with rate h, F the gradients of all players of the turn, both times
+    with the same noise and batch. If F p = -s p, then p' = (1 + h s + h^2 s^2) p: a rotation, s = i w, is damped for
     0 < h w < 1.
 
-    An optimiser with memory makes both moves from the same state; the state after the second gradient is kept, so it
-    counts one update a turn. (Extra-Adam as its authors wrote it moves its moments at both points.) The info is that of
-    the point ahead. If the field is not finite at either point, the turn moves nothing.
+    Both updates of an optimiser with memory start from the same state, and its state after the second gradient is kept,
+    so it counts one update per turn. (Extra-Adam of the authors updates its moments at both points.) The info is that
+    of the look-ahead point. If the field is not finite at either point, the turn changes nothing.
 
     Korpelevich 1976; for GANs Gidel et al. 2019, arXiv 1802.10551.
     """
@@ -53,20 +53,20 @@ def extragradient(field: Callable, apply: Callable, params: Params, opts: dict) 
 def consensus(weight: float = 1.0) -> Callable:
     """A rule that also descends on the size of the field: p' = p - h (F + weight J^T F) with SGD of rate h.
 
-    F holds the gradients of all players of the turn and J = dF/dp is its Jacobian in their params, at the same noise
-    and batch; J^T F is the gradient of |F|^2 / 2. If J = i w, a rotation, the factor of a step is
-    1 - h (i w + weight w^2): damped for small h. If the players move in turns of their own, J is the Hessian of one
-    loss: give both one turn.
+    F holds the gradients of all players of the turn, and J = dF/dp is its Jacobian in their params, with the same noise
+    and batch; J^T F is the gradient of |F|^2 / 2. If J = i w, a rotation, a step multiplies p by
+    1 - h (i w + weight w^2), which is damped for small h. Put both players into one turn, because in turns of a single
+    player J is just the Hessian of one loss.
 
-    It may draw the players to an unstable equilibrium: near one of F = -c p it multiplies p by 1 - h c (weight c - 1).
-    Away from equilibria it stops only where F is an eigenvector of J^T with the eigenvalue -1 / weight.
+    The rule can attract the players to an unstable equilibrium: near one with F = -c p it multiplies p by
+    1 - h c (weight c - 1). Outside equilibria it stops only if F is an eigenvector of J^T with eigenvalue -1 / weight.
 
-    `stop_gradient` is the identity in J, as in `jaxgen.training.dynamics`: what a gradient holds fixed, such as the
-    vectors of spectral normalisation, still changes with the params. Under `micro` F and J are those of the whole
-    batch, and the gradients of each part are computed again for J^T F, which saves their memory.
+    In J, `stop_gradient` is the identity, as in `jaxgen.training.dynamics`, because values that a gradient holds fixed,
+    such as the vectors of spectral normalisation, still change with the params. With `micro`, F and J are those of the
+    whole batch, and the gradients of each micro-batch are computed again for J^T F, which saves memory.
 
-    Reverse mode alone (one product more than the gradients), so networks of any convolution will do. The info is that
-    of the point p, and its grad_norm that of F. A turn in which J^T F is not finite moves nothing.
+    It needs reverse mode only (one product more than the gradients), so it works with all convolutions. The info is
+    that of the point p, and its grad_norm that of F. A turn in which J^T F is not finite changes nothing.
 
     Mescheder et al. 2017, arXiv 1705.10461, whose v is -F.
 
@@ -82,14 +82,14 @@ def consensus(weight: float = 1.0) -> Callable:
 def symplectic(weight: float = 1.0) -> Callable:
     """A rule that turns the field towards the equilibrium: p' = p - h (F + weight A^T F), A = (J - J^T) / 2.
 
-    F and J are those of `consensus`. A is the rotating part of J: a field of which all players descend on one
-    function has none, and the rule is `descend` there, also in turns that move one player. If J is all rotation, as in
-    `bilinear`, then A^T F = J^T F. Where F points away from an unstable equilibrium, the adjustment may draw the
-    players to it: see `symplectic_aligned`.
+    F and J are those of `consensus`. A is the antisymmetric part of J. It is zero if all players minimise one function
+    and in turns of a single player, and the rule is then `descend`. If J is antisymmetric, as in `bilinear`, then
+    A^T F = J^T F. If F points away from an unstable equilibrium, the adjustment may attract the players to it; see
+    `symplectic_aligned`.
 
-    A^T F = (J^T F - J F) / 2, both by reverse mode (J F is the derivative of J^T u in u), so networks of any
-    convolution will do; one product more than `consensus`. The info is that of the point p. A turn in which A^T F is
-    not finite moves nothing.
+    A^T F = (J^T F - J F) / 2, both by reverse mode (J F is the derivative of J^T u in u), so it works with all
+    convolutions. It needs one product more than `consensus`. The info is that of the point p. A turn in which A^T F is
+    not finite changes nothing.
 
     Symplectic gradient adjustment: Balduzzi et al. 2018, arXiv 1802.05642.
 
@@ -103,13 +103,13 @@ def symplectic(weight: float = 1.0) -> Callable:
 
 
 def symplectic_aligned(weight: float = 1.0) -> Callable:
-    """`symplectic` with the sign of its adjustment chosen: p' = p - h (F + weight s A^T F).
+    """`symplectic` with a sign s that adapts to the equilibrium: p' = p - h (F + weight s A^T F).
 
-    s = sign((F . g) (A^T F . g) / d + 1 / 10), g = J^T F the gradient of |F|^2 / 2, d the number of params that move.
-    So the adjustment draws to equilibria that F nears, and pushes from those that F leaves. Where the product is small
-    s = 1.
+    s = sign((F . g) (A^T F . g) / d + 1 / 10), with g = J^T F the gradient of |F|^2 / 2 and d the number of params of
+    the turn. So the adjustment attracts to equilibria that F approaches and repels from those that F leaves. If the
+    product is small, s = 1.
 
-    Balduzzi et al. 2018, arXiv 1802.05642: their algorithm where it aligns.
+    Balduzzi et al. 2018, arXiv 1802.05642, their algorithm with alignment.
 
     Args:
       weight: a finite number of at least 0; 0 is `descend`.
@@ -132,7 +132,7 @@ def _adjusted(weight: float, adjustment: Callable) -> Callable:
     number = as_number(weight)
     if number is None or not 0 <= number < math.inf:
         raise BadRequest(
-            f"weight must be a finite number of at least 0, not {weight}: an update rule has no step to schedule by."
+            f"weight must be a finite number of at least 0, not {weight}: an update rule cannot take a schedule."
         )
 
     def rule(field, apply, params, opts):
@@ -150,7 +150,7 @@ def _adjusted(weight: float, adjustment: Callable) -> Callable:
             return {name: slope[name] for name in grads}  # players that do not move are held fixed
 
         def direct():
-            # J^T u is linear in u, and the transpose of that is J: for networks that have no forward derivative.
+            # J^T u is linear in u, and its transpose is J. This avoids forward mode, which some networks do not have.
             return jax.vjp(transposed, grads)[1](grads)[0]
 
         extra = adjustment(grads, transposed(grads), direct)

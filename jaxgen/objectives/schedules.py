@@ -1,4 +1,4 @@
-"""Weights that may be functions of the step, and what is refused as one."""
+"""Schedules: weights that may be functions of the step, and checks of weights."""
 
 import math
 import numbers
@@ -10,28 +10,28 @@ import jax.numpy as jnp
 from jaxgen.core import Array, BadRequest
 
 Schedule = float | Array | Callable[[Array], Any]
-"""A number, or a function of the step that gives one; `jaxgen.core.at` reads it."""
+"""A number, or a function of the step that returns one; `jaxgen.core.at` evaluates it."""
 
 
 def cosine(start: float, end: float, steps: int) -> Callable[[Array], Array]:
-    """From `start` at step 0 to `end` at step `steps` along half a cosine, and `end` from there on.
+    """A schedule from `start` at step 0 to `end` at step `steps` along half a cosine; `end` thereafter.
 
     f(n) = end + (start - end) (1 + cos(pi min(n / steps, 1))) / 2
 
     Raises:
-      BadRequest: fewer than one step.
+      BadRequest: for fewer than one step.
 
     >>> f = cosine(1.0, 0.1, 100)
     >>> [round(float(f(n)), 3) for n in (0, 50, 100, 500)]
     [1.0, 0.55, 0.1, 0.1]
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise BadRequest(f"steps={steps}: a schedule takes a whole number of at least 1.")
+        raise BadRequest(f"steps={steps}: a schedule needs a whole number of at least 1.")
     return lambda n: end + (start - end) * (1 + jnp.cos(jnp.pi * jnp.minimum(n / steps, 1.0))) / 2
 
 
 def check_weight(name: str, value: Any) -> None:
-    """Refuses a weight that is no schedule: a finite number of at least 0, or a function of the step."""
+    """Checks that a weight is a finite number of at least 0, or a function of the step."""
     # A function of the step, or a traced number, is not known before the step runs.
     if callable(value) or (hasattr(value, "shape") and value.shape == () and not isinstance(value, numbers.Real)):
         return
@@ -40,7 +40,7 @@ def check_weight(name: str, value: Any) -> None:
 
 
 def as_number(value: Any) -> float | None:
-    """A real number of Python, NumPy or JAX as a float; None for True and False, what is none, and what is traced.
+    """A real number of Python, NumPy or JAX as a float; None for booleans, traced values and everything else.
 
     >>> as_number(jnp.float32(0.5)), as_number(2), as_number(True), as_number("1")
     (0.5, 2.0, None, None)
@@ -58,7 +58,7 @@ def above_0(name: str, value: Any, most: float = math.inf) -> float:
     """A finite number above 0, at most `most`, as a float.
 
     Raises:
-      BadRequest: names the number.
+      BadRequest: if it is not.
 
     >>> above_0("floor", 1)
     1.0
@@ -71,6 +71,6 @@ def above_0(name: str, value: Any, most: float = math.inf) -> float:
 
 
 def check_decay(decay: float) -> None:
-    """Refuses a decay of a moving average, the share of the new, that is not in (0, 1]."""
+    """Checks that the decay of a moving average, the weight of the new value, is in (0, 1]."""
     if not 0 < decay <= 1:
         raise BadRequest(f"decay must be in (0, 1], not {decay}.")

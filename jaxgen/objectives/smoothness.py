@@ -1,4 +1,4 @@
-"""Penalties on how a critic changes around single examples: by small noise, and under changes that keep the example."""
+"""Penalties on how a critic changes near an example: under small noise, or under augmentation."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from jaxgen.objectives.schedules import Schedule, check_weight
 
 
 def dragan(weight: Schedule = 10.0, *, std: Schedule = 0.5, target: Schedule = 1.0) -> Penalty:
-    """DRAGAN: weight (|grad D(x + std n)| - target)^2 at the real examples x, n ~ N(0, I) for each of their numbers.
+    """DRAGAN: weight (|grad D(x + std n)| - target)^2 at the real examples x, with n ~ N(0, I) of the shape of x.
 
-    Where the critic is flat the value is weight target^2 and the gradient is zero. Kodali et al. 2017, arXiv
-    1705.07215, whose c is std^2. The default is for data of standard deviation 1: give half of yours. The authors' code
-    has x + a (y - x) in place of x + std n, a uniform in (0, 1) and y - x uniform from 0 to half of the data's standard
-    deviation: a root mean square of a sixth of it. The target is in units of 1 / x: a slope of 1 per pixel in [0, 1] is
-    one of .5 per pixel in [-1, 1].
+    If the critic is flat, the value is weight target^2 and the gradient is zero. Kodali et al. 2017, arXiv 1705.07215,
+    whose c is std^2. The default std is for data of standard deviation 1; in general use half of the standard deviation
+    of the data. The authors' code uses x + a (y - x) in place of x + std n, with a uniform in (0, 1) and y - x uniform
+    from 0 to half of the data's standard deviation, so that its root mean square is a sixth of that. The target has the
+    units of 1 / x: a slope of 1 for pixels in [0, 1] corresponds to one of .5 for pixels in [-1, 1].
 
     Args:
       weight: a number, or a function of the step.
       std: of the noise, in the units of the data; a number, or a function of the step.
-      target: the length that a slope should have; a number, or a function of the step.
+      target: the norm that the gradient should have; a number, or a function of the step.
 
     Raises:
       BadRequest: for a weight, std or target that is negative or not finite.
@@ -39,10 +39,10 @@ def dragan(weight: Schedule = 10.0, *, std: Schedule = 0.5, target: Schedule = 1
 
 
 def consistency(change: Any, *, real: Schedule = 10.0, fake: Schedule = 10.0) -> Penalty:
-    """bCR: real (D(T(x)) - D(x))^2 + fake (D(T(G(z))) - D(G(z)))^2, the mean over the logits of an entry.
+    """bCR: real (D(T(x)) - D(x))^2 + fake (D(T(G(z))) - D(G(z)))^2, averaged over the logits of an entry.
 
-    A penalty of the critic: what T changes should not matter to it. Zhao et al. 2020, arXiv 2002.04724. The generator
-    does not see T, as it does in `augmented`; so T may be a change that should not leak into samples.
+    A penalty of the critic, which should not react to the augmentation T. Zhao et al. 2020, arXiv 2002.04724. Unlike in
+    `augmented`, the generator is not trained through T, so T may be a change that must not appear in samples.
 
     Args:
       change: T, with `draw(key, x) -> noise` and `apply(x, noise, p) -> x`, such as `jaxgen.nets.diffaugment()`.
@@ -50,8 +50,8 @@ def consistency(change: Any, *, real: Schedule = 10.0, fake: Schedule = 10.0) ->
       fake: weight at the fake ones.
 
     Raises:
-      BadRequest: for a change without these two functions, or a weight that is negative or not finite; by `value`,
-        where real and fake logits differ in shape.
+      BadRequest: for a change without these two functions, or a weight that is negative or not finite; in `value`,
+        if real and fake logits differ in shape.
     """
     if not all(callable(getattr(change, name, None)) for name in ("draw", "apply")):
         raise BadRequest(f"change={change!r}: it must have draw(key, x) and apply(x, noise, p), as diffaugment() has.")
@@ -65,7 +65,7 @@ def consistency(change: Any, *, real: Schedule = 10.0, fake: Schedule = 10.0) ->
     def value(forward, noise, state, step):
         if forward.real_logits.shape != forward.fake_logits.shape:
             shapes = f"{forward.real_logits.shape} and {forward.fake_logits.shape}"
-            raise BadRequest(f"consistency() adds real and fake logits one to one, but they are {shapes}.")
+            raise BadRequest(f"consistency() needs real and fake logits of one shape, not {shapes}.")
 
         def moved(critic, x, logits, noise):
             apart = critic(change.apply(x, noise, jnp.ones((), dtype=jnp.float32))) - logits

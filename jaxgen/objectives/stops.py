@@ -1,4 +1,4 @@
-"""`stop_gradient` undone: what a gradient holds fixed still changes with the params."""
+"""Removes `stop_gradient` from a program, because values that a gradient holds fixed still change with the params."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from jax.extend import core
 
 
 def unstopped(jaxpr: core.Jaxpr) -> core.Jaxpr:
-    """The program without its `stop_gradient`s; the gradients inside it were already taken with them."""
+    """The program without `stop_gradient`. Gradients that the program computes already took it into account."""
 
     def through(value: Any) -> Any:
         if isinstance(value, core.ClosedJaxpr):

@@ -1,4 +1,4 @@
-"""How much the adversarial loss of a player counts beside its reconstruction loss, by the gradients of the two."""
+"""Weights of a player's adversarial loss relative to its reconstruction loss, computed from their gradients."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from jaxgen.objectives.schedules import Schedule, above_0, check_weight
 
 
 class Weighting(NamedTuple):
-    """The weights of a reconstruction loss and of an adversarial loss, which carry no gradient."""
+    """The weights of a reconstruction loss and of an adversarial loss. No gradient passes through them."""
 
     weights: Callable[..., tuple[Array, Array]]
     """(norm of the gradient of the reconstruction loss, of that of the adversarial loss, step) -> the two weights."""
@@ -19,7 +19,7 @@ class Weighting(NamedTuple):
 
 
 def constant_weight(weight: Schedule = 1.0) -> Weighting:
-    """Weights 1 and `weight`, whatever the gradients are.
+    """Weights 1 and `weight`, independent of gradients.
 
     Args:
       weight: a number, or a function of the step.
@@ -36,10 +36,11 @@ def constant_weight(weight: Schedule = 1.0) -> Weighting:
 def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float = 1e-4) -> Weighting:
     """Weights 1 and `weight` min(|grad_L nll| / (|grad_L g| + floor), limit), L the kernel of the decoder's last layer.
 
-    nll is the reconstruction loss and g the adversarial one. So both move L equally far apart from `weight`, whatever
-    the scale of g, unless |grad_L g| is near `floor` or the limit is reached: the flatter the critic is, the larger the
-    weight. Esser et al. 2021, arXiv 2012.09841, eq. 7, with the floor and the limit of their code, which latent
-    diffusion shares (CompVis/taming-transformers and CompVis/latent-diffusion, `calculate_adaptive_weight`).
+    nll is the reconstruction loss and g the adversarial one. So, up to the factor `weight`, the gradients of both in L
+    have the same norm for any scale of g, unless |grad_L g| is near `floor` or the limit is reached. The flatter the
+    critic, the larger the weight. Esser et al. 2021, arXiv 2012.09841, eq. 7, with the floor and the limit of their
+    code and of latent diffusion (CompVis/taming-transformers and CompVis/latent-diffusion,
+    `calculate_adaptive_weight`).
 
     Args:
       weight: a number, or a function of the step.
@@ -47,7 +48,7 @@ def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float 
       floor: added to |grad_L g|, above 0.
 
     Raises:
-      BadRequest: for a weight that is negative or not finite, and for a limit or floor that is not above 0.
+      BadRequest: for a weight that is negative or not finite, or a limit or floor that is not above 0.
 
     >>> lam = adaptive_weight(0.5).weights
     >>> [float(lam(jnp.float32(3.0), jnp.float32(slope), 0)[1]) for slope in (1.4999, 0.0)]
@@ -64,18 +65,18 @@ def adaptive_weight(weight: Schedule = 1.0, *, limit: float = 1e4, floor: float 
 
 
 def equal_norms(weight: Schedule = 1.0, *, floor: float = 1e-8) -> Weighting:
-    """Weights 1 / (|grad_y nll| + floor) and `weight` / (|grad_y g| + floor), y the numbers that the decoder gives.
+    """Weights 1 / (|grad_y nll| + floor) and `weight` / (|grad_y g| + floor), y the output of the decoder.
 
-    Each loss moves y equally far, apart from `weight`, and neither moves it less where it is nearly solved; a KL beside
-    them counts less the larger the first weight is. This is the gradient normalisation of cloneofsimo/vqgan-training,
-    which takes y to be the image and has it for each term of the reconstruction loss.
+    Up to the factor `weight`, the gradients of both losses in y have the same norm, which does not shrink as a loss
+    nears its minimum. The larger the first weight, the less a KL term counts. This is the gradient normalisation of
+    cloneofsimo/vqgan-training, in which y is the image and each term of the reconstruction loss is normalised.
 
     Args:
       weight: a number, or a function of the step.
       floor: added to the norms, above 0.
 
     Raises:
-      BadRequest: for a weight that is negative or not finite, and for a floor that is not above 0.
+      BadRequest: for a weight that is negative or not finite, or a floor that is not above 0.
     """
     check_weight("weight", weight)
     floor = above_0("floor", floor)
@@ -97,7 +98,7 @@ def norm(tree: Any) -> Array:
 
 
 def held(value: Array, slope: Any, at: Any) -> Array:
-    """`value`, f32[], whose gradient in `at` is `slope`, a pytree like `at`: one that was taken already is used again.
+    """`value`, f32[], with the gradient `slope` in `at`, a pytree like `at`, which reuses a gradient computed before.
 
     >>> value, slope = jax.value_and_grad(lambda x: held(jnp.float32(7.0), jnp.float32(3.0), x))(5.0)
     >>> float(value), float(slope)

@@ -1,4 +1,4 @@
-"""Detect anomalies: a model that never saw a class should find that class strange."""
+"""The task "detect anomalies": a model trained without a class should give examples of that class high scores."""
 
 import math
 from collections.abc import Sequence
@@ -16,39 +16,40 @@ from jaxgen.tasks.unseen import anomalous, anomaly_classes, choice_set, normal_i
 from jaxgen.training.models import Scores
 
 SAMPLES = 16  # posterior samples per example, for the scores that take them
-AT_STAGE = 8  # the part of what evaluation looks at that is scored at a stage
-FEWEST_SAMPLES = 4  # of them, where examples are large
-SAMPLED = 1 << 15  # numbers in the samples of an example: from 2,048 on an example has fewer than 16
+AT_STAGE = 8  # at a stage, one AT_STAGE-th of the evaluated numbers is scored
+FEWEST_SAMPLES = 4  # posterior samples per example if examples are large
+SAMPLED = 1 << 15  # the most numbers in all samples of an example, which limits SAMPLES beyond 2,048 numbers each
 
 METRICS = {
     "auroc": Metric(
         True,
         True,
-        "probability that an anomaly is scored stranger than a normal example, by one fixed score",
+        "probability that an anomaly has a higher score than a normal example, by one fixed anomaly score",
         "",
         SHARE,
         Margin(0.02),
     ),
     "average_precision": Metric(
-        True, False, "precision averaged over the anomalies; guessing has their share of the examples", "", SHARE
+        True, False, "precision averaged over the anomalies; guessing reaches their share of the examples", "", SHARE
     ),
     "auroc_chosen": Metric(
-        True, False, "the same AUROC, of the score that labelled validation anomalies choose", "", SHARE
+        True, False, "AUROC of the score that is best on labelled anomalies of the validation data", "", SHARE
     ),
 }
 
 
 def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, fixed_only: bool = False) -> Reading:
-    """AUROC and average precision of the model's fixed score, AUROC of each of its scores as `auroc[score]`.
+    """AUROC and average precision of the model's fixed score, and AUROC of each of its scores as `auroc[score]`.
 
-    The fixed score is the first of `Model.scores`, whatever the data: the literature's own for a model of that kind.
-    `auroc_chosen` is the AUROC, on the test set, of the score that has the highest AUROC on the validation split, where
-    that holds 3 anomalies. Posterior noise comes from `key`: 16 samples an example, and down to 4 where it holds more
-    than 2,048 numbers. A score that is not a number somewhere has no figures, and no other stands in for the fixed one.
+    The fixed score is the first of `Model.scores`, the one that the literature uses for this kind of model, for all
+    data. `auroc_chosen` is the test AUROC of the score with the highest AUROC on the validation split, if that has at
+    least 3 examples of either kind. Posterior noise is drawn with `key`: 16 samples for each example, and down to 4 if
+    an example has more than 2,048 numbers. A score that is NaN somewhere has no figures; the fixed score is never
+    replaced by another.
 
     Args:
-      model: trained on `normal_indices(data, anomalies)` alone.
-      data: all of it.
+      model: a model trained on `normal_indices(data, anomalies)` only.
+      data: all of the data.
       anomalies: positions in `data.classes`.
       key: typed key.
       fixed_only: whether to leave out all but the fixed score.
@@ -58,7 +59,8 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
     fewer = scored_set(data, anomalies, AT_STAGE) if fixed_only else test
     if len(fewer.x) < len(test.x):
         test, choice = fewer, None
-    # Together, and at a stage too where examples are small: one shape to compile, and the same noise for an example.
+    # Both sets are scored in one call, also at a stage if examples are small: so there is one shape to compile, and an
+    # example always gets the same noise.
     x = test.x if choice is None else np.concatenate([test.x, choice.x])
     figures, on_choice, n = {}, {}, len(test.x)
     for name, score in _scores(model, names, x, key).items():
@@ -78,9 +80,8 @@ def read(model: Model, data: Data, anomalies: Sequence[int], key: jax.Array, *, 
 def baselines(data: Data, anomalies: Sequence[int], seed: int) -> dict[str, dict[str, float]]:
     """AUROC and average precision on the test set of four scores that need no network, by `baseline:` name.
 
-    Those of `jaxgen.metrics.outliers`, on at most 10,000 of the normal training examples (2,730 of 64x64x3), a fixed
-    random part of them.
-    Tables are standardised by these first. `seed` is that of the isolation forest.
+    They are those of `jaxgen.metrics.outliers`, fitted on a fixed random part of the normal training examples, at most
+    10,000 (2,730 of 64x64x3). Tables are first standardised by these. `seed` is the seed of the isolation forest.
     """
     at = normal_indices(data, anomalies)
     if len(at) > (most := outliers.rows(data.shape)):
@@ -144,13 +145,13 @@ def _baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     trained = f"Anomalies: each model is trained again without them, in {WITHOUT_ANOMALIES.in_words}."
     by_seed = ", ".join(f"{seed}: {_group(data, seed)}" for seed in seeds)
-    what = f"The anomaly is {_group(data, seeds[0])}." if data.anomalies else f"Class left out, by seed: {by_seed}."
+    what = f"Anomalies are: {_group(data, seeds[0])}." if data.anomalies else f"Class left out, by seed: {by_seed}."
     counts = [tested(data, left) for left in {anomaly_classes(data, seed) for seed in seeds}]
     normal, anomalous = (_range(kind) for kind in zip(*counts, strict=True))
     return (
         trained,
         what,
-        f"The score is read on {normal} normal examples and {anomalous} anomalies, all of them unseen.",
+        f"Scores are evaluated on {normal} normal examples and {anomalous} anomalies that no model was trained on.",
     )
 
 
@@ -164,7 +165,7 @@ def _keep(data: Data, seed: int) -> np.ndarray:
 
 
 def _grouped(data: Data) -> bool:
-    """Whether all of the test split is scored, and nothing else: groups of it hold no anomalies of other splits."""
+    """Whether exactly the test split is scored, because no anomalies come from other splits."""
     elsewhere = [split for split in (data.train, data.valid) if anomalous(split, data).any()]
     return bool(data.anomalies) and not elsewhere and len(data.test.x) <= most(data.shape, AT_STAGE)
 
@@ -175,9 +176,10 @@ DETECT = Task(
     name="detect anomalies",
     title="Detect anomalies",
     setting="anomaly detection",
-    about="Each model is trained again without the anomalies, or without one class that stands for them, and asked how "
-    "strange they are, by the one score that the literature reads of such a model: a VAE's reconstruction probability, "
-    "the score of f-AnoGAN for a GAN. A score that labelled validation data choose stands beside it.",
+    about="Each model is trained again without the anomalies, or without one class that plays their role, and then "
+    "scores test examples by the anomaly score that the literature uses for such a model: the reconstruction "
+    "probability of a VAE, or the score of f-AnoGAN for a GAN. Further figures use the score that is best on labelled "
+    "validation data.",
     training=WITHOUT_ANOMALIES,
     grouped=_grouped,
     servable=servable,
@@ -185,7 +187,7 @@ DETECT = Task(
     measure=_read,
     baselines=_baselines,
     notes=_notes,
-    paired=lambda data: True,  # the class is that of the seed
+    paired=lambda data: True,  # the class left out depends on the seed
     titles={"auroc": "AUROC", "auroc_chosen": "AUROC of the chosen score"},
     group=_group,
     encodes=True,

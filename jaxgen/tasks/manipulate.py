@@ -1,4 +1,4 @@
-"""Manipulate: does a step in latent space change what is meant, and leave the rest of an example as it was?"""
+"""The task "manipulate": does a step in latent space change the intended attribute, and nothing else of an example?"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,36 +29,36 @@ from jaxgen.tasks.evaluation import unlabelled
 from jaxgen.tasks.probe import labelled
 from jaxgen.tasks.task import BASELINE, COMPONENTS, MAIN, SHARE, Margin, Metric, Picture, Reading, Reference, Task
 
-STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in lengths of the direction
-DECODED = 1024  # edits that are decoded at once, about
+STRENGTHS = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6], np.float32)  # in multiples of the direction's length
+DECODED = 1024  # about how many edits are decoded at once
 ROWS, COLUMNS = 4, 8  # edits that are shown, and the images of each
 
 METRICS = {
     "area": Metric(
         True,
         True,
-        "area under the curve of changed over kept, as the strength of the edit rises",
+        "area under the curve of the share changed over the identity kept, for rising strengths of the edit",
         "",
         SHARE,
         Margin(0.02),
     ),
-    "changed": Metric(True, False, "edits that turn into typical examples of the target class", "", SHARE),
+    "changed": Metric(True, False, "share of edits that become typical examples of the target class", "", SHARE),
     "kept": Metric(
         True,
         False,
-        "how surely an edit is told to be of its original among others of that class; 0 by chance",
+        "how well the original of an edit is recognised among others of its class; 0 by chance, 1 always",
         "",
         SHARE,
     ),
     "effectiveness": Metric(
-        True, False, "edits that a classifier takes for the target class, typical or not", "", SHARE
+        True, False, "share of edits that a classifier assigns to the target class, typical or not", "", SHARE
     ),
-    "composition": Metric(True, False, "what of the identity is kept by encoding and decoding alone", "", SHARE),
+    "composition": Metric(True, False, "identity kept by encoding and decoding without an edit", "", SHARE),
 }
 
 
 class Curve(NamedTuple):
-    """What edits reach at each of the strengths, float64 [S]; the first is the unedited reconstruction."""
+    """The figures of edits at each strength, float64 [S]; the first is that of the unedited reconstruction."""
 
     changed: np.ndarray
     identity: np.ndarray
@@ -66,7 +66,7 @@ class Curve(NamedTuple):
 
 
 def servable(data: Data) -> str | None:
-    """None, or why nothing can be edited in this data: images of two classes are needed, with examples of either."""
+    """None, or why this data cannot be edited: images of at least two classes are needed."""
     if data.kind != "image":
         return f"edits are of images, and {data.name} holds none."
     reason = unlabelled(data)
@@ -80,9 +80,9 @@ def servable(data: Data) -> str | None:
 def directions(model: Model, data: Data, seed: int) -> np.ndarray:
     """The direction of each class: the mean code of 20 of its training examples minus that of 20 of each other class.
 
-    [C, ...], zero for a class that is left out. Which examples have their label seen is a function of the seed, and
+    The result is [C, ...], with zeros for a class that is left out. The labelled examples depend on the seed and are
     the same for all models. InterFaceGAN (Shen et al. 2020, arXiv 2005.09635) moves along the normal of a linear
-    separator; a difference of means needs no setting, and its length says what a strength of 1 is.
+    separator; a difference of means has no hyperparameter, and its length defines a strength of 1.
     """
     assert model.encode is not None
     known = subset(data.train, labelled(data.train.label, LABELS, seed=seed, draw=0))
@@ -95,10 +95,10 @@ def directions(model: Model, data: Data, seed: int) -> np.ndarray:
 
 
 def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve | None:
-    """What z + s d reaches for each strength s, d the direction of the target; None where a code or image is no number.
+    """The `Curve` of the edits z + s d for each strength s, d the direction of the target; None if a value is infinite.
 
-    An edit that is typical of its target class before it is edited, by its reconstruction, is counted as unchanged:
-    an error of the model or of the classifier is not an edit.
+    If the unedited reconstruction is already typical of the target class, the edit counts as unchanged, because this is
+    an error of the model or of the classifier.
     """
     codes, judgements, identity = encoded(model, edits.x)[edits.source], [], []
     at_once = max(1, DECODED // len(codes))  # few edits of all strengths fill one batch
@@ -115,18 +115,18 @@ def follow(model: Model, way: np.ndarray, edits: Edits, judge: Judge) -> Curve |
 
 
 def measure(model: Model, reference: Reference, seed: int, *, only_headline: bool = False) -> Reading:
-    """The area under the curve of test examples; at the strength that is best on validation, what it changes and keeps.
+    """The area under the curve of test examples, and the other figures at the best strength on validation examples.
 
-    Best is the largest product of the two. Effectiveness and composition are those of Melistas et al. 2024 (arXiv
-    2403.20287): does a classifier see the intervention, and what does none at all leave. What a model loses in
-    reconstruction counts against it throughout. Nothing is read of a model that lacks `encode` or `decode`, or whose
-    codes are whole numbers, as those of a codebook.
+    The best strength has the largest product of changed and kept. Effectiveness and composition are defined by Melistas
+    et al. 2024 (arXiv 2403.20287): whether a classifier recognises the edit, and how much of the identity remains
+    without an edit. Losses of identity in reconstruction lower all figures. There are no figures of a model without
+    `encode` or `decode`, or with integer codes, such as those of a codebook.
     """
     from threadpoolctl import threadpool_limits
 
     if model.encode is None or model.decode is None or not _continuous(model, reference.data):
         return Reading({}, "")
-    with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times
+    with threadpool_limits(1, user_api="blas"):  # such small products are up to ten times slower on several threads
         return _measured(model, reference, seed, only_headline)
 
 
@@ -147,13 +147,13 @@ def _measured(model: Model, reference: Reference, seed: int, only_headline: bool
 
 
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
-    """The same edits where the code is the image itself, and where it is 16 principal components."""
+    """The same edits with the image itself as the code, and with 16 principal components as the code."""
     models = simple_models(reference.data, reference.axes)
     return {name: measure(model, reference, seed).figures for name, model in models.items()}
 
 
 def simple_models(data: Data, axes: Axes | None = None) -> dict[str, Model]:
-    """By name: what stands beside the models; `axes` are the principal axes of the training examples, if known."""
+    """The baseline models by name; `axes` are the principal axes of the training examples, if already computed."""
     fitted = axes or principal_axes(data.train.x, COMPONENTS)
 
     def same(x):
@@ -172,7 +172,7 @@ def simple_models(data: Data, axes: Axes | None = None) -> dict[str, Model]:
 
 
 def nearest_examples(reference: Reference) -> dict[str, float]:
-    """The figures of real examples: in place of an edit, the training example of the target class nearest in pixels."""
+    """Reference figures: in place of an edit, the training example of the target class that is nearest in pixels."""
     data, judge = reference.data, reference.once(make_judge)
     edits = plan_edits(data, data.test, 0)
     train = subset(data.train, labelled(data.train.label, POOL, seed=0, draw=0))
@@ -201,7 +201,7 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
 
 def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     left_out = [name for c, name in enumerate(data.classes) if c not in classes_of(data)]
-    return (f"Not edited, for fewer examples than other classes: {', '.join(left_out)}.",) if left_out else ()
+    return (f"Classes with too few examples to be edited: {', '.join(left_out)}.",) if left_out else ()
 
 
 def _shown(data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +222,7 @@ def _edits(model: Model, data: Data, key: jax.Array) -> np.ndarray | None:
 
 def _ends(data: Data) -> np.ndarray:
     x, target = _shown(data)
-    blank = [np.full_like(x, 0.5)] * (COLUMNS - 2)  # grey: it glares in neither theme
+    blank = [np.full_like(x, 0.5)] * (COLUMNS - 2)  # grey, which suits the light and the dark theme
     last = np.stack([as_float(data.test.x[np.flatnonzero(data.test.label == c)[0]]) for c in target])
     return np.stack([x, *blank, last], 1).reshape(-1, *data.shape)
 
@@ -233,8 +233,9 @@ MANIPULATE = Task(
     setting="semantic manipulation",
     grouped=lambda data: False,  # it edits images that are drawn from the test split
     about=(
-        f"From class to class, along a direction in latent space made of {LABELS} labels a class. What a model loses "
-        "by encoding and decoding counts against it. Real data: the nearest training example of the target class."
+        f"Images are edited from class to class, along a direction in latent space that is computed from {LABELS} "
+        "labels per class. Losses by encoding and decoding count against a model. The reference is the nearest "
+        "training example of the target class."
     ),
     training=MAIN,
     servable=servable,
@@ -246,8 +247,8 @@ MANIPULATE = Task(
     pictures=(
         Picture(
             "Edits",
-            "A test example, its reconstruction, and edits of rising strength towards another class; beside real data, "
-            "an example of that class.",
+            "A test example, its reconstruction, and edits of rising strength towards another class. The row of real "
+            "data ends with an example of that class.",
             _edits,
             _ends,
             columns=COLUMNS,

@@ -1,4 +1,4 @@
-"""Represent: how much a few labels are worth on top of what a model has learned without them."""
+"""The task "represent": the accuracy of a linear classifier of few labels on features learned without labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,24 +15,24 @@ from jaxgen.tasks.probe import COUNTS, DRAWS, accuracies, labelled
 from jaxgen.tasks.task import BASELINE, COMPONENTS, MAIN, SHARE, SIZE, Margin, Metric, Picture, Reading, Reference, Task
 from jaxgen.training.models import Layers
 
-POOL = 200  # training examples per class that labels are drawn from and features standardised on, at most
-WIDTH = 256  # of the random network, as of the shipped networks
-PAIRS, FEW = 64, 16  # of test examples, interpolated; of large ones
-RECONSTRUCTED = 16  # test examples that are shown encoded and decoded
+POOL = 200  # the most training examples per class from which labels are drawn and features standardised
+WIDTH = 256  # width of the random network, as of the library's networks
+PAIRS, FEW = 64, 16  # pairs of test examples to interpolate between; the same for large examples
+RECONSTRUCTED = 16  # test examples whose reconstructions are shown
 WAYS, STEPS = 4, 8  # interpolations that are shown, and the images of each
 
 METRICS = {
     "accuracy": Metric(
         True,
         True,
-        f"balanced accuracy of a linear probe, mean over {', '.join(map(str, COUNTS[:-1]))} and {COUNTS[-1]} labels "
-        "per class",
+        f"balanced accuracy of a linear classifier, mean over {', '.join(map(str, COUNTS[:-1]))} and {COUNTS[-1]} "
+        "labels per class",
         "",
         SHARE,
         Margin(0.02),
     ),
     **{
-        f"accuracy_{n}": Metric(True, False, f"balanced accuracy of a linear probe, labels per class: {n}", "", SHARE)
+        f"accuracy_{n}": Metric(True, False, f"the same with {n} label{'s' * (n > 1)} per class", "", SHARE)
         for n in COUNTS
     },
     "neighbour_accuracy": Metric(
@@ -40,7 +40,7 @@ METRICS = {
     ),
     "active_latents": Metric(None, False, "latent dimensions whose code varies over test data", "latents", SIZE),
     "path_ratio": Metric(
-        False, False, "decoded interpolation: length of the way over the straight line", "", (1.0, float("inf"))
+        False, False, "decoded interpolation: length of its path over that of a straight line", "", (1.0, float("inf"))
     ),
 }
 
@@ -51,7 +51,7 @@ def servable(data: Data) -> str | None:
 
 
 def notes(data: Data) -> tuple[str, ...]:
-    """What a reader must know: classes that have fewer training examples than labels are asked for."""
+    """A note on classes that have fewer training examples than the largest number of labels."""
     have = np.bincount(data.train.label, minlength=len(data.classes))
     few = [f"{name} ({n})" for name, n in zip(data.classes, have, strict=True) if n < COUNTS[-1]]
     return (f"Classes with fewer than {COUNTS[-1]} training examples, all used: {', '.join(few)}.",) if few else ()
@@ -60,18 +60,18 @@ def notes(data: Data) -> tuple[str, ...]:
 def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int = DRAWS) -> Reading:
     """Test accuracy of a linear probe on the model's best layer, active latents and smoothness of interpolation.
 
-    Accuracy is balanced: the mean over classes of the share of each that is told right, so that a class of which there
-    is much counts no more than another. The headline is its mean over the counts of labels. Layers are the latent
-    (`model.encode`) and each of `model.features`; which is best is decided by that mean on the validation split. Each
-    layer's own figure stands beside it as `accuracy[layer]`. A layer that is not finite somewhere is left out.
+    Accuracy is balanced: the mean over classes of the share of their examples that is classified correctly, so that all
+    classes have equal weight. The headline is its mean over the numbers of labels. Layers are the latent
+    (`model.encode`) and each of `model.features`; the one with the best mean accuracy on the validation split is used.
+    `accuracy[layer]` is the figure of each layer. A layer with a value that is not finite is left out.
 
     Args:
       features: the space in which the length of interpolations is measured.
-      model: trained without labels.
-      data: all of it.
-      seed: decides which labels are seen.
-      draws: how often labels are drawn; with fewer than 5 of them, as at a stage, the nearest neighbour is left
-        out, and of large examples a part is looked at.
+      model: a model trained without labels.
+      data: all of the data.
+      seed: decides which labels are used.
+      draws: how often labels are drawn. With fewer than 5, as at a stage, the nearest neighbour is left out, and only a
+        part of large examples is used.
     """
     pool, valid, test = _splits(data, STAGED if draws < DRAWS else 1)
     x, ends = np.concatenate([pool.x, valid.x, test.x]), np.cumsum([len(pool.x), len(valid.x)])
@@ -87,9 +87,9 @@ def probe(features: Features, model: Model, data: Data, seed: int, *, draws: int
 def baselines(data: Data, seed: int, axes: Axes | None = None) -> dict[str, dict[str, float]]:
     """The same probe on the raw values, on 16 principal components and on a random network, by `baseline:` name.
 
-    With them stands the answer that is always the same class, as `majority class`: 1 / classes. The random
-    network is an untrained one of two hidden layers of 256 ReLU units, drawn from the seed; the second hidden layer is
-    read. `axes` are the principal axes of the training examples, if they are known already.
+    `majority class` is the accuracy of always predicting one class, 1 / classes. The random network is untrained, with
+    two hidden layers of 256 ReLU units, drawn from the seed; its second hidden layer is used. `axes` are the principal
+    axes of the training examples, if they are already computed.
     """
     splits = _splits(data)
     raw = [flat(split.x, working(data.shape)) for split in splits]
@@ -111,14 +111,14 @@ def baselines(data: Data, seed: int, axes: Axes | None = None) -> dict[str, dict
 
 
 def _splits(data: Data, part: int = 1) -> tuple[Split, Split, Split]:
-    # Of each class alike, and never fewer than labels are asked for, however many classes there are.
+    # As many of each class, and never fewer than the largest number of labels, even if there are many classes.
     each = min(POOL, max(COUNTS[-1], most(data.shape) // len(data.classes)))
     train = subset(data.train, np.sort(labelled(data.train.label, each, seed=0, draw=0)))
     return train._replace(x=as_float(train.x)), looked_at(data.valid, part), looked_at(data.test, part)
 
 
 def _layers(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
-    """What the layers of a model say of x, by name, as rows."""
+    """The outputs of the layers of a model for x, by name, as rows."""
 
     def layers(i: int, x) -> dict[str, Any]:
         if isinstance(model.features, Layers):
@@ -128,7 +128,7 @@ def _layers(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
             features = {name: layer(x) for name, layer in model.features.items()}
         return features if code is None else {"latent": code, **features}
 
-    # A map sorts its names; the first layer is the one that is chosen of equal ones.
+    # jax.tree sorts names, so the order is restored here: of equally good layers the first is chosen.
     features = in_batches(layers, x)
     names = [name for name in ("latent", *model.features) if name in features]
     return {name: _rows(features[name]) for name in names}
@@ -171,7 +171,7 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
 
 
 def _codes(model: Model, data: Data) -> np.ndarray | None:
-    """Of the first test images, where there is a way to them and back."""
+    """Codes of the first test images, or None if the model cannot encode and decode."""
     if data.kind != "image" or model.encode is None or model.decode is None:
         return None
     encode = model.encode
@@ -195,7 +195,7 @@ def _interpolations(model: Model, data: Data, key: jax.Array) -> np.ndarray | No
 
 def _ends(data: Data) -> np.ndarray:
     real = as_float(data.test.x[:RECONSTRUCTED])
-    blank = [np.full_like(real[0], 0.5)] * (STEPS - 2)  # grey: it glares in neither theme
+    blank = [np.full_like(real[0], 0.5)] * (STEPS - 2)  # grey, which suits the light and the dark theme
     return np.concatenate([np.stack([real[i], *blank, real[i + WAYS]]) for i in range(min(WAYS, len(real) - WAYS))])
 
 
@@ -203,7 +203,7 @@ REPRESENT = Task(
     name="represent",
     title="Represent",
     setting="representation learning",
-    about="A linear probe on what each model has learned without labels.",
+    about="A linear classifier is trained with few labels on the features that each model has learned without labels.",
     training=MAIN,
     servable=servable,
     metrics=lambda data: METRICS,

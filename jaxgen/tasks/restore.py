@@ -1,4 +1,4 @@
-"""Restore: a large image from a small one. Are the results like real images, and like the true one?"""
+"""The task "super-resolution": restoring a large image from a small one, realistically and close to the true image."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -26,34 +26,34 @@ from jaxgen.runs.conditions import shrunk
 from jaxgen.tasks.evaluation import STAGED, in_batches, looked_at, positions
 from jaxgen.tasks.task import BASELINE, SIZE, Form, Margin, Metric, Picture, Reading, Reference, Task, Training
 
-FACTORS = (4, 3, 2)  # of the sides; the first that divides both and leaves enough
-SMALLEST = 4  # pixels of a side of the small image, at least
-SAMPLES = 8  # of each small image, for their mean and their spread
-MANY = 8  # the part of what evaluation looks at whose small images have all these samples
-COMPONENTS = 32  # of the small images, in the pairs that are compared
-ROWS = 500  # small images that the components are of, at most
-SHOWN = 8  # test examples
+FACTORS = (4, 3, 2)  # reduction of the sides: the first that divides both and leaves enough pixels is used
+SMALLEST = 4  # the fewest pixels of a side of the small image
+SAMPLES = 8  # results for each small image, from which a mean and a spread are computed
+MANY = 8  # one MANY-th of the evaluated numbers is used for figures that need all SAMPLES results
+COMPONENTS = 32  # principal components of the small images, in the pairs that are compared
+ROWS = 500  # the most small images from which these components are computed
+SHOWN = 8  # test examples on the page
 
 METRICS = {
     "joint_frechet": Metric(
         False,
         True,
-        "Frechet distance of pairs of a small test image and a result for it to pairs of that image and the true one",
+        "Frechet distance between pairs (small test image, result for it) and pairs (small test image, true image)",
         "squared",
         SIZE,
         Margin(0.1, relative=True),
     ),
     "frechet": Metric(
-        False, False, "realism: the same of the results alone, whatever they were made from", "squared", SIZE
+        False, False, "realism: Frechet distance of the results alone, without their small images", "squared", SIZE
     ),
     "psnr": Metric(
         True,
         False,
-        "nearness of one result to the true image; perfect realism costs at most 3.01 of the best possible figure, so "
-        "whatever is further below the best figure here is worse than it need be",
+        "similarity of one result to the true image; perfect realism costs at most 3.01 dB of the best possible "
+        "figure, so a figure further below the best one is worse than realism requires",
         "dB",
     ),
-    "psnr_mean": Metric(True, False, f"nearness of the mean of {SAMPLES} results to the true image", "dB"),
+    "psnr_mean": Metric(True, False, f"similarity of the mean of {SAMPLES} results to the true image", "dB"),
     "ssim": Metric(
         True,
         False,
@@ -62,7 +62,7 @@ METRICS = {
         (-1.0, 1.0),
     ),
     "consistency": Metric(
-        False, False, "root mean squared difference of a result that is made small again to the small image", "", SIZE
+        False, False, "root mean squared difference between a result, shrunk again, and the small image", "", SIZE
     ),
     "spread": Metric(
         None, False, f"root mean square of the standard deviation of a pixel over {SAMPLES} results", "", SIZE
@@ -71,7 +71,7 @@ METRICS = {
 
 
 def factor(shape: tuple[int, ...]) -> int:
-    """By how much sides shrink: by 4, or by 3 or 2 if that leaves a rest or fewer than 4 pixels a side; 0 for none.
+    """The factor by which sides shrink: 4, 3 or 2, the first that divides both and leaves 4 pixels a side; 0 if none.
 
     >>> [factor((side, side, 1)) for side in (8, 16, 28, 64, 10, 11)]
     [2, 4, 4, 4, 2, 0]
@@ -81,7 +81,7 @@ def factor(shape: tuple[int, ...]) -> int:
 
 
 def servable(data: Data) -> str | None:
-    """None, or why there are no small images of this data to restore."""
+    """None, or why this data cannot be shrunk and restored."""
     if data.kind != "image":
         return f"{data.name} has no images."
     if not factor(data.shape):
@@ -93,12 +93,12 @@ def servable(data: Data) -> str | None:
 
 
 def pairs(x: np.ndarray) -> Pairs:
-    """Images [N, H, W, C] in [0, 1] with their small ones."""
+    """Images [N, H, W, C] in [0, 1] together with their small versions."""
     return Pairs(x, np.asarray(shrunk(x, factor(x.shape[1:]))))
 
 
 def measure(features: Features, test: Pairs, results: np.ndarray) -> dict[str, float]:
-    """The figures of one result for each small image; of large ones `ssim` is that of a fixed random part."""
+    """The figures of one result for each small image; of large images `ssim` uses a fixed random part."""
     real, fake = features.embed(test.large), features.embed(results)
     some = positions(len(results), results.shape[1:], STAGED)
     return {
@@ -111,11 +111,11 @@ def measure(features: Features, test: Pairs, results: np.ndarray) -> dict[str, f
 
 
 def headline(features: Features, test: Pairs, results: np.ndarray) -> float:
-    """`joint_frechet` beside the first 32 principal components of the small images.
+    """`joint_frechet`, with the first 32 principal components of the small images as the other half of a pair.
 
-    Each end of the plane of Blau and Michaeli 2018 (arXiv 1711.06077) is won by what nobody wants: perception, the
-    distance of the results alone, is 0 for the true images in another order, and distortion is least for a blurred
-    mean. The distance of pairs counts what looks wrong, what belongs to another small image and what varies too little.
+    Neither axis of the plane of Blau and Michaeli 2018 (arXiv 1711.06077) is a good headline. Perception, the distance
+    of the results alone, is 0 for the true images in another order; distortion is smallest for a blurred mean. The
+    distance of pairs penalises unrealistic results, results of another small image, and results that vary too little.
     """
     return joint_frechet(features.embed(test.large), features.embed(results), _given(test))
 
@@ -137,12 +137,12 @@ def restored(model: Model, small: np.ndarray, key: jax.Array) -> np.ndarray:
 
 
 def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headline_only: bool = False) -> Reading:
-    """The figures of a model; none where a result is not finite.
+    """The figures of a model; there are none if a result is not finite.
 
-    With K results x_k of a small image, `psnr_mean` is of m = mean_k x_k, and spread^2 is the mean over images and
-    pixels of sum_k (x_k - m)^2 / (K - 1). Draws of the true image given the small one have a squared error of twice
-    spread^2, and their mean over many of spread^2: 3.01 dB. These two figures are of a fixed random part of the small
-    images where images are large, for all but one of the results serve them alone.
+    With K results x_k for a small image, `psnr_mean` is that of m = mean_k x_k, and spread^2 is the mean over images
+    and pixels of sum_k (x_k - m)^2 / (K - 1). If results are draws from the true distribution given the small image,
+    the squared error of one is twice spread^2 and that of the mean of many is spread^2, a difference of 3.01 dB. If
+    images are large, these two figures use a fixed random part, because no other figure needs more than one result.
     """
     first = restored(model, test.small, jax.random.fold_in(key, 0))
     if not np.all(np.isfinite(first)):
@@ -151,7 +151,7 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
         return Reading({"joint_frechet": headline(features, test, first)}, "")
     at = positions(len(first), first.shape[1:], MANY)
     mean, squares, small = first[at], np.zeros_like(first[at]), test.small[at]
-    for k in range(1, SAMPLES):  # one at a time: large images in eight forms are more than a memory holds
+    for k in range(1, SAMPLES):  # one at a time, because eight results of all large images may not fit into memory
         result = restored(model, small, jax.random.fold_in(key, k))
         change = result - mean
         mean += change / (k + 1)
@@ -162,7 +162,7 @@ def read(model: Model, features: Features, test: Pairs, key: jax.Array, *, headl
 
 
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
-    """What trains no network, by `baseline:` name. Each gives one result for a small image, so its spread is 0."""
+    """Figures of methods without a network. Each gives one result for a small image, so its spread is 0."""
     data = reference.data
     train, (test, features) = pairs(looked_at(data.train).x), reference.once(_at_end)
     valid = pairs(looked_at(data.valid).x) if len(data.valid.x) else train
@@ -177,7 +177,7 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
 
 
 def _one_thread() -> AbstractContextManager:
-    """Products and decompositions of this size are slower on several threads."""
+    """Limits BLAS to one thread, because products and decompositions of this size are slower on several."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
@@ -198,7 +198,7 @@ def _at_stage(reference: Reference) -> tuple[Pairs, Features]:
 
 
 def _known(reference: Reference, part: int) -> tuple[Pairs, Features]:
-    """The pairs of test images, and the feature space, which knows the features of their true ones."""
+    """The pairs of test images, and the feature space, which caches the features of the true images."""
     test, embed = pairs(looked_at(reference.data.test, part).x), reference.features.embed
     real = embed(test.large)
     return test, reference.features._replace(embed=lambda x: real if x is test.large else embed(x))
@@ -209,7 +209,7 @@ def _shown(data: Data) -> Pairs:
 
 
 def _enlarged(data: Data) -> np.ndarray:
-    """The small images in large pixels, and below them the truth."""
+    """The small images enlarged by repeating pixels, and below them the true images."""
     large, small = _shown(data)
     by = large.shape[1] // small.shape[1]
     return np.concatenate([small.repeat(by, 1).repeat(by, 2), large])
@@ -221,12 +221,12 @@ def _results(model: Model, data: Data, key: jax.Array) -> np.ndarray:
 
 
 def _configure(side: str, recipe: Recipe, data: Data) -> tuple[Recipe, str]:
-    """A GAN of any name trains `sr_gan`; all others their own recipe. Both sides are told what the true image is.
+    """The recipe `sr_gan` in place of any GAN, and the model's own recipe otherwise, with the small image as condition.
 
-    A conditional VAE (Sohn et al. 2015) is told by its likelihood, and a GAN for super-resolution by an L1 or L2 term
-    beside its critic (Ledig et al. 2017, arXiv 1609.04802). Without one a critic must find out that each small image
-    has its own large one: on the digits r3gan, given the small images, is at 14.6 dB after 2,500 steps and sr_gan at
-    17.8 after 2,000.
+    So the losses of both sides compare results with the true image. A conditional VAE (Sohn et al. 2015) does this by
+    its likelihood, and a GAN for super-resolution by an L1 or L2 term added to its adversarial loss (Ledig et al. 2017,
+    arXiv 1609.04802). Without such a term the critic would have to discover that each small image has its own large
+    one: on the digits r3gan, given the small images, reaches 14.6 dB after 2,500 steps and sr_gan 17.8 after 2,000.
     """
     small = f"small:{data.shape[0] // factor(data.shape)}"
     return (find("sr_gan") if side == "gan" else recipe), small
@@ -236,8 +236,9 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     (h, w), by = data.shape[:2], factor(data.shape)
     return (
         f"Super-resolution: each model is trained again in {FROM_SMALL.in_words}, on small images of "
-        f"{h // by}x{w // by} pixels, each the mean of {by}x{by} of the {h}x{w}. A GAN, whatever its name, is sr_gan: "
-        "an L1 term tells it the true image, as its likelihood tells a VAE. Its rate was chosen on embedded digits.",
+        f"{h // by}x{w // by} pixels, each of which is the mean of {by}x{by} of the {h}x{w} pixels. Every GAN is "
+        "replaced by sr_gan, whose L1 term compares results with the true image, as the likelihood of a VAE does. Its "
+        "learning rate was chosen on the embedded digits.",
     )
 
 
@@ -247,9 +248,10 @@ RESTORE = Task(
     name="restore",
     title="Super-resolution",
     setting="super-resolution",
-    about="Each model is trained again to make test images of small ones: a conditional VAE, and sr_gan for a GAN. The "
-    "answer rests on pairs of small image and result: a result must look real, and belong to its small image. Realism "
-    "costs PSNR, at most 3.01 dB of the best possible (Blau and Michaeli 2018), which only a blurred mean reaches.",
+    about="Each model is trained again to restore images from small ones: as a conditional VAE, or as sr_gan for a "
+    "GAN. The answer is decided by pairs of small image and result: a result must look real and fit its small image. "
+    "Realism costs at most 3.01 dB of the best possible PSNR (Blau and Michaeli 2018), which only a blurred mean "
+    "reaches.",
     training=FROM_SMALL,
     servable=servable,
     metrics=lambda data: METRICS,
@@ -259,7 +261,8 @@ RESTORE = Task(
     pictures=(
         Picture(
             "Super-resolution",
-            "The first test examples. Real data: the small image and below it the true one. Models: two results each.",
+            "The first test examples. Real data: the small image, and below it the true one. Models: two results for "
+            "each small image.",
             _results,
             _enlarged,
             columns=SHOWN,

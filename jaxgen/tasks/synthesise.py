@@ -1,4 +1,4 @@
-"""Synthesise: are samples like new data, as varied, and not copies of the training data?"""
+"""The task "synthesise": do samples resemble new data, are they as varied, and are they no copies of training data?"""
 
 from collections.abc import Callable
 
@@ -19,10 +19,10 @@ from jaxgen.tasks.task import BASELINE, CHECKED, MAIN, SHARE, SIZE, Margin, Metr
 from jaxgen.tasks.task import headline as headline_of
 
 NEIGHBOURS = 5
-EXAMPLES = 10_000  # real ones that a ceiling looks at, about
-POINTS = 2500  # samples where the modes are known, as published
-BALLS = ("precision", "recall", "density", "coverage")  # they reach to the fifth neighbour
-# Examples on either side that a figure needs; one that is not named needs one.
+EXAMPLES = 10_000  # about how many real examples a ceiling uses
+POINTS = 2500  # number of samples if the modes are known, as published
+BALLS = ("precision", "recall", "density", "coverage")  # they use the distance to the fifth neighbour
+# The number of examples and of samples that a figure needs; figures that are not listed need one.
 FEWEST = {
     "frechet": LEAST,
     NATURAL: LEAST,
@@ -30,8 +30,8 @@ FEWEST = {
     "two_sample": 2,
     **dict.fromkeys(BALLS, NEIGHBOURS + 1),
 }
-OF_MODES = ("modes", "high_quality_percent", "reverse_kl")  # measured where the modes are known
-HEADLINE_OF_MODES = "coverage"  # one mode alone has the best quality, and noise touches nearly all modes
+OF_MODES = ("modes", "high_quality_percent", "reverse_kl")  # measured if the modes are known
+HEADLINE_OF_MODES = "coverage"  # samples of one mode have perfect quality, and noise reaches nearly all modes
 
 METRICS = {
     "frechet": Metric(
@@ -44,7 +44,7 @@ METRICS = {
     NATURAL: Metric(
         False,
         True,
-        "Frechet distance, likewise, of features of EfficientNet-Lite0; not FID, which is of another network",
+        "Frechet distance, likewise extrapolated, of features of EfficientNet-Lite0; FID uses another network",
         "squared",
         margin=Margin(0.1, relative=True),
     ),
@@ -56,7 +56,7 @@ METRICS = {
     "two_sample": Metric(
         False,
         False,
-        "how often the nearest neighbour tells a sample from test data; .5: not to be told apart",
+        "accuracy of a nearest-neighbour classifier of samples and test data; .5: they cannot be distinguished",
         "",
         SHARE,
     ),
@@ -76,7 +76,7 @@ METRICS = {
     "reverse_kl": Metric(False, False, "unevenness of high-quality samples over the modes", "nats", SIZE),
 }
 
-# Eigenproblems and products of this size are slower on several threads, and many times so on a busy machine.
+# Eigenproblems and products of this size are slower with several threads, and many times slower on a busy machine.
 one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 
@@ -107,18 +107,19 @@ def unmeasured(data: Data) -> list[str]:
 
 
 def sample_count(data: Data) -> int:
-    """How many samples `measure` wants: as many as test examples that it looks at, 2,500 where the modes are known."""
+    """The number of samples that `measure` needs: that of evaluated test examples, or 2,500 if the modes are known."""
     return POINTS if data.modes is not None else min(len(data.test.x), most(data.shape))
 
 
 def metrics(data: Data) -> dict[str, Metric]:
-    """What is measured on this data, with the headline that goes with it.
+    """The metrics for this data, one of which is the headline.
 
-    The Frechet distance, because it alone rises with each step by which real images are made worse, where samples look
-    wrong and where variety is missing (precision and density reward samples that are all alike; recall and coverage say
-    little of how clean they are; the kernel distance falls where a second class is missing as well). In which space is
-    `jaxgen.tasks.distances.headline_of`. Where the modes are known it is blind (uniform noise over the ring has nearly
-    its moments), and the headline is coverage: one mode alone has the best quality, and noise touches nearly all modes.
+    The headline is the Frechet distance. It alone rises with each step by which real images are made worse, both in
+    quality and in variety: precision and density reward samples that are all alike, recall and coverage say little
+    about their quality, and the kernel distance falls if a second class is missing as well. Its feature space is chosen
+    by `jaxgen.tasks.distances.headline_of`. If the modes are known, the headline is coverage, because the Frechet
+    distance does not see modes: uniform noise over the ring has nearly the moments of the data. The other metrics of
+    modes do not serve either: samples of one mode have perfect quality, and noise reaches nearly all modes.
     """
     if data.modes is None:
         chosen = distances.headline_of(data)
@@ -136,10 +137,10 @@ def metrics(data: Data) -> dict[str, Metric]:
 
 @one_thread
 def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
-    """The figures of samples [n, ...] against the test split; {} where samples are not all finite.
+    """The figures of samples [n, ...] against the test split; {} if a sample is not finite.
 
-    Those that need more examples than there are (`FEWEST`) are left out.
-    `near_copies` looks at a thousand samples and at 20,000 training examples, at most, in the feature space.
+    Figures that need more examples than there are (`FEWEST`) are left out.
+    `near_copies` compares at most a thousand samples with at most 20,000 training examples, in the feature space.
     """
     samples = np.asarray(samples)
     if not np.all(np.isfinite(samples)):
@@ -149,7 +150,7 @@ def measure(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, 
 
 @one_thread
 def headline(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str, float]:
-    """The headline of `measure` and nothing else, which takes a fraction of the time: for the stages of a training."""
+    """Only the headline figure of `measure`, in a fraction of the time, for the stages of a training."""
     samples = np.asarray(samples)
     if not np.all(np.isfinite(samples)):
         return {}
@@ -162,9 +163,9 @@ def headline(reference: Reference, samples, *, k: int = NEIGHBOURS) -> dict[str,
 
 
 def unseen(data: Data) -> np.ndarray:
-    """Real examples that no feature space was fitted on and nothing is measured against, float32 [N, ...].
+    """Real examples that no feature space was fitted on and that are no test examples, float32 [N, ...].
 
-    The validation split, then that part of the training split which feature spaces leave out (`held_out`).
+    They are the validation split, and then the part of the training split that feature spaces leave out (`held_out`).
     """
     valid, train = data.valid.x[: most(data.shape)], data.train.x[held_out(len(data.train.x))]
     return np.concatenate([as_float(valid), as_float(train)])
@@ -172,10 +173,10 @@ def unseen(data: Data) -> np.ndarray:
 
 @one_thread
 def ceiling(reference: Reference, *, k: int = NEIGHBOURS) -> dict[str, float]:
-    """The same figures of real examples: random parts of `unseen`, each as large as the set of samples if they suffice.
+    """The same figures for real examples: for random parts of `unseen`, each as large as a set of samples if possible.
 
-    Their mean over 20 parts, or over fewer (2 at least) where parts are large: on one small part a figure may be half
-    of that mean. `near_copies` is that of validation examples: the others are training examples themselves.
+    They are averaged over 20 parts, or over fewer (at least 2) if parts are large, because the figure of one small part
+    may be half of the average. `near_copies` uses validation examples only, because the others are training examples.
     """
     real, rng = unseen(reference.data), np.random.default_rng(0)
     n = min(sample_count(reference.data), len(real))
@@ -190,11 +191,11 @@ def ceiling(reference: Reference, *, k: int = NEIGHBOURS) -> dict[str, float]:
 
 
 def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
-    """Figures of samples that take no model, by the code that measures those of models.
+    """Figures of samples that need no model, measured in the same way as those of models.
 
-    The Gaussian with the mean and covariance of the training examples is what every model should beat. Training
-    examples with a little noise show what a model would reach that copies. They have no headline, by which they would
-    be judged: near the best figures there are, for nothing that anybody wants; `near_copies` exposes them.
+    Every model should beat the Gaussian with the mean and covariance of the training examples. Training examples with a
+    little noise show the figures of a model that copies. These would be near the best possible, although nobody wants
+    copies, so this baseline has no headline figure and cannot win; `near_copies` detects it.
     """
     data, n = reference.data, sample_count(reference.data)
     image = data.kind == "image"
@@ -208,7 +209,7 @@ def baselines(reference: Reference, seed: int) -> dict[str, dict[str, float]]:
 
 @one_thread
 def _in_first_space(reference: Reference, samples, k: int) -> dict[str, float]:
-    """All figures but the one of EfficientNet-Lite0."""
+    """All figures except that of EfficientNet-Lite0."""
     fake = reference.features.embed(samples)
     ratio = nearest_ratio(fake[:CHECKED], reference.train)
     return {**_compare(reference, samples, fake, k), "near_copies": near_copies(ratio, reference.usual_ratio)}
@@ -251,7 +252,7 @@ def _shown(data: Data) -> np.ndarray:
 
 
 def _words(reference: Reference) -> Callable[[float], str]:
-    from jaxgen.tasks.yardstick import in_words, yardstick  # it measures by what stands above
+    from jaxgen.tasks.yardstick import in_words, yardstick  # that module imports this one
 
     marks = yardstick(reference) if reference.data.modes is None else []
     return lambda value: in_words(value, marks)

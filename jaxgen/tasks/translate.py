@@ -1,4 +1,4 @@
-"""Translate: images of one domain into another, learned from two sets of images without pairs."""
+"""The task "translate": translating images of one domain into another, learned from two sets without pairs."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ from jaxgen.tasks.unpaired import (
     unpaired,
 )
 
-COMPONENTS = 256  # principal components on which the baseline and the reference are fitted, at most
+COMPONENTS = 256  # the most principal components on which the baseline and the reference are fitted
 ALPHA = 0.1  # weight of the squared coefficients of the ridge regression
 SHOWN = 8  # test images on the page
 
@@ -51,13 +51,13 @@ METRICS = {
     "error": Metric(
         False,
         True,
-        "root mean square difference of translations to the true pairs, in shares of the range of a pixel; the "
-        "reference is ridge regression on pairs",
+        "root mean square difference between translations and the true translations, as a share of the range of a "
+        "pixel; the reference is ridge regression on pairs",
         "",
         SHARE,
         Margin(0.01),
     ),
-    "error_back": Metric(False, False, "the same of the way back, from the style to the original", "", SHARE),
+    "error_back": Metric(False, False, "the same for translations from the style to the original", "", SHARE),
     "frechet": Metric(
         False,
         False,
@@ -68,7 +68,7 @@ METRICS = {
     "content": Metric(
         True,
         False,
-        "share of translations whose nearest training image in the style, by the features, has their label",
+        "share of translations whose nearest training image in the style, in feature space, has the right label",
         "",
         SHARE,
     ),
@@ -78,11 +78,10 @@ METRICS = {
 def baselines(
     features: Features, data: Data, formed: Data | None = None, truth: Truth | None = None
 ) -> dict[str, dict[str, float]]:
-    """Figures of the image as it is, and of the linear optimal transport map between the two sets, by `baseline:` name.
+    """Figures of the unchanged image, and of the linear optimal transport map between the sets, by `baseline:` name.
 
-    The map is fitted on the training images that models see (`seen`, else made here), and carries at most 256
-    principal components of both sets together; what these do not hold of an image stays as it is. Values are cut to
-    [0, 1].
+    The map is fitted on the training images of the models (`formed`, or computed here if None). It transports at most
+    256 principal components of both sets together; the rest of an image does not change. Values are clipped to [0, 1].
     """
     truth = truth or truth_of(features, data)
     original, true = truth.original, truth.true
@@ -104,10 +103,10 @@ def baselines(
 
 
 def ceiling(features: Features, data: Data, truth: Truth | None = None) -> dict[str, float]:
-    """What pairs would give, and between two classes what training images of these have.
+    """Reference figures: those of methods that know pairs or, between two classes, of training images of the classes.
 
-    Errors: ridge regression on true pairs of the training images, linear, so that a network may do better. Frechet
-    distance: of training images in the style. Content: of the true pairs.
+    Errors are those of ridge regression on true pairs of the training images, which is linear, so a network may do
+    better. The Frechet distance is that of training images in the style, and content that of the true translations.
     """
     if not pairs_known(data):
         return domains.real(features, data)
@@ -123,7 +122,7 @@ def ceiling(features: Features, data: Data, truth: Truth | None = None) -> dict[
 
 
 def _regressed(given: np.ndarray, wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """x, and the difference `wanted` - `given` that its principal components predict."""
+    """x plus the difference `wanted` - `given` predicted from its principal components."""
     from sklearn.linear_model import Ridge
 
     axes = principal_axes(given, COMPONENTS)
@@ -144,7 +143,7 @@ def _read(model: Model, reference: Reference, seed: int, key: jax.Array, stage: 
         if forward is None or not np.all(np.isfinite(forward)):
             return Reading({}, "")
         halves = None
-        if reference.halves is not None:  # the examples lack a group, and all of the others are looked at
+        if reference.halves is not None:  # a group of examples is left out, and all others are evaluated
             left, right = domains.places(data)
             halves = reference.halves[:, data.test.label == right], reference.halves[:, data.test.label == left]
         return Reading(
@@ -177,16 +176,16 @@ def _notes(data: Data, seeds: Sequence[int]) -> tuple[str, ...]:
     sets = f"Style transfer: the two sets are the training images of {first!r} and of {second!r}. No pair is known."
     if pairs_known(data):
         sets = (
-            f"Style transfer: half of the training images stay as they are, the other half are {second}, and no image "
-            "is in both."
+            f"Style transfer: half of the training images are unchanged, the other half are {second}, and no image is "
+            "in both halves."
         )
     return (
         f"{sets} Each model is trained on these in {UNPAIRED.in_words}.",
-        f"For style transfer every GAN is {name_of(cyclegan)}, with the learning rate {RATE:g} where its paper has "
-        f"2e-4 and an identity loss of weight {IDENTITY:g} where it has 0 or 0.5. Each is the best of three on "
-        "validation images of the digits, as the learning rate of vae is.",
-        "For style transfer a VAE is given the domain as a label, and nothing but shared weights and a shared prior "
-        "makes its code of an image the same in both domains.",
+        f"For style transfer every GAN is replaced by {name_of(cyclegan)}, with the learning rate {RATE:g} in place of "
+        f"2e-4 in its paper, and an identity loss of weight {IDENTITY:g} in place of 0 or 0.5. Each of these values is "
+        "the best of three on validation images of the digits, and so is the learning rate of vae.",
+        "For style transfer a VAE gets the domain as a label. Only shared weights and a shared prior make the codes of "
+        "an image similar in both domains.",
     )
 
 
@@ -223,13 +222,14 @@ TRANSLATE = Task(
     name="translate",
     title="Translate",
     setting="style transfer",
-    about="Images of one set into the style of another, learned without pairs: a cycle-consistent GAN against a VAE "
-    "whose latent both sets share. If the style is one of ours, the true translation of a test image is known, and the "
-    "error to it decides; between two classes of the data it is the Frechet distance to the second.",
+    about="Images of one set are translated into the style of another, learned without pairs: by a cycle-consistent "
+    "GAN, or by a VAE with one latent space for both sets. If the style is a built-in one, the true translation of a "
+    "test image is known, and the error to it decides. Between two classes of the data, the Frechet distance to the "
+    "second class decides.",
     training=UNPAIRED,
     servable=servable,
     metrics=lambda data: METRICS if pairs_known(data) else domains.METRICS,
-    # Between classes each of them has a part of its own, of large sets of images.
+    # Between classes, each class of a large set is evaluated on its own random part.
     grouped=lambda data: pairs_known(data) or len(data.test.x) <= most(data.shape, PART),
     measure=_read,
     baselines=_baselines,
@@ -238,9 +238,9 @@ TRANSLATE = Task(
     pictures=(
         Picture(
             "Translations",
-            "Real data: test images of the first set, and under them images of the second. Each model: the second row "
-            "translated back, and under it the first row translated. If the style is one of ours, the rows are pairs, "
-            "and each image should be like the real one in its place.",
+            "Real data: test images of the first set, and below them images of the second. Each model: in the first "
+            "row translations of the second set into the first, and below them translations of the first set into the "
+            "second. If the style is a built-in one, each image should resemble the real image at the same place.",
             _shown,
             _pairs_shown,
             columns=SHOWN,
@@ -248,9 +248,9 @@ TRANSLATE = Task(
     ),
     titles={
         "error": "error to the true pair",
-        "error_back": "error of the way back",
+        "error_back": "error of the reverse translation",
         "frechet": "Frechet distance",
-        "frechet_back": "Frechet distance of the way back",
+        "frechet_back": "Frechet distance of the reverse translation",
         "lost": "relations lost",
     },
 )

@@ -1,4 +1,4 @@
-"""Translations of test images, and how far they are from the true ones."""
+"""Translations of test images, and their differences from the true translations."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,9 +18,9 @@ BLOCK = 512  # images whose differences are squared at once
 
 
 def translated(model: Model, data: Data, x: np.ndarray, *, back: bool = False) -> np.ndarray | None:
-    """Images f32[N, H, W, C] of the first set in the second, or with `back` the other way; None without a way.
+    """Images f32[N, H, W, C] of the first set translated into the second, or with `back` in reverse; None if it cannot.
 
-    By the model's map of that name; otherwise decode(encode(x, own domain), other domain).
+    The model's map of that name is used if it has one; otherwise decode(encode(x, source domain), target domain).
     """
     names = domains_of(data)[::-1] if back else domains_of(data)
     direct = model.maps.get("_to_".join(names))
@@ -48,19 +48,18 @@ def error(images: np.ndarray, true: np.ndarray) -> float:
 
 
 class Truth(NamedTuple):
-    """What translations are compared to, and what is computed of that and of the training images once."""
+    """What translations are compared to, and values derived from it and from the training images, computed once."""
 
-    original: np.ndarray  # f32[N, H, W, C], the test images that evaluation looks at; of the first class, if of two
-    true: np.ndarray  # the same in the style; between two classes, test images of the second
+    original: np.ndarray  # f32[N, H, W, C], the evaluated test images; between two classes, those of the first
+    true: np.ndarray  # the same images in the style; between two classes, test images of the second
     label: np.ndarray | None
     embedded: np.ndarray  # features of `true`
-    classify: (
-        Callable[[np.ndarray], np.ndarray] | None
-    )  # features -> the label of the nearest training image in the style
+    classify: Callable[[np.ndarray], np.ndarray] | None
+    """Features -> the label of the nearest training image in the style."""
 
 
 def truth_of(features: Features, data: Data) -> Truth:
-    """What translations of the test images are compared to."""
+    """The `Truth` of the test images."""
     from sklearn.neighbors import KNeighborsClassifier
 
     if not pairs_known(data):
@@ -77,17 +76,17 @@ def truth_of(features: Features, data: Data) -> Truth:
 def figures(
     features: Features, data: Data, forward: np.ndarray, back: np.ndarray, truth: Truth | None = None
 ) -> dict[str, float]:
-    """All figures of translations of the test images, and of the way back; {} if any of them is not finite.
+    """All figures of translations of the test images in both directions; {} if any of them is not finite.
 
     Between two classes of the data they are those of `domains.figures`.
 
     Args:
-      features: the space of the comparison, whatever the style: what it tells of originals it tells of images in the
-        style too, and the reference of `content` says how well.
-      data: all of it.
-      there: the test images that evaluation looks at, in the style.
-      back: those in the style, as originals.
-      truth: `truth_of` these, if it is known already.
+      features: the feature space of the comparison, which is the same for all styles. The reference of `content` shows
+        how well it distinguishes labels of images in the style.
+      data: all of the data.
+      forward: the evaluated test images, translated into the style.
+      back: the images in the style, translated into originals.
+      truth: the result of `truth_of`, if it is already computed.
     """
     if not (np.all(np.isfinite(forward)) and np.all(np.isfinite(back))):
         return {}
@@ -104,5 +103,5 @@ def figures(
 
 
 def content(truth: Truth, embedded: np.ndarray) -> dict[str, float]:
-    """The share of translations with these features whose label is told; {} without labels."""
+    """The share of translations with these features whose label is recognised; {} without labels."""
     return {} if truth.classify is None else {"content": float(np.mean(truth.classify(embedded) == truth.label))}

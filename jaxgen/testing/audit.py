@@ -1,4 +1,4 @@
-"""Is the gradient of a stochastic loss the gradient of its mean? Leaf by leaf, for any network library."""
+"""Checks, leaf by leaf, whether the gradient of a stochastic loss is unbiased: the gradient of its mean."""
 
 import math
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from jaxgen.testing.measure import Gradients
 from jaxgen.testing.reference import SETTLED, Line, Probe, Reference, differenced, given, grain, probed
 from jaxgen.testing.summary import CUT, FALSE_ALARM, NO_PATH, REACHED, STOPPED, Leaf, Report
 
-CHUNK = 8  # draws that stand side by side, at most
-TRIAL = 32  # draws on which the noise is looked at; steps are chosen on 16 of them, or on two chunks
-ENTRIES = 2**22  # entries of params, noise and batch that stand side by side in one call
+CHUNK = 8  # the most draws that one call evaluates in parallel
+TRIAL = 32  # draws on which the noise is examined; 16 of them, or two chunks, choose the step of a difference
+ENTRIES = 2**22  # the most entries of params, noise and batch in one call
 
 
 def audit(
@@ -33,40 +33,47 @@ def audit(
     """Draws the gradient of a stochastic loss `draws` times and compares its mean with a reference.
 
     For every leaf of params and two random directions d in it, z = <mean gradient - reference, d> / standard error.
-    Without `value` the gradient of each draw is taken at a point of its own in a short segment p - h d to p + h d, and
-    the reference is the central difference of the MEAN loss under common noise,
-    mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h): the mean derivative over that segment, exactly. h is
-    chosen by its standard error, to which rounding, as the loss shows it, is added in quadrature. With `value` the
-    reference is its gradient at p. A leaf is biased if |z| exceeds a quantile of Student's t, chosen so that one audit
-    in 10,000 calls a correct loss biased in any leaf or direction (Bonferroni). Without `value` a leaf is judged on its
-    first 64 draws alone if these leave less than 2 % of the derivative open, as they do for most pathwise gradients.
-    The one in 10,000 assumes means that are nearly normal. If a few draws outweigh the rest, as under importance
-    weights or score terms of a steep cost, a correct loss is called biased far more often; more draws make that rarer.
+
+    Without `value`, the reference is the central difference of the MEAN loss under common noise,
+    mean_n (L(p + h d, noise_n) - L(p - h d, noise_n)) / (2 h). This is exactly the mean derivative over the segment
+    from p - h d to p + h d, so the gradient of each draw is taken at a random point of this segment. h is chosen to
+    minimise the standard error, which includes the rounding error of the loss, added in quadrature. With `value`, the
+    reference is the gradient of `value` at p.
+
+    A leaf is biased if |z| exceeds a quantile of Student's t. The quantile is chosen so that one audit in 10,000 of a
+    correct loss reports a bias in any leaf or direction (Bonferroni). This assumes that means are nearly normal. If few
+    draws dominate the mean, as with importance weights or the score terms of a steep cost, a correct loss is called
+    biased far more often; more draws make that rarer. Without `value`, a leaf is judged by its first 64 draws alone if
+    these leave less than 2 % of the derivative uncertain, as they do for most pathwise gradients.
 
     Args:
-      loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`; pure, and fit for jit, grad and vmap.
-      params: any pytree of float32 arrays; the result holds at these params only. Nothing behind a head that starts at
-        zero has a gradient yet, so audit after a few steps.
-      draw: `(key, batch) -> noise`, any pytree, typed keys among it: all randomness of the loss. `Game.draw` is one;
-        for a loss that takes a key it is `lambda key, batch: key`.
-      batch: any pytree of arrays, or None; close the loss over anything else. A small one will do: an audit takes the
-        time of three losses for each draw and about a thousand for each leaf, or ten for each draw where 64 do not
-        settle the leaf.
+      loss: `(params, noise, batch) -> f32[]`, or `(f32[], anything)`: a pure function that jit, grad and vmap accept.
+      params: any pytree of float32 arrays. The result is valid at these params only. Layers before a head that is
+        initialised with zeros have no gradient at first, so audit after a few training steps.
+      draw: `(key, batch) -> noise`, any pytree, which may contain typed keys. It must be all the randomness of the
+        loss. `Game.draw` is such a function; for a loss that takes a key use `lambda key, batch: key`.
+      batch: any pytree of arrays, or None; the loss may close over anything else. A small batch suffices. An audit
+        takes the time of three losses for each draw, and for each leaf that of about a thousand losses, or of ten
+        losses for each draw if 64 draws do not decide the leaf.
       value: `(params, batch) -> f32[]`, the exact objective: a closed form, an enumeration, a quadrature. JAX
-        differentiates it. A surrogate whose value is not the objective, such as stop_gradient(cost) * log_prob beside
-        a stopped sample, can be judged by this alone: finite differences are of what the loss returns.
-      draws: how many, at least 64; it is rounded up to a multiple of 8, by which they are drawn.
-      seed: of the noise and the directions; the report is a function of it.
+        differentiates it. A surrogate loss, whose value is not the objective, can be judged only with `value`, because
+        finite differences are differences of the loss's value. An example is stop_gradient(cost) * log_prob with a
+        sample that is stopped.
+      draws: the number of draws, at least 64; it is rounded up to a multiple of 8.
+      seed: the seed of the noise and the directions; the report is a function of it.
 
-    What it does not see: that the loss is not the one you meant (give `value`); a bias below `Leaf.unseen` (more draws,
-    or `value` for a settled leaf, show less), or in few entries of a large leaf; one key folded twice with one number
-    inside the loss, or a legacy uint32 key (Haiku's) used twice there; one noise leaf read twice, which is legal. A
-    `stop_gradient` on purpose looks like one by mistake, unless `value` has it too. Where the loss jumps with params
-    (argmax, u < p, the rejections of `jax.random.gamma`), finite differences want thousands of draws, or `value`.
+    An audit does not detect the following. (1) A loss that is not the one you intended, unless you give `value`. (2) A
+    bias below `Leaf.unseen`, or in few entries of a large leaf; more draws lower `Leaf.unseen`, and so does `value` for
+    a leaf judged by 64 draws. (3) A key that is folded twice with one number inside the loss, or a legacy uint32 key
+    (as in Haiku) that is used twice there. (4) A noise leaf that is used twice, which is legal. (5) The intention of a
+    `stop_gradient`: one on purpose looks like a mistake unless `value` has it too.
+
+    If the loss is discontinuous in params (argmax, u < p, the rejections of `jax.random.gamma`), give `value`, or
+    thousands of draws.
 
     Raises:
-      BadRequest: params without leaves or with one that is not float; a batch that holds more than arrays; a loss or
-        value that is not one float; few draws.
+      BadRequest: for params without leaves or with a leaf that is not float, a batch with leaves that are not arrays, a
+        loss or value that is not one float, or too few draws.
 
     >>> import jax, jax.numpy as jnp
     >>> from jaxgen.testing import audit
@@ -82,8 +89,8 @@ def audit(
         if not isinstance(number, int | np.integer):
             raise BadRequest(f"{name}={number}: give a whole number.")
     if draws < 64:
-        raise BadRequest(f"an audit of {draws} draws says nothing: ask for 64 or more.")
-    draws = -(-draws // CHUNK) * CHUNK  # a last chunk of another length would be compiled for itself
+        raise BadRequest(f"draws={draws}: an audit needs at least 64 draws.")
+    draws = -(-draws // CHUNK) * CHUNK  # a last chunk of another length would need a compilation of its own
     params = _checked_params(params)
     _check_batch(batch)
     key = jax.random.key(seed)
@@ -91,7 +98,7 @@ def audit(
     _check_scalar("loss", output)
     if value is not None:
         _check_scalar("value", jax.eval_shape(value, params, batch))
-    # Non-finite numbers are findings; TF32 would drown differences; common noise uses one key again, on purpose.
+    # Numbers that are not finite are results here; TF32 would make differences too inexact; common noise reuses a key.
     with np.errstate(all="ignore"), jax.default_matmul_precision("highest"), jax.debug_key_reuse(False):
         with jax.debug_nans(False), jax.debug_infs(False):
             return _audit(loss, params, draw, batch, value, draws, key, float(jnp.finfo(output.dtype).eps))
@@ -156,7 +163,7 @@ def _judge(name, shape, gradients: Gradients, reference: Reference, probe: Probe
         reach = CUT if biased else NO_PATH if not probe.moves else STOPPED if exact else CUT
     else:
         reach = CUT if biased and (about_zero or steady) else REACHED
-    signal = math.sqrt(max(mean2 - gradients.variance / n, 0.0))  # a mean over draws is too long by its own noise
+    signal = math.sqrt(max(mean2 - gradients.variance / n, 0.0))  # corrects the norm of a mean for its own variance
     spread = math.sqrt(gradients.variance)
     return Leaf(
         name=name,
@@ -172,7 +179,7 @@ def _judge(name, shape, gradients: Gradients, reference: Reference, probe: Probe
 
 
 def _repeats(some: np.ndarray, others: np.ndarray, single: float) -> bool:
-    # The two were traced apart, and what a loss drew for itself was frozen in each; the programs are alike otherwise.
+    # The two programs were traced separately. If the loss drew random numbers while it was traced, they differ.
     finite = np.isfinite(some)
     if not finite.any() or not np.array_equal(finite, np.isfinite(others)):
         return bool(np.array_equal(finite, np.isfinite(others)))
@@ -187,7 +194,7 @@ def _chunk(params, drawn, batch) -> int:
 def _checked_params(params: Any) -> Any:
     named = jax.tree_util.tree_flatten_with_path(params)[0]
     if not named:
-        raise BadRequest("params has no leaves: pass the pytree of arrays that the loss is differentiated in.")
+        raise BadRequest("params has no leaves: pass the pytree of arrays to differentiate with respect to.")
     for path, leaf in named:
         name, dtype = measure.name_of(path, "params"), getattr(leaf, "dtype", None)
         if isinstance(leaf, float):
@@ -198,25 +205,25 @@ def _checked_params(params: Any) -> Any:
                 "equinox.partition(model, equinox.is_inexact_array)."
             )
         if jnp.finfo(dtype).bits < 32:
-            raise BadRequest(f"params leaf {name} is {dtype}, too coarse for differences: audit at float32.")
+            raise BadRequest(f"params leaf {name} is {dtype}, too inexact for differences: audit in float32.")
     return jax.tree.map(jnp.asarray, params)
 
 
 def _check_scalar(what: str, output: Any) -> None:
     if getattr(output, "shape", None) != () or output.dtype not in (jnp.float32, jnp.float64):
         kind = f"{output.dtype}{list(output.shape)}" if hasattr(output, "shape") else type(output).__name__
-        raise BadRequest(f"{what} gives {kind}: return one float32, averaged over the batch.")
+        raise BadRequest(f"{what} returns {kind}: it must return one float32, averaged over the batch.")
 
 
 def _check_batch(batch: Any) -> None:
     for path, leaf in jax.tree_util.tree_flatten_with_path(batch)[0]:
         if not hasattr(leaf, "dtype"):
             raise BadRequest(
-                f"batch leaf {measure.name_of(path, 'batch')} is of type {type(leaf).__name__}: make a number that the "
-                "loss computes with an array, and close the loss over all else."
+                f"batch leaf {measure.name_of(path, 'batch')} is of type {type(leaf).__name__}: make numbers that the "
+                "loss uses arrays, and close the loss over everything else."
             )
 
 
 def _anew(function: Any) -> Any:
-    """The function under another name: programs are kept by function, and what one closes over may have changed."""
+    """A new function with the same body: JAX caches programs by function, and closed-over values may have changed."""
     return lambda *args: function(*args)

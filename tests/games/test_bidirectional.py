@@ -146,7 +146,7 @@ def test_whose_state_is_kept_and_what_couples():
     [
         (lambda: bigan(Generator(SHAPE), Critic((D,)), pairs(), latent_dim=0), "latent_dim=0"),
         (lambda: bigan(Generator(SHAPE), Critic((D,)), pairs(), latent_dim=D, loss="hinge"), "loss must be"),
-        (lambda: played(bigan(Generator(SHAPE), Critic((2,)), pairs(), latent_dim=D)), r"where \[B, 3\] is wanted"),
+        (lambda: played(bigan(Generator(SHAPE), Critic((2,)), pairs(), latent_dim=D)), r"must give \[B, 3\]"),
         (lambda: played(bigan(Generator((4,)), Critic((D,)), pairs(), latent_dim=D)), "the generator gives x of"),
         (
             lambda: played(bigan(Generator(SHAPE), Critic((D,)), pairs(), latent_dim=D), Batch({"a": BATCH.x})),

@@ -383,7 +383,7 @@ def test_outputs_of_the_decoder():
     batch = batch_of(IMAGE)
     for observation, wanted in (
         (NUMBERS, None),
-        (PIXELS, "1, for|8, 8, 1. is wanted"),
+        (PIXELS, "1, for|must give .B, 8, 8, 1."),
         (categorical(5), "8, 8, 5. is"),
     ):
         game = vae(nets.encoder(2 * D), decoder, vector(D), observation=observation)

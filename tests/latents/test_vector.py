@@ -78,9 +78,9 @@ def test_score_asks_for_two_samples():
 
 def test_width_of_the_encoder():
     # Kills: a split of an odd number of outputs, or latents that are fewer than asked for.
-    with pytest.raises(BadRequest, match=r"the encoder gives \[4, 5\], where \[B, 6\] is wanted, 2 for each latent"):
+    with pytest.raises(BadRequest, match=r"the encoder gives \[4, 5\] but must give \[B, 6\], 2 for each latent"):
         vector(D).init(jax.random.key(0), H[:, :5], Batch(H))
-    with pytest.raises(BadRequest, match=r"\[B, 3\] is wanted, 1 for each"):
+    with pytest.raises(BadRequest, match=r"\[B, 3\], 1 for each"):
         inferred(vector(D, posterior=BERNOULLI, estimator=SCORE))
 
 
@@ -141,11 +141,11 @@ def test_prior_of_a_condition():
     noise = latent.draw_prior(jax.random.key(2), B)
     z = latent.generate(params, (), noise, given)
     np.testing.assert_allclose(z, mean + std * np.asarray(noise, "d"), rtol=1e-4, atol=1e-5)
-    with pytest.raises(BadRequest, match="reads the condition"):
+    with pytest.raises(BadRequest, match="needs a condition"):
         latent.init(jax.random.key(0), H, Batch(H))
-    with pytest.raises(BadRequest, match="reads the condition"):
+    with pytest.raises(BadRequest, match="needs a condition"):
         latent.generate(params, (), noise, ALONE)
-    with pytest.raises(BadRequest, match=r"prior gives \[4, 5\], where \[B, 6\] is wanted"):
+    with pytest.raises(BadRequest, match=r"prior gives \[4, 5\] but must give \[B, 6\]"):
         inferred(vector(D, prior=gaussian_prior(Dense(5, 8))), given=given, batch=Batch(H, condition))
 
 

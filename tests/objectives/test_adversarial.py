@@ -226,7 +226,7 @@ def test_the_mean_is_over_all_logits():
 @pytest.mark.parametrize("targets", [{"real": 0.0}, {"fake": float("nan")}, {"target": float("inf")}])
 def test_least_squares_needs_two_targets(targets):
     # Kills: targets that make every critic as good as the next one; one that ends a run.
-    with pytest.raises(BadRequest, match="finite targets, real != fake"):
+    with pytest.raises(BadRequest, match="finite targets with real != fake"):
         least_squares(**targets)
 
 

@@ -107,5 +107,5 @@ def test_information_is_a_bound_that_the_posterior_meets():
 @pytest.mark.parametrize(("scores", "categories"), [((4, 3), 2), ((4, 5), 6), ((5,), 2)])
 def test_information_refuses(scores, categories):
     # Kills: scores that broadcast against a code.
-    with pytest.raises(BadRequest, match="are read of a code"):
+    with pytest.raises(BadRequest, match="do not fit a code"):
         information(jnp.zeros(scores), jnp.zeros((4, 5)), categories=categories)

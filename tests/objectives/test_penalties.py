@@ -316,7 +316,7 @@ def test_real_and_fake_are_compared_one_to_one():
     # Kills: [1, ...] against [B, ...], which broadcasts.
     view = passed(critic(jnp.asarray(W)), jnp.asarray(REAL), jnp.asarray(FAKE[:1]))
     for penalty, noise in ((gradient_penalty(1.0), jnp.asarray(U)), (content(1.0), ())):
-        with pytest.raises(BadRequest, match="one to one"):
+        with pytest.raises(BadRequest, match="of one shape"):
             penalty.value(view, noise, (), 0)
-    with pytest.raises(BadRequest, match="one to one"):
+    with pytest.raises(BadRequest, match="of one shape"):
         lecam().value(view, (), lecam().init(), 0)

@@ -143,5 +143,5 @@ def test_refusals():
         with pytest.raises(BadRequest, match="draw"):
             consistency(change)
     view = passed(critic(jnp.asarray(W)), jnp.asarray(REAL), jnp.asarray(FAKE[:1]))
-    with pytest.raises(BadRequest, match="one to one"):
+    with pytest.raises(BadRequest, match="of one shape"):
         consistency(SHIFT).value(view, {"real": N, "fake": M[:1]}, (), 0)

@@ -125,7 +125,7 @@ def test_what_a_reader_must_know(table):
     assert by_seed == "Class left out, by seed: 0: a, 1: b, 2: c, 3: a."
     assert "60 normal examples and 90 anomalies" in counts
     named = DETECT.notes(load("cancer"), (5, 6))
-    assert named[1] == "The anomaly is malignant." and "71 normal examples and 191 anomalies" in named[2]
+    assert named[1] == "Anomalies are: malignant." and "71 normal examples and 191 anomalies" in named[2]
 
 
 def test_large_examples_are_scored_in_part(table, monkeypatch):

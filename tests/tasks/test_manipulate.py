@@ -233,7 +233,7 @@ def test_a_rare_class_is_left_out_and_named(data):
     label[0] = 2
     rare = data._replace(test=data.test._replace(label=label))
     assert edits.classes_of(rare).tolist() == [0, 1]
-    assert MANIPULATE.notes(rare, (0,)) == ("Not edited, for fewer examples than other classes: c.",)
+    assert MANIPULATE.notes(rare, (0,)) == ("Classes with too few examples to be edited: c.",)
     assert MANIPULATE.notes(data, (0,)) == ()
     assert set(edits.plan_edits(rare, rare.test, 0).target) == {0, 1}
     assert not np.any(manipulate.directions(GOOD, rare, 0)[2])

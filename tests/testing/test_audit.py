@@ -427,7 +427,7 @@ def quadratic(params, eps, x):
         ({"params": {"a": jnp.ones(0)}}, "leaf a is no float"),
         ({"params": {"a": jnp.ones(4, jnp.bfloat16)}}, "bfloat16"),
         ({"params": {"a": 0.5}}, "jnp.asarray"),
-        ({"loss": lambda q, eps, x: q["a"] * eps}, r"loss gives float32\[.*\]: return one"),
+        ({"loss": lambda q, eps, x: q["a"] * eps}, r"loss returns float32\[.*\]: it must return one"),
         ({"loss": lambda q, eps, x: jnp.argmax(q["a"])}, "loss gives"),
         ({"value": lambda q, x: q["a"]}, "value gives"),
     ],
