@@ -79,23 +79,23 @@ def _dispatch(argv: list[str]) -> None:
         what = "what runs wrote; other sections of the page stay as they are"
         parser.add_argument("--from", dest="sources", type=Path, nargs="+", required=True, metavar="DIR", help=what)
         option(parser, "--out", Path, "DIR", "where README.md and pictures/ go", "the folder experiments/")
-        asked = parser.parse_args(argv[1:])
-        if asked.out is None:
-            _check_full(asked.sources)
-        print(page.write(asked.sources, asked.out or Path(__file__).parent, list(EXPERIMENTS)))
+        arguments = parser.parse_args(argv[1:])
+        if arguments.out is None:
+            _check_full(arguments.sources)
+        print(page.write(arguments.sources, arguments.out or Path(__file__).parent, list(EXPERIMENTS)))
         return
     parser = Parser(PROG, __doc__ or "", f"{PROG} all --quick")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(EXPERIMENTS)}, or all")
     parser.add_argument("--quick", action="store_true", help="fewer seeds and draws: within 2 minutes each")
     option(parser, "--out", Path, "DIR", "folder for NAME/evidence.json", "the next free runs/experiments-N")
     option(parser, "--tables", str, "FOLDER", "ADBench's .npz files, which anomaly_detection adds", "none")
-    asked = parser.parse_args(argv)
-    if asked.name not in (*EXPERIMENTS, "all"):
-        raise Usage(f"unknown experiment {asked.name!r}: {nearest(asked.name, [*EXPERIMENTS, 'all', PAGE])}")
-    if asked.tables is not None and asked.name not in ("anomaly_detection", "all"):
-        raise Usage(f"--tables is read by anomaly_detection alone, not by {asked.name}: leave it out")
-    names = list(EXPERIMENTS) if asked.name == "all" else [asked.name]
-    run(names, asked.out or _free(), quick=asked.quick, tables=asked.tables)
+    arguments = parser.parse_args(argv)
+    if arguments.name not in (*EXPERIMENTS, "all"):
+        raise Usage(f"unknown experiment {arguments.name!r}: {nearest(arguments.name, [*EXPERIMENTS, 'all', PAGE])}")
+    if arguments.tables is not None and arguments.name not in ("anomaly_detection", "all"):
+        raise Usage(f"--tables is read by anomaly_detection alone, not by {arguments.name}: leave it out")
+    names = list(EXPERIMENTS) if arguments.name == "all" else [arguments.name]
+    run(names, arguments.out or _free(), quick=arguments.quick, tables=arguments.tables)
 
 
 def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = None) -> None:
@@ -114,21 +114,21 @@ def run(names: Sequence[str], out: Path, *, quick: bool, tables: str | None = No
         config = module.QUICK if quick else module.FULL
         if tables is not None and module is anomaly_detection:
             config = dataclasses.replace(config, tables=tables)
-        found = module.main(config, out / COMPARISONS) if module in COMPARING else module.main(config)
+        results = module.main(config, out / COMPARISONS) if module in COMPARING else module.main(config)
         seconds = time.monotonic() - start
-        evidence.write(out / name, found, quick=quick, seconds=seconds)
-        for claim in found.claims:
+        evidence.write(out / name, results, quick=quick, seconds=seconds)
+        for claim in results.claims:
             print(f"  {claim.id}: {claim.verdict.word}. {claim.verdict.because}")
         print(f"  {out / name / evidence.FILE}, {seconds:.0f} s", flush=True)
 
 
 def _check_full(sources: Sequence[Path]) -> None:
     """Refuses to put what was not measured in full in the place of the page that stands, or to leave something out."""
-    found = {said["name"]: said["quick"] for source in sources for said in evidence.read(source)}
+    results = {document["name"]: document["quick"] for source in sources for document in evidence.read(source)}
     stand = page.standing(Path(__file__).parent)
     for name in EXPERIMENTS:
-        if found.get(name, name not in stand):
-            what = "is that of a --quick run" if name in found else "is missing, and the page has no section of it"
+        if results.get(name, name not in stand):
+            what = "is that of a --quick run" if name in results else "is missing, and the page has no section of it"
             raise BadRequest(f"evidence of {name} {what}; name another place for the page with --out.")
 
 

@@ -51,19 +51,19 @@ ONE_RECIPE = (
 )
 
 
-def values(found: Found, task: str, metric: str, name: str) -> dict[int, float]:
+def values(results: Found, task: str, metric: str, name: str) -> dict[int, float]:
     """A figure of a model, or of a baseline by its name on the page, by seed; only what is finite."""
-    if name in found.outcomes:
-        by_seed = {seed: outcome.figures.get(task, {}).get(metric) for seed, outcome in found.outcomes[name].items()}
+    if name in results.outcomes:
+        by_seed = {seed: outcome.figures.get(task, {}).get(metric) for seed, outcome in results.outcomes[name].items()}
     else:
         full = f"{BASELINE}{name}"
-        by_seed = {s: by_name.get(full, {}).get(task, {}).get(metric) for s, by_name in found.baselines.items()}
+        by_seed = {s: by_name.get(full, {}).get(task, {}).get(metric) for s, by_name in results.baselines.items()}
     return {seed: value for seed, value in by_seed.items() if value is not None and math.isfinite(value)}
 
 
-def baselines_of(found: Found, task: str) -> list[str]:
+def baselines_of(results: Found, task: str) -> list[str]:
     """The names of the baselines of a task."""
-    names = dict.fromkeys(name for by_name in found.baselines.values() for name in by_name if by_name[name].get(task))
+    names = dict.fromkeys(name for by_name in results.baselines.values() for name in by_name if by_name[name].get(task))
     return [name.removeprefix(BASELINE) for name in names]
 
 
@@ -78,13 +78,13 @@ def spread(by_seed: Mapping[int, float]) -> Spread | None:
     return [value if math.isfinite(value) else None for value in interval(list(by_seed.values()))[:3]]
 
 
-def shown(found: Found, task: str, metric: str, name: str) -> Spread | None:
+def shown(results: Found, task: str, metric: str, name: str) -> Spread | None:
     """`spread` of a figure of a model or of a baseline, cut where the figure must end."""
-    (about,) = [row.metrics(found.data).get(metric) for row in TASKS if row.name == task]
-    own = values(found, task, metric, name)
-    if not own:
+    (about,) = [row.metrics(results.data).get(metric) for row in TASKS if row.name == task]
+    entries = values(results, task, metric, name)
+    if not entries:
         return None
-    cut = within(interval(list(own.values())), about.bounds if about else None)
+    cut = within(interval(list(entries.values())), about.bounds if about else None)
     return [value if math.isfinite(value) else None for value in cut[:3]]
 
 
@@ -94,10 +94,10 @@ def gap(a: Mapping[int, float], b: Mapping[int, float]) -> Spread | None:
     >>> [round(x, 3) for x in gap({0: 2.0, 1: 3.0, 2: 4.0}, {0: 1.0, 1: 2.5, 2: 2.0})]
     [1.167, -0.731, 3.064]
     """
-    found = difference(a, b)
-    if not found.n:
+    results = difference(a, b)
+    if not results.n:
         return None
-    return [value if math.isfinite(value) else None for value in (found.mean, found.low, found.high)]
+    return [value if math.isfinite(value) else None for value in (results.mean, results.low, results.high)]
 
 
 def above(one: Spread | None, than: float = 0.0) -> bool:
@@ -114,16 +114,16 @@ def below(one: Spread | None, than: float = 0.0) -> bool:
     return one is not None and one[2] is not None and one[2] < than
 
 
-def row(found: Found, setting: str) -> dict[str, Any]:
+def row(results: Found, setting: str) -> dict[str, Any]:
     """What a comparison answers for a setting, and the figures that the answer rests on."""
-    task, (answer,) = TASK[setting], [one for one in found.report["advice"] if one["setting"] == setting]
-    metrics = task.metrics(found.data)
+    task, (answer,) = TASK[setting], [one for one in results.report["advice"] if one["setting"] == setting]
+    metrics = task.metrics(results.data)
     metric = headline(metrics)
     up = bool(metrics[metric].higher_is_better)
-    vae, gan = (shown(found, task.name, metric, name) for name in SIDES.values())
+    vae, gan = (shown(results, task.name, metric, name) for name in SIDES.values())
     tested = answer.get("difference", {})
-    others = {name: values(found, task.name, metric, name) for name in baselines_of(found, task.name)}
-    means = {name: math.fsum(own.values()) / len(own) for name, own in others.items() if own}
+    others = {name: values(results, task.name, metric, name) for name in baselines_of(results, task.name)}
+    means = {name: math.fsum(entries.values()) / len(entries) for name, entries in others.items() if entries}
     best = (max if up else min)(means, key=means.__getitem__) if means else None
     return {
         "textbook": CALLED[TEXTBOOK[setting]],
@@ -135,8 +135,8 @@ def row(found: Found, setting: str) -> dict[str, Any]:
         "gan_minus_vae": _tested(tested),
         "p_corrected": tested.get("p_corrected"),
         "best_baseline": best,
-        "of_that_baseline": shown(found, task.name, metric, best) if best else None,
-        "real_data": floor(found, task.name, metric),
+        "of_that_baseline": shown(results, task.name, metric, best) if best else None,
+        "real_data": floor(results, task.name, metric),
     }
 
 
@@ -148,20 +148,20 @@ def _tested(tested: Mapping[str, Any]) -> Spread | None:
     return [tested[name] for name in ("mean", "low", "high")]
 
 
-def floor(found: Found, task: str, metric: str) -> float | None:
+def floor(results: Found, task: str, metric: str) -> float | None:
     """The figure of real data, as the task measures it on the first split; None where they have none."""
-    cells = [tasks.get(task, {}).get(metric) for tasks in found.report["models"].values()]
+    cells = [tasks.get(task, {}).get(metric) for tasks in results.report["models"].values()]
     return next((cell["reference"] for cell in cells if cell), None)
 
 
-def choice(own: Mapping[str, Any]) -> State:
+def choice(entry: Mapping[str, Any]) -> State:
     """What a row of `row` says of the textbook's recommendation."""
-    said, chosen = own["textbook"], own["chosen"]
-    if chosen == said:
+    state, chosen = entry["textbook"], entry["chosen"]
+    if chosen == state:
         return AGREES, ""
     if chosen in ("undecided", "not measured"):
-        return OPEN, own["why"] or (chosen if chosen != "undecided" else "")
-    return AGAINST, f"{chosen}, not {said}"
+        return OPEN, entry["why"] or (chosen if chosen != "undecided" else "")
+    return AGAINST, f"{chosen}, not {state}"
 
 
 def verdict(states: Mapping[str, State], nothing: str = "Nothing was measured.") -> Verdict:
@@ -171,34 +171,34 @@ def verdict(states: Mapping[str, State], nothing: str = "Nothing was measured.")
         groups[state].append(f"{name} ({note})" if note else name)
     if not states:
         return Verdict("depends", nothing)
-    told = " ".join(f"{state}: {', '.join(names)}." for state, names in groups.items() if names)
+    text = " ".join(f"{state}: {', '.join(names)}." for state, names in groups.items() if names)
     whole = [state for state in (AGREES, AGAINST) if len(groups[state]) == len(states)]
     word = {AGREES: "supported", AGAINST: "not supported"}.get(whole[0] if whole else OPEN, "depends")
-    return Verdict(word, told)
+    return Verdict(word, text)
 
 
 def limits(measured: Measured, settings: Sequence[str]) -> str:
     """What every experiment on the choice must say of itself: what is left out, and what had not finished."""
     unfinished = [
         f"{side.upper()} in {setting} on {name}"
-        for name, found in measured.sets.items()
+        for name, results in measured.sets.items()
         for setting in settings
         for side, model in SIDES.items()
-        if found.report["budget"][model].get(TASK[setting].name, {}).get("still_improving")
+        if results.report["budget"][model].get(TASK[setting].name, {}).get("still_improving")
     ]
-    told = [ONE_RECIPE, *measured.skipped]
+    clauses = [ONE_RECIPE, *measured.skipped]
     if unfinished:
-        told.append(f"Still improving when time ran out: {', '.join(unfinished)}.")
-    return " ".join(told)
+        clauses.append(f"Still improving when time ran out: {', '.join(unfinished)}.")
+    return " ".join(clauses)
 
 
 def about(measured: Measured, config: Config, settings: Sequence[str]) -> str:
     """The data sets of these settings, and the time of training on each."""
     words = [WORDS[setting] for setting in settings]
-    told = [
+    clauses = [
         f"{TOLD[name]} ({config.sets[name].seconds:g} s)"
         for name in measured.sets
         if set(words) & set(config.sets[name].words)
     ]
-    each = "; ".join(told)
+    each = "; ".join(clauses)
     return f"Data, with the seconds of the main training of one model on one seed: {each}. Seeds: {config.seeds}."

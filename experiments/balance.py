@@ -83,11 +83,11 @@ def practice(figures: Mapping[str, Any]) -> str:
     gains: dict[str, list[int]] = {}
     for name, row in figures["against_even"].items():
         gains.setdefault(name.partition(", ")[0], []).append(sign(row))
-    good = [balance for balance, own in gains.items() if max(own) > 0 and min(own) >= 0]
-    bad = [balance for balance, own in gains.items() if min(own) < 0 and max(own) <= 0]
-    said = f"Start at {EVEN}."
-    said += f" Worth a trial, for it is better in some case and worse in none: {', '.join(good)}." if good else ""
-    return said + (f" Worse in some case and better in none: {', '.join(bad)}." if bad else "")
+    good = [balance for balance, values in gains.items() if max(values) > 0 and min(values) >= 0]
+    bad = [balance for balance, values in gains.items() if min(values) < 0 and max(values) <= 0]
+    text = f"Start at {EVEN}."
+    text += f" Worth a trial, for it is better in some case and worse in none: {', '.join(good)}." if good else ""
+    return text + (f" Worse in some case and better in none: {', '.join(bad)}." if bad else "")
 
 
 PRACTICE = {
@@ -97,17 +97,17 @@ PRACTICE = {
 }
 
 
-def _beats(figures: Mapping[str, Any], asked: Any, words: str) -> Verdict:
+def _beats(figures: Mapping[str, Any], applies: Any, words: str) -> Verdict:
     better: dict[str, list[str]] = {}
     worse: dict[str, list[str]] = {}
     for name, row in figures["against_even"].items():
         balance, _, case = name.partition(", ")
-        if not asked(*map(int, balance.split(":"))):
+        if not applies(*map(int, balance.split(":"))):
             continue
         better.setdefault(case, []), worse.setdefault(case, [])
         if sure := sign(row):
             (better if sure > 0 else worse)[case].append(balance)
-    gains = [bool(own) for own in better.values()]
+    gains = [bool(entry) for entry in better.values()]
     word = "supported" if all(gains) else "depends" if any(gains) else "not supported"
     parts = [f"at {case}: {_listed(better[case], 'better')}, {_listed(worse[case], 'worse')}" for case in better]
     return Verdict(word, f"Of the balances with {words}, against {EVEN}, {'; '.join(parts)}.")
@@ -119,8 +119,8 @@ def _listed(balances: list[str], word: str) -> str:
 
 def main(config: Config) -> Evidence:
     """Every balance, with and without the penalty, at both budgets."""
-    found = {way: {name(*b): measure(*b, way, config) for b in config.balances} for way in (PLAIN, PENALISED)}
-    figures = {"cases": case_rows(found), "against_even": gain_rows(found)}
+    results = {way: {name(*b): measure(*b, way, config) for b in config.balances} for way in (PLAIN, PENALISED)}
+    figures = {"cases": case_rows(results), "against_even": gain_rows(results)}
     rule = (
         f"A balance is better than 1:1 where it has more overlap at the {100 * LEVEL:g} % level, by Student's test of "
         "the differences by seed and after Holm's correction over all of them (the intervals in the table are not "
@@ -162,11 +162,11 @@ def main(config: Config) -> Evidence:
         "balance.png": Picture(
             "Overlap with the data after training, a dot for each seed and a bar at the mean. Left of 1:1 the critic "
             "is updated more often, right of it the generator.",
-            draw_overlaps(found, config),
+            draw_overlaps(results, config),
         ),
         "samples.png": Picture(
             "Samples of the first seed at equal updates of both together, without a penalty; rings are the modes.",
-            draw_samples(found[PLAIN]),
+            draw_samples(results[PLAIN]),
         ),
     }
     return Evidence("balance", ABOUT, claims, pictures, dataclasses.asdict(config))
@@ -198,14 +198,14 @@ def measure(k_d: int, k_g: int, way: str, config: Config) -> dict[str, Look]:
     turns = (("critic",),) * k_d + (("generator",),) * k_g
     plan = Plan(game, adam, turns, Ema(ema_rate(0.001), ("generator",)), batch_size=config.batch)
     rounds = budgets(k_d, k_g, config.updates)
-    found = looks(plan, load("ring8"), seeds=config.seeds, rounds=tuple(rounds.values()))
-    return {budget: found[n] for budget, n in rounds.items()}
+    results = looks(plan, load("ring8"), seeds=config.seeds, rounds=tuple(rounds.values()))
+    return {budget: results[n] for budget, n in rounds.items()}
 
 
-def case_rows(found: Found) -> dict[str, dict[str, Any]]:
+def case_rows(results: Found) -> dict[str, dict[str, Any]]:
     """A row for each balance, budget and penalty."""
     rows = {}
-    for way, balances in found.items():
+    for way, balances in results.items():
         for budget in (GENERATOR, ALL):
             for balance, both in balances.items():
                 look = both[budget]
@@ -218,10 +218,10 @@ def case_rows(found: Found) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def gain_rows(found: Found) -> dict[str, dict[str, Any]]:
+def gain_rows(results: Found) -> dict[str, dict[str, Any]]:
     """By how much each balance beats 1:1, paired by seed, with p values after Holm's correction over all of them."""
     rows, p = {}, {}
-    for way, balances in found.items():
+    for way, balances in results.items():
         for budget in (GENERATOR, ALL):
             even = dict(enumerate(balances[EVEN][budget].overlaps))
             for balance, both in balances.items():
@@ -239,14 +239,14 @@ def _interval(values: np.ndarray) -> list[float | None]:
     return [mean, *(None if np.isnan(end) else end for end in (low, high))]
 
 
-def draw_overlaps(found: Found, config: Config) -> bytes:
+def draw_overlaps(results: Found, config: Config) -> bytes:
     """A panel for each budget; dots of the two penalties side by side."""
     picture, axes = plots.figure(
         "The balance of critic and generator, and what it makes of ring8", 5.0, 1, 2, sharey=True
     )
     for panel, budget in zip(axes[0], (GENERATOR, ALL), strict=True):
         for way, colour, aside in ((PLAIN, plots.BLUE, -0.16), (PENALISED, plots.ORANGE, 0.16)):
-            for at, both in enumerate(found[way].values()):
+            for at, both in enumerate(results[way].values()):
                 values = both[budget].overlaps
                 panel.plot([at + aside] * len(values), values, "o", color=colour, markersize=5, alpha=0.6)
                 panel.plot([at + aside - 0.13, at + aside + 0.13], [values.mean()] * 2, color=colour, linewidth=3)

@@ -50,25 +50,27 @@ PRACTICE = {
 
 def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, and what their reports say of the claim."""
-    return found(settings.measured(config, tuple(WORDS.values()), home), config)
+    return evidence_of(settings.measured(config, tuple(WORDS.values()), home), config)
 
 
-def found(measured: Measured, config: Config) -> Evidence:
+def evidence_of(measured: Measured, config: Config) -> Evidence:
     """The evidence in the comparisons."""
-    rows = {name: table(own) for name, own in measured.sets.items()}
+    rows = {name: table(values) for name, values in measured.sets.items()}
     chosen = matrix(rows)
-    states = {f"{setting} on {name}": answers.choice(row) for name, own in rows.items() for setting, row in own.items()}
-    said = verdict(states)
-    figures: dict[str, Any] = {"chosen": chosen, **{f"figures_on_{name}": own for name, own in rows.items()}}
-    figures["seconds"] = {name: seconds(own) for name, own in measured.sets.items()}
+    states = {
+        f"{setting} on {name}": answers.choice(row) for name, values in rows.items() for setting, row in values.items()
+    }
+    decision = verdict(states)
+    figures: dict[str, Any] = {"chosen": chosen, **{f"figures_on_{name}": values for name, values in rows.items()}}
+    figures["seconds"] = {name: seconds(values) for name, values in measured.sets.items()}
     figures["steps"] = {
-        f"{name}, {what}": row for name, own in measured.sets.items() for what, row in steps(own).items()
+        f"{name}, {what}": row for name, values in measured.sets.items() for what, row in steps(values).items()
     }
     claim = Claim(
         "3e",
         "In which setting to select one over the other: a GAN for image synthesis, style transfer and "
         "super-resolution; a VAE for anomaly detection, representation learning and semantic manipulation.",
-        said,
+        decision,
         "An answer, of one setting on one data set, agrees where the side that the textbook recommends is chosen, "
         "contradicts where the other side or neither is, or where both are equal, and is open where it stayed "
         "undecided. Supported if every answer agrees, not supported if every one contradicts, else it depends. What is "
@@ -76,7 +78,7 @@ def found(measured: Measured, config: Config) -> Evidence:
         answers.limits(measured, tuple(TEXTBOOK)),
         figures,
         config.seeds,
-        PRACTICE[said.word],
+        PRACTICE[decision.word],
     )
     caption = (
         "What `jaxgen compare` chose, by setting and data set, and below it the figures of the VAE and of the GAN. "
@@ -93,42 +95,42 @@ def verdict(states: Mapping[str, answers.State]) -> Verdict:
     return answers.verdict(states, "No setting was measured.")
 
 
-def table(found: Found) -> dict[str, dict[str, Any]]:
+def table(results: Found) -> dict[str, dict[str, Any]]:
     """A row for each setting that was measured."""
-    asked = found.report["settings"]["settings"]
-    return {setting: answers.row(found, setting) for setting, word in WORDS.items() if word in asked}
+    requested = results.report["settings"]["settings"]
+    return {setting: answers.row(results, setting) for setting, word in WORDS.items() if word in requested}
 
 
 def matrix(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What was chosen, by setting and data set."""
     chosen = {}
     for setting, side in TEXTBOOK.items():
-        each = {name: own.get(setting, {}).get("chosen") for name, own in rows.items()}
+        each = {name: row.get(setting, {}).get("chosen") for name, row in rows.items()}
         if any(each.values()):
             chosen[setting] = {"textbook": answers.CALLED[side], **each}
     return chosen
 
 
-def seconds(found: Found) -> dict[str, Any]:
+def seconds(results: Found) -> dict[str, Any]:
     """Seconds of training by side, of all trainings of a seed, and of the whole comparison."""
-    measured = found.report["protocol"]["seconds_measured"]
-    own = {f"{side}_a_seed": measured[name] for side, name in SIDES.items()}
-    return {**own, "whole_comparison": found.seconds}
+    measured = results.report["protocol"]["seconds_measured"]
+    by_side = {f"{side}_a_seed": measured[name] for side, name in SIDES.items()}
+    return {**by_side, "whole_comparison": results.seconds}
 
 
-def steps(found: Found) -> dict[str, dict[str, int]]:
+def steps(results: Found) -> dict[str, dict[str, int]]:
     """Steps of each training that was played, by side, averaged over seeds."""
-    by_seed = {side: list(found.report["protocol"]["steps"][name].values()) for side, name in SIDES.items()}
+    by_seed = {side: list(results.report["protocol"]["steps"][name].values()) for side, name in SIDES.items()}
     return {
-        what: {side: round(sum(own.get(key, 0) for own in seeds) / len(seeds)) for side, seeds in by_seed.items()}
+        what: {side: round(sum(entry.get(key, 0) for entry in seeds) / len(seeds)) for side, seeds in by_seed.items()}
         for key, what in TRAININGS.items()
-        if any(own.get(key) for seeds in by_seed.values() for own in seeds)
+        if any(entry.get(key) for seeds in by_seed.values() for entry in seeds)
     }
 
 
 def draw(rows: Mapping[str, Mapping[str, Any]]) -> bytes:
     """A cell for each setting and data set, coloured by the side that was chosen."""
-    shown = [setting for setting in TEXTBOOK if any(setting in own for own in rows.values())]
+    shown = [setting for setting in TEXTBOOK if any(setting in row for row in rows.values())]
     picture, axes = plots.figure("VAE or GAN?", 1.5 + 0.85 * len(shown))
     panel, columns = axes[0, 0], ["the textbook", *rows]
     for y, setting in enumerate(shown):
@@ -151,7 +153,7 @@ def _cell(panel: Any, x: int, y: int, row: Mapping[str, Any]) -> None:
     panel.add_patch(plots.box(x - 0.47, y - 0.43, facecolor=colour or "#e3e3e3", **size))
     ink = "white" if colour else plots.INK
     both = [cell[0] for side in SIDES if (cell := row.get(side))]
-    told = len(both) == len(SIDES)
-    plots.label(panel, x, y - 0.13 * told, row["chosen"], ink, ha="center", fontweight="bold", fontsize=15)
-    if told:
+    text = len(both) == len(SIDES)
+    plots.label(panel, x, y - 0.13 * text, row["chosen"], ink, ha="center", fontweight="bold", fontsize=15)
+    if text:
         plots.label(panel, x, y + 0.22, f"{both[0]:.3g} and {both[1]:.3g}", ink, ha="center", fontsize=11)

@@ -72,8 +72,8 @@ def approach(
     k_init, k_data, k_noise = jax.vmap(partial(jax.random.split, num=3), out_axes=1)(keys)
 
     def one(state: State, k_data, k_noise) -> State:
-        own = jax.random.split(jax.random.fold_in(k_data, state.context.step), len(turns))
-        return step.update(state, k_noise, Batch(jax.vmap(draw)(own)))[0]
+        turn_keys = jax.random.split(jax.random.fold_in(k_data, state.context.step), len(turns))
+        return step.update(state, k_noise, Batch(jax.vmap(draw)(turn_keys)))[0]
 
     @jax.jit
     def advance(states, more):

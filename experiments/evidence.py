@@ -88,17 +88,17 @@ def commit() -> str | None:
 
 
 def _git(*words: str, here: Path) -> str:
-    asked = ["git", "-C", str(here), *words]
-    return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+    command = ["git", "-C", str(here), *words]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
 def write(out: Path, evidence: Evidence, *, quick: bool, seconds: float) -> None:
     """Pictures, then `evidence.json`, each whole or not at all: where that file stands, everything does."""
-    said = document(evidence, quick=quick, seconds=seconds)
+    content = document(evidence, quick=quick, seconds=seconds)
     out.mkdir(parents=True, exist_ok=True)
     for name, picture in evidence.pictures.items():
         files.write(out / name, picture.png)
-    files.write_json(out / FILE, said)
+    files.write_json(out / FILE, content)
 
 
 def read(home: Path) -> list[dict[str, Any]]:
@@ -107,17 +107,26 @@ def read(home: Path) -> list[dict[str, Any]]:
     Raises:
       BadRequest: there is none, or a file is damaged.
     """
-    found = []
+    results = []
     for path in sorted(home.glob(f"*/{FILE}")):
         try:
-            said = files.read_json(path.read_bytes())
-            missing = {"name", "about", "claims", "pictures", "quick", "seconds", "machine", "versions"} - said.keys()
-            missing |= {"picture " + p["file"] for p in said["pictures"] if not (path.parent / p["file"]).is_file()}
+            content = files.read_json(path.read_bytes())
+            missing = {
+                "name",
+                "about",
+                "claims",
+                "pictures",
+                "quick",
+                "seconds",
+                "machine",
+                "versions",
+            } - content.keys()
+            missing |= {"picture " + p["file"] for p in content["pictures"] if not (path.parent / p["file"]).is_file()}
             if missing:
                 raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadRequest(f"{path} is damaged ({error}): run the experiment again.") from error
-        found.append({**said, "folder": path.parent})
-    if not found:
+        results.append({**content, "folder": path.parent})
+    if not results:
         raise BadRequest(f"there is no */{FILE} in {home}: run python -m experiments all --out {home} first.")
-    return found
+    return results

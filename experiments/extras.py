@@ -28,8 +28,8 @@ def extended(task: Task) -> Task:
         return task
 
     def baselines(reference: Reference, seed: int) -> dict[str, Figures]:
-        simple, own = simple_models(reference.data), task.baselines(reference, seed)
-        return {name: {**figures, **course(simple[name], reference, seed)} for name, figures in own.items()}
+        simple, values = simple_models(reference.data), task.baselines(reference, seed)
+        return {name: {**figures, **course(simple[name], reference, seed)} for name, figures in values.items()}
 
     return _with(task, lambda model, reference, seed, key: course(model, reference, seed))._replace(baselines=baselines)
 
@@ -83,13 +83,13 @@ def course(model: Model, reference: Reference, seed: int) -> dict[str, float]:
     data = reference.data
     with threadpool_limits(1, user_api="blas"):  # as the task itself: products this small are slower on several
         way = directions(model, data, seed)
-        found = follow(model, way, plan_edits(data, data.test, seed), make_judge(reference))
-    if found is None:
+        results = follow(model, way, plan_edits(data, data.test, seed), make_judge(reference))
+    if results is None:
         return {}
     return {
         at(what, strength): float(value)
         for what in ("changed", "kept")
-        for strength, value in zip(STRENGTHS, getattr(found, what), strict=True)
+        for strength, value in zip(STRENGTHS, getattr(results, what), strict=True)
     }
 
 

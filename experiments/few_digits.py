@@ -136,8 +136,8 @@ def sureness(critic: Network) -> Callable[[State, Any, Any], jax.Array]:
     """(state, noise of the critic, x) -> r: the mean sign of its logits, augmented as in training."""
 
     def sure(state: State, noise: Any, x: Any) -> jax.Array:
-        kept = state.context.state["critic"]
-        return jnp.mean(jnp.sign(critic.apply(state.params["critic"], kept, noise, x)[0]))
+        critic_state = state.context.state["critic"]
+        return jnp.mean(jnp.sign(critic.apply(state.params["critic"], critic_state, noise, x)[0]))
 
     return jax.jit(sure)
 
@@ -151,7 +151,7 @@ def measure(way: str, data: Data, judge: Callable[[np.ndarray], float], config: 
     nothing = np.full(config.looks, np.nan)
 
     def run(seed: int, stopped: Event) -> Trained:
-        keys, found, samples = run_keys(seed), [], np.zeros((0, 8, 8, 1), np.float32)
+        keys, results, samples = run_keys(seed), [], np.zeros((0, 8, 8, 1), np.float32)
         try:
             for chunk in train(program, program.init(keys.init), keys, steps=every * config.looks):
                 if stopped.is_set():
@@ -159,12 +159,12 @@ def measure(way: str, data: Data, judge: Callable[[np.ndarray], float], config: 
                 state = chunk.state
                 model = bind(evaluation_params(state), state.context.state)
                 samples = np.asarray(model.sample(model.draw(keys.evaluation, n)))
-                noise = critic.draw(jax.random.fold_in(keys.evaluation, len(found)), looked_at)
+                noise = critic.draw(jax.random.fold_in(keys.evaluation, len(results)), looked_at)
                 p = float(state.context.state["critic"]["p"])
-                found.append((float(sure(state, noise, looked_at)), p, judge(samples)))
+                results.append((float(sure(state, noise, looked_at)), p, judge(samples)))
         except Diverged:
             return Trained(nothing, nothing, nothing, samples[:0])
-        whole = np.array([*found, *[(np.nan,) * 3] * (config.looks - len(found))])
+        whole = np.array([*results, *[(np.nan,) * 3] * (config.looks - len(results))])
         return Trained(*whole.T, samples[:SHOWN])
 
     return each_seed(run, config.seeds)
@@ -201,22 +201,22 @@ def gains(runs: Runs) -> dict[str, dict[str, Any]]:
             }
             p[f"against {way}"] = gap.p
     corrected = {name: None if math.isnan(value) else value for name, value in holm(p).items()}
-    return {name: {**own, "p_corrected": corrected[name]} for name, own in table.items()}
+    return {name: {**entry, "p_corrected": corrected[name]} for name, entry in table.items()}
 
 
-def nearer(own: Mapping[str, Any], than: str) -> Verdict:
+def nearer(entry: Mapping[str, Any], than: str) -> Verdict:
     """Supported where ADA is surely nearer to unseen digits, not supported where it is surely farther.
 
     >>> nearer({"nearer_by": [1.0, 0.5, 1.5], "p_corrected": 0.01}, "without").word
     'supported'
     """
-    mean, low, high = own["nearer_by"]
-    sure = own["p_corrected"] is not None and own["p_corrected"] < LEVEL
+    mean, low, high = entry["nearer_by"]
+    sure = entry["p_corrected"] is not None and entry["p_corrected"] < LEVEL
     word = "depends" if not sure else "supported" if mean > 0 else "not supported"
     side = "lower" if mean >= 0 else "higher"
     low, high = (low, high) if mean >= 0 or low is None else (-high, -low)
     ends = "" if low is None else f" ({low:.3g} to {high:.3g})"
-    chance = "" if own["p_corrected"] is None else f", corrected p {own['p_corrected']:.2g}"
+    chance = "" if entry["p_corrected"] is None else f", corrected p {entry['p_corrected']:.2g}"
     tells = "" if sure else " The seeds do not tell."
     return Verdict(word, f"Its Frechet distance is {side} by {abs(mean):.3g}{ends} than {than}{chance}.{tells}")
 

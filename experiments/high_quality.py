@@ -110,8 +110,8 @@ def plan(config: Config, latent_dim: int) -> Plan:
     game = gan(generator, critic, latent_dim=1 + latent_dim, loss=RELATIVISTIC, penalty=penalty)
     rate, b2 = cosine(config.rate, 0.0, config.steps), cosine(0.9, 0.99, config.burn_in)
     adam = optax.inject_hyperparams(optax.adam)(rate, b1=0.0, b2=b2)
-    made = r3gan(Spec((2,)), ema=config.ema)
-    return made._replace(game=game, optimizers=dict.fromkeys(made.optimizers, adam))
+    base = r3gan(Spec((2,)), ema=config.ema)
+    return base._replace(game=game, optimizers=dict.fromkeys(base.optimizers, adam))
 
 
 def coded(generator: Network, codes: int) -> Network:
@@ -207,11 +207,11 @@ def verdict(rows: Mapping[str, Mapping[str, Any]]) -> Verdict:
         if any(good for good, _ in shares.values())
         else "not supported"
     )
-    told = "; ".join(
+    text = "; ".join(
         f"{name}: {good} of {seeds} seeds, lowest {rows[name]['lowest_percent']:.1f} %"
         for name, (good, seeds) in shares.items()
     )
-    return Verdict(word, f"All modes and {ENOUGH:g} % of high quality: {told}.")
+    return Verdict(word, f"All modes and {ENOUGH:g} % of high quality: {text}.")
 
 
 def claim(runs: Mapping[str, Sequence[Trained]], modes: Mapping[str, Modes], config: Config) -> Claim:

@@ -53,8 +53,8 @@ PRACTICE_SHARP = {
 def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, and what they say."""
     measured = settings.measured(config, ("synthesis",), home)
-    chosen = {name: answers.row(found, SETTING) for name, found in measured.sets.items()}
-    sharp = {name: sharpness(found) for name, found in measured.sets.items()}
+    chosen = {name: answers.row(results, SETTING) for name, results in measured.sets.items()}
+    sharp = {name: sharpness(results) for name, results in measured.sets.items()}
     limits = answers.limits(measured, (SETTING,))
     verdicts = (
         answers.verdict({name: answers.choice(row) for name, row in chosen.items()}),
@@ -67,7 +67,7 @@ def main(config: Config, home: Path | None = None) -> Evidence:
             verdicts[0],
             answers.RULE,
             limits,
-            {"data": chosen, "further": {name: further(found) for name, found in measured.sets.items()}},
+            {"data": chosen, "further": {name: further(results) for name, results in measured.sets.items()}},
             config.seeds,
             PRACTICE[verdicts[0].word],
         ),
@@ -89,13 +89,13 @@ def main(config: Config, home: Path | None = None) -> Evidence:
     )
     pictures = {"samples.png": Picture(caption, draw(measured.sets, chosen, sharp))}
     about = ABOUT.format(fair=answers.FAIR, data=answers.about(measured, config, (SETTING,)))
-    kept = dataclasses.asdict(config)
-    return Evidence("image_synthesis", about, claims, pictures, kept, measured.seconds)
+    run_config = dataclasses.asdict(config)
+    return Evidence("image_synthesis", about, claims, pictures, run_config, measured.seconds)
 
 
-def sharpness(found: Found) -> dict[str, Any]:
+def sharpness(results: Found) -> dict[str, Any]:
     """Sharpness by side, and the difference GAN minus VAE."""
-    vae, gan = (answers.values(found, TASK, SHARPNESS, model) for model in SIDES.values())
+    vae, gan = (answers.values(results, TASK, SHARPNESS, model) for model in SIDES.values())
     return {"vae": answers.spread(vae), "gan": answers.spread(gan), "gan_minus_vae": answers.gap(gan, vae)}
 
 
@@ -110,29 +110,29 @@ def blurred(row: Mapping[str, Any]) -> answers.State:
     return answers.OPEN, ""
 
 
-def further(found: Found) -> dict[str, Any]:
+def further(results: Found) -> dict[str, Any]:
     """Precision and recall by side, and the distance of the Gaussian."""
     cells: dict[str, Any] = {}
     for metric in ("precision", "recall"):
         for side, model in SIDES.items():
-            cells[f"{metric}_{side}"] = answers.shown(found, TASK, metric, model)
-    gaussian = answers.values(found, TASK, "frechet", "Gaussian of the pixels")
+            cells[f"{metric}_{side}"] = answers.shown(results, TASK, metric, model)
+    gaussian = answers.values(results, TASK, "frechet", "Gaussian of the pixels")
     return {**cells, "frechet_of_the_gaussian": answers.spread(gaussian)}
 
 
 def draw(sets: Mapping[str, Found], chosen: Mapping[str, Any], sharp: Mapping[str, Any]) -> bytes:
     """A row of panels for each data set: real images, the VAE's samples, the GAN's."""
     picture, axes = plots.figure("Real images, and what a VAE and a GAN make", 0.8 + 2.5 * len(sets), len(sets), 3)
-    for panels, (name, found) in zip(axes, sets.items(), strict=True):
-        real = as_float(found.data.test.x[: ROWS * COLUMNS])
+    for panels, (name, results) in zip(axes, sets.items(), strict=True):
+        real = as_float(results.data.test.x[: ROWS * COLUMNS])
         plots.images(panels[0], real, COLUMNS, f"{name}\nreal images", plots.INK)
         for panel, (side, model), colour in zip(panels[1:], SIDES.items(), (plots.BLUE, plots.ORANGE), strict=True):
-            made = next(iter(found.outcomes[model].values())).pictures.get("Samples")
-            if made is None or chosen[name][side] is None:
+            samples = next(iter(results.outcomes[model].values())).pictures.get("Samples")
+            if samples is None or chosen[name][side] is None:
                 panel.axis("off")
                 continue
             figures = f"distance {chosen[name][side][0]:.3g}"
             if sharp[name][side] is not None:
                 figures += f", sharpness {sharp[name][side][0]:.2f}"
-            plots.images(panel, np.asarray(made)[: ROWS * COLUMNS], COLUMNS, f"{side.upper()}\n{figures}", colour)
+            plots.images(panel, np.asarray(samples)[: ROWS * COLUMNS], COLUMNS, f"{side.upper()}\n{figures}", colour)
     return plots.png(picture)

@@ -65,9 +65,9 @@ PRACTICE_STRUCTURE = {
 def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, and what they say."""
     measured = settings.measured(config, ("manipulation",), home)
-    chosen = {name: answers.row(found, SETTING) for name, found in measured.sets.items()}
-    known = {name: structure(found) for name, found in measured.sets.items() if found.data.factors}
-    curves = {name: by_strength(found) for name, found in measured.sets.items()}
+    chosen = {name: answers.row(results, SETTING) for name, results in measured.sets.items()}
+    known = {name: structure(results) for name, results in measured.sets.items() if results.data.factors}
+    curves = {name: by_strength(results) for name, results in measured.sets.items()}
     verdicts = (
         answers.verdict({name: answers.choice(row) for name, row in chosen.items()}),
         answers.verdict(
@@ -82,7 +82,7 @@ def main(config: Config, home: Path | None = None) -> Evidence:
             verdicts[0],
             answers.RULE,
             limits,
-            {"data": chosen, "best_strength": {name: at_best(found) for name, found in measured.sets.items()}},
+            {"data": chosen, "best_strength": {name: at_best(results) for name, results in measured.sets.items()}},
             config.seeds,
             PRACTICE[verdicts[0].word],
         ),
@@ -114,21 +114,21 @@ def main(config: Config, home: Path | None = None) -> Evidence:
     return Evidence("manipulation", about, claims, pictures, dataclasses.asdict(config), measured.seconds)
 
 
-def at_best(found: Found) -> dict[str, Any]:
+def at_best(results: Found) -> dict[str, Any]:
     """What both models change and keep at the strength that validation images choose."""
     return {
-        f"{metric}_{side}": answers.shown(found, TASK, metric, model)
+        f"{metric}_{side}": answers.shown(results, TASK, metric, model)
         for metric in ("changed", "kept")
         for side, model in SIDES.items()
     }
 
 
-def structure(found: Found) -> dict[str, dict[str, Any]]:
+def structure(results: Found) -> dict[str, dict[str, Any]]:
     """Figures of structure by side, and the difference VAE minus GAN."""
     rows = {}
     for metric, title in STRUCTURE.items():
-        vae, gan = (answers.values(found, TASK, metric, model) for model in SIDES.values())
-        components = answers.values(found, TASK, metric, "PCA")
+        vae, gan = (answers.values(results, TASK, metric, model) for model in SIDES.values())
+        components = answers.values(results, TASK, metric, "PCA")
         rows[title] = {
             "vae": answers.spread(vae),
             "gan": answers.spread(gan),
@@ -146,23 +146,23 @@ def structured(rows: Mapping[str, Mapping[str, Any]]) -> answers.State:
         return answers.AGREES, ""
     if behind and not ahead:
         return answers.AGAINST, f"behind in {', '.join(behind)}"
-    told = [f"ahead in {', '.join(ahead)}"] * bool(ahead) + [f"behind in {', '.join(behind)}"] * bool(behind)
-    return answers.OPEN, "; ".join(told)
+    clauses = [f"ahead in {', '.join(ahead)}"] * bool(ahead) + [f"behind in {', '.join(behind)}"] * bool(behind)
+    return answers.OPEN, "; ".join(clauses)
 
 
-def by_strength(found: Found) -> dict[str, list[tuple[float, float]]]:
+def by_strength(results: Found) -> dict[str, list[tuple[float, float]]]:
     """The means over seeds of (kept, changed) at each strength, of both models and both simple codes."""
     curves = {}
-    for who in (*COLOURS, *answers.baselines_of(found, TASK)):
+    for who in (*COLOURS, *answers.baselines_of(results, TASK)):
         points = []
         for strength in STRENGTHS:
             both = [
-                answers.values(found, TASK, at(what, strength), SIDES.get(who.lower(), who))
+                answers.values(results, TASK, at(what, strength), SIDES.get(who.lower(), who))
                 for what in ("kept", "changed")
             ]
             if all(both):
-                kept, changed = (float(np.mean(list(own.values()))) for own in both)
-                points.append((kept, changed))
+                identity, changed = (float(np.mean(list(values.values()))) for values in both)
+                points.append((identity, changed))
         if points:
             curves[who] = points
     return curves
@@ -174,9 +174,9 @@ def draw_curves(curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -
     for panel, (name, rows) in zip(axes[0], curves.items(), strict=False):
         for who, points in rows.items():
             colour, style = COLOURS.get(who, plots.FAINT), "--" if who == "raw values" else "-"
-            kept, changed = np.array(points).T
-            panel.plot(kept, changed, style, marker=".", markersize=7, color=colour, label=who)
-            panel.plot(kept[0], changed[0], "o", color=colour, markersize=10, fillstyle="none", clip_on=False)
+            identity, changed = np.array(points).T
+            panel.plot(identity, changed, style, marker=".", markersize=7, color=colour, label=who)
+            panel.plot(identity[0], changed[0], "o", color=colour, markersize=10, fillstyle="none", clip_on=False)
         panel.set_xlim(-0.02, 1.03)
         panel.set_ylim(bottom=-0.02)
         panel.set_xlabel("identity kept (1: all of it)")
@@ -189,20 +189,20 @@ def draw_curves(curves: Mapping[str, Mapping[str, list[tuple[float, float]]]]) -
 def draw_edits(sets: Mapping[str, Found]) -> bytes:
     """A row of two panels for each data set: edits of the VAE, and of the GAN."""
     picture, axes = plots.figure("From one class to the next", 0.9 + 2.4 * len(sets), max(1, len(sets)), 2)
-    for panels, (name, found) in zip(axes, sets.items(), strict=False):
+    for panels, (name, results) in zip(axes, sets.items(), strict=False):
         for panel, (side, model), colour in zip(panels, SIDES.items(), COLOURS.values(), strict=True):
-            made = next(iter(found.outcomes[model].values())).pictures.get("Edits")
-            if made is None:
+            edits = next(iter(results.outcomes[model].values())).pictures.get("Edits")
+            if edits is None:
                 panel.axis("off")
                 continue
-            made = np.asarray(made)
-            ends = _ends(found)[: len(made) // COLUMNS]
-            rows = np.concatenate([made.reshape(-1, COLUMNS, *made.shape[1:]), ends[:, None]], 1)
-            plots.images(panel, rows.reshape(-1, *made.shape[1:]), COLUMNS + 1, f"{name}: {side.upper()}", colour)
+            edits = np.asarray(edits)
+            ends = _ends(results)[: len(edits) // COLUMNS]
+            rows = np.concatenate([edits.reshape(-1, COLUMNS, *edits.shape[1:]), ends[:, None]], 1)
+            plots.images(panel, rows.reshape(-1, *edits.shape[1:]), COLUMNS + 1, f"{name}: {side.upper()}", colour)
     return plots.png(picture)
 
 
-def _ends(found: Found) -> np.ndarray:
+def _ends(results: Found) -> np.ndarray:
     """A real example of the class that each row leads to."""
-    real = MANIPULATE.pictures[0].real(found.data)
+    real = MANIPULATE.pictures[0].real(results.data)
     return real.reshape(-1, COLUMNS, *real.shape[1:])[:, -1]

@@ -44,14 +44,14 @@ def write(sources: Sequence[Path], out: Path, order: Sequence[str]) -> Path:
     Raises:
       BadRequest: no evidence there, or a damaged one; `out` is a file. Nothing is written then.
     """
-    found = {said["name"]: said for source in sources for said in evidence.read(source)}
+    results = {document["name"]: document for source in sources for document in evidence.read(source)}
     if out.exists() and not out.is_dir():
         raise BadRequest(f"{out} is a file: name a folder.")
-    page = text(found, standing(out), order)
+    page = text(results, standing(out), order)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    for said in found.values():
-        for picture in said["pictures"]:
-            shutil.copyfile(said["folder"] / picture["file"], out / "pictures" / _named(said, picture))
+    for document in results.values():
+        for picture in document["pictures"]:
+            shutil.copyfile(document["folder"] / picture["file"], out / "pictures" / _named(document, picture))
     files.write(out / "README.md", page.encode())
     return out / "README.md"
 
@@ -67,9 +67,9 @@ def standing(out: Path) -> dict[str, Section]:
     }
 
 
-def text(found: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Section], order: Sequence[str]) -> str:
+def text(results: Mapping[str, Mapping[str, Any]], old_sections: Mapping[str, Section], order: Sequence[str]) -> str:
     """The whole page: verdicts first, then an experiment at a time."""
-    shown = {**kept, **{name: _section(said) for name, said in found.items()}}
+    shown = {**old_sections, **{name: _section(document) for name, document in results.items()}}
     sections = {name: shown[name] for name in order if name in shown}
     table = _table(["row", "claim", "verdict"], []) + "".join(
         f"{row}\n" for section in sections.values() for row in section.rows
@@ -77,28 +77,30 @@ def text(found: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Section], or
     return "\n".join([HEAD, table, *(f"\n## {name}\n\n{section.text}\n" for name, section in sections.items())])
 
 
-def _section(said: Mapping[str, Any]) -> Section:
-    rows = [[f"[{c['id']}](#{said['name']})", c["statement"], f"**{c['verdict']}**"] for c in said["claims"]]
-    return Section([_line(row) for row in rows], _experiment(said).strip("\n"))
+def _section(document: Mapping[str, Any]) -> Section:
+    rows = [[f"[{c['id']}](#{document['name']})", c["statement"], f"**{c['verdict']}**"] for c in document["claims"]]
+    return Section([_line(row) for row in rows], _experiment(document).strip("\n"))
 
 
-def _experiment(said: Mapping[str, Any]) -> str:
-    form = "the quick form: fewer seeds and draws" if said["quick"] else "the full form"
-    command = f"python -m experiments {said['name']}{' --quick' if said['quick'] else ''}"
-    command += " --tables FOLDER" if said.get("config", {}).get("tables") else ""
-    machine, versions = said["machine"], said["versions"]
+def _experiment(document: Mapping[str, Any]) -> str:
+    form = "the quick form: fewer seeds and draws" if document["quick"] else "the full form"
+    command = f"python -m experiments {document['name']}{' --quick' if document['quick'] else ''}"
+    command += " --tables FOLDER" if document.get("config", {}).get("tables") else ""
+    machine, versions = document["machine"], document["versions"]
     device = " ".join(dict.fromkeys(machine["device"].split()))  # platform and kind may be one word
     where = f"{device}, {machine['threads']} threads, JAX {versions['jax']}, Python {versions['python']}"
-    pictures = [f"![{p['caption']}](pictures/{_named(said, p)})\n\n*{p['caption']}*\n" for p in said["pictures"]]
-    took = f"{said['seconds']:.0f} s"
-    if said.get("comparisons"):
-        took = f"from comparisons of {said['comparisons']:.0f} s that other experiments read too,"
-    source = f"`{command}`, {form}, {took} on {where}{_commit(said)}.\n"
-    return "\n".join([said["about"] + "\n", *pictures, *map(_claim, said["claims"]), source])
+    pictures = [
+        f"![{p['caption']}](pictures/{_named(document, p)})\n\n*{p['caption']}*\n" for p in document["pictures"]
+    ]
+    took = f"{document['seconds']:.0f} s"
+    if document.get("comparisons"):
+        took = f"from comparisons of {document['comparisons']:.0f} s that other experiments read too,"
+    source = f"`{command}`, {form}, {took} on {where}{_commit(document)}.\n"
+    return "\n".join([document["about"] + "\n", *pictures, *map(_claim, document["claims"]), source])
 
 
-def _commit(said: Mapping[str, Any]) -> str:
-    return f", commit {said['commit']}" if said.get("commit") else ""
+def _commit(document: Mapping[str, Any]) -> str:
+    return f", commit {document['commit']}" if document.get("commit") else ""
 
 
 def _claim(claim: Mapping[str, Any]) -> str:
@@ -159,5 +161,5 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _named(said: Mapping[str, Any], picture: Mapping[str, Any]) -> str:
-    return f"{said['name']}-{picture['file']}"
+def _named(document: Mapping[str, Any], picture: Mapping[str, Any]) -> str:
+    return f"{document['name']}-{picture['file']}"

@@ -26,8 +26,11 @@ def load() -> Data:
     """
     import skimage.data
 
-    found = [tiles(getattr(skimage.data, name)()) for name in PICTURES]
-    x, label = np.concatenate(found), np.repeat(np.arange(len(found), dtype=np.int32), [len(own) for own in found])
+    results = [tiles(getattr(skimage.data, name)()) for name in PICTURES]
+    x, label = (
+        np.concatenate(results),
+        np.repeat(np.arange(len(results), dtype=np.int32), [len(values) for values in results]),
+    )
     return assemble("patches", "image", Examples(len(x), x.__getitem__, label, PICTURES), seed=0)
 
 

@@ -39,19 +39,19 @@ def figure(title: str, height: float, rows: int = 1, columns: int = 1, **options
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        made = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-        axes = made.subplots(rows, columns, squeeze=False, **options)
-        made.suptitle(title, x=0.01, ha="left", fontsize=17, fontweight="bold")
-    return made, axes
+        picture = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        axes = picture.subplots(rows, columns, squeeze=False, **options)
+        picture.suptitle(title, x=0.01, ha="left", fontsize=17, fontweight="bold")
+    return picture, axes
 
 
-def png(made: Any) -> bytes:
+def png(picture: Any) -> bytes:
     """The figure as a PNG that does not depend on the version of what drew it."""
     import matplotlib
 
     out = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        made.savefig(out, format="png", metadata={"Software": None})
+        picture.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
 
 

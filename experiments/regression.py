@@ -41,8 +41,8 @@ def squared_error(spec: Spec, *, learning_rate: float = 1e-3) -> Plan:
         return draw_each(key, network=(generator.draw, *given(batch)))
 
     def loss(params, noise, batch: Batch, context):
-        made, state = generator.apply(params["network"], context.state["network"], noise["network"], *given(batch))
-        error = jnp.mean((made - batch.x) ** 2)
+        output, state = generator.apply(params["network"], context.state["network"], noise["network"], *given(batch))
+        error = jnp.mean((output - batch.x) ** 2)
         return error, Aux({"squared_error": error}, {"network": state})
 
     def model(params, state):
@@ -59,7 +59,7 @@ def squared_error(spec: Spec, *, learning_rate: float = 1e-3) -> Plan:
 
 def regressions(sets: Mapping[str, Found], config: Config, home: Path | None = None) -> dict[str, Found]:
     """The same super-resolution by that network, on the data, splits and seeds of `sets`, in the time of a GAN."""
-    found = {}
+    results = {}
     with kept(home) as folder:
         for name, beside in sets.items():
             part = config.sets[name]._replace(words=(NAME.replace(" ", "-"),))
@@ -69,5 +69,5 @@ def regressions(sets: Mapping[str, Found], config: Config, home: Path | None = N
                 played(beside.data, {NAME: squared_error}, (models_alone(RESTORE),), part.seconds, config.seeds, out)
             outcomes, baselines = ledger.load(out)
             seconds = sum(outcome.seconds for outcome in outcomes[NAME].values())
-            found[name] = beside._replace(report={}, outcomes=outcomes, baselines=baselines, seconds=seconds)
-    return found
+            results[name] = beside._replace(report={}, outcomes=outcomes, baselines=baselines, seconds=seconds)
+    return results

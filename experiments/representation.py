@@ -49,9 +49,9 @@ PRACTICE_WORTH = {
 def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, and what they say."""
     measured = settings.measured(config, ("representation",), home)
-    chosen = {name: answers.row(found, SETTING) for name, found in measured.sets.items()}
-    worth = {name: beyond(found) for name, found in measured.sets.items()}
-    counts = {name: by_count(found) for name, found in measured.sets.items()}
+    chosen = {name: answers.row(results, SETTING) for name, results in measured.sets.items()}
+    worth = {name: beyond(results) for name, results in measured.sets.items()}
+    counts = {name: by_count(results) for name, results in measured.sets.items()}
     verdicts = (
         answers.verdict({name: answers.choice(row) for name, row in chosen.items()}),
         answers.verdict({name: pays(row) for name, row in worth.items()}),
@@ -94,10 +94,10 @@ def _name(who: str) -> str:
     return SIDES.get(who.lower(), who)
 
 
-def beyond(found: Found) -> dict[str, Any]:
+def beyond(results: Found) -> dict[str, Any]:
     """The VAE beside the best of what learns nothing."""
-    vae = answers.values(found, TASK, "accuracy", SIDES["vae"])
-    naive = {name: own for name in NAIVE if (own := answers.values(found, TASK, "accuracy", name))}
+    vae = answers.values(results, TASK, "accuracy", SIDES["vae"])
+    naive = {name: entry for name in NAIVE if (entry := answers.values(results, TASK, "accuracy", name))}
     best = max(naive, key=lambda name: sum(naive[name].values()) / len(naive[name]))
     return {
         "vae": answers.spread(vae),
@@ -116,10 +116,10 @@ def pays(row: Mapping[str, Any]) -> answers.State:
     return answers.OPEN, ""
 
 
-def by_count(found: Found) -> dict[str, dict[str, Any]]:
+def by_count(results: Found) -> dict[str, dict[str, Any]]:
     """Accuracy of everyone by the number of labels."""
     return {
-        who: {f"{n}_label{'s' * (n > 1)}": answers.shown(found, TASK, f"accuracy_{n}", _name(who)) for n in COUNTS}
+        who: {f"{n}_label{'s' * (n > 1)}": answers.shown(results, TASK, f"accuracy_{n}", _name(who)) for n in COUNTS}
         for who in (*COLOURS, *NAIVE)
     }
 
@@ -128,8 +128,8 @@ def draw(counts: Mapping[str, Mapping[str, Any]]) -> bytes:
     """A panel for each data set, a line for each that is read."""
     picture, axes = plots.figure("What a few labels are worth", 4.8, 1, max(1, len(counts)))
     for panel, (name, rows) in zip(axes[0], counts.items(), strict=False):
-        for at, (who, own) in enumerate(rows.items()):
-            cells = list(own.values())
+        for at, (who, values) in enumerate(rows.items()):
+            cells = list(values.values())
             if None in cells:
                 continue
             colour = COLOURS.get(who, plots.FAINT)

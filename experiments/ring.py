@@ -54,16 +54,16 @@ def looks(plan: Plan, data: Data, *, seeds: int, rounds: Sequence[int]) -> dict[
     played = jax.jit(jax.vmap(play, (0, 0, 0, None)), donate_argnums=0)
     advance = played.lower(states, k_noise, k_data, jnp.int32(0)).compile()
     flops = float(dict(advance.cost_analysis() or {}).get("flops", math.nan))
-    sampled, found = jax.jit(jax.vmap(sample)), {}
+    sampled, results = jax.jit(jax.vmap(sample)), {}
     for first in range(0, marks[-1], chunk):
         states = advance(states, k_noise, k_data, jnp.int32(first))
         if (at := first + chunk) in marks:
             samples = np.asarray(sampled(states, k_look))
-            kept = jax.tree.map(np.array, states)  # the next round consumes them
+            saved = jax.tree.map(np.array, states)  # the next round consumes them
             counts = tuple(count_modes(one, modes) for one in samples)
             overlaps = np.array([overlap(one, modes) for one in samples])
-            found[at] = Look(kept, samples, counts, overlaps, kept.skipped > 0, flops)
-    return found
+            results[at] = Look(saved, samples, counts, overlaps, saved.skipped > 0, flops)
+    return results
 
 
 def overlap(samples: np.ndarray, modes: Modes) -> float:

@@ -108,9 +108,9 @@ def measured(config: Config, words: Sequence[str], home: Path | None = None) -> 
       BadRequest: a comparison in `home` of other data.
       Stopped: by a signal; the seeds that were measured are kept.
     """
-    asked = {name: tuple(word for word in part.words if word in words) for name, part in config.sets.items()}
-    wanted = {name: config.sets[name]._replace(words=own) for name, own in asked.items() if own}
-    found, skipped = {}, []
+    requested = {name: tuple(word for word in part.words if word in words) for name, part in config.sets.items()}
+    wanted = {name: config.sets[name]._replace(words=entry) for name, entry in requested.items() if entry}
+    results, skipped = {}, []
     with kept(home) as folder:
         for name, part in wanted.items():
             data = load(name)
@@ -120,8 +120,8 @@ def measured(config: Config, words: Sequence[str], home: Path | None = None) -> 
             whole = config.sets[name]
             if (place(folder, name, whole, config.seeds) / "report.json").is_file():
                 part = whole
-            found[name] = compared(data, part, config.seeds, place(folder, name, part, config.seeds))
-    return Measured(found, tuple(skipped))
+            results[name] = compared(data, part, config.seeds, place(folder, name, part, config.seeds))
+    return Measured(results, tuple(skipped))
 
 
 @contextlib.contextmanager
@@ -163,13 +163,13 @@ def compared(data: Data, part: Part, seeds: int, out: Path) -> Found:
         contenders, reference = played(data, recipes, tuple(map(extended, tasks)), part.seconds, seeds, out)
         outcomes, baselines = ledger.load(out)
         spent = time.perf_counter() - began
-        own, simple = _reported(outcomes, baselines)
-        asked = _asked(data, tuple(recipes), part.seconds, seeds, part.words)
-        lengths = {name: fewest(by_seed) for name, by_seed in own.items()}
+        values, simple = _reported(outcomes, baselines)
+        request = _request(data, tuple(recipes), part.seconds, seeds, part.words)
+        lengths = {name: fewest(by_seed) for name, by_seed in values.items()}
         unserved = {task.name: "It was not asked for." for task in TASKS if task not in tasks}
-        made, _ = assemble(asked, reference, contenders, lengths, own, simple, unserved)
-        made["protocol"]["total_seconds"] = round(spent, 1)
-        files.write_json(report, made)
+        content, _ = assemble(request, reference, contenders, lengths, values, simple, unserved)
+        content["protocol"]["total_seconds"] = round(spent, 1)
+        files.write_json(report, content)
     read = files.read_json(report.read_bytes())
     return Found(data, read, *ledger.load(out), read["protocol"]["total_seconds"])
 
@@ -203,11 +203,11 @@ def played(
     first = Reference(data, feature_space(data))
 
     def reference_of(seed: int) -> Reference:
-        own = redivide(data, seed)
-        return first if own is data else Reference(own, feature_space(own))
+        entry = redivide(data, seed)
+        return first if entry is data else Reference(entry, feature_space(entry))
 
     def on_seed(seed: int) -> None:
-        ledger.begin(out, _asked(data, tuple(recipes), seconds, seeds, ()), data.digest, None)
+        ledger.begin(out, _request(data, tuple(recipes), seconds, seeds, ()), data.digest, None)
         ledger.save(out, seed, {name: by[seed] for name, by in outcomes.items()}, baselines[seed], pictures=True)
 
     with stoppable() as signals:
@@ -229,10 +229,10 @@ def played(
     return contenders, first
 
 
-def _asked(data: Data, models: tuple[str, ...], seconds: float, seeds: int, words: tuple[str, ...]) -> Settings:
+def _request(data: Data, models: tuple[str, ...], seconds: float, seeds: int, words: tuple[str, ...]) -> Settings:
     known = data.name if data.name in sources.names() else None
-    there = models if all(name in SIDES.values() for name in models) else None
-    return Settings(data=known, models=there, seconds_per_model=seconds, seeds=seeds, settings=words)
+    names = models if all(name in SIDES.values() for name in models) else None
+    return Settings(data=known, models=names, seconds_per_model=seconds, seeds=seeds, settings=words)
 
 
 def _reported(outcomes: Mapping[str, Mapping[int, Outcome]], baselines: Mapping[int, Any]) -> tuple[dict, dict]:
@@ -240,12 +240,12 @@ def _reported(outcomes: Mapping[str, Mapping[int, Outcome]], baselines: Mapping[
 
     def known(by_task: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
         return {
-            task: {name: value for name, value in own.items() if not name.startswith(MARK)}
-            for task, own in by_task.items()
+            task: {name: value for name, value in values.items() if not name.startswith(MARK)}
+            for task, values in by_task.items()
         }
 
     models = {
         name: {seed: outcome._replace(figures=known(outcome.figures)) for seed, outcome in by_seed.items()}
         for name, by_seed in outcomes.items()
     }
-    return models, {seed: {name: known(own) for name, own in by.items()} for seed, by in baselines.items()}
+    return models, {seed: {name: known(values) for name, values in by.items()} for seed, by in baselines.items()}

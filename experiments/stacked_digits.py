@@ -166,21 +166,21 @@ def row(seeds: Sequence[Trained]) -> dict[str, Any]:
 
 def collapses(cases: Mapping[str, Mapping[str, Any]]) -> Verdict:
     """Of the way without a penalty: supported where it loses modes, not supported where it keeps them."""
-    own = cases[f"{PLAIN}, no penalty"]
-    word = {LOSING: "supported", KEEPING: "not supported"}.get(fate(own), "depends")
-    return Verdict(word, f"It keeps all {MODES:,} modes on {own['seeds_with_all_modes']} of {own['seeds']} seeds.")
+    entry = cases[f"{PLAIN}, no penalty"]
+    word = {LOSING: "supported", KEEPING: "not supported"}.get(fate(entry), "depends")
+    return Verdict(word, f"It keeps all {MODES:,} modes on {entry['seeds_with_all_modes']} of {entry['seeds']} seeds.")
 
 
 def as_published(cases: Mapping[str, Mapping[str, Any]]) -> Verdict:
     """Of the four cells of R3GAN's table: supported where all are as published, not supported where none is."""
     groups: dict[str, list[str]] = {"As published": [], "Otherwise": []}
     for way, modes in PUBLISHED.items():
-        own, kept = cases[way], fate(cases[way]) == KEEPING
-        lost = fate(own) == LOSING
-        same = kept if modes == MODES else own["failed_seeds"] == own["seeds"] if modes is None else lost
-        diverged = f", {own['failed_seeds']} diverged" if own["failed_seeds"] else ""
-        told = f"{way} (all modes on {own['seeds_with_all_modes']} of {own['seeds']} seeds{diverged})"
-        groups["As published" if same else "Otherwise"].append(told)
+        entry, keeps = cases[way], fate(cases[way]) == KEEPING
+        lost = fate(entry) == LOSING
+        same = keeps if modes == MODES else entry["failed_seeds"] == entry["seeds"] if modes is None else lost
+        diverged = f", {entry['failed_seeds']} diverged" if entry["failed_seeds"] else ""
+        text = f"{way} (all modes on {entry['seeds_with_all_modes']} of {entry['seeds']} seeds{diverged})"
+        groups["As published" if same else "Otherwise"].append(text)
     word = "depends" if all(groups.values()) else "supported" if groups["As published"] else "not supported"
     return Verdict(word, " ".join(f"{name}: {'; '.join(ways)}." for name, ways in groups.items() if ways))
 
@@ -189,7 +189,7 @@ def claims(runs: Runs, real: StackedCount, accuracy: float, config: Config) -> t
     """What the runs say of the two claims."""
     cases = {way: row(seeds) for way, seeds in runs.items()}
     one, four = collapses(cases), as_published(cases)
-    keeps = [way for way, own in cases.items() if fate(own) == KEEPING]
+    keeps = [way for way, entry in cases.items() if fate(entry) == KEEPING]
     limits = (
         f"Dense networks on images of 8 x 8 pixels, one setting for all ways: Adam of {config.rate:g} with momenta 0 "
         f"and 0.99, gamma {config.gamma:g}, batches of {config.batch}, {config.steps:,} steps, samples of a moving "

@@ -69,10 +69,12 @@ PRACTICE_PAIRS = {
 def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, and what they say."""
     measured = settings.measured(config, ("style",), home)
-    chosen = {f"{name}: {style_of(found.data)}": answers.row(found, SETTING) for name, found in measured.sets.items()}
-    ways = {f"{name}: {style_of(found.data)}": by_way(found) for name, found in measured.sets.items()}
-    looks = {f"{name}: {style_of(found.data)}": look(found) for name, found in measured.sets.items()}
-    right = {f"{name}: {style_of(found.data)}": partners(found) for name, found in measured.sets.items()}
+    chosen = {
+        f"{name}: {style_of(results.data)}": answers.row(results, SETTING) for name, results in measured.sets.items()
+    }
+    ways = {f"{name}: {style_of(results.data)}": by_way(results) for name, results in measured.sets.items()}
+    looks = {f"{name}: {style_of(results.data)}": look(results) for name, results in measured.sets.items()}
+    right = {f"{name}: {style_of(results.data)}": partners(results) for name, results in measured.sets.items()}
     verdicts = (
         answers.verdict({name: answers.choice(row) for name, row in chosen.items()}),
         answers.verdict({name: looks_so(row) for name, row in looks.items()}),
@@ -132,20 +134,20 @@ def _name(who: str) -> str:
     return SIDES.get(who.lower(), who)
 
 
-def by_way(found: Found) -> dict[str, dict[str, Any]]:
+def by_way(results: Found) -> dict[str, dict[str, Any]]:
     """Figures of both models and both baselines."""
     metrics = {"error": "error", "frechet": "Frechet_distance", "content": "content"}
     return {
-        who: {title: answers.shown(found, TASK, m, _name(who)) for m, title in metrics.items()}
-        for who in (*COLOURS, *answers.baselines_of(found, TASK))
+        who: {title: answers.shown(results, TASK, m, _name(who)) for m, title in metrics.items()}
+        for who in (*COLOURS, *answers.baselines_of(results, TASK))
     }
 
 
-def look(found: Found) -> dict[str, Any]:
+def look(results: Found) -> dict[str, Any]:
     """Frechet distances to the style, and that of real images in it."""
-    vae, gan = (answers.shown(found, TASK, "frechet", model) for model in SIDES.values())
-    unchanged = answers.shown(found, TASK, "frechet", "unchanged")
-    return {"vae": vae, "gan": gan, "unchanged": unchanged, "real_data": answers.floor(found, TASK, "frechet")}
+    vae, gan = (answers.shown(results, TASK, "frechet", model) for model in SIDES.values())
+    unchanged = answers.shown(results, TASK, "frechet", "unchanged")
+    return {"vae": vae, "gan": gan, "unchanged": unchanged, "real_data": answers.floor(results, TASK, "frechet")}
 
 
 def looks_so(row: Mapping[str, Any]) -> answers.State:
@@ -159,19 +161,19 @@ def looks_so(row: Mapping[str, Any]) -> answers.State:
     return (answers.AGAINST if answers.above(row["gan"], limit) else answers.OPEN), note
 
 
-def partners(found: Found) -> dict[str, Any]:
+def partners(results: Found) -> dict[str, Any]:
     """The GAN's error to the true pairs, and how much lower it is than without a network."""
-    gan = answers.values(found, TASK, "error", SIDES["gan"])
+    gan = answers.values(results, TASK, "error", SIDES["gan"])
     cells: dict[str, Any] = {"gan": answers.spread(gan)}
     for name in ("unchanged", "linear transport"):
-        cells[f"{name.replace(' ', '_')}_minus_gan"] = answers.gap(answers.values(found, TASK, "error", name), gan)
+        cells[f"{name.replace(' ', '_')}_minus_gan"] = answers.gap(answers.values(results, TASK, "error", name), gan)
     return cells
 
 
 def finds_them(row: Mapping[str, Any]) -> answers.State:
     """What a row of `partners` says: by the rule of the claim."""
     gaps = {name: row[f"{name.replace(' ', '_')}_minus_gan"] for name in ("unchanged", "linear transport")}
-    better = [name for name, own in gaps.items() if answers.below(own)]
+    better = [name for name, entry in gaps.items() if answers.below(entry)]
     if better:
         return answers.AGAINST, f"{' and '.join(better)} is nearer" if len(better) == 1 else "both are nearer"
     return (answers.AGREES, "") if all(map(answers.above, gaps.values())) else (answers.OPEN, "")
@@ -180,16 +182,16 @@ def finds_them(row: Mapping[str, Any]) -> answers.State:
 def draw_images(sets: Mapping[str, Found]) -> bytes:
     """A panel for each data set, and a row of images for each way."""
     picture, axes = plots.figure("Translated without pairs", 1.2 + 2.6 * len(sets), max(1, len(sets)), 1)
-    for panel, (name, found) in zip(axes[:, 0], sets.items(), strict=False):
-        original, true = np.split(TRANSLATE.pictures[0].real(found.data), 2)
+    for panel, (name, results) in zip(axes[:, 0], sets.items(), strict=False):
+        original, true = np.split(TRANSLATE.pictures[0].real(results.data), 2)
         rows, labels = [original], {"original": plots.FAINT}
         for (side, model), colour in zip(SIDES.items(), COLOURS.values(), strict=True):
-            made = next(iter(found.outcomes[model].values())).pictures.get("Translations")
-            if made is not None:
-                rows.append(np.split(np.asarray(made), 2)[1])
+            translations = next(iter(results.outcomes[model].values())).pictures.get("Translations")
+            if translations is not None:
+                rows.append(np.split(np.asarray(translations), 2)[1])
                 labels[side.upper()] = colour
         rows, labels = [*rows, true], {**labels, "truth": plots.INK}
-        plots.images(panel, np.concatenate(rows), len(original), f"{name}: {style_of(found.data)}", plots.INK)
+        plots.images(panel, np.concatenate(rows), len(original), f"{name}: {style_of(results.data)}", plots.INK)
         for at, (who, colour) in enumerate(labels.items()):
             plots.label(panel, -2, 1 + (at + 0.5) * (original.shape[1] + 1), who, colour, ha="right")
     return plots.png(picture)
@@ -201,7 +203,7 @@ def draw_planes(
     """A panel for each data set."""
     picture, axes = plots.figure("Like the style, or like the true pair?", 4.8, 1, max(1, len(ways)))
     for panel, (name, rows) in zip(axes[0], ways.items(), strict=False):
-        shown = {who: (own["Frechet_distance"], own["error"]) for who, own in rows.items()}
+        shown = {who: (values["Frechet_distance"], values["error"]) for who, values in rows.items()}
         plots.marked(panel, {who: at for who, at in shown.items() if None not in at}, COLOURS)
         if looks[name]["real_data"]:
             panel.axvline(looks[name]["real_data"], color=plots.INK, linewidth=1.2, linestyle="--")

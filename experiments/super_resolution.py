@@ -63,9 +63,9 @@ def main(config: Config, home: Path | None = None) -> Evidence:
     """The comparisons, the regression beside them, and what they say."""
     measured = settings.measured(config, ("super-resolution",), home)
     regressed = regressions(measured.sets, config, home)
-    chosen = {name: answers.row(found, SETTING) for name, found in measured.sets.items()}
-    planes = {name: plane(found, regressed[name]) for name, found in measured.sets.items()}
-    against = {name: beside(found, regressed[name]) for name, found in measured.sets.items()}
+    chosen = {name: answers.row(results, SETTING) for name, results in measured.sets.items()}
+    planes = {name: plane(results, regressed[name]) for name, results in measured.sets.items()}
+    against = {name: beside(results, regressed[name]) for name, results in measured.sets.items()}
     verdicts = (
         answers.verdict({name: answers.choice(row) for name, row in chosen.items()}),
         answers.verdict({name: trade(row) for name, row in against.items()}),
@@ -108,53 +108,53 @@ def main(config: Config, home: Path | None = None) -> Evidence:
         ),
     }
     about = ABOUT.format(data=answers.about(measured, config, (SETTING,)))
-    seconds = measured.seconds + sum(found.seconds for found in regressed.values())
+    seconds = measured.seconds + sum(results.seconds for results in regressed.values())
     return Evidence("super_resolution", about, claims, pictures, dataclasses.asdict(config), seconds)
 
 
-def figure(found: Found, regressed: Found, metric: str, who: str) -> dict[int, float]:
+def figure(results: Found, regressed: Found, metric: str, who: str) -> dict[int, float]:
     """A figure by seed of a way, by what the page calls it."""
     if who == SQUARED:
         return answers.values(regressed, TASK, metric, SQUARED)
-    return answers.values(found, TASK, metric, SIDES.get(who.lower(), who))
+    return answers.values(results, TASK, metric, SIDES.get(who.lower(), who))
 
 
-def ways(found: Found) -> list[str]:
+def ways(results: Found) -> list[str]:
     """All that stand in the plane."""
-    return [*COLOURS, *answers.baselines_of(found, TASK)]
+    return [*COLOURS, *answers.baselines_of(results, TASK)]
 
 
-def plane(found: Found, regressed: Found) -> dict[str, dict[str, Any]]:
+def plane(results: Found, regressed: Found) -> dict[str, dict[str, Any]]:
     """Figures of each way."""
     metrics = {"psnr": "PSNR", "frechet": "realism", "joint_frechet": "Frechet_distance_of_pairs", "ssim": "SSIM"}
     return {
-        who: {title: answers.spread(figure(found, regressed, metric, who)) for metric, title in metrics.items()}
-        for who in ways(found)
+        who: {title: answers.spread(figure(results, regressed, metric, who)) for metric, title in metrics.items()}
+        for who in ways(results)
     }
 
 
-def best(found: Found, regressed: Found) -> tuple[str, dict[int, float]]:
+def best(results: Found, regressed: Found) -> tuple[str, dict[int, float]]:
     """The way with the highest mean PSNR, of one result or of the mean of several, and that figure by seed."""
-    found_by = {who: figure(found, regressed, "psnr", who) for who in ways(found)}
+    found_by = {who: figure(results, regressed, "psnr", who) for who in ways(results)}
     for side in SIDES:  # the others make one result of a small image
-        found_by[f"{side.upper()} (mean of several)"] = figure(found, regressed, "psnr_mean", side.upper())
-    found_by = {who: own for who, own in found_by.items() if own}
+        found_by[f"{side.upper()} (mean of several)"] = figure(results, regressed, "psnr_mean", side.upper())
+    found_by = {who: entry for who, entry in found_by.items() if entry}
     name = max(found_by, key=lambda who: np.mean(list(found_by[who].values())))
     return name, found_by[name]
 
 
-def beside(found: Found, regressed: Found) -> dict[str, Any]:
+def beside(results: Found, regressed: Found) -> dict[str, Any]:
     """The GAN beside the squared error and the bound; differences paired by seed."""
-    name, top = best(found, regressed)
-    own = {metric: figure(found, regressed, metric, "GAN") for metric in ("frechet", "psnr")}
-    other = {metric: figure(found, regressed, metric, SQUARED) for metric in ("frechet", "psnr")}
+    name, top = best(results, regressed)
+    row = {metric: figure(results, regressed, metric, "GAN") for metric in ("frechet", "psnr")}
+    other = {metric: figure(results, regressed, metric, SQUARED) for metric in ("frechet", "psnr")}
     return {
-        "realism_gan": answers.spread(own["frechet"]),
+        "realism_gan": answers.spread(row["frechet"]),
         "realism_squared_error": answers.spread(other["frechet"]),
-        "squared_error_minus_gan_in_realism": answers.gap(other["frechet"], own["frechet"]),
-        "psnr_squared_error_minus_gan": answers.gap(other["psnr"], own["psnr"]),
+        "squared_error_minus_gan_in_realism": answers.gap(other["frechet"], row["frechet"]),
+        "psnr_squared_error_minus_gan": answers.gap(other["psnr"], row["psnr"]),
         "best_psnr": name,
-        "db_below_the_best": answers.gap(top, own["psnr"]),
+        "db_below_the_best": answers.gap(top, row["psnr"]),
     }
 
 
@@ -177,11 +177,13 @@ def draw_planes(planes: Mapping[str, Mapping[str, Any]]) -> bytes:
     """A panel for each data set."""
     picture, axes = plots.figure("Near the truth, or like a real image?", 5.0, 1, max(1, len(planes)))
     for panel, (name, rows) in zip(axes[0], planes.items(), strict=False):
-        shown = {who: own for who, own in rows.items() if own["PSNR"] is not None and own["realism"] is not None}
-        places = {BASELINES.get(who, who): (own["PSNR"], own["realism"]) for who, own in shown.items()}
+        shown = {
+            who: values for who, values in rows.items() if values["PSNR"] is not None and values["realism"] is not None
+        }
+        places = {BASELINES.get(who, who): (values["PSNR"], values["realism"]) for who, values in shown.items()}
         plots.marked(panel, places, COLOURS)
         if shown:
-            top = max(own["PSNR"][0] for own in shown.values())
+            top = max(values["PSNR"][0] for values in shown.values())
             panel.axvline(top - BOUND, color=plots.INK, linewidth=1.2, linestyle="--")
             beside = {"xycoords": ("data", "axes fraction"), "fontsize": 11, "ha": "right"}
             plots.label(panel, top - BOUND, 0.98, f"best - {BOUND} dB ", plots.INK, **beside)
@@ -197,13 +199,13 @@ def draw_planes(planes: Mapping[str, Mapping[str, Any]]) -> bytes:
 def draw_images(sets: Mapping[str, Found], regressed: Mapping[str, Found]) -> bytes:
     """A panel for each data set, and a row of images for each way."""
     picture, axes = plots.figure("From the small image to the large one", 5.2, 1, max(1, len(sets)))
-    for panel, (name, found) in zip(axes[0], sets.items(), strict=False):
-        x = as_float(found.data.test.x[:SHOWN])
+    for panel, (name, results) in zip(axes[0], sets.items(), strict=False):
+        x = as_float(results.data.test.x[:SHOWN])
         small = restore.pairs(x).small
         by = x.shape[1] // small.shape[1]
-        made = [next(iter(found.outcomes[model].values())).pictures for model in SIDES.values()]
+        of_models = [next(iter(results.outcomes[model].values())).pictures for model in SIDES.values()]
         plain = next(iter(regressed[name].outcomes[SQUARED].values())).pictures
-        drawn = [own["Super-resolution"][:SHOWN] for own in (plain, *made) if "Super-resolution" in own]
+        drawn = [row["Super-resolution"][:SHOWN] for row in (plain, *of_models) if "Super-resolution" in row]
         rows = [small.repeat(by, 1).repeat(by, 2), bicubic(small, x.shape[1:]), *drawn, x]
         plots.images(panel, np.concatenate(rows), len(x), name, plots.INK)
         if panel is axes[0, 0] and len(rows) == 6:

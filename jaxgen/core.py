@@ -1,10 +1,10 @@
-"""The types that everything here is made of: a generative model is trained by playing a differentiable game.
+"""The basic types of the package. Every generative model is trained as a differentiable game.
 
-A VAE is the game with one player, a GAN has two, an adversarial autoencoder two players and three networks.
-Randomness is data: a key becomes numbers in `draw`, and everything else is a deterministic function of
-(params, noise, batch, context). Of adapted modules, such as one of Linen with dropout, noise is the key that the module
-draws from itself. What changes while a game is played is an argument too: a network takes its noise and its state as
-arguments, as a loss does.
+A VAE is a game with one player, a GAN has two, and an adversarial autoencoder has two players and three networks.
+Randomness is data: random numbers are drawn in functions called `draw`, and everything else is a deterministic function
+of (params, noise, batch, context). For a module of another library that draws random numbers itself, such as a Linen
+module with dropout, the noise is the key that it draws from. Networks take their noise and their state as arguments, as
+losses do.
 """
 
 import operator
@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
 
 
 class BadRequest(ValueError):
-    """What was asked for cannot be done; the message is one line that says what to do. Exit code 2."""
+    """The request is invalid or cannot be served. The message is one line that says what to do. Exit code 2."""
 
     def __init__(self, message: object):
         """Names of files and keys that the message holds are shown as far as they can be (`one_line`)."""
@@ -43,25 +43,25 @@ class Batch(NamedTuple):
     """Examples as the networks see them; every leaf is [B, ...]."""
 
     x: Any  # an array, images NHWC in [0, 1], or a pytree of arrays such as {"a": ..., "b": ...}
-    condition: Any = None  # what the model is given beside the noise: labels i32[B], small images, any pytree
+    condition: Any = None  # further input of the model: labels i32[B], small images, any pytree
 
 
 class Context(NamedTuple):
-    """What a loss reads besides params, noise and batch."""
+    """The inputs of a loss other than params, noise and batch."""
 
     step: Array  # i32[], set by the step function; schedules are functions of it
-    state: dict[str, Any]  # what no gradient touches, by network or part: running statistics, codebooks
+    state: dict[str, Any]  # values without gradients, by network or part: running statistics, codebooks
 
 
 class Aux(NamedTuple):
-    """What a loss returns beside its value."""
+    """What a loss returns in addition to its value."""
 
-    info: dict[str, Array] = {}  # figures to look at, f32[] each
-    state: dict[str, Any] = {}  # the entries of `context.state` that it replaces; losses of one turn replace others
+    info: dict[str, Array] = {}  # figures for the log, f32[] each
+    state: dict[str, Any] = {}  # new entries of `context.state`; losses of one turn must not have the same entries
 
 
 class Game(NamedTuple):
-    """Players, what each of them minimises, and all randomness of a turn."""
+    """A game: its players, the losses that they minimise, and the noise of a turn."""
 
     init: Callable[..., tuple[Params, dict[str, Any]]]  # (key, batch) -> (params by player, state by network or part)
     draw: Callable[..., Any]  # (key, batch) -> noise: all randomness of a turn
@@ -69,18 +69,18 @@ class Game(NamedTuple):
     """"player" or "player:term" -> loss (params, noise, batch, context) -> (f32[], Aux), minimised in that player's
     params."""
     model: Callable[..., "Model"]  # (params, state) -> Model
-    couples: bool = False  # True if the examples of a batch see each other
-    range: tuple[float, float] | None = None  # where its losses take every number of x from; None: anywhere
+    couples: bool = False  # True if the loss of an example depends on the rest of its batch
+    range: tuple[float, float] | None = None  # the interval that must contain all numbers of x; None: any number
     turns: tuple[tuple[str, ...], ...] | None = None
-    """The turns of a step that no plan says; None: one for each loss, in their order. A game names them where some of
-    its losses are parts of another, which its player would pay twice."""
+    """The turns of a step, if a plan has none; None: one turn for each loss, in their order. A game sets them if some
+    of its losses are terms of another loss, which would count twice otherwise."""
 
 
 class Model(NamedTuple):
-    """A trained game: deterministic functions. None or {} if it lacks one.
+    """A trained model, as deterministic functions. A function that a model cannot have is None, or missing in a dict.
 
-    `condition` is that of `Batch`, last everywhere: left out if the game was trained without one, given to `draw` and
-    `sample` alike if it was trained with one.
+    `condition` is that of `Batch` and always the last argument. If the game was trained with a condition, pass it to
+    both `draw` and `sample`; otherwise leave it out.
     """
 
     draw: Callable[..., Any] | None = None  # (key, n, condition) -> noise of n samples
@@ -90,13 +90,13 @@ class Model(NamedTuple):
     draw_posterior: Callable[..., Any] | None = None  # (key, K, x, condition) -> noise of K posterior samples each
     log_weight: Callable[..., Array] | None = None  # (noise, x, condition) -> f32[K, B] nats, log p(x, z) - log q(z|x)
     scores: Mapping[str, Callable[..., Array]] = {}
-    """Name -> (noise, x, condition) -> f32[B], higher is stranger. The first is the one that the literature uses for
-    such a model, as the docstring of its game says; it is used if no labelled anomalies choose another."""
+    """Name -> (noise, x, condition) -> f32[B], an anomaly score: the higher, the more anomalous. The first score is the
+    one that the literature uses for such a model, as the docstring of its game says."""
     features: Mapping[str, Callable[..., Array]] = {}  # name -> (x, condition) -> f32[B, F], for a linear probe
     maps: Mapping[str, Callable[..., Any]] = {}  # name -> (x, condition) -> x: reconstruct, restore, translate
 
     def __repr__(self) -> str:
-        """The names of what it has; its functions hold all of the params, and would print them."""
+        """The names of its functions only, because printing the functions would print all params."""
         parts = (
             f"{name}: {'/'.join(part)}" if isinstance(part, Mapping) else name
             for name, part in zip(self._fields, self, strict=True)
@@ -111,9 +111,10 @@ def nothing(*args: Any) -> tuple:
 
 
 class Both(NamedTuple):
-    """One evaluation for the output and the features of a network, which has these `apply` and `features`.
+    """A function that computes the output and the features of a network in one evaluation.
 
-    In a network whose `apply` or `features` was replaced it counts for nothing, so a wrapper need not know of it.
+    It is ignored if `apply` or `features` of the network are not these, so a wrapper that replaces them need not know
+    it.
     """
 
     apply: Callable[..., tuple[Any, Any]]
@@ -122,23 +123,23 @@ class Both(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A network as pure functions, in the manner of `haiku.transform_with_state` with noise in place of the rng.
+    """A network as pure functions, as in `haiku.transform_with_state`, but with noise in place of the rng.
 
-    Noise is the randomness of training, such as that of dropout and augmentation. `apply` with noise None evaluates:
-    nothing is random, and statistics are read but not moved. What a sample is made of is not noise in this sense but
-    an input, z.
+    Noise is the randomness of training, such as that of dropout and augmentation. With noise None, `apply` is in
+    evaluation mode: it is not random, and it uses running statistics without updating them. The latent z from which a
+    sample is generated is no noise in this sense but an input.
     """
 
     init: Callable[..., tuple[Any, Any]]  # (key, *inputs) -> (params, state)
     apply: Callable[..., tuple[Any, Any]]  # (params, state, noise or None, *inputs) -> (y, state)
     draw: Callable[..., Any] = nothing  # (key, *inputs) -> noise; reads the shapes of its inputs only
     features: Callable[..., tuple[Array, Any]] | None = None  # as apply, for the layer below the last: f32[B, F]
-    couples: bool = False  # True if the examples of a batch see each other in training
+    couples: bool = False  # True if in training the output of an example depends on the rest of its batch
     both: Both | None = None  # see `jaxgen.nets.calls.together`
 
 
 def inputs(x: Any, condition: Any = None) -> tuple[Any, ...]:
-    """What a network is called with: `(x,)` without a condition, `(x, condition)` with one."""
+    """The inputs of a network: `(x,)` without a condition, `(x, condition)` with one."""
     return (x,) if condition is None else (x, condition)
 
 
@@ -164,7 +165,7 @@ def at(schedule: Any, step: Array) -> Any:
 
 
 def draw_each(key: Array, **calls: tuple) -> dict[str, Any]:
-    """`{name: draw(own key, *args)}` of `name=(draw, *args)`; only those that draw anything share the key.
+    """`{name: draw(own_key, *args)}` for `name=(draw, *args)`; the key is split among the functions that draw anything.
 
     >>> draw_each(jax.random.key(0), z=(jax.random.normal, (2,)), dropout=(nothing,))["dropout"]
     ()
@@ -175,7 +176,7 @@ def draw_each(key: Array, **calls: tuple) -> dict[str, Any]:
 
 
 def repeat(tree: Any, samples: int) -> Any:
-    """Leaves [B, ...] -> [samples * B, ...], sample after sample; None stays None."""
+    """Leaves [B, ...] -> [samples * B, ...], by repeating the whole batch; None stays None."""
     if samples == 1:
         return tree
     return jax.tree.map(lambda a: jnp.broadcast_to(a, (samples, *a.shape)).reshape(-1, *a.shape[1:]), tree)
@@ -192,7 +193,7 @@ def split(tree: Any, samples: int) -> Any:
 
 
 def player(name: str) -> str:
-    """The player whose params a loss is minimised in: `critic:penalty` is another loss of `critic`.
+    """The player that minimises a loss: `critic:penalty` is a loss of `critic`.
 
     >>> player("critic:penalty"), player("generator")
     ('critic', 'generator')
@@ -201,10 +202,10 @@ def player(name: str) -> str:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """`value` as an int: a whole number of at least `least`, of Python or NumPy; True and False are none.
+    """`value` as an int, if it is a whole number of Python or NumPy (no boolean) and at least `least`.
 
     Raises:
-      BadRequest: names the argument.
+      BadRequest: otherwise; the message names the argument.
 
     >>> whole("latent_dim", np.int64(2), 1)
     2
@@ -219,10 +220,10 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def wholes(name: str, values: Any, least: int) -> tuple[int, ...]:
-    """A tuple of at least one whole number, each at least `least`.
+    """`values` as a tuple of at least one whole number, each at least `least`.
 
     Raises:
-      BadRequest: names the argument.
+      BadRequest: otherwise; the message names the argument.
 
     >>> wholes("positions", [7, 7], 1)
     (7, 7)
@@ -233,10 +234,10 @@ def wholes(name: str, values: Any, least: int) -> tuple[int, ...]:
 
 
 def check_type(name: str, value: Any, kinds: type | tuple[type, ...], example: str) -> None:
-    """Refuses a part of another type.
+    """Checks the type of a part.
 
     Raises:
-      BadRequest: names the argument, the types and what was found; `example` says what to write.
+      BadRequest: if it is of another type; the message names the argument and both types, and gives `example`.
     """
     if isinstance(value, kinds):
         return
@@ -247,12 +248,12 @@ def check_type(name: str, value: Any, kinds: type | tuple[type, ...], example: s
 
 
 def as_float(x: Any) -> Any:
-    """Examples as the networks see them: uint8 pixels as float32 in [0, 1] (x / 255), float32 as it is.
+    """Examples as inputs of networks: uint8 pixels become float32 in [0, 1] (x / 255), float32 does not change.
 
-    Takes NumPy and JAX arrays, also inside a compiled function.
+    It takes NumPy and JAX arrays, also inside a compiled function.
 
     Raises:
-      BadRequest: any other dtype.
+      BadRequest: for any other dtype.
 
     >>> as_float(np.array([0, 51, 255], np.uint8)).tolist() == [0.0, float(np.float32(0.2)), 1.0]
     True
@@ -261,4 +262,4 @@ def as_float(x: Any) -> Any:
         return x.astype(np.float32) / np.float32(255)
     if x.dtype == np.float32:
         return x
-    raise BadRequest(f"data are uint8 or float32, and this is {x.dtype}: jaxgen.data.load makes the one or the other.")
+    raise BadRequest(f"data must be uint8 or float32, not {x.dtype}: jaxgen.data.load returns one of these.")

@@ -164,7 +164,7 @@ def test_figures_by_hand():
     late = figures.late(runs)
     np.testing.assert_allclose([late["error_before"][0], late["largest_error_after"][0]], [0.2, 0.4], rtol=1e-6)
     np.testing.assert_allclose(
-        [late["change_to_the_end"][0], figures.told({"a": runs})["a"][0]], [0.1, 30.0], rtol=1e-6
+        [late["change_to_the_end"][0], figures.share_told_apart({"a": runs})["a"][0]], [0.1, 30.0], rtol=1e-6
     )
     # The interval of the seeds that are left would be one of those that did not diverge.
     assert late["change_to_the_end"][1:] == [None, None] and None not in late["error_before"]

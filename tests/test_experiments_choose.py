@@ -74,7 +74,7 @@ def test_what_is_read_from_comparisons():
     words = ("synthesis", "anomalies")
     chosen = {"image synthesis": "gan", "anomaly detection": "neither"}
     own = comparisons.found("digits", words, choose=chosen.get)
-    (claim,) = choose.found(Measured({"digits": own}, ("patches: left out.",)), FULL).claims
+    (claim,) = choose.evidence_of(Measured({"digits": own}, ("patches: left out.",)), FULL).claims
     row = claim.figures["figures_on_digits"]["image synthesis"]
     assert (row["textbook"], row["chosen"], row["gan_minus_vae"]) == ("GAN", "GAN", [0.2, 0.1, 0.3])
     assert row["vae"][0] == pytest.approx(0.401) and row["gan"][0] == pytest.approx(0.6 + 0.005 / 3)

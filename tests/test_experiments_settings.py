@@ -54,7 +54,7 @@ def test_a_comparison_of_all_settings_serves_one(asked, tmp_path):
 def test_what_is_kept_of_other_data_is_refused(tmp_path):
     # Kills: figures of two versions of the data in one comparison; a refusal of what is of these data.
     data, part = comparisons.loaded("digits"), CONFIG.sets["digits"]
-    settings.ledger.begin(tmp_path, settings._asked(data, ("vae",), 1.0, 2, ()), data.digest, None)
+    settings.ledger.begin(tmp_path, settings._request(data, ("vae",), 1.0, 2, ()), data.digest, None)
     settings.check(tmp_path, data)
     with pytest.raises(settings.BadRequest, match="of other data: remove it"):
         settings.compared(data._replace(digest="0"), part, 2, tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.adaptive_weight import panels, training, verdicts
-from experiments.adaptive_weight.figures import differences, ended, late, row, told
+from experiments.adaptive_weight.figures import differences, ended, late, row, share_told_apart
 from experiments.adaptive_weight.training import (
     ADAPTIVE,
     ADAPTIVE_R1,
@@ -52,39 +52,43 @@ test images from the test images, and of draws of the prior from them, in featur
 
 def main(config: Config) -> Evidence:
     """Every way at every weight of the KL."""
-    found = {f"beta {beta:g}": {way: training.train(way, beta, config) for way in config.ways} for beta in config.betas}
+    results = {
+        f"beta {beta:g}": {way: training.train(way, beta, config) for way in config.ways} for beta in config.betas
+    }
     real, space = np.asarray(as_float(load(DATA).test.x)), feature_space(load(DATA))
-    table = {beta: ended(ways, real, space) for beta, ways in found.items()}
+    table = {beta: ended(ways, real, space) for beta, ways in results.items()}
     figures = {
         "cases": {
             f"{way}, {beta}": row(way, runs, {name: by_way[way] for name, by_way in table[beta].items()}, config)
-            for beta, ways in found.items()
+            for beta, ways in results.items()
             for way, runs in ways.items()
         },
         "differences": differences(table),
-        "late": {f"{way}, {beta}": late(ways[way]) for beta, ways in found.items() for way in (LATE,) if way in ways},
+        "late": {f"{way}, {beta}": late(ways[way]) for beta, ways in results.items() for way in (LATE,) if way in ways},
     }
-    shown = {beta: {**figures_of, "pairs told apart": told(found[beta])} for beta, figures_of in table.items()}
+    shown = {
+        beta: {**figures_of, "pairs told apart": share_told_apart(results[beta])} for beta, figures_of in table.items()
+    }
     pictures = {
         "course.png": Picture(
             "Above: the weight of the adversarial loss, the median over seeds of medians of windows, and the range up "
             "to the largest of any step and seed; before half of the steps that of the late ways does not act. Below: "
             "what the critic tells apart, the mean over seeds. Left and right: two weights of the KL, beta.",
-            panels.course(found),
+            panels.course(results),
         ),
         "ends.png": Picture(
             "A dot for each seed, a bar at the mean; beta is the weight of the KL. Critics that tell fewer pairs apart "
             "may be weaker, or have better reconstructions before them.",
             panels.ends(shown),
         ),
-        "images.png": Picture("Of the first seed, not chosen.", panels.images(found, real)),
+        "images.png": Picture("Of the first seed, not chosen.", panels.images(results, real)),
     }
     return Evidence("adaptive_weight", ABOUT, claims(figures, config), pictures, dataclasses.asdict(config))
 
 
 def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
     """What the figures say of what users report, and of what is done instead."""
-    made = (
+    rows = (
         (
             "The adaptive weight explodes.",
             verdicts.explodes(figures),
@@ -192,7 +196,7 @@ def claims(figures: Mapping[str, Any], config: Config) -> tuple[Claim, ...]:
             config.seeds,
             practice[verdict.word],
         )
-        for number, (statement, verdict, rule, names, practice) in enumerate(made, 1)
+        for number, (statement, verdict, rule, names, practice) in enumerate(rows, 1)
     )
 
 

@@ -25,7 +25,7 @@ def ended(ways: Mapping[str, Trained], real: np.ndarray, space: Features) -> dic
         return of(known, space.embed(images)) if np.isfinite(images).all() else float("nan")
 
     def each(of, images):
-        return np.array([distance(of, own) for own in images])
+        return np.array([distance(of, entry) for entry in images])
 
     return {
         ERROR: {way: np.asarray(runs.errors[:, -1], np.float64) for way, runs in ways.items()},
@@ -34,13 +34,13 @@ def ended(ways: Mapping[str, Trained], real: np.ndarray, space: Features) -> dic
     }
 
 
-def told(ways: Mapping[str, Trained]) -> dict[str, np.ndarray]:
+def share_told_apart(ways: Mapping[str, Trained]) -> dict[str, np.ndarray]:
     """Way -> per cent of pairs that the critic tells apart, a mean over the last quarter of the looks, f64[S]."""
     quarter = {way: max(1, runs.told_apart.shape[1] // 4) for way, runs in ways.items()}
     return {way: 100 * runs.told_apart[:, -quarter[way] :].mean(1, dtype=np.float64) for way, runs in ways.items()}
 
 
-def row(way: str, runs: Trained, own: Mapping[str, np.ndarray], config: Config) -> dict[str, Any]:
+def row(way: str, runs: Trained, entries: Mapping[str, np.ndarray], config: Config) -> dict[str, Any]:
     """Figures of one case. Weights are those of the steps in which they act."""
     acting = runs.weights[:, round(WAYS[way].start * config.steps) :]
     return {
@@ -48,9 +48,9 @@ def row(way: str, runs: Trained, own: Mapping[str, np.ndarray], config: Config) 
         "largest_weight": finite(acting.max()),
         "steps_at_limit_percent": 100 * float(np.mean(acting >= 0.999 * LIMIT * config.weight)),
         "seeds_exploded": int(exploded(acting, config.weight).sum()),
-        "told_apart_percent": by_seed(told({way: runs})[way]),
+        "told_apart_percent": by_seed(share_told_apart({way: runs})[way]),
         "slope_of_critic_left": float(runs.slopes[:, -1].mean() / max(runs.slopes[:, 0].mean(), 1e-12)),
-        **{name.lower().replace(", ", "_of_"): by_seed(values) for name, values in own.items()},
+        **{name.lower().replace(", ", "_of_"): by_seed(values) for name, values in entries.items()},
         "diverged_seeds": int(diverged(runs).sum()),
         "seeds": len(acting),
     }
@@ -93,8 +93,8 @@ def by_seed(values: np.ndarray) -> list[float | None] | None:
 
     There is no interval where a seed has no figure: those that are left are a selection, and no verdict rests on them.
     """
-    found = spread({seed: float(value) for seed, value in enumerate(values) if np.isfinite(value)})
-    return found if found is None or np.isfinite(values).all() else [found[0], None, None]
+    results = spread({seed: float(value) for seed, value in enumerate(values) if np.isfinite(value)})
+    return results if results is None or np.isfinite(values).all() else [results[0], None, None]
 
 
 def differences(table: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, dict[str, Any]]:
@@ -116,6 +116,6 @@ def differences(table: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> 
                 p[name] = gap.p if whole else float("nan")
     corrected = holm(p)
     return {
-        name: {**own, "p_corrected": float(corrected[name]) if np.isfinite(corrected[name]) else None}
-        for name, own in rows.items()
+        name: {**entry, "p_corrected": float(corrected[name]) if np.isfinite(corrected[name]) else None}
+        for name, entry in rows.items()
     }

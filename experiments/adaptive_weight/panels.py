@@ -27,13 +27,15 @@ SHOWN = 10
 Found = Mapping[str, Mapping[str, Trained]]  # "beta 0.01" -> way -> all seeds
 
 
-def course(found: Found) -> bytes:
+def course(results: Found) -> bytes:
     """Two panels for each weight of the KL: the weight of the adversarial loss, and what the critic tells apart."""
-    picture, axes = plots.figure("The adaptive weight, and what the critic still sees", 7.0, 2, len(found), sharex=True)
-    for place, (beta, ways) in enumerate(found.items()):
-        own = {way: runs for way, runs in ways.items() if way in COLOURS and way != NONE}
-        weight, told = axes[:, place]
-        for way, runs in own.items():
+    picture, axes = plots.figure(
+        "The adaptive weight, and what the critic still sees", 7.0, 2, len(results), sharex=True
+    )
+    for place, (beta, ways) in enumerate(results.items()):
+        values = {way: runs for way, runs in ways.items() if way in COLOURS and way != NONE}
+        weight, told_apart = axes[:, place]
+        for way, runs in values.items():
             steps = runs.weights.shape[1]
             windows = np.array_split(np.arange(steps), min(100, steps))
             middle = np.stack([np.median(runs.weights[:, window], 1) for window in windows], 1)
@@ -44,16 +46,16 @@ def course(found: Found) -> bytes:
                 ends, np.maximum(middle.min(0), 1e-3), high.max(0), color=COLOURS[way], alpha=0.15, lw=0
             )
             looks = steps * (1 + np.arange(runs.told_apart.shape[1])) / runs.told_apart.shape[1]
-            told.plot(looks, 100 * runs.told_apart.mean(0), color=COLOURS[way])
+            told_apart.plot(looks, 100 * runs.told_apart.mean(0), color=COLOURS[way])
         weight.axhline(LIMIT, color=plots.INK, linewidth=1)
         weight.set(yscale="log", title=f"{beta}", ylim=(0.05, 3 * LIMIT))
-        told.axhline(50, color=plots.INK, linewidth=1)
-        told.set(ylim=(0, 103), xlabel="steps")
+        told_apart.axhline(50, color=plots.INK, linewidth=1)
+        told_apart.set(ylim=(0, 103), xlabel="steps")
         plots.label(weight, 0, 0.55 * LIMIT, "limit", plots.INK)
-        plots.label(told, 0, 45, "chance", plots.INK)
+        plots.label(told_apart, 0, 45, "chance", plots.INK)
     axes[0, 0].set_ylabel("weight of the adversarial loss")
     axes[1, 0].set_ylabel("pairs told apart, %")
-    first = next(iter(found.values()))
+    first = next(iter(results.values()))
     for line, way in enumerate(way for way in COLOURS if way in first and way != NONE):
         axes[0, 0].text(0.97, 0.84 - 0.09 * line, way, color=COLOURS[way], transform=axes[0, 0].transAxes, ha="right")
     return plots.png(picture)
@@ -86,10 +88,10 @@ def ends(table: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> bytes:
     return plots.png(picture)
 
 
-def images(found: Found, real: Any) -> bytes:
+def images(results: Found, real: Any) -> bytes:
     """Reconstructions under the first weight of the KL, samples under the last; of the first seed."""
-    (_, near), (_, far) = list(found.items())[0], list(found.items())[-1]
-    names = list(found)
+    (_, near), (_, far) = list(results.items())[0], list(results.items())[-1]
+    names = list(results)
     rows = 1 + len(near)
     picture, axes = plots.figure(f"Reconstructions ({names[0]}) and samples ({names[-1]})", 0.8 + 0.72 * rows, rows, 2)
     plots.images(axes[0, 0], real[:SHOWN], SHOWN, "test images", plots.INK, 11)

@@ -110,15 +110,15 @@ def train(name: str, beta: float, config: Config) -> Trained:
         return jax.lax.scan(body, state, length=config.steps // config.looks)
 
     played = jax.jit(jax.vmap(play), donate_argnums=0)
-    seen, made = lookers(dataclasses.replace(config, ways=(), betas=()))
+    look, sample = lookers(dataclasses.replace(config, ways=(), betas=()))
     states = jax.jit(jax.vmap(lambda key: step.init(key, Batch(x[: config.batch]))))(k_init)
     weights, looks = [], []
     for _ in range(config.looks):
-        states, own = played(states, k_noise, k_data)
-        weights.append(np.asarray(own))
-        looks.append(np.asarray(seen(*_kept(states))))
+        states, weight = played(states, k_noise, k_data)
+        weights.append(np.asarray(weight))
+        looks.append(np.asarray(look(*_kept(states))))
     figures = np.moveaxis(np.stack(looks, 1), -1, 0)
-    again, samples = (np.asarray(images) for images in made(*_kept(states), k_look))
+    again, samples = (np.asarray(images) for images in sample(*_kept(states), k_look))
     return Trained(np.concatenate(weights, 1), *figures, again, samples, np.asarray(states.skipped))
 
 
@@ -133,11 +133,11 @@ def lookers(config: Config) -> tuple[Callable, Callable]:
     game = plan_of(WAYS[ADAPTIVE], 1.0, config).game
     test = jnp.asarray(as_float(load(DATA).test.x))
 
-    def made(params, state, key):
+    def samples(params, state, key):
         model = game.model(params, state)
         return model.maps["reconstruct"](test), model.decode(draw_codes(key, (config.samples, config.latent)))
 
-    return jax.jit(jax.vmap(partial(look, game, test))), jax.jit(jax.vmap(made))
+    return jax.jit(jax.vmap(partial(look, game, test))), jax.jit(jax.vmap(samples))
 
 
 def look(game: Game, test: jax.Array, params: Any, state: Any) -> jax.Array:

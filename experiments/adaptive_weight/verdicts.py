@@ -48,12 +48,12 @@ def explodes(figures: Mapping[str, Any]) -> Verdict:
         word = "supported"
     elif shares and max(shares) == 0 and all(row["largest_weight"] is not None for row in cases.values()):
         word = "not supported"
-    told = [
+    clauses = [
         f"{case} {row['seeds_exploded']} of {row['seeds']} (median {_short(row['median_weight'])}, largest "
         f"{_short(row['largest_weight'])}, {row['steps_at_limit_percent']:.2g} % of steps at the limit)"
         for case, row in cases.items()
     ]
-    return Verdict(word, f"Seeds whose weight explodes: {'; '.join(told) or 'none was measured'}.")
+    return Verdict(word, f"Seeds whose weight explodes: {'; '.join(clauses) or 'none was measured'}.")
 
 
 def _short(number: float | None) -> str:
@@ -66,23 +66,23 @@ def sight(row: Mapping[str, Any]) -> str:
     >>> sight({"told_apart_percent": [51.0, 49.0, 53.0]}), sight({"told_apart_percent": [60.0, None, None]})
     ('blind', 'unclear')
     """
-    told = row["told_apart_percent"]
-    return "blind" if below(told, BLIND) else "sees" if above(told, BLIND) else "unclear"
+    told_apart = row["told_apart_percent"]
+    return "blind" if below(told_apart, BLIND) else "sees" if above(told_apart, BLIND) else "unclear"
 
 
 def stuck(figures: Mapping[str, Any]) -> Verdict:
     """Supported where the critic ends blind under the adaptive weight and not under a constant one, in every case."""
-    found = {case: sight(row) for case, row in figures["cases"].items() if parted(case)[0] in (ADAPTIVE, CONSTANT)}
-    betas = list(dict.fromkeys(parted(case)[1] for case in found))
-    pairs = [tuple(found.get(f"{way}, {beta}", "unclear") for way in (ADAPTIVE, CONSTANT)) for beta in betas]
+    results = {case: sight(row) for case, row in figures["cases"].items() if parted(case)[0] in (ADAPTIVE, CONSTANT)}
+    betas = list(dict.fromkeys(parted(case)[1] for case in results))
+    pairs = [tuple(results.get(f"{way}, {beta}", "unclear") for way in (ADAPTIVE, CONSTANT)) for beta in betas]
     word = "depends"
     if pairs and all(pair == ("blind", "sees") for pair in pairs):
         word = "supported"
     elif pairs and all(adaptive == "sees" for adaptive, _ in pairs):
         word = "not supported"
     rows = figures["cases"]
-    told = [f"{case} {state} ({_percent(rows[case]['told_apart_percent'])})" for case, state in found.items()]
-    return Verdict(word, f"Pairs that the critic tells apart in the end: {'; '.join(told) or 'none was measured'}.")
+    clauses = [f"{case} {state} ({_percent(rows[case]['told_apart_percent'])})" for case, state in results.items()]
+    return Verdict(word, f"Pairs that the critic tells apart in the end: {'; '.join(clauses) or 'none was measured'}.")
 
 
 def _percent(ends: Any) -> str:
@@ -114,25 +114,27 @@ def compared(figures: Mapping[str, Any], first: str, second: str) -> dict[str, s
             if row["p_corrected"] is None:
                 missing.add(beta)
     words = {(True, False): BETTER, (False, True): WORSE, (True, True): MIXED, (False, False): SAME}
-    found = {beta: words[max(own) > 0, min(own) < 0] for beta, own in signs.items()}
-    return {beta: OPEN if beta in missing and state in (BETTER, SAME) else state for beta, state in found.items()}
+    results = {beta: words[max(values) > 0, min(values) < 0] for beta, values in signs.items()}
+    return {beta: OPEN if beta in missing and state in (BETTER, SAME) else state for beta, state in results.items()}
 
 
 def beats(figures: Mapping[str, Any], first: str, second: str) -> Verdict:
     """Supported where the first way is better at every weight of the KL, not supported where surely at none."""
     states = compared(figures, first, second)
-    found, word = set(states.values()), "depends"
-    if found == {BETTER}:
+    results, word = set(states.values()), "depends"
+    if results == {BETTER}:
         word = "supported"
-    elif found and not found & {BETTER, OPEN}:
+    elif results and not results & {BETTER, OPEN}:
         word = "not supported"
-    told = []
+    clauses = []
     for beta, state in states.items():
         start = f"{first} over {second}: {beta}: "
-        own = {name.removeprefix(start): row for name, row in figures["differences"].items() if name.startswith(start)}
-        sure = [f"{figure} {'lower' if sign(row) > 0 else 'higher'}" for figure, row in own.items() if sign(row)]
-        told.append(f"{beta}: {state}" + (f" ({', '.join(sure)})" if sure else ""))
-    return Verdict(word, f"{first} beside {second}, {'; '.join(told) or 'not measured'}.")
+        values = {
+            name.removeprefix(start): row for name, row in figures["differences"].items() if name.startswith(start)
+        }
+        sure = [f"{figure} {'lower' if sign(row) > 0 else 'higher'}" for figure, row in values.items() if sign(row)]
+        clauses.append(f"{beta}: {state}" + (f" ({', '.join(sure)})" if sure else ""))
+    return Verdict(word, f"{first} beside {second}, {'; '.join(clauses) or 'not measured'}.")
 
 
 def ruins(figures: Mapping[str, Any]) -> Verdict:
@@ -144,10 +146,10 @@ def ruins(figures: Mapping[str, Any]) -> Verdict:
         word = "supported"
     elif ends and all(below(one) for one in ends):
         word = "not supported"
-    told = [
+    clauses = [
         f"{case} from {row['error_before'][0]:.3f} to {row['error_in_the_end'][0]:.3f}, at worst "
         f"{row['largest_error_after'][0]:.3f}"
         for case, row in rows.items()
         if all(row[name] for name in ("error_before", "error_in_the_end", "largest_error_after"))
     ]
-    return Verdict(word, f"The error of reconstructions goes {'; '.join(told) or 'nowhere: it was not measured'}.")
+    return Verdict(word, f"The error of reconstructions goes {'; '.join(clauses) or 'nowhere: it was not measured'}.")

@@ -58,9 +58,9 @@ def main(config: Config) -> Evidence:
         name: measure(data, config.seconds_per_model, config.seeds)
         for name, data in {"cancer": sources.load("cancer"), **published}.items()
     }
-    figures: dict[str, Any] = {"sets": {name: row(own) for name, own in scores.items()}}
+    figures: dict[str, Any] = {"sets": {name: row(entry) for name, entry in scores.items()}}
     digits = {name: by_seed for name, by_seed in scores["digits"].items()}
-    figures["digits"] = {f"digit {i}": {name: own[i] for name, own in digits.items()} for i in range(config.digits)}
+    figures["digits"] = {f"digit {i}": {name: entry[i] for name, entry in digits.items()} for i in range(config.digits)}
     if published:
         figures["published"] = {
             name: tables.beside(name, means(scores[name]), tables.shuffled(str(config.tables), name, config.seeds))
@@ -95,17 +95,17 @@ PUBLISHED_LIMITS = (
 def measure(data: Data, seconds: float, seeds: int) -> Scores:
     """AUROC of the models' fixed scores and of the baselines, by seed; NaN where a training diverged."""
     reference, tasks = Reference(data, None), (DETECT,)  # type: ignore[arg-type]
-    found: dict[str, dict[int, float]] = {}
+    results: dict[str, dict[int, float]] = {}
     for name in MODELS:
         contender = compiled(find(name), data)
         lengths = allowed(contender, seconds, tasks)
         for seed in range(seeds):
             figures = play(contender, reference, lengths, seed, tasks=tasks).figures.get(DETECT.name, {})
-            found.setdefault(name, {})[seed] = figures.get("auroc", math.nan)
+            results.setdefault(name, {})[seed] = figures.get("auroc", math.nan)
     for seed in range(seeds):
         for name, figures in DETECT.baselines(reference, seed).items():
-            found.setdefault(name.removeprefix(BASELINE), {})[seed] = figures["auroc"]
-    return found
+            results.setdefault(name.removeprefix(BASELINE), {})[seed] = figures["auroc"]
+    return results
 
 
 def means(scores: Scores) -> dict[str, float]:
@@ -134,22 +134,22 @@ def row(scores: Scores) -> dict[str, float | str | None]:
     vae, gan = (scores[name] for name in MODELS)
     mean, low, high = difference(vae, gan)
     ahead = "vae" if low > 0 else "r3gan" if high < 0 else "open"
-    own = means(scores)
-    best = max((name for name in own if name not in MODELS), key=own.__getitem__)
+    entry = means(scores)
+    best = max((name for name in entry if name not in MODELS), key=entry.__getitem__)
     if all(difference(scores[best], model)[1] > 0 for model in (vae, gan)):
         ahead = best
-    numbers = {**own, "vae_minus_r3gan": mean, "low": low, "high": high}
+    numbers = {**entry, "vae_minus_r3gan": mean, "low": low, "high": high}
     return {**{name: value if math.isfinite(value) else None for name, value in numbers.items()}, "ahead": ahead}
 
 
 def verdict(sets: Mapping[str, Mapping[str, Any]]) -> Verdict:
     """By the rule of the claim."""
     by_winner: dict[str, list[str]] = {}
-    for name, own in sets.items():
-        by_winner.setdefault(own["ahead"], []).append(name)
-    told = {"vae": "The VAE is ahead on {}.", "r3gan": "The GAN is ahead on {}.", "open": "Neither is on {}."}
+    for name, entry in sets.items():
+        by_winner.setdefault(entry["ahead"], []).append(name)
+    text = {"vae": "The VAE is ahead on {}.", "r3gan": "The GAN is ahead on {}.", "open": "Neither is on {}."}
     because = " ".join(
-        told.get(winner, f"A baseline, {winner}, is ahead of both on {{}}.").format(", ".join(names))
+        text.get(winner, f"A baseline, {winner}, is ahead of both on {{}}.").format(", ".join(names))
         for winner, names in by_winner.items()
     )
     word = "supported" if set(by_winner) == {"vae"} else "depends" if "vae" in by_winner else "not supported"
@@ -160,8 +160,8 @@ def draw(sets: Mapping[str, Mapping[str, Any]]) -> bytes:
     """A line for each set."""
     picture, axes = plots.figure("Who finds the anomalies?", 1.6 + 0.6 * len(sets))
     panel = axes[0, 0]
-    for at, own in enumerate(sets.values()):
-        for what, value in own.items():
+    for at, values in enumerate(sets.values()):
+        for what, value in values.items():
             if what in ("vae_minus_r3gan", "low", "high", "ahead") or value is None:
                 continue
             model = what in MODELS

@@ -30,19 +30,19 @@ def load(folder: str) -> dict[str, Data]:
       BadRequest: there is none.
     """
     paths = {name: Path(folder) / f"{name}.npz" for name in PUBLISHED}
-    found = {name: split(path) for name, path in paths.items() if path.is_file()}
-    if not found:
+    results = {name: split(path) for name, path in paths.items() if path.is_file()}
+    if not results:
         raise BadRequest(f"{folder} holds none of {', '.join(f'{name}.npz' for name in PUBLISHED)}.")
-    return found
+    return results
 
 
 def shuffled(folder: str, name: str, seeds: int) -> float:
     """Mean AUROC in per cent of the fifth neighbour where the half that is trained on is a random one."""
-    found = []
+    results = []
     for seed in range(seeds):
         data = split(Path(folder) / f"{name}.npz", np.random.default_rng(seed))
-        found.append(auroc(neighbour_distance(data.train.x, data.test.x), data.test.label == 1))
-    return 100 * float(np.mean(found))
+        results.append(auroc(neighbour_distance(data.train.x, data.test.x), data.test.label == 1))
+    return 100 * float(np.mean(results))
 
 
 def split(path: Path, rng: np.random.Generator | None = None) -> Data:

@@ -13,7 +13,7 @@ from experiments.exact_vae.training import DRAWN, EXACT, Trained
 COLOURS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.FAINT)
 
 
-def units(config: Config, found: Mapping[str, Mapping[float, Trained]]) -> bytes:
+def units(config: Config, results: Mapping[str, Mapping[float, Trained]]) -> bytes:
     """A panel for each way of training: the weight of each unit against its eigenvalue, a colour for each beta."""
     picture, axes = plots.figure("A unit stays where its eigenvalue is above beta s²", 4.9, 1, 2, sharey=True)
     values = np.asarray(config.eigenvalues[: config.units])
@@ -22,7 +22,7 @@ def units(config: Config, found: Mapping[str, Mapping[float, Trained]]) -> bytes
         for beta, colour in zip(config.betas, COLOURS, strict=False):
             threshold = beta * config.variance
             panel.plot(line, np.maximum(0, line - threshold), color=colour, linewidth=1)
-            weights = found[way][beta].weights
+            weights = results[way][beta].weights
             panel.plot(np.tile(values, len(weights)), weights.ravel(), "o", color=colour, markersize=5, clip_on=False)
             end = line[-1], max(0.0, line[-1] - threshold)
             plots.label(panel, *end, f" beta {beta:g}", colour, fontsize=12)

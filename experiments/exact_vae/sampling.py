@@ -32,7 +32,7 @@ def gaps(config: Config) -> dict[int, np.ndarray]:
     With u the mean of w / p(x) over the K samples, the gap is E[u - 1 - log u]: E u = 1 exactly, and taking u - 1 along
     removes most of the noise.
     """
-    found: dict[int, list[float]] = {count: [] for count in config.counts}
+    results: dict[int, list[float]] = {count: [] for count in config.counts}
     weigh = weigher(config)
     for seed, key in enumerate(keys(config.seeds, 2)):
         data = draw_data(config, seed)
@@ -42,14 +42,14 @@ def gaps(config: Config) -> dict[int, np.ndarray]:
         for count in config.counts:
             groups = log_w[: config.draws // count * count].reshape(-1, count, len(x)).swapaxes(0, 1)
             log_u = importance(groups.reshape(count, -1))
-            found[count].append(float(np.mean(np.asarray(jnp.expm1(log_u) - log_u, np.float64))))
-    return {count: np.array(values) for count, values in found.items()}
+            results[count].append(float(np.mean(np.asarray(jnp.expm1(log_u) - log_u, np.float64))))
+    return {count: np.array(values) for count, values in results.items()}
 
 
 def brackets(config: Config) -> dict[int, Bracket]:
     """Annealed importance sampling of examples that each seed's model made, by number of temperatures."""
-    made = [_simulated(config, seed, key) for seed, key in enumerate(keys(config.seeds, 3))]
-    given, z, exact = jax.tree.map(lambda *a: np.stack(a), *made)
+    draws = [_simulated(config, seed, key) for seed, key in enumerate(keys(config.seeds, 3))]
+    given, z, exact = jax.tree.map(lambda *a: np.stack(a), *draws)
     return {steps: _bracket(config, steps, given, z, np.asarray(exact, np.float64)) for steps in config.temperatures}
 
 
@@ -98,13 +98,13 @@ def draw_chains(key, shape: tuple[int, int, int], betas) -> tuple[Any, ...]:
     return (jax.random.normal(k_start, shape), *(annealed.draw(k, shape, betas) for k in others))
 
 
-def bracket_rows(found: Mapping[int, Bracket]) -> dict[str, dict[str, Any]]:
+def bracket_rows(results: Mapping[int, Bracket]) -> dict[str, dict[str, Any]]:
     """A row for each number of temperatures: means over seeds, with 95 % intervals, of nats above the true log p(x).
 
     A seed's figure is the mean over its examples. The difference of the two sides is taken within each seed.
     """
     rows = {}
-    for steps, bracket in sorted(found.items()):
+    for steps, bracket in sorted(results.items()):
         forward, reverse = bracket.forward.mean(1), bracket.reverse.mean(1)
         rows[f"{steps} temperatures"] = {
             "forward": list(interval(forward.tolist())[:3]),
@@ -120,10 +120,10 @@ def by_formula(config: Config, count: int) -> float:
     return float(np.expm1(config.offset)) / (2 * count)
 
 
-def count_rows(config: Config, found: Mapping[int, np.ndarray]) -> dict[str, dict[str, Any]]:
+def count_rows(config: Config, results: Mapping[int, np.ndarray]) -> dict[str, dict[str, Any]]:
     """A row for each K."""
     rows = {}
-    for count, values in found.items():
+    for count, values in results.items():
         mean, low, high, _ = interval(values.tolist())
         rows[f"K = {count}"] = {
             "gap_nats": [mean, low, high],

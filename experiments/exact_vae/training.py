@@ -53,9 +53,9 @@ def weigher(config: Config) -> Callable[..., jax.Array]:
 
 def at_the_optimum(config: Config, weigh: Callable, data: Data, key: jax.Array) -> float:
     """The largest difference of the log-weight of a posterior sample from log p(x): all of them are equal there."""
-    found = np.asarray(weigh(8, optimum(config, data), key, batch_of(data).x), np.float64)
+    results = np.asarray(weigh(8, optimum(config, data), key, batch_of(data).x), np.float64)
     exact = log_p(config, best_columns(config, data), data.mean, data.x)
-    return float(np.max(np.abs(found - exact[None])))
+    return float(np.max(np.abs(results - exact[None])))
 
 
 def differentiator(config: Config) -> Callable[..., Any]:
@@ -73,10 +73,10 @@ def differentiator(config: Config) -> Callable[..., Any]:
 
 def gradient_error(config: Config, slope: Callable, data: Data, key: jax.Array, beta: float) -> float:
     """The largest error of the gradient, in parts of the largest entry of its array."""
-    params, found = slope(key, batch_of(data), beta)
+    params, results = slope(key, batch_of(data), beta)
     exact = gradient_by_hand(config, params, data.x, beta)
     errors = [
-        np.max(np.abs(np.asarray(found[net][leaf], np.float64) - exact[net][leaf])) / np.max(np.abs(exact[net][leaf]))
+        np.max(np.abs(np.asarray(results[net][leaf], np.float64) - exact[net][leaf])) / np.max(np.abs(exact[net][leaf]))
         for net in exact
         for leaf in exact[net]
     ]
@@ -114,8 +114,8 @@ def train(config: Config, way: str) -> dict[float, Trained]:
     def sorted_units(a):
         return np.take_along_axis(np.asarray(a, np.float64), order, -1)
 
-    found = zip(sorted_units(weights), sorted_units(divergences), np.asarray(bounds, np.float64), strict=True)
-    return {beta: Trained(*row) for beta, row in zip(config.betas, found, strict=True)}
+    results = zip(sorted_units(weights), sorted_units(divergences), np.asarray(bounds, np.float64), strict=True)
+    return {beta: Trained(*row) for beta, row in zip(config.betas, results, strict=True)}
 
 
 def _train(config: Config, way: str, key, x, beta):
@@ -145,20 +145,20 @@ def best_elbo(config: Config, seed: int) -> float:
     return float(np.mean(log_p(config, best_columns(config, data), data.mean, data.x)))
 
 
-def unit_rows(config: Config, found: dict[str, dict[float, Trained]]) -> dict[str, dict[str, float]]:
+def unit_rows(config: Config, results: dict[str, dict[float, Trained]]) -> dict[str, dict[str, float]]:
     """A row for each beta and way of training: how many units of all seeds do what the rule says."""
     rows = {}
-    for way, by_beta in found.items():
+    for way, by_beta in results.items():
         for beta, trained in by_beta.items():
             weights = np.broadcast_to(best_weights(config, beta), trained.weights.shape)
-            active, said = trained.kl >= ACTIVE, weights > 0
+            active, state = trained.kl >= ACTIVE, weights > 0
             rows[f"beta {beta:g}, {way}"] = {
-                "units_active_by_the_rule": int(said[0].sum()),
+                "units_active_by_the_rule": int(state[0].sum()),
                 "fewest_active": int(active.sum(-1).min()),
                 "most_active": int(active.sum(-1).max()),
-                "units_as_the_rule_says": int(np.sum(active == said)),
+                "units_as_the_rule_says": int(np.sum(active == state)),
                 "units": active.size,
-                "largest_kl_of_a_collapsed_unit": float(np.max(np.where(said, 0.0, trained.kl))),
+                "largest_kl_of_a_collapsed_unit": float(np.max(np.where(state, 0.0, trained.kl))),
                 "largest_error_of_w2": float(np.max(np.abs(trained.weights - weights))),
             }
     return rows
@@ -169,7 +169,7 @@ def best_weights(config: Config, beta: float) -> np.ndarray:
     return np.maximum(0.0, np.asarray(config.eigenvalues[: config.units]) - beta * config.variance)
 
 
-def tight_rows(config: Config, found: dict[str, dict[float, Trained]]) -> dict[str, dict[str, float]]:
+def tight_rows(config: Config, results: dict[str, dict[float, Trained]]) -> dict[str, dict[str, float]]:
     """A row for each seed: how far the objective and its gradient are from their closed forms."""
     rows, weigh, slope = {}, weigher(config), differentiator(config)
     for seed, key in enumerate(keys(config.seeds, 1)):
@@ -179,6 +179,9 @@ def tight_rows(config: Config, found: dict[str, dict[float, Trained]]) -> dict[s
             "log_p_of_x": best,
             "at_the_optimum": at_the_optimum(config, weigh, data, key),
             "gradient_error": max(gradient_error(config, slope, data, key, beta) for beta in config.betas),
-            **{f"elbo_lacks_after_training,_{way}": best - float(own[1.0].elbo[seed]) for way, own in found.items()},
+            **{
+                f"elbo_lacks_after_training,_{way}": best - float(entry[1.0].elbo[seed])
+                for way, entry in results.items()
+            },
         }
     return rows

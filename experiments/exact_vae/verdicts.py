@@ -27,8 +27,8 @@ def tight(figures: Mapping[str, Any]) -> Verdict:
     rows = figures["seeds"].values()
     value, gradient = (max(row[name] for row in rows) for name in ("at_the_optimum", "gradient_error"))
     lacks = {way: [row[f"{AFTER},_{way}"] for row in rows] for way in REACHED}
-    reached = all(-EXACT <= nats <= REACHED[way] for way, own in lacks.items() for nats in own)
-    left = {way: max(own, key=abs) for way, own in lacks.items()}
+    reached = all(-EXACT <= nats <= REACHED[way] for way, entry in lacks.items() for nats in entry)
+    left = {way: max(entry, key=abs) for way, entry in lacks.items()}
     equal = [value <= EXACT, gradient <= EXACT, reached]
     word = "supported" if all(equal) else "not supported" if not equal[0] else "depends"
     trained = "; ".join(f"{nats:.1g} nats with {way}" for way, nats in left.items())
@@ -45,8 +45,8 @@ def collapses(figures: Mapping[str, Any]) -> Verdict:
     agree, units = (sum(row[name] for row in rows.values()) for name in ("units_as_the_rule_says", "units"))
     apart = [case for case, row in rows.items() if row["units_as_the_rule_says"] < row["units"]]
     word = "supported" if not apart else "depends" if 2 * agree > units else "not supported"
-    said = f"{agree} of {units} units do what the rule says."
-    return Verdict(word, said if not apart else f"{said} The others: {'; '.join(apart)}.")
+    text = f"{agree} of {units} units do what the rule says."
+    return Verdict(word, text if not apart else f"{text} The others: {'; '.join(apart)}.")
 
 
 def importance(figures: Mapping[str, Any]) -> Verdict:

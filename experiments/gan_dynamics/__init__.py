@@ -59,9 +59,9 @@ RUN = (verdicts.RATE, "rotation", "distance_in_the_end")
 def main(config: Config) -> Evidence:
     """Every game of numbers in every way, then two networks in those that fit them."""
     played = {f"{name}: {game}": toys.measure(name, game, config) for name in config.ways for game in config.games}
-    cases = {case: own.figures for case, own in played.items()}
+    cases = {case: entry.figures for case, entry in played.items()}
     trained = {name: networks.measure(name, config) for name in config.networks}
-    paths, first = {case: own.far for case, own in played.items()}, config.games[0]
+    paths, first = {case: entry.far for case, entry in played.items()}, config.games[0]
     pictures = {
         "trajectories.png": Picture(
             f"The path of the two numbers from theta = psi = 1 (ring) for {panels.STEPS} steps; the cross is the "
@@ -78,8 +78,8 @@ def main(config: Config) -> Evidence:
             panels.networks(trained),
         ),
     }
-    found = claims(cases, network_figures(trained), config)
-    return Evidence("gan_dynamics", ABOUT, found, pictures, dataclasses.asdict(config))
+    results = claims(cases, network_figures(trained), config)
+    return Evidence("gan_dynamics", ABOUT, results, pictures, dataclasses.asdict(config))
 
 
 def momentum_rows(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -95,30 +95,30 @@ def momentum_rows(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str,
     return rows
 
 
-def network_figures(found: Mapping[str, Trained]) -> dict[str, dict[str, Any]]:
+def network_figures(results: Mapping[str, Trained]) -> dict[str, dict[str, Any]]:
     """Tables of eigenvalues and swings; differences are paired by seed, and p values corrected over the ways (Holm)."""
     ways, against, p = {}, {}, {}
-    for name, own in found.items():
+    for name, entry in results.items():
         ways[name] = {
-            "leading_modulus": _over_seeds(own.moduli.mean(1)),
-            "rotation": _over_seeds(own.rotations.mean(1)),
-            "complex_of_the_leading_percent": _over_seeds(own.turning.mean(1)),
-            "swing": _over_seeds(own.swings),
-            "overlap_percent": _over_seeds(own.overlaps),
-            "looks_without_eigenvalue": int(np.isnan(own.moduli).sum()),
-            "failed_seeds": own.skipped,
+            "leading_modulus": _over_seeds(entry.moduli.mean(1)),
+            "rotation": _over_seeds(entry.rotations.mean(1)),
+            "complex_of_the_leading_percent": _over_seeds(entry.turning.mean(1)),
+            "swing": _over_seeds(entry.swings),
+            "overlap_percent": _over_seeds(entry.overlaps),
+            "looks_without_eigenvalue": int(np.isnan(entry.moduli).sum()),
+            "failed_seeds": entry.skipped,
         }
-        base = found.get(AGAINST.get(name, BASE))
+        base = results.get(AGAINST.get(name, BASE))
         if name != BASE and base is not None:
-            more = difference(*(dict(enumerate(np.log(each.swings))) for each in (own, base)))
+            more = difference(*(dict(enumerate(np.log(each.swings))) for each in (entry, base)))
             ends = [None if math.isnan(end) else math.exp(end) for end in (more.mean, more.low, more.high)]
-            learned = float(min(own.overlaps.mean(), base.overlaps.mean()))
+            learned = float(min(entry.overlaps.mean(), base.overlaps.mean()))
             row = {"held_against": AGAINST.get(name, BASE), "swing_as_a_factor": ends}
             against[name], p[name] = {**row, "least_overlap_percent": learned}, more.p
     for name, value in holm(p).items():
         against[name]["p_swing"] = None if math.isnan(value) else value
-    moduli, swings = np.array([(own.moduli.mean(1), own.swings) for own in found.values()]).swapaxes(0, 1)
-    ranks = [spearmanr(a, b).statistic for a, b in zip(moduli.T, swings.T, strict=True)] if len(found) > 2 else []
+    moduli, swings = np.array([(entry.moduli.mean(1), entry.swings) for entry in results.values()]).swapaxes(0, 1)
+    ranks = [spearmanr(a, b).statistic for a, b in zip(moduli.T, swings.T, strict=True)] if len(results) > 2 else []
     correlation = {"modulus and swing": {"rank_correlation": _over_seeds(np.array(ranks))}}
     return {"ways": ways, "against": against, "over_ways": correlation}
 

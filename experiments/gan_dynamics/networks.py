@@ -47,24 +47,24 @@ def plan(name: str, config: Config) -> Plan:
 
 def measure(name: str, config: Config) -> Trained:
     """Trains every seed in one program and looks at the eigenvalues along training."""
-    own, data = plan(name, config), load("ring8")
+    entry, data = plan(name, config), load("ring8")
     assert data.modes is not None
-    step, x = own.step(), jnp.asarray(data.train.x)
+    step, x = entry.step(), jnp.asarray(data.train.x)
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(0), i))(jnp.arange(config.seeds))
     z = draw_probes()
-    play = _player(step, x, z, len(own.turns), config)
+    play = _player(step, x, z, len(entry.turns), config)
     states = jax.jit(jax.vmap(lambda key: step.init(key, Batch(x[: config.batch]))))(keys)
     # One batch and one noise for all looks at a seed, so that looks differ by the params alone.
-    seen = Batch(jnp.stack([x[:SEEN]] * len(own.turns)))
-    found: dict[str, list[Any]] = {"moduli": [], "rotations": [], "turning": [], "path": []}
+    batch = Batch(jnp.stack([x[:SEEN]] * len(entry.turns)))
+    results: dict[str, list[Any]] = {"moduli": [], "rotations": [], "turning": [], "path": []}
     for look in range(config.looks):
         states, path = play(states, keys, jnp.int32(look))
-        ends = [_look(step, jax.tree.map(lambda a, i=i: a[i], states), seen, config) for i in range(config.seeds)]
-        for kind, values in zip(found, (*zip(*ends, strict=True), np.asarray(path)), strict=True):
-            found[kind].append(values)
-    path = np.concatenate(found["path"], 1)  # [S, T, PROBES, 2]
+        ends = [_look(step, jax.tree.map(lambda a, i=i: a[i], states), batch, config) for i in range(config.seeds)]
+        for kind, values in zip(results, (*zip(*ends, strict=True), np.asarray(path)), strict=True):
+            results[kind].append(values)
+    path = np.concatenate(results["path"], 1)  # [S, T, PROBES, 2]
     return Trained(
-        *(np.array(found[kind], np.float64).T for kind in ("moduli", "rotations", "turning")),
+        *(np.array(results[kind], np.float64).T for kind in ("moduli", "rotations", "turning")),
         np.array([swing(one) for one in path]),
         np.array([overlap(one[-1], data.modes) for one in path]),
         path[0],
@@ -91,11 +91,11 @@ def _player(step: Step, x: jax.Array, z: jax.Array, turns: int, config: Config) 
     return jax.jit(jax.vmap(play, (0, 0, None)), donate_argnums=0)
 
 
-def _look(step: Step, state: Any, seen: Batch, config: Config) -> tuple[float, float, float]:
+def _look(step: Step, state: Any, batch: Batch, config: Config) -> tuple[float, float, float]:
     """(modulus, rotation, % complex) of the leading eigenvalues, nan where Arnoldi's method does not find them."""
     still = state._replace(context=state.context._replace(step=jnp.zeros_like(state.context.step)))
     try:
-        eigenvalues = leading(step, still, jax.random.key(1), seen, k=config.eigenvalues)
+        eigenvalues = leading(step, still, jax.random.key(1), batch, k=config.eigenvalues)
     except BadRequest:
         return float("nan"), float("nan"), float("nan")
     return float(abs(eigenvalues[0])), rotation(eigenvalues), float(100 * np.mean(eigenvalues.imag != 0))

@@ -29,16 +29,16 @@ def colour(rate: float) -> str:
 
 def trajectories(paths: Mapping[str, np.ndarray], cases: Mapping[str, Any], game: str) -> bytes:
     """A panel for each way of a game of two numbers."""
-    found = {name: paths[f"{name}: {game}"] for name in SHOWN if f"{name}: {game}" in paths}
-    columns = min(COLUMNS, len(found))
-    rows = -(-len(found) // columns)
+    results = {name: paths[f"{name}: {game}"] for name in SHOWN if f"{name}: {game}" in paths}
+    columns = min(COLUMNS, len(results))
+    rows = -(-len(results) // columns)
     picture, axes = plots.figure(f"{game}: the path of the two players", 1.0 + 2.9 * rows, rows, columns)
-    for panel in axes.ravel()[len(found) :]:
+    for panel in axes.ravel()[len(results) :]:
         panel.axis("off")
-    for panel, (name, path) in zip(axes.ravel(), found.items(), strict=False):
-        rate, own = cases[f"{name}: {game}"][RATE], path[: STEPS + 1]
-        panel.plot(own[:, 1], own[:, 0], color=colour(rate), linewidth=1.2)
-        panel.plot(own[0, 1], own[0, 0], "o", color=plots.INK, markersize=8, fillstyle="none", markeredgewidth=2)
+    for panel, (name, path) in zip(axes.ravel(), results.items(), strict=False):
+        rate, start = cases[f"{name}: {game}"][RATE], path[: STEPS + 1]
+        panel.plot(start[:, 1], start[:, 0], color=colour(rate), linewidth=1.2)
+        panel.plot(start[0, 1], start[0, 0], "o", color=plots.INK, markersize=8, fillstyle="none", markeredgewidth=2)
         panel.plot(0, 0, "+", color=plots.INK, markersize=12, markeredgewidth=2)
         panel.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xticks=[-3, 0, 3], yticks=[-3, 0, 3])
         panel.set_title(f"{name}\n{behaviour(rate)}", fontsize=12, color=colour(rate))
@@ -73,20 +73,20 @@ def rates(cases: Mapping[str, Mapping[str, Any]], ways: tuple[str, ...], games: 
     return plots.png(picture)
 
 
-def networks(found: Mapping[str, Trained]) -> bytes:
+def networks(results: Mapping[str, Trained]) -> bytes:
     """A line for each way: modulus and rotation of the leading eigenvalue, and the swing; a dot for each seed."""
     picture, axes = plots.figure("ring8: the leading eigenvalue of a step, and the swing", 5.6, 1, 3, sharey=True)
-    for line, own in enumerate(found.values()):
-        kinds = own.moduli.mean(1), own.rotations.mean(1), own.swings
+    for line, entry in enumerate(results.values()):
+        kinds = entry.moduli.mean(1), entry.rotations.mean(1), entry.swings
         for panel, values in zip(axes[0], kinds, strict=True):
             known = values[np.isfinite(values)]
             spread = 0.5 * ((np.arange(len(known)) + 0.5) / max(len(known), 1) - 0.5)  # so that seeds can be counted
             panel.plot(known, line + spread, "o", color=plots.BLUE, markersize=4, alpha=0.6)
             if len(known):
                 panel.plot([known.mean()] * 2, [line - 0.36, line + 0.36], color=plots.BLUE, linewidth=3)
-    axes[0, 0].set_yticks(range(len(found)), list(found))
+    axes[0, 0].set_yticks(range(len(results)), list(results))
     axes[0, 0].tick_params(axis="y", length=0)
-    axes[0, 0].set(ylim=(len(found) - 0.5, -0.5))
+    axes[0, 0].set(ylim=(len(results) - 0.5, -0.5))
     axes[0, 0].axvline(1, color=plots.FAINT, linewidth=1)
     axes[0, 1].axvline(TURNS, color=plots.FAINT, linewidth=1)
     axes[0, 1].set_xlim(-0.03, 1.03)

@@ -54,11 +54,11 @@ class Played(NamedTuple):
 
 def measure(name: str, game: str, config: Config) -> Played:
     """Figures of one case. In float64, so that a run can stay where its step is its linear part."""
-    own, toy = way(name, config), TOYS[game]
-    damping = [own.gamma * (w**2 if toy.squared else 1) for w in toy.turning]
-    exact = np.concatenate([own.factors(w, g) for w, g in zip(toy.turning, damping, strict=True)])
+    entry, toy = way(name, config), TOYS[game]
+    damping = [entry.gamma * (w**2 if toy.squared else 1) for w in toy.turning]
+    exact = np.concatenate([entry.factors(w, g) for w, g in zip(toy.turning, damping, strict=True)])
     with jax.enable_x64(True):
-        step, at, batches = _set(own, toy)
+        step, at, batches = _set(entry, toy)
         eigenvalues = spectrum(step, at(np.asarray(toy.rest)), jax.random.key(0), batches)
         predicted = log_rate(eigenvalues)
         grows = predicted > 1e-6
@@ -78,13 +78,13 @@ def measure(name: str, game: str, config: Config) -> Played:
     return Played(figures, far)
 
 
-def _set(own: Way, toy: Toy) -> tuple[Step, Callable[[Any], State], Batch]:
+def _set(entry: Way, toy: Toy) -> tuple[Step, Callable[[Any], State], Batch]:
     """(the step, (params as a vector) -> a state that is not at its start, the batches)."""
-    game = own.form(toy.build(penalty=r1(own.gamma) if own.gamma else None))
+    game = entry.form(toy.build(penalty=r1(entry.gamma) if entry.gamma else None))
     z = jnp.array([[-1.0], [1.0]])[: len(toy.examples)]
     even = game._replace(draw=lambda key, batch: {**game.draw(key, batch), "z": z})
-    step = make_step(even, {"critic": own.critic, "generator": own.generator}, own.turns, rule=own.rule)
-    batches = Batch(jnp.array([[[x] for x in toy.examples]] * len(own.turns)))
+    step = make_step(even, {"critic": entry.critic, "generator": entry.generator}, entry.turns, rule=entry.rule)
+    batches = Batch(jnp.array([[[x] for x in toy.examples]] * len(entry.turns)))
     state = step.init(jax.random.key(0), jax.tree.map(lambda a: a[0], batches))
     restore = ravel_pytree(state.params)[1]
     opts = jax.tree.map(lambda a: a & False if a.dtype == bool else a, state.opts)  # the first step is behind
@@ -117,8 +117,8 @@ def _rate(path: np.ndarray, eigenvalues: np.ndarray, least: float) -> float:
 
 def _directions(starts: int, size: int) -> np.ndarray:
     """f64[starts, size], of length 1; start i is the same whatever their number."""
-    found = np.asarray(draw_directions(starts, size), np.float64)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    results = np.asarray(draw_directions(starts, size), np.float64)
+    return results / np.linalg.norm(results, axis=1, keepdims=True)
 
 
 def draw_directions(starts: int, size: int) -> jax.Array:

@@ -30,9 +30,9 @@ def oscillates(figures: Mapping[str, Any]) -> Verdict:
     for case, row in figures["cases"].items():
         kinds[behaviour(row[RATE])].append(case)
     whole = {_game(case) for case in figures["cases"]}
-    said = [f"{name.capitalize()}: {_by_way(cases, whole)}." for name, cases in kinds.items() if cases]
-    word = "supported" if not kinds["converges"] else "depends" if len(said) > 1 else "not supported"
-    return Verdict(word, " ".join(said))
+    sentences = [f"{name.capitalize()}: {_by_way(cases, whole)}." for name, cases in kinds.items() if cases]
+    word = "supported" if not kinds["converges"] else "depends" if len(sentences) > 1 else "not supported"
+    return Verdict(word, " ".join(sentences))
 
 
 def predicts(figures: Mapping[str, Any]) -> Verdict:
@@ -61,7 +61,7 @@ def _allowed(predicted: float) -> float:
 
 def pushes(figures: Mapping[str, Any]) -> Verdict:
     """Supported where momentum 0.5 lowers the rate in every case, not supported where in none, and else it depends."""
-    said, good = [], []
+    sentences, good = [], []
     whole = {_game(case) for case in figures["momentum"]}
     for beta in ("0.5", "-0.5"):
         rows = {case: row for case, row in figures["momentum"].items() if _way(case).endswith(f"momentum {beta}")}
@@ -69,10 +69,10 @@ def pushes(figures: Mapping[str, Any]) -> Verdict:
         meets = [case for case, row in rows.items() if behaviour(row[RATE]) == "converges"]
         if rows:
             ending = f"; converges: {_by_way(meets, whole)}" if meets else " and never converges"
-            said.append(f"Momentum {beta} lowers the rate in {len(lowered)} of {len(rows)} cases{ending}.")
+            sentences.append(f"Momentum {beta} lowers the rate in {len(lowered)} of {len(rows)} cases{ending}.")
         good += [case in lowered for case in rows] if beta == "0.5" else []
     word = "depends" if any(good) and not all(good) else "supported" if any(good) else "not supported"
-    return Verdict(word, " ".join(said) or "Nothing was played with momentum.")
+    return Verdict(word, " ".join(sentences) or "Nothing was played with momentum.")
 
 
 def turning(figures: Mapping[str, Any]) -> Verdict:
@@ -83,15 +83,17 @@ def turning(figures: Mapping[str, Any]) -> Verdict:
         "Mostly does not": [name for name, (_, _, high) in rows.items() if high is not None and high < TURNS],
     }
     kinds["Undecided"] = [name for name in rows if name not in kinds["Mostly turns"] + kinds["Mostly does not"]]
-    whole = {name for name, found in kinds.items() if len(found) == len(rows)}
+    whole = {name for name, results in kinds.items() if len(results) == len(rows)}
     word = {"Mostly turns": "supported", "Mostly does not": "not supported"}.get(*whole) if len(whole) == 1 else None
     return Verdict(word or "depends", _grouped(kinds))
 
 
 def meet(figures: Mapping[str, Any]) -> Verdict:
     """Supported where every simulated case converges, not supported where none does, and else it depends."""
-    found = oscillates(figures)
-    return found._replace(word={"supported": "not supported", "not supported": "supported"}.get(found.word, found.word))
+    results = oscillates(figures)
+    return results._replace(
+        word={"supported": "not supported", "not supported": "supported"}.get(results.word, results.word)
+    )
 
 
 def steadies(figures: Mapping[str, Any]) -> Verdict:
@@ -134,7 +136,7 @@ def _by_way(cases: list[str], games: set[str]) -> str:
     ways: dict[str, list[str]] = {}
     for case in cases:
         ways.setdefault(_way(case), []).append(_game(case))
-    return _list([way if len(own) == len(games) else f"{way} ({', '.join(own)})" for way, own in ways.items()])
+    return _list([way if len(values) == len(games) else f"{way} ({', '.join(values)})" for way, values in ways.items()])
 
 
 def _list(names: list[str]) -> str:

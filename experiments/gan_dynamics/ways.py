@@ -87,8 +87,8 @@ def turns(critics: int, generators: int) -> tuple[tuple[str, ...], ...]:
 
 def way(name: str, config: Config) -> Way:
     """The way of that name."""
-    own, penalised, _ = name.partition(", R1")
-    return _way(own, config.rate, config)._replace(gamma=config.gamma if penalised else 0.0)
+    base, penalised, _ = name.partition(", R1")
+    return _way(base, config.rate, config)._replace(gamma=config.gamma if penalised else 0.0)
 
 
 def _way(name: str, h: float, config: Config) -> Way:

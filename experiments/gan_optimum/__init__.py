@@ -30,15 +30,15 @@ zero along a cosine), the widths and the {FULL.steps:,} steps were set once, bef
 def main(config: Config) -> Evidence:
     """The identities, the bounds, and trained critics."""
     rows, curves = exact.bounds()
-    found = trained.courses(config)
-    cases = trained.rows(found)
+    results = trained.courses(config)
+    cases = trained.rows(results)
     closed = {name: row["closed_form"] for name, row in cases.items()}
     pictures = {
         "critics.png": Picture(
             f"Above: data and generator as densities, the optimal critic, and critics of {config.seeds} seeds after "
             f"{config.steps:,} steps. Below: the value of the game while the critic learns, a line for each seed; the "
             "black line is the most that any critic can reach.",
-            panels.critics(found, closed),
+            panels.critics(results, closed),
         ),
         "bounds.png": Picture(
             "How far each bound is below its divergence, for N(0, 1) and N(0.8, 1.3²). Left: the logit of the best "

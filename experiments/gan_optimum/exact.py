@@ -58,8 +58,8 @@ def over_all_pairs(side: Callable, real: np.ndarray, fake: np.ndarray, p: Law, q
     """The same over every real with every fake logit, as a loss of pairs needs it."""
     r, f = (grid.ravel() for grid in np.meshgrid(real, fake, indexing="ij"))
     weights = np.outer(p.weights, q.weights).ravel()
-    there = weights > 0  # elsewhere a logit may be infinite of the wrong sign
-    return float(np.asarray(side(*_f32(r[there], f[there])), np.float64) @ weights[there])
+    positive = weights > 0  # elsewhere a logit may be infinite of the wrong sign
+    return float(np.asarray(side(*_f32(r[positive], f[positive])), np.float64) @ weights[positive])
 
 
 def values() -> dict[str, dict[str, float]]:
@@ -165,8 +165,8 @@ def agrees(figures: Mapping[str, Any]) -> Verdict:
         worst = max(row["difference"] for row in rows.values())
         return Verdict("supported", f"All {len(rows)} agree with the closed form; they differ by {worst:.1g} at most.")
     word = "not supported" if len(apart) == len(rows) else "depends"
-    told = "; ".join(f"{name} ({rows[name]['library']:.3g} against {rows[name]['closed_form']:.3g})" for name in apart)
-    return Verdict(word, f"{len(rows) - len(apart)} of {len(rows)} agree with the closed form, but not {told}.")
+    text = "; ".join(f"{name} ({rows[name]['library']:.3g} against {rows[name]['closed_form']:.3g})" for name in apart)
+    return Verdict(word, f"{len(rows) - len(apart)} of {len(rows)} agree with the closed form, but not {text}.")
 
 
 def tight(figures: Mapping[str, Any]) -> Verdict:
@@ -182,8 +182,8 @@ def tight(figures: Mapping[str, Any]) -> Verdict:
             f"{-max(row['nearest_other'] for row in rows.values()):.2g} at least.",
         )
     word = "not supported" if len(bad) == len(rows) else "depends"
-    said = [f"Not tight: {', '.join(loose)}."] * bool(loose) + [f"Not below: {', '.join(above)}."] * bool(above)
-    return Verdict(word, " ".join(said))
+    sentences = [f"Not tight: {', '.join(loose)}."] * bool(loose) + [f"Not below: {', '.join(above)}."] * bool(above)
+    return Verdict(word, " ".join(sentences))
 
 
 def _f32(*arrays: np.ndarray) -> tuple[jax.Array, ...]:

@@ -13,7 +13,7 @@ from experiments.laws import gaussian, log_ratio
 COURSES = ("N(0, 1) and N(0.8, 1.3²)", "ring8 and half of its modes", "ring8 and its blurred copy")
 
 
-def critics(found: Mapping[str, Course], closed: Mapping[str, float]) -> bytes:
+def critics(results: Mapping[str, Course], closed: Mapping[str, float]) -> bytes:
     """Above: densities and critics on the line. Below: the value of the game over the steps."""
     picture, axes = plots.figure(
         "A trained critic finds p / (p + q), where its network can see the difference", 7.4, 2, 3
@@ -25,7 +25,7 @@ def critics(found: Mapping[str, Course], closed: Mapping[str, float]) -> bytes:
         panel.fill_between(SHOWN, p_x, color=plots.BLUE, alpha=0.25, linewidth=0)
         panel.fill_between(SHOWN, q_x, color=plots.ORANGE, alpha=0.25, linewidth=0)
         panel.plot(SHOWN, (1 / (1 + np.exp(-log_ratio(DATA, q, x)))), color=plots.INK, linewidth=4)
-        panel.plot(SHOWN, found[name].shown.T, color=plots.GREEN, linewidth=1)
+        panel.plot(SHOWN, results[name].shown.T, color=plots.GREEN, linewidth=1)
         panel.set_title(name, fontsize=13)
         panel.set(xlim=(SHOWN[0], SHOWN[-1]), ylim=(0, 1.05), yticks=[0, 0.5, 1])
         if i == 0:
@@ -34,7 +34,7 @@ def critics(found: Mapping[str, Course], closed: Mapping[str, float]) -> bytes:
             for line, (word, colour) in enumerate(words.items()):
                 plots.label(panel, 2.0, 0.97 - 0.11 * line, word, colour)
     for i, (panel, name) in enumerate(zip(axes[1], COURSES, strict=True)):
-        course = found[name]
+        course = results[name]
         at = np.maximum(course.stops, 0.7)  # 0 has no place on a log scale: it stands left of 1
         panel.axhline(-math.log(4), color=plots.FAINT, linewidth=1.5, linestyle="--")
         panel.axhline(closed[name], color=plots.INK, linewidth=2)

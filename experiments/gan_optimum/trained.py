@@ -91,15 +91,15 @@ def _courses(family: _Family, config: Config) -> dict[str, Course]:
 
     looks, n = stops(config.steps), len(laws) * config.seeds
     adam = optax.adam(optax.cosine_decay_schedule(config.rate, config.steps))
-    params, seen = jax.tree.map(of_seeds, family.params), []
+    params, history = jax.tree.map(of_seeds, family.params), []
     for state in approach(game, adam, family.draw, params, runs=n, stops=looks):
         critics = state.params["critic"]
-        seen.append(np.asarray(values(critics), np.float64))
+        history.append(np.asarray(values(critics), np.float64))
     shown = np.zeros((n, 0))
     if family.latent_dim == 1:
         logits = jax.vmap(lambda critic: judge(critic, jnp.asarray(SHOWN[:, None], jnp.float32)))(critics)
         shown = np.asarray(jax.nn.sigmoid(logits), np.float64)
-    value = np.stack(seen).reshape(len(looks), len(laws), config.seeds)
+    value = np.stack(history).reshape(len(looks), len(laws), config.seeds)
     shown = shown.reshape(len(laws), config.seeds, -1)
     return {name: Course(looks, value[:, i], shown[i]) for i, name in enumerate(family.cases)}
 
@@ -135,13 +135,13 @@ def _rings(config: Config) -> _Family:
     )
 
 
-def rows(found: Mapping[str, Course]) -> dict[str, dict[str, Any]]:
+def rows(results: Mapping[str, Course]) -> dict[str, dict[str, Any]]:
     """Figures by case: the start and the end of the value, and what is left to the closed form."""
-    made = {}
-    for name, course in found.items():
+    table = {}
+    for name, course in results.items():
         best = divergence("gan", *pairs()[name])
         gaps = best - course.value[-1]
-        made[name] = {
+        table[name] = {
             "closed_form": best,
             "value_at_start": float(course.value[0].mean()),
             "value_at_end": float(course.value[-1].mean()),
@@ -149,7 +149,7 @@ def rows(found: Mapping[str, Course]) -> dict[str, dict[str, Any]]:
             "nats_below_worst_seed": float(gaps.max()),
             "nats_below_best_seed": float(gaps.min()),
         }
-    return made
+    return table
 
 
 def approaches(figures: Mapping[str, Any]) -> Verdict:
@@ -160,9 +160,11 @@ def approaches(figures: Mapping[str, Any]) -> Verdict:
         return Verdict("not supported", f"A critic is above what can be reached: {', '.join(passed)}.")
     short = {n: row["nats_below_mean"] for n, row in cases.items() if not row["nats_below_mean"] <= REACHED}
     word = "not supported" if len(short) == len(cases) else "depends" if short else "supported"
-    there = {n: row["nats_below_mean"] for n, row in cases.items() if n not in short}
-    said = []
-    if there:
-        said.append(f"In {len(there)} of {len(cases)} cases critics end at most {max(there.values()):.2g} nats below.")
-    said += [f"Short of it by {gap:.2g} nats: {name}." for name, gap in short.items()]
-    return Verdict(word, " ".join(said))
+    gaps = {n: row["nats_below_mean"] for n, row in cases.items() if n not in short}
+    sentences = []
+    if gaps:
+        sentences.append(
+            f"In {len(gaps)} of {len(cases)} cases critics end at most {max(gaps.values()):.2g} nats below."
+        )
+    sentences += [f"Short of it by {gap:.2g} nats: {name}." for name, gap in short.items()]
+    return Verdict(word, " ".join(sentences))

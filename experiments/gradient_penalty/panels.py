@@ -22,17 +22,17 @@ def colour(name: str) -> str:
 REACH = 4.0  # of a panel, in both directions
 
 
-def paths(found: Mapping[str, np.ndarray], ends: Mapping[str, float], game: str) -> bytes:
+def paths(results: Mapping[str, np.ndarray], ends: Mapping[str, float], game: str) -> bytes:
     """A panel for each remedy: critic and generator of one game from the same start."""
-    columns = min(5, len(found))
-    rows = -(-len(found) // columns)
+    columns = min(5, len(results))
+    rows = -(-len(results) // columns)
     picture, axes = plots.figure(f"{game}: which remedies make the two players meet", 0.8 + 2.7 * rows, rows, columns)
-    for panel in axes.ravel()[len(found) :]:
+    for panel in axes.ravel()[len(results) :]:
         panel.axis("off")
-    for panel, (name, path) in zip(axes.ravel(), found.items(), strict=False):
-        own = path[: STEPS + 1]
-        panel.plot(own[:, 1], own[:, 0], color=colour(name), linewidth=1)
-        panel.plot(own[0, 1], own[0, 0], "o", color=plots.INK, markersize=8, fillstyle="none", markeredgewidth=2)
+    for panel, (name, path) in zip(axes.ravel(), results.items(), strict=False):
+        start = path[: STEPS + 1]
+        panel.plot(start[:, 1], start[:, 0], color=colour(name), linewidth=1)
+        panel.plot(start[0, 1], start[0, 0], "o", color=plots.INK, markersize=8, fillstyle="none", markeredgewidth=2)
         panel.plot(0, 0, "+", color=plots.INK, markersize=13, markeredgewidth=2)
         reach = REACH  # one for all, so that the same start looks the same; what leaves the panel is cut
         panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
@@ -42,20 +42,20 @@ def paths(found: Mapping[str, np.ndarray], ends: Mapping[str, float], game: str)
     return plots.png(picture)
 
 
-def rings(found: Mapping[str, Ring]) -> bytes:
+def rings(results: Mapping[str, Ring]) -> bytes:
     """Left overlap, right the steepest slope of the critic; a line for each remedy, a dot for each seed."""
     picture, axes = plots.figure("ring8: what a remedy does to samples and to the critic", 5.4, 1, 2, sharey=True)
-    for line, (name, own) in enumerate(found.items()):
-        for panel, values in zip(axes[0], (own.look.overlaps, own.largest), strict=True):
+    for line, (name, entry) in enumerate(results.items()):
+        for panel, values in zip(axes[0], (entry.look.overlaps, entry.largest), strict=True):
             at = line + 0.5 * (
                 (np.arange(len(values)) + 0.5) / len(values) - 0.5
             )  # apart, so that seeds can be counted
             panel.plot(values, at, "o", color=colour(name), markersize=4, alpha=0.6)
             middle = np.exp(np.log(values).mean()) if panel is axes[0, 1] else values.mean()
             panel.plot([middle, middle], [line - 0.36, line + 0.36], color=colour(name), linewidth=3)
-    axes[0, 0].set_yticks(range(len(found)), list(found))
+    axes[0, 0].set_yticks(range(len(results)), list(results))
     axes[0, 0].tick_params(axis="y", length=0)
-    axes[0, 0].set(ylim=(len(found) - 0.5, -0.5), xlim=(0, 100))
+    axes[0, 0].set(ylim=(len(results) - 0.5, -0.5), xlim=(0, 100))
     axes[0, 0].set_xlabel("overlap with the data, %")
     axes[0, 1].set_xscale("log")
     axes[0, 1].set_xlabel("steepest slope of the critic, |grad D|")

@@ -33,11 +33,11 @@ class Ring(NamedTuple):
 
 def measure(name: str, config: Config) -> Ring:
     """Trains every seed and takes the critic's slopes."""
-    own, spec, data = planar(name, config), Spec((2,)), load("ring8")
-    critic = own.critic(spec.critic())
-    game = gan(spec.generator(), critic, latent_dim=config.latent, loss=NON_SATURATING, penalty=own.penalty)
+    entry, spec, data = planar(name, config), Spec((2,)), load("ring8")
+    critic = entry.critic(spec.critic())
+    game = gan(spec.generator(), critic, latent_dim=config.latent, loss=NON_SATURATING, penalty=entry.penalty)
     adam = optax.adam(config.rate, b1=0.5, b2=0.99)
-    optimizers = {"critic": own.optimizer(adam), "generator": adam}
+    optimizers = {"critic": entry.optimizer(adam), "generator": adam}
     average = Ema(ema_rate(0.001), ("generator",))
     plan = Plan(game, optimizers, (("critic",), ("generator",)), average, batch_size=config.batch)
     look = looks(plan, data, seeds=config.seeds, rounds=(config.updates,))[config.updates]
@@ -55,33 +55,33 @@ def measure(name: str, config: Config) -> Ring:
     return Ring(look, *(np.asarray(a, np.float64) for a in (largest, at_data, at_samples)))
 
 
-def ring_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
+def ring_rows(results: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
     """A row for each remedy, and its difference from none, paired by seed."""
-    rows, none = {}, found[NONE]
-    for name, own in found.items():
+    rows, none = {}, results[NONE]
+    for name, entry in results.items():
         rows[name] = {
-            "overlap_percent": _ends(interval(own.look.overlaps.tolist())),
-            "captured_modes": float(np.mean([count.captured for count in own.look.counts])),
-            "largest_slope": _ends(interval(own.largest.tolist())),
-            "slope_at_data": float(own.at_data.mean()),
-            "slope_at_samples": float(own.at_samples.mean()),
-            "arithmetic_of_a_step": own.look.flops / none.look.flops,
-            "failed_seeds": int(own.look.failed.sum()),
+            "overlap_percent": _ends(interval(entry.look.overlaps.tolist())),
+            "captured_modes": float(np.mean([count.captured for count in entry.look.counts])),
+            "largest_slope": _ends(interval(entry.largest.tolist())),
+            "slope_at_data": float(entry.at_data.mean()),
+            "slope_at_samples": float(entry.at_samples.mean()),
+            "arithmetic_of_a_step": entry.look.flops / none.look.flops,
+            "failed_seeds": int(entry.look.failed.sum()),
         }
     return rows
 
 
-def gain_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
+def gain_rows(results: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
     """By how much the overlap grows and by what factor the largest slope falls, against no penalty, paired by seed.
 
     P values are corrected over the remedies (Holm).
     """
-    rows, none = {}, found[NONE]
+    rows, none = {}, results[NONE]
     p: dict[str, dict[str, float]] = {"p_overlap": {}, "p_slope": {}}
-    for name, own in found.items():
+    for name, entry in results.items():
         if name != NONE:
-            more = difference(dict(enumerate(own.look.overlaps)), dict(enumerate(none.look.overlaps)))
-            steeper = difference(dict(enumerate(np.log(own.largest))), dict(enumerate(np.log(none.largest))))
+            more = difference(dict(enumerate(entry.look.overlaps)), dict(enumerate(none.look.overlaps)))
+            steeper = difference(dict(enumerate(np.log(entry.largest))), dict(enumerate(np.log(none.largest))))
             rows[name] = {
                 "more_overlap": _ends(more),
                 "slope_as_a_factor": [None if end is None else float(np.exp(end)) for end in _ends(steeper)],
@@ -93,5 +93,5 @@ def gain_rows(found: Mapping[str, Ring]) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _ends(found: Any) -> list[float | None]:
-    return [None if np.isnan(end) else float(end) for end in (found.mean, found.low, found.high)]
+def _ends(results: Any) -> list[float | None]:
+    return [None if np.isnan(end) else float(end) for end in (results.mean, results.low, results.high)]

@@ -39,12 +39,12 @@ def closed_rate(turning: float, damping: float, step: float) -> complex:
 def measure(name: str, game: str, config: Config) -> tuple[dict[str, float | None], np.ndarray]:
     """(a row, a path from afar): the rate beside its closed form, and how far from the data the generator ends."""
     loss, turning = GAMES[game]
-    own = toy(name, config)
-    paths = simulate(own, loss, config)  # [starts near, then far, T + 1, 2]
+    entry = toy(name, config)
+    paths = simulate(entry, loss, config)  # [starts near, then far, T + 1, 2]
     near, far = np.split(paths, 2)
     row: dict[str, float | None] = {"log_rate_by_the_formula": None, "log_rate": None, "largest_difference": None}
-    if own.damping is not None:
-        eigenvalue = closed_rate(turning, own.damping, config.toy_rate)
+    if entry.damping is not None:
+        eigenvalue = closed_rate(turning, entry.damping, config.toy_rate)
         rates = [fitted_log_rate(np.linalg.norm(path, axis=1)[SETTLE : UNTIL + 1], [eigenvalue]) for path in near]
         predicted = math.log(abs(eigenvalue))
         row = {
@@ -55,12 +55,12 @@ def measure(name: str, game: str, config: Config) -> tuple[dict[str, float | Non
     return row | {"generator_from_the_data": float(np.abs(far[:, -TAIL:, 1]).mean(1).max())}, far[0]
 
 
-def simulate(own: Way, loss: Adversarial, config: Config) -> np.ndarray:
+def simulate(entry: Way, loss: Adversarial, config: Config) -> np.ndarray:
     """(psi, theta) of runs from near and from far, f64[2 starts, T + 1, 2]; both players move at once, by SGD."""
     generator, critic = two_numbers.players()
-    game = gan(generator, own.critic(critic), latent_dim=1, loss=loss, penalty=own.penalty)
+    game = gan(generator, entry.critic(critic), latent_dim=1, loss=loss, penalty=entry.penalty)
     sgd = optax.sgd(config.toy_rate)
-    step = make_step(game, {"critic": own.optimizer(sgd), "generator": sgd}, turns=(("critic", "generator"),))
+    step = make_step(game, {"critic": entry.optimizer(sgd), "generator": sgd}, turns=(("critic", "generator"),))
     angles = draw_angles(config.starts)
     around = jnp.stack([jnp.cos(angles), jnp.sin(angles)], 1)
     starts = jnp.concatenate([NEAR * around, FAR * around])

@@ -14,15 +14,15 @@ STILL, CLOSE = 2e-5, 0.01  # a log rate that counts as none; how nearly a formul
 def meets(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each gradient penalty makes both games converge, not supported where none makes any."""
     games = _met(figures)
-    said = {
-        "Converges": [name for name, own in games.items() if all(own)],
-        "Converges in some games": [name for name, own in games.items() if any(own) and not all(own)],
-        "Does not": [name for name, own in games.items() if not any(own)],
+    sentences = {
+        "Converges": [name for name, values in games.items() if all(values)],
+        "Converges in some games": [name for name, values in games.items() if any(values) and not all(values)],
+        "Does not": [name for name, values in games.items() if not any(values)],
     }
-    asked = [all(own) for name, own in games.items() if name in SLOPES]
-    some = any(any(own) for name, own in games.items() if name in SLOPES)
-    word = "supported" if all(asked) else "depends" if some else "not supported"
-    return Verdict(word, " ".join(f"{what}: {', '.join(names)}." for what, names in said.items() if names))
+    relevant = [all(values) for name, values in games.items() if name in SLOPES]
+    some = any(any(values) for name, values in games.items() if name in SLOPES)
+    word = "supported" if all(relevant) else "depends" if some else "not supported"
+    return Verdict(word, " ".join(f"{what}: {', '.join(names)}." for what, names in sentences.items() if names))
 
 
 def _met(figures: Mapping[str, Any]) -> dict[str, list[bool]]:
@@ -35,7 +35,7 @@ def _met(figures: Mapping[str, Any]) -> dict[str, list[bool]]:
 
 def where_to_meet(figures: Mapping[str, Any]) -> str:
     """Which remedies make both games converge, as advice."""
-    good = [name for name, own in _met(figures).items() if all(own)]
+    good = [name for name, values in _met(figures).items() if all(values)]
     return f"Where training circles, take {_or(good)}." if good else "Nothing that was tried here stops the circling."
 
 
@@ -50,9 +50,9 @@ def what_to_take(figures: Mapping[str, Any]) -> str:
         for holds in (lambda ends: ends[0] > 0, lambda ends: ends[0] < 0)
     )
     cost = {name: figures["ways"][name]["arithmetic_of_a_step"] for name in more}
-    told = [f"{name} ({cost[name]:.2g} times the arithmetic of a step)" for name in more]
-    said = f"Beside this loss, try {_or(told)}." if more else "Beside this loss none surely gains overlap."
-    return f"{said} Surely worse: {', '.join(less)}." if less else said
+    clauses = [f"{name} ({cost[name]:.2g} times the arithmetic of a step)" for name in more]
+    text = f"Beside this loss, try {_or(clauses)}." if more else "Beside this loss none surely gains overlap."
+    return f"{text} Surely worse: {', '.join(less)}." if less else text
 
 
 def _or(names: Sequence[str]) -> str:
@@ -93,8 +93,8 @@ def _each(figures: Mapping[str, Any], name: str, p: str, wanted: Callable, words
     groups: dict[str, list[str]] = {words[0]: [], words[1]: [], "Undecided": []}
     good = []
     for way, row in figures["against_none"].items():
-        found = words[0 if wanted(row[name][0]) else 1] if _sure(row[p]) else "Undecided"
-        groups[found].append(way)
-        good += [found == words[0]] if way in SLOPES else []
+        results = words[0 if wanted(row[name][0]) else 1] if _sure(row[p]) else "Undecided"
+        groups[results].append(way)
+        good += [results == words[0]] if way in SLOPES else []
     word = "supported" if all(good) else "depends" if any(good) else "not supported"
     return Verdict(word, " ".join(f"{what}: {', '.join(ways)}." for what, ways in groups.items() if ways))

@@ -44,14 +44,14 @@ eight narrow Gaussians on a circle. A sample is of *high quality* within 3 stand
 
 def main(config: Config) -> Evidence:
     """Every smoothing, on the line and on the ring."""
-    found = {name: learned.learn(*LABELS[name], config.line) for name in config.labels}
+    results = {name: learned.learn(*LABELS[name], config.line) for name in config.labels}
     runs = {name: training.train(*LABELS[name], config.ring) for name in config.labels}
     pictures = {
         "critics.png": Picture(
             f"Left: critics at distance {NEAR:g}, broad lines by formula, thin ones trained, one for each seed. Right: "
             "the gradient that the generator gets from them; lines by formula, a dot for each seed. Without smoothing "
             "and with one-sided smoothing the formula is the same.",
-            panels.critics(found, config.line.shifts),
+            panels.critics(results, config.line.shifts),
         ),
         "training.png": Picture(
             "Above: samples of the seed in the middle (blue) over the modes (rings). Below: modes captured, a dot for "
@@ -60,12 +60,12 @@ def main(config: Config) -> Evidence:
             panels.training(runs),
         ),
     }
-    return Evidence("label_smoothing", ABOUT, claims(found, runs, config), pictures, dataclasses.asdict(config))
+    return Evidence("label_smoothing", ABOUT, claims(results, runs, config), pictures, dataclasses.asdict(config))
 
 
-def claims(found: Mapping[str, Learned], runs: Mapping[str, list[Trained]], config: Config) -> tuple[Claim, ...]:
+def claims(results: Mapping[str, Learned], runs: Mapping[str, list[Trained]], config: Config) -> tuple[Claim, ...]:
     """What the critics and the runs say."""
-    on_line = {"labels": {name: learned.row(own, *LABELS[name], config.line) for name, own in found.items()}}
+    on_line = {"labels": {name: learned.row(entry, *LABELS[name], config.line) for name, entry in results.items()}}
     on_ring = {"labels": training.table(runs)}
     short = "Unfinished: few seeds and steps. " if config.ring.steps < FULL.ring.steps else ""
     line = f"{short}One small critic on a line, which sees fresh samples in every step; settings were not tuned."

@@ -87,9 +87,9 @@ def learn(a: float, b: float, config: Config) -> Learned:
 
     @jax.jit
     def look(variables, means):
-        def one(own, mean):
-            probability = jax.nn.sigmoid(critic.apply(own, points))
-            return probability, figures(way, lambda x: critic.apply(own, x), mean)[0]
+        def one(entry, mean):
+            probability = jax.nn.sigmoid(critic.apply(entry, points))
+            return probability, figures(way, lambda x: critic.apply(entry, x), mean)[0]
 
         return jax.vmap(one)(variables, means)
 
@@ -99,18 +99,18 @@ def learn(a: float, b: float, config: Config) -> Learned:
     return Learned(shown, at_data, at_samples, gradient.reshape(shape))
 
 
-def row(found: Learned, a: float, b: float, config: Config) -> dict[str, Any]:
+def row(results: Learned, a: float, b: float, config: Config) -> dict[str, Any]:
     """Figures of one smoothing, means over seeds."""
     misses = [
         np.abs(got - optimum(a, b, NEAR, x)[None]) @ WEIGHTS
-        for got, x in ((found.at_data, NOISE), (found.at_samples, NEAR + NOISE))
+        for got, x in ((results.at_data, NOISE), (results.at_samples, NEAR + NOISE))
     ]
-    gradient = dict(zip(config.shifts, found.gradient.mean(-1), strict=True))
+    gradient = dict(zip(config.shifts, results.gradient.mean(-1), strict=True))
     return {
         "label_of_real": a,
         "label_of_samples": b,
         "error_of_probability": float(np.mean(misses)),
-        "confidence_on_data": float(np.mean(found.at_data @ WEIGHTS)),
+        "confidence_on_data": float(np.mean(results.at_data @ WEIGHTS)),
         "best_confidence": float(optimum(a, b, NEAR, NOISE) @ WEIGHTS),
         "gradient_near": float(gradient[1.0]),
         "formula_near": exact_gradient(a, b, 1.0),
@@ -123,20 +123,20 @@ def row(found: Learned, a: float, b: float, config: Config) -> dict[str, Any]:
 def moves(figures: Mapping[str, Any]) -> Verdict:
     """Supported where every critic is within CLOSE of its formula, not supported where none is, else it depends."""
     rows = figures["labels"]
-    off = [name for name, own in rows.items() if not own["error_of_probability"] <= CLOSE]
+    off = [name for name, entry in rows.items() if not entry["error_of_probability"] <= CLOSE]
     word = "supported" if not off else "not supported" if len(off) == len(rows) else "depends"
-    worst = max(own["error_of_probability"] for own in rows.values())
-    told = ", ".join(f"{own['confidence_on_data']:.2f} ({name})" for name, own in rows.items())
-    said = f"Off the formula by {worst:.2g} at most, in the mean. Probability that a real example is given: {told}."
-    return Verdict(word, said + (f" Not there: {'; '.join(off)}." if off else ""))
+    worst = max(entry["error_of_probability"] for entry in rows.values())
+    text = ", ".join(f"{entry['confidence_on_data']:.2f} ({name})" for name, entry in rows.items())
+    words = f"Off the formula by {worst:.2g} at most, in the mean. Probability that a real example is given: {text}."
+    return Verdict(word, words + (f" Not there: {'; '.join(off)}." if off else ""))
 
 
 def costs(figures: Mapping[str, Any]) -> Verdict:
     """Supported where two-sided labels lose the gradient and one-sided ones keep it, and half of that: it depends."""
     rows = figures["labels"]
-    gone = {name: own["share_left"] < FADES for name, own in rows.items()}
-    two = [gone[name] for name, own in rows.items() if own["label_of_samples"] > 0]
-    one = [gone[name] for name, own in rows.items() if own["label_of_samples"] == 0]
+    gone = {name: entry["share_left"] < FADES for name, entry in rows.items()}
+    two = [gone[name] for name, entry in rows.items() if entry["label_of_samples"] > 0]
+    one = [gone[name] for name, entry in rows.items() if entry["label_of_samples"] == 0]
     word = "supported" if all(two) and not any(one) else "not supported" if not any(two) or all(one) else "depends"
-    told = ", ".join(f"{part(own['share_left'])} ({name})" for name, own in rows.items())
-    return Verdict(word, f"Left of the generator's gradient at distance {FAR:g}, in parts of that at 1: {told}.")
+    text = ", ".join(f"{part(entry['share_left'])} ({name})" for name, entry in rows.items())
+    return Verdict(word, f"Left of the generator's gradient at distance {FAR:g}, in parts of that at 1: {text}.")

@@ -14,7 +14,7 @@ COLOURS = dict(zip(LABELS, (plots.INK, plots.BLUE, plots.ORANGE, plots.PURPLE), 
 DISTANCES = np.geomspace(0.8, 9, 40)
 
 
-def critics(found: Mapping[str, Learned], shifts: tuple[float, ...]) -> bytes:
+def critics(results: Mapping[str, Learned], shifts: tuple[float, ...]) -> bytes:
     """Left: the critics at one distance. Right: the gradient that they give, by distance."""
     picture, axes = plots.figure("A label above 0 for samples costs the generator its gradient far away", 5.2, 1, 2)
     panel, other = axes[0]
@@ -22,14 +22,14 @@ def critics(found: Mapping[str, Learned], shifts: tuple[float, ...]) -> bytes:
     panel.fill_between(SHOWN, norm.pdf(SHOWN, NEAR), color=plots.FAINT, alpha=0.2, linewidth=0)
     plots.label(panel, 0, 0.2, "data", plots.FAINT, ha="center")
     plots.label(panel, NEAR, 0.2, "samples", plots.FAINT, ha="center")
-    for name, own in found.items():
+    for name, entry in results.items():
         a, b = LABELS[name]
         panel.plot(SHOWN, optimum(a, b, NEAR, SHOWN), color=COLOURS[name], linewidth=3, alpha=0.35)
-        panel.plot(SHOWN, own.shown.T, color=COLOURS[name], linewidth=0.8)
+        panel.plot(SHOWN, entry.shown.T, color=COLOURS[name], linewidth=0.8)
         other.plot(
             DISTANCES, [exact_gradient(a, b, d) for d in DISTANCES], color=COLOURS[name], linewidth=3, alpha=0.35
         )
-        for shift, seeds in zip(shifts, own.gradient, strict=True):
+        for shift, seeds in zip(shifts, entry.gradient, strict=True):
             other.plot(np.full(len(seeds), shift), seeds, "o", color=COLOURS[name], markersize=4, alpha=0.6)
     panel.set(xlim=(-3, 5), ylim=(0, 1.03), yticks=[0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0], xlabel="x")
     panel.set_title("probability of being real", fontsize=13)
@@ -42,11 +42,11 @@ def critics(found: Mapping[str, Learned], shifts: tuple[float, ...]) -> bytes:
     return plots.png(picture)
 
 
-def training(found: Mapping[str, list[Trained]]) -> bytes:
+def training(results: Mapping[str, list[Trained]]) -> bytes:
     """Above: samples of the seed in the middle. Below: modes kept, a dot for each seed."""
-    picture, axes = plots.figure("ring8: smoothing against none", 5.6, 2, len(found), height_ratios=[3, 2])
+    picture, axes = plots.figure("ring8: smoothing against none", 5.6, 2, len(results), height_ratios=[3, 2])
     means = np.asarray(load("ring8").modes.means)
-    for (name, seeds), above, below in zip(found.items(), *axes, strict=True):
+    for (name, seeds), above, below in zip(results.items(), *axes, strict=True):
         middle = sorted(seeds, key=lambda seed: (seed.kept, seed.count.high_quality_percent))[(len(seeds) - 1) // 2]
         above.plot(*middle.samples[:600].T, "o", color=plots.BLUE, markersize=2, alpha=0.35, markeredgewidth=0)
         above.plot(*means.T, "o", color=plots.ORANGE, markersize=8, fillstyle="none", markeredgewidth=1.2)

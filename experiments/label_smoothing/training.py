@@ -70,8 +70,8 @@ def train(a: float, b: float, config: Config) -> list[Trained]:
         return model.decode(z), jnp.mean(jax.nn.sigmoid(-model.scores["critic"](None, real)))
 
     samples, confidence = (np.asarray(a) for a in look(state))
-    counts = [count_modes(np.nan_to_num(own, nan=math.inf, posinf=1e9, neginf=-1e9), data.modes) for own in samples]
-    return [Trained(*own) for own in zip(counts, samples, map(float, confidence), strict=True)]
+    counts = [count_modes(np.nan_to_num(entry, nan=math.inf, posinf=1e9, neginf=-1e9), data.modes) for entry in samples]
+    return [Trained(*entry) for entry in zip(counts, samples, map(float, confidence), strict=True)]
 
 
 def draw_codes(n: int) -> jax.Array:
@@ -97,10 +97,10 @@ def row(seeds: list[Trained], plain: list[Trained]) -> dict[str, Any]:
 
 def table(runs: Mapping[str, list[Trained]]) -> dict[str, dict[str, Any]]:
     """A row for each smoothing, with the p values corrected over those that are compared with none (Holm)."""
-    rows = {name: row(own, runs[PLAIN]) for name, own in runs.items()}
-    found = {name: own.pop("p") for name, own in rows.items()}
-    del found[PLAIN]  # it is compared with nothing
-    corrected = holm({name: math.nan if p is None else p for name, p in found.items()})
+    rows = {name: row(entry, runs[PLAIN]) for name, entry in runs.items()}
+    results = {name: entry.pop("p") for name, entry in rows.items()}
+    del results[PLAIN]  # it is compared with nothing
+    corrected = holm({name: math.nan if p is None else p for name, p in results.items()})
     rows[PLAIN]["p_corrected"] = None
     for name, p in corrected.items():
         rows[name]["p_corrected"] = None if math.isnan(p) else p
@@ -109,13 +109,13 @@ def table(runs: Mapping[str, list[Trained]]) -> dict[str, dict[str, Any]]:
 
 def helps(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each smoothing surely gains modes, not supported where none does, else it depends."""
-    rows = {name: own for name, own in figures["labels"].items() if name != PLAIN}
-    sure = [n for n, own in rows.items() if own["p_corrected"] is not None and own["p_corrected"] < LEVEL]
+    rows = {name: entry for name, entry in figures["labels"].items() if name != PLAIN}
+    sure = [n for n, entry in rows.items() if entry["p_corrected"] is not None and entry["p_corrected"] < LEVEL]
     better = [name for name in sure if rows[name]["more_modes"][0] > 0]
     worse = [name for name in sure if name not in better]
     word = "supported" if len(better) == len(rows) else "depends" if better else "not supported"
     unsure = [name for name in rows if name not in (*better, *worse)]
     groups = {"Surely more modes": better, "Surely fewer": worse, "No sure difference": unsure}
-    told = " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names)
+    text = " ".join(f"{state}: {'; '.join(names)}." for state, names in groups.items() if names)
     plain = figures["labels"][PLAIN]
-    return Verdict(word, f"{told} Without smoothing {plain['kept_modes']:.2g} of {MODES} modes are kept.")
+    return Verdict(word, f"{text} Without smoothing {plain['kept_modes']:.2g} of {MODES} modes are kept.")

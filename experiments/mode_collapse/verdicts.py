@@ -24,15 +24,15 @@ def fate(row: Mapping[str, float]) -> str:
 
 def collapses(figures: Mapping[str, Any]) -> Verdict:
     """Supported where the original GAN loses modes in every case, not supported where it keeps all in every one."""
-    found = {
+    results = {
         case: (fate(row), f"{row['seeds_with_all_modes']:g} of {row['seeds']:g} seeds keep all{_unlearned(row)}")
         for case, row in figures["cases"].items()
         if case.partition(": ")[0] in ORIGINAL
     }
-    fates = {said for said, _ in found.values()}
+    fates = {state for state, _ in results.values()}
     word = "supported" if fates == {LOSING} else "not supported" if fates == {KEEPING} else "depends"
-    told = "; ".join(f"{case.replace(': ', ' on ')} {said} ({seeds})" for case, (said, seeds) in found.items())
-    return Verdict(word, f"{told[:1].upper()}{told[1:]}.")
+    text = "; ".join(f"{case.replace(': ', ' on ')} {state} ({seeds})" for case, (state, seeds) in results.items())
+    return Verdict(word, f"{text[:1].upper()}{text[1:]}.")
 
 
 def _unlearned(row: Mapping[str, float]) -> str:
@@ -50,9 +50,11 @@ def remedies(figures: Mapping[str, Any]) -> Verdict:
         gains = row["more_modes_low"] is not None and row["more_modes_low"] > 0
         group = idle if not gains else cure if fate(row) == KEEPING else better
         group.setdefault(loss, []).append(data)
-    said = []
+    sentences = []
     for name, losses in groups.items():
-        where = [loss if len(own) == len(sets) else f"{loss} ({', '.join(own)})" for loss, own in losses.items()]
-        said += [f"{name}: {'; '.join(where)}."] if where else []
+        where = [
+            loss if len(values) == len(sets) else f"{loss} ({', '.join(values)})" for loss, values in losses.items()
+        ]
+        sentences += [f"{name}: {'; '.join(where)}."] if where else []
     word = "supported" if not better and not idle else "not supported" if not cure and not better else "depends"
-    return Verdict(word, " ".join(said))
+    return Verdict(word, " ".join(sentences))

@@ -56,7 +56,7 @@ def smaller(config: Config) -> str:
     Training is smaller than published: unrolling has 5,000 of 25,000 updates (1/5) in batches of 256 for 512; packing \
 has 16,000 of 400,000 updates (1/25).
     """
-    (few, many), (own, all_) = (
+    (few, many), (entry, all_) = (
         (config.part(protocol).updates, PROTOCOLS[protocol].updates) for protocol in (UNROLLING, PACKING)
     )
     batches = "" if config.batch == BATCH else f" in batches of {config.batch} for {BATCH}"
@@ -66,7 +66,7 @@ has 16,000 of 400,000 updates (1/25).
     )
     return (
         f"Training is smaller than published: unrolling has {few:,} of {many:,} updates (1/{many / few:.3g}){batches}; "
-        f"packing has {own:,} of {all_:,} updates (1/{all_ / own:.3g}){widths if config.narrower > 1 else ''}."
+        f"packing has {entry:,} of {all_:,} updates (1/{all_ / entry:.3g}){widths if config.narrower > 1 else ''}."
     )
 
 
@@ -75,7 +75,7 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
     rows = {case.of(way): row(case, way, seeds) for case, ways in runs.items() for way, seeds in ways.items()}
     without = {case.of(first): rows[case.of(first)] for case in runs for first in config.part(case.protocol).ways[:1]}
     gained = gains(runs)
-    told = {
+    text = {
         UNROLLING: "a generator that looks five steps of its critic ahead captures more modes",
         PACKING: "a critic that sees several samples at once captures more modes",
     }
@@ -106,16 +106,16 @@ def claims(runs: Runs, config: Config) -> tuple[Claim, ...]:
     others = (
         Claim(
             f"2d, {protocol} as published",
-            f"Remedy: {told[protocol]}.",
-            verdicts.helps(own),
+            f"Remedy: {text[protocol]}.",
+            verdicts.helps(entry),
             rule,
             _limits(config),
-            {"against_none": own},
+            {"against_none": entry},
             config.seeds,
         )
         for protocol in PROTOCOLS
         if (
-            own := {
+            entry := {
                 case.of(way): gained[case.of(way)]
                 for case in runs
                 if case.protocol == protocol

@@ -123,4 +123,4 @@ def gains(runs: Runs) -> dict[str, dict[str, Any]]:
             ends = [None if math.isnan(end) else end for end in (gap.mean, gap.low, gap.high)]
             table[case.of(way)], p[case.of(way)] = {"more_modes": ends, "high_quality_percent": quality}, gap.p
     corrected = {name: None if math.isnan(value) else value for name, value in holm(p).items()}
-    return {name: {**own, "p_corrected": corrected[name]} for name, own in table.items()}
+    return {name: {**entry, "p_corrected": corrected[name]} for name, entry in table.items()}

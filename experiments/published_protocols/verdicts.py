@@ -30,15 +30,15 @@ def helps(gains: Mapping[str, Mapping[str, Any]]) -> Verdict:
 
     Else it depends: also where the samples of a way are still too poor to count modes in.
     """
-    groups: dict[str, list[str]] = {said: [] for said in (MORE, POOR, FEWER, OPEN)}
-    found: dict[str, set[str]] = {}
+    groups: dict[str, list[str]] = {state: [] for state in (MORE, POOR, FEWER, OPEN)}
+    results: dict[str, set[str]] = {}
     for name, row in gains.items():
         way, _, data = name.partition(": ")
         groups[sign(row)].append(f"{way} on {data} ({_told(row)})")
-        found.setdefault(data, set()).add(sign(row))
-    open_ = any(MORE in own for own in found.values()) or not all(map(_learned, gains.values()))
-    word = "supported" if all(MORE in own for own in found.values()) else "depends" if open_ else "not supported"
-    return Verdict(word, " ".join(f"{said}: {'; '.join(ways)}." for said, ways in groups.items() if ways))
+        results.setdefault(data, set()).add(sign(row))
+    open_ = any(MORE in entry for entry in results.values()) or not all(map(_learned, gains.values()))
+    word = "supported" if all(MORE in entry for entry in results.values()) else "depends" if open_ else "not supported"
+    return Verdict(word, " ".join(f"{state}: {'; '.join(ways)}." for state, ways in groups.items() if ways))
 
 
 def _learned(row: Mapping[str, Any]) -> bool:
@@ -62,11 +62,11 @@ def collapses(rows: Mapping[str, Mapping[str, Any]]) -> Verdict:
         name: fate(row) if row["high_quality_percent"][0] >= LEAST_QUALITY else "has not learned"
         for name, row in rows.items()
     }
-    found = set(fates.values())
-    word = "supported" if found == {LOSING} else "not supported" if found == {KEEPING} else "depends"
-    told = "; ".join(
+    results = set(fates.values())
+    word = "supported" if results == {LOSING} else "not supported" if results == {KEEPING} else "depends"
+    text = "; ".join(
         f"{name.replace(': ', ' on ')} {fates[name]} ({row['seeds_with_all_modes']} of {row['seeds']} seeds keep all, "
         f"{row['captured_modes'][0]:.2g} modes and {row['high_quality_percent'][0]:.2g} % of high quality on average)"
         for name, row in rows.items()
     )
-    return Verdict(word, f"{told[:1].upper()}{told[1:]}.")
+    return Verdict(word, f"{text[:1].upper()}{text[1:]}.")

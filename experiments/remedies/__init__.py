@@ -49,8 +49,8 @@ of that of the non-saturating loss."""
 
 def main(config: Config) -> Evidence:
     """Every remedy against every difficulty."""
-    found = {name: measure(WAYS[name], config) for name in config.ways}
-    figures = {"remedies": rows(found, config), "against_the_non_saturating_loss": gains(found)}
+    results = {name: measure(WAYS[name], config) for name in config.ways}
+    figures = {"remedies": rows(results, config), "against_the_non_saturating_loss": gains(results)}
     pictures = {
         "table.png": Picture(
             "Blue: the remedy settles the difficulty. Grey: the seeds do not tell. What changes only how far or how "
@@ -88,32 +88,32 @@ def _strengths(s: Setting) -> str:
     )
 
 
-def rows(found: Mapping[str, Found], config: Config) -> dict[str, dict[str, Any]]:
+def rows(results: Mapping[str, Found], config: Config) -> dict[str, dict[str, Any]]:
     """A row for each remedy."""
     everything, table = len(load(RING).modes.means), {}
-    for name, own in found.items():
-        kept = [c.captured == everything and c.high_quality_percent >= LEAST_QUALITY for c in own.ring.counts]
-        gradient, end = found[WAYS[name].gradient_of or name].left, distance(own.paths)
+    for name, entry in results.items():
+        whole = [c.captured == everything and c.high_quality_percent >= LEAST_QUALITY for c in entry.ring.counts]
+        gradient, end = results[WAYS[name].gradient_of or name].left, distance(entry.paths)
         table[name] = {
-            "seeds_with_all_modes": sum(ok and not bad for ok, bad in zip(kept, own.ring.failed, strict=True)),
+            "seeds_with_all_modes": sum(ok and not bad for ok, bad in zip(whole, entry.ring.failed, strict=True)),
             "seeds": config.seeds,
-            "overlap_percent": ends(own.ring.overlaps),
+            "overlap_percent": ends(entry.ring.overlaps),
             "gradient_left": ends(gradient),
-            "players": fate(own.paths, own.log_rate, STILL),
-            "log_rate": own.log_rate,
+            "players": fate(entry.paths, entry.log_rate, STILL),
+            "log_rate": entry.log_rate,
             "distance_in_the_end": end if math.isfinite(end) else None,
-            "arithmetic_of_a_step": own.flops / found[BASE].flops,
-            "failed_seeds": int(own.ring.failed.sum()),
+            "arithmetic_of_a_step": entry.flops / results[BASE].flops,
+            "failed_seeds": int(entry.ring.failed.sum()),
         }
     return table
 
 
-def gains(found: Mapping[str, Found]) -> dict[str, dict[str, Any]]:
+def gains(results: Mapping[str, Found]) -> dict[str, dict[str, Any]]:
     """The overlap on ring8 against the non-saturating loss, paired by seed; p values corrected over the ways (Holm)."""
     table, p = {}, {}
-    for name, own in found.items():
+    for name, entry in results.items():
         if name != BASE:
-            more = difference(dict(enumerate(own.ring.overlaps)), dict(enumerate(found[BASE].ring.overlaps)))
+            more = difference(dict(enumerate(entry.ring.overlaps)), dict(enumerate(results[BASE].ring.overlaps)))
             table[name] = {"more_overlap": [None if math.isnan(end) else end for end in more[:3]]}
             p[name] = more.p
     for name, value in holm(p).items():

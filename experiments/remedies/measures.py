@@ -16,7 +16,7 @@ from experiments.ring import Look, looks
 from experiments.strengths import LINE, TOY
 from experiments.two_numbers import FAR, TAIL
 from experiments.vanishing_gradient import lines
-from experiments.vanishing_gradient.losses import Way as Asked
+from experiments.vanishing_gradient.losses import Way as LineWay
 from jaxgen.core import Batch
 from jaxgen.data import load
 from jaxgen.nets import network
@@ -43,17 +43,17 @@ class Found(NamedTuple):
 def measure(way: Way, config: Config) -> Found:
     """The remedy on ring8, on two Gaussians, and on the game of two numbers."""
     data, spec = load(RING), Spec((2,))
-    own = plan(way, spec.generator(), spec.critic(), config)
-    ring = looks(own, data, seeds=config.seeds, rounds=(config.updates,))[config.updates]
+    entry = plan(way, spec.generator(), spec.critic(), config)
+    ring = looks(entry, data, seeds=config.seeds, rounds=(config.updates,))[config.updates]
     paths, rate = numbers(way, config)
     gradient = None if way.gradient_of else left(way, config)
-    return Found(ring, gradient, paths, rate, flops(own, jax.tree.map(lambda a: a[0], ring.state)))
+    return Found(ring, gradient, paths, rate, flops(entry, jax.tree.map(lambda a: a[0], ring.state)))
 
 
-def flops(own: Plan, state: State) -> float:
+def flops(entry: Plan, state: State) -> float:
     """The arithmetic of a step without loops, whose bodies the compiler would count once."""
-    batches = Batch(jnp.zeros((len(own.turns), own.batch_size, 2)))
-    compiled = own.step(unroll=True).update.lower(state, jax.random.key(0), batches).compile()
+    batches = Batch(jnp.zeros((len(entry.turns), entry.batch_size, 2)))
+    compiled = entry.step(unroll=True).update.lower(state, jax.random.key(0), batches).compile()
     return float(dict(compiled.cost_analysis() or {}).get("flops", math.nan))
 
 
@@ -63,7 +63,7 @@ def left(way: Way, config: Config) -> np.ndarray:
     game, rule = build(way, located(), dense(config.width), 1, LINE), way.rule(LINE)
     means = jnp.repeat(jnp.asarray(config.shifts, jnp.float32), seeds)[:, None]
     adam = optax.adam(optax.cosine_decay_schedule(LINE.rate, config.critic_steps))
-    asked, stops = Asked(way.loss, lambda shift: None), (config.critic_steps,)
+    line_way, stops = LineWay(way.loss, lambda shift: None), (config.critic_steps,)
     generators = {"mean": means, "log_std": jnp.zeros_like(means)}
     optimizers = {"critic": optimizer(way, adam, LINE.limit)}
     turns = (("critic",),)
@@ -72,14 +72,14 @@ def left(way: Way, config: Config) -> np.ndarray:
     draw = partial(draw_normal, config.batch)
     (state,) = approach(game, optimizers, draw, generators, runs=len(means), stops=stops, turns=turns, rule=rule)
 
-    def seen(params, kept, mean):
+    def gradient_at(params, critic_state, mean):
         def logits(x):  # a pack is of copies of one example
-            return critic.apply(params, kept, None, jnp.repeat(x, PACK, axis=0) if critic.couples else x)[0]
+            return critic.apply(params, critic_state, None, jnp.repeat(x, PACK, axis=0) if critic.couples else x)[0]
 
-        return lines.figures(asked, logits, mean)[0]
+        return lines.figures(line_way, logits, mean)[0]
 
     critics = state.params["critic"], state.context.state["critic"]
-    near, far = np.asarray(jax.jit(jax.vmap(seen))(*critics, means[:, 0]), np.float64).reshape(2, seeds)
+    near, far = np.asarray(jax.jit(jax.vmap(gradient_at))(*critics, means[:, 0]), np.float64).reshape(2, seeds)
     return far / near
 
 

@@ -25,11 +25,13 @@ def settled(row: Mapping[str, Any]) -> dict[str, bool | None]:
 def none_settles_all(figures: Mapping[str, Any]) -> Verdict:
     """Supported where each remedy surely fails at one, not supported where one settles all three, else it depends."""
     by = {name: settled(row) for name, row in figures["remedies"].items()}
-    whole = [name for name, own in by.items() if all(own.values())]
-    maybe = [name for name, own in by.items() if name not in whole and False not in own.values()]
+    whole = [name for name, values in by.items() if all(values.values())]
+    maybe = [name for name, values in by.items() if name not in whole and False not in values.values()]
     word = "not supported" if whole else "depends" if maybe or not by else "supported"
     parts = [f"all three: {_listed(whole)}"]
-    parts += [f"{words}: {_listed([n for n, own in by.items() if own[problem]])}" for problem, words in WORDS.items()]
+    parts += [
+        f"{words}: {_listed([n for n, values in by.items() if values[problem]])}" for problem, words in WORDS.items()
+    ]
     undecided = f" Undecided: {', '.join(maybe)}." if maybe else ""
     return Verdict(word, f"Settled are {'; '.join(parts)}.{undecided}")
 

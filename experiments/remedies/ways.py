@@ -101,9 +101,9 @@ def build(way: Way, generator: Any, critic: Any, latent: int, setting: Setting) 
     return way.form(gan(generator, way.net(critic), latent_dim=latent, loss=way.loss, penalty=penalty), setting)
 
 
-def optimizer(way: Way, own: optax.GradientTransformation, limit: float) -> optax.GradientTransformation:
+def optimizer(way: Way, entry: optax.GradientTransformation, limit: float) -> optax.GradientTransformation:
     """The critic's optimiser under the remedy."""
-    return clipped(own, limit) if way.clips else own
+    return clipped(entry, limit) if way.clips else entry
 
 
 def plan(way: Way, generator: Network, critic: Any, config: Config) -> Plan:

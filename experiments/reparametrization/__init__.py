@@ -32,7 +32,7 @@ def main(config: Config) -> Evidence:
     """The three parts one after the other."""
     claims, pictures = [], {}
     for part, size in ((cut, config.cut_sample), (fit, config.goodness), (gradient, config.gradients)):
-        found, seen = part.main(size)
-        claims += found
-        pictures |= seen
+        results, part_pictures = part.main(size)
+        claims += results
+        pictures |= part_pictures
     return Evidence("reparametrization", ABOUT, tuple(claims), pictures, dataclasses.asdict(config))

@@ -53,15 +53,17 @@ def verdict(figures: Mapping[str, Any]) -> Verdict:
             "The direct draw leaves the encoder without a gradient, but the decoder does not learn either.",
         )
     share = whole["kl_end_nats"] / trick["kl_end_nats"]
-    said = (
+    sentence = (
         "Through a direct draw the gradient of every encoder weight is exactly zero, and that of the decoder is not. "
         f"The KL term has a formula of its own and does move the encoder (gradient norm {whole['encoder_norm']:.3g})"
     )
     if share > IDLE:
-        return Verdict("depends", f"{said}; with it the code ends with {share:.0%} of the usual KL.".replace("%", " %"))
+        return Verdict(
+            "depends", f"{sentence}; with it the code ends with {share:.0%} of the usual KL.".replace("%", " %")
+        )
     return Verdict(
         "supported",
-        f"{said}, but only towards the prior: the code ends with a KL of {whole['kl_end_nats']:.2g} nats, where "
+        f"{sentence}, but only towards the prior: the code ends with a KL of {whole['kl_end_nats']:.2g} nats, where "
         f"{trick['kl_end_nats']:.2g} are usual.",
     )
 
@@ -70,7 +72,7 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
     """Gradients at the start of training, leaf by leaf, and what training makes of them."""
     x = jnp.asarray(as_float(load("digits").train.x))
     runs = {way: list(map(runner(way, x, config), range(config.seeds))) for way in WAYS}
-    figures = {"ways": {way: summary([found for found, _ in seeds]) for way, seeds in runs.items()}}
+    figures = {"ways": {way: summary([results for results, _ in seeds]) for way, seeds in runs.items()}}
     claim = Claim(
         "1a",
         "Sampling z directly cuts the graph: the decoder learns, the encoder does not.",

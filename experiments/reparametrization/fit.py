@@ -66,10 +66,10 @@ def verdict(figures: Mapping[str, Any]) -> Verdict:
     """By Holm's method over all p-values of all families: does any family fail?"""
     families = figures["families"]
     failed = [name for name, row in families.items() if row["rejected"] > 0]
-    seen, of = figures["planted_error_found"], figures["planted_error_tests"]
-    if seen < of:
+    detected, of = figures["planted_error_found"], figures["planted_error_tests"]
+    if detected < of:
         return Verdict(
-            "not supported", f"The test is too weak to tell: it finds a planted error in {seen:g} of {of:g} runs."
+            "not supported", f"The test is too weak to tell: it finds a planted error in {detected:g} of {of:g} runs."
         )
     tests = sum(row["tests"] for row in families.values())
     if not failed:
@@ -95,8 +95,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
     """p-values of every family at every parameter and seed."""
-    found = {name: np.concatenate([p_values(case, config) for case in cases]) for name, cases in CASES.items()}
-    rejected = np.split(holm(np.concatenate(list(found.values()))), np.cumsum([len(p) for p in found.values()])[:-1])
+    results = {name: np.concatenate([p_values(case, config) for case in cases]) for name, cases in CASES.items()}
+    rejected = np.split(
+        holm(np.concatenate(list(results.values()))), np.cumsum([len(p) for p in results.values()])[:-1]
+    )
     wrong = np.concatenate([p_values(case, config) for case in WRONG])
     figures = {
         "families": {
@@ -106,7 +108,7 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
                 "least_p_value": float(p.min()),
                 "mean_p_value": float(p.mean()),
             }
-            for (name, p), no in zip(found.items(), rejected, strict=True)
+            for (name, p), no in zip(results.items(), rejected, strict=True)
         },
         "planted_error_tests": len(wrong),
         "planted_error_found": int(holm(wrong).sum()),
@@ -126,7 +128,7 @@ def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
         "Left: samples of one seed (steps) and the density that they should have (line). Right: where the samples "
         "are right, p-values are spread evenly, along the diagonal; the planted error stands at zero."
     )
-    return [claim], {"fit.png": Picture(caption, draw(found, wrong, config))}
+    return [claim], {"fit.png": Picture(caption, draw(results, wrong, config))}
 
 
 def p_values(case: Case, config: Config) -> np.ndarray:
@@ -140,7 +142,7 @@ def draw_samples(case: Case, seed: int, n: int) -> np.ndarray:
     return np.asarray(case.family.push(case.theta, noise), np.float64).ravel()
 
 
-def draw(found: Mapping[str, np.ndarray], wrong: np.ndarray, config: Config) -> bytes:
+def draw(results: Mapping[str, np.ndarray], wrong: np.ndarray, config: Config) -> bytes:
     """Samples over their densities, and all p-values."""
     picture, axes = plots.figure("Samples pushed from standard noise, and the law they should have", 4.6, 1, 3)
     z = np.linspace(-5, 6.4, 300)
@@ -154,7 +156,7 @@ def draw(found: Mapping[str, np.ndarray], wrong: np.ndarray, config: Config) -> 
     panel = axes[0, 2]
     panel.plot([0, 1], [0, 1], color=plots.FAINT, linewidth=1)
     looks = zip(
-        (*found.items(), ("planted error", wrong)), (plots.BLUE, plots.GREEN, plots.PURPLE, plots.ORANGE), strict=True
+        (*results.items(), ("planted error", wrong)), (plots.BLUE, plots.GREEN, plots.PURPLE, plots.ORANGE), strict=True
     )
     for i, ((name, p), colour) in enumerate(looks):
         panel.step(np.concatenate([[0], np.sort(p), [1]]), np.linspace(0, 1, len(p) + 2), color=colour, linewidth=1.5)

@@ -91,22 +91,22 @@ def unbiased(figures: Mapping[str, Any]) -> Verdict:
         return Verdict("not supported", f"The gradient is not the exact one: {'; '.join(off)}.")
     largest = max(row["largest_standard_errors_off"] for row in rows.values())
     wide = [name for name, row in rows.items() if not abs(row["variance"] / row["exact_variance"] - 1) < NEAR]
-    said = f"The mean gradient lies within {largest:.1f} standard errors of the exact one for every seed and parameter"
+    text = f"The mean gradient lies within {largest:.1f} standard errors of the exact one for every seed and parameter"
     if wide:
-        return Verdict("depends", f"{said}, but its variance is not the one derived: {'; '.join(wide)}.")
-    return Verdict("supported", f"{said}, and its variance is the one derived.")
+        return Verdict("depends", f"{text}, but its variance is not the one derived: {'; '.join(wide)}.")
+    return Verdict("supported", f"{text}, and its variance is the one derived.")
 
 
 def quieter(figures: Mapping[str, Any]) -> Verdict:
     """Supported where the reparametrized gradient varies less in every row, not supported where in none."""
     ratios = {name: row[f"variance_{RIVAL}"] / row[f"variance_{TRICK}"] for name, row in figures["costs"].items()}
     lower, higher = ([name for name, r in ratios.items() if (r > 1) is side] for side in (True, False))
-    said = [f"less noisy by up to {max(ratios[n] for n in lower):.3g} times for {'; '.join(lower)}"] if lower else []
-    said += (
+    clauses = [f"less noisy by up to {max(ratios[n] for n in lower):.3g} times for {'; '.join(lower)}"] if lower else []
+    clauses += (
         [f"noisier by up to {1 / min(ratios[n] for n in higher):.3g} times for {'; '.join(higher)}"] if higher else []
     )
     word = "supported" if not higher else "depends" if lower else "not supported"
-    return Verdict(word, f"In variance at equal numbers of samples it is {', and '.join(said)}.")
+    return Verdict(word, f"In variance at equal numbers of samples it is {', and '.join(clauses)}.")
 
 
 def main(config: Config) -> tuple[list[Claim], dict[str, Picture]]:
@@ -151,8 +151,8 @@ def gradients(
     @jax.jit
     def first(noise):
         theta = DiagGaussian(jnp.full(noise.shape[2:], MEAN), jnp.full(noise.shape[2:], math.log(STD)))
-        found = jax.vmap(jax.grad(loss), (None, 0))(theta, noise)
-        return found.mean[:, 0, 0], found.log_std[:, 0, 0]
+        results = jax.vmap(jax.grad(loss), (None, 0))(theta, noise)
+        return results.mean[:, 0, 0], results.log_std[:, 0, 0]
 
     return first
 
@@ -169,14 +169,14 @@ def means(config: Config) -> dict[str, dict[str, float]]:
         first = gradients(estimator, square)
         seeds = [first(draw_noise(seed, config.draws, config.pair, 1, 1)) for seed in range(config.seeds)]
         for i, parameter in enumerate(("mean", "log std")):
-            found = np.array([seed[i] for seed in seeds], np.float64)
+            results = np.array([seed[i] for seed in seeds], np.float64)
             value, variance = exact_square(1, config.pair)[name][parameter]
-            off = (found.mean(1) - value) / (found.std(1, ddof=1) / math.sqrt(config.draws))
+            off = (results.mean(1) - value) / (results.std(1, ddof=1) / math.sqrt(config.draws))
             rows[f"{name}, in the {parameter}"] = {
                 "exact_gradient": value,
-                "mean_gradient": float(found.mean()),
+                "mean_gradient": float(results.mean()),
                 "largest_standard_errors_off": float(np.abs(off).max()),
-                "variance": float(found.var(1, ddof=1).mean()),
+                "variance": float(results.var(1, ddof=1).mean()),
                 "exact_variance": variance,
             }
     return rows
@@ -187,7 +187,7 @@ def sweep(config: Config) -> dict[str, dict[str, float]]:
     size = (config.repeats, config.samples, 1)
     rows = {}
     for n in config.dimensions:
-        exact = {name: own["mean"] for name, own in exact_square(n, config.samples).items()}
+        exact = {name: row["mean"] for name, row in exact_square(n, config.samples).items()}
         rows[f"square, {n} dimensions" if n > 1 else "square, 1 dimension"] = _row(
             square, (*size, n), exact, config.seeds
         )
@@ -203,8 +203,8 @@ def _row(
     row = {}
     for name, estimator in ESTIMATORS.items():
         first, (value, variance) = gradients(estimator, cost), exact[name]
-        found = [float(np.var(np.asarray(first(draw_noise(s, *size))[0], np.float64), ddof=1)) for s in range(seeds)]
-        row[f"variance_{name}"] = float(np.mean(found))
+        results = [float(np.var(np.asarray(first(draw_noise(s, *size))[0], np.float64), ddof=1)) for s in range(seeds)]
+        row[f"variance_{name}"] = float(np.mean(results))
         row[f"exact_variance_{name}"] = variance
         row[f"signal_to_noise_{name}"] = abs(value) / math.sqrt(row[f"variance_{name}"])
     return row
@@ -219,13 +219,13 @@ def draw(costs: Mapping[str, Mapping[str, float]], config: Config) -> bytes:
         (config.dimensions, rows[: len(config.dimensions)], "dimensions of z", "A smooth cost: |z - k|²"),
         (config.frequencies, rows[len(config.dimensions) :], "frequency w", "A wavy cost: cos(w z)"),
     )
-    for panel, (x, own, name, title) in zip(axes[0], parts, strict=True):
+    for panel, (x, entry, name, title) in zip(axes[0], parts, strict=True):
         for estimator, colour in zip(ESTIMATORS, (plots.BLUE, plots.ORANGE), strict=True):
-            panel.plot(x, [row[f"exact_variance_{estimator}"] for row in own], color=colour, linewidth=1.5)
-            panel.plot(x, [row[f"variance_{estimator}"] for row in own], "o", color=colour, markersize=7)
-            if own:
+            panel.plot(x, [row[f"exact_variance_{estimator}"] for row in entry], color=colour, linewidth=1.5)
+            panel.plot(x, [row[f"variance_{estimator}"] for row in entry], "o", color=colour, markersize=7)
+            if entry:
                 beside = {"xytext": (0, 14), "textcoords": "offset points", "ha": "right"}
-                plots.label(panel, x[-1], own[-1][f"variance_{estimator}"], estimator, colour, **beside)
+                plots.label(panel, x[-1], entry[-1][f"variance_{estimator}"], estimator, colour, **beside)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         panel.set_xticks(x, [f"{value:g}" for value in x])

@@ -68,8 +68,8 @@ def main(config: Config) -> Evidence:
     """All losses on both data."""
     on_lines = {name: lines.course(name, config.lines) for name in config.losses}
     on_digits = digits.courses(config.losses, config.digits)
-    found = claims(on_lines, on_digits, config)
-    lost = {case: fate(row) == FATES[0] for case, row in found[0].figures["cases"].items()}
+    results = claims(on_lines, on_digits, config)
+    lost = {case: fate(row) == FATES[0] for case, row in results[0].figures["cases"].items()}
     pictures = {
         "distances.png": Picture(
             "Norm of the gradient by the distance of two Gaussians. Black: at the best critic, by formula (hinge "
@@ -86,7 +86,7 @@ def main(config: Config) -> Evidence:
             panels.steps(on_digits),
         ),
     }
-    return Evidence("vanishing_gradient", ABOUT, found, pictures, dataclasses.asdict(config))
+    return Evidence("vanishing_gradient", ABOUT, results, pictures, dataclasses.asdict(config))
 
 
 def claims(on_lines: Mapping[str, Course], on_digits: Mapping[str, Course], config: Config) -> tuple[Claim, ...]:
@@ -179,14 +179,14 @@ def _part(first: float | None, last: float | None) -> float | None:
     return None if last is None or not first else last / first
 
 
-def _row(start: np.ndarray, end: np.ndarray, told: np.ndarray, counted: np.ndarray) -> dict[str, Any]:
+def _row(start: np.ndarray, end: np.ndarray, told_apart: np.ndarray, counted: np.ndarray) -> dict[str, Any]:
     counted = counted & np.isfinite(start)
     first, last = _mean(start, counted), _mean(end, counted)
     return {
         "trained_share": _part(first, last),
         "gradient_before": first,
         "gradient_after": last,
-        "told_apart_percent": 100 * float(told.mean()),
+        "told_apart_percent": 100 * float(told_apart.mean()),
         "seeds_left_out": int(np.sum(~counted)),
     }
 

@@ -47,15 +47,15 @@ def courses(names, config: Config) -> dict[str, Course]:
     play = partial(approach, optimizer=optax.adam(config.rate), draw=draw, runs=config.seeds)
     warm = gan(generator, critic, latent_dim=LATENT, loss=NON_SATURATING)
     (state,) = play(warm, stops=[config.warm], turns=BOTH, seed=1)
-    generators, found = state.params["generator"], {}
+    generators, results = state.params["generator"], {}
     for name in names:
         game = gan(generator, critic, latent_dim=LATENT, loss=WAYS[name].loss, penalty=WAYS[name].penalty)
-        look, looks, seen = _looker(game, config), stops(config.steps), []
+        look, looks, history = _looker(game, config), stops(config.steps), []
         for state in play(game, generators=generators, stops=looks):
-            seen.append(np.asarray(look(state), np.float64))
-        gradient, told = np.moveaxis(np.stack(seen), -1, 0)[:, :, None]
-        found[name] = Course(looks, gradient, told)
-    return found
+            history.append(np.asarray(look(state), np.float64))
+        gradient, told_apart = np.moveaxis(np.stack(history), -1, 0)[:, :, None]
+        results[name] = Course(looks, gradient, told_apart)
+    return results
 
 
 def _looker(game: Game, config: Config):

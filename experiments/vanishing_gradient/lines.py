@@ -68,12 +68,12 @@ def course(name: str, config: Config) -> Course:
     def look(critics, means):
         return jax.vmap(lambda params, mean: figures(way, lambda x: critic.apply(params, x), mean))(critics, means)
 
-    looks, seen = stops(config.steps), []
+    looks, history = stops(config.steps), []
     generators = {"mean": means, "log_std": jnp.zeros_like(means)}
     for state in approach(game, adam, draw, generators, runs=len(means), stops=looks):
-        seen.append(np.asarray(look({"params": state.params["critic"]}, means[:, 0]), np.float64))
-    gradient, told = np.moveaxis(np.stack(seen), -1, 0).reshape(2, len(looks), shifts, config.seeds)
-    return Course(looks, gradient, told)
+        history.append(np.asarray(look({"params": state.params["critic"]}, means[:, 0]), np.float64))
+    gradient, told_apart = np.moveaxis(np.stack(history), -1, 0).reshape(2, len(looks), shifts, config.seeds)
+    return Course(looks, gradient, told_apart)
 
 
 def figures(way: Way, critic, mean: jax.Array) -> jax.Array:
@@ -93,5 +93,5 @@ def figures(way: Way, critic, mean: jax.Array) -> jax.Array:
 
     gradient = jax.grad(averaged if way.loss.couples else paired)(mean)
     gap = real[:, None] - critic(mean + nodes[:, None])[None]
-    told = jnp.sum(each * jnp.heaviside(gap, 0.5))
-    return jnp.stack([jnp.abs(gradient), told])
+    told_apart = jnp.sum(each * jnp.heaviside(gap, 0.5))
+    return jnp.stack([jnp.abs(gradient), told_apart])

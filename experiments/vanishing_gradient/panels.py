@@ -13,10 +13,10 @@ DISTANCES = np.geomspace(0.4, 9, 40)
 LIMITS = (5e-5, 5e3)  # of the gradients that are shown; dots beyond lie on the edge
 
 
-def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
+def distances(results: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
     """A panel for each loss: the formula, and trained critics."""
     columns = 4
-    lines = -(-len(found) // columns)
+    lines = -(-len(results) // columns)
     picture, axes = plots.figure(
         "Far from the data, some losses leave the generator no gradient",
         1.2 + 2.3 * lines,
@@ -25,7 +25,7 @@ def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
         sharex=True,
         sharey=True,
     )
-    for panel, (name, course) in zip(axes.flat, found.items(), strict=False):
+    for panel, (name, course) in zip(axes.flat, results.items(), strict=False):
         exact = [WAYS[name].optimum(float(d)) for d in DISTANCES]
         if None not in exact:
             panel.plot(DISTANCES, np.asarray(exact, float), color=plots.INK, linewidth=2)
@@ -42,7 +42,7 @@ def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
         plots.plain(panel.xaxis)
         panel.minorticks_off()
         panel.set_title(name, fontsize=13, color=plots.ORANGE if name in lost else plots.INK)
-    for panel in axes.flat[len(found) :]:
+    for panel in axes.flat[len(results) :]:
         panel.axis("off")
     first = axes[0, 0]
     plots.label(first, 0.5, 4e2, "formula", plots.INK, fontsize=12)
@@ -54,11 +54,11 @@ def distances(found: Mapping[str, Course], shifts, lost: set[str]) -> bytes:
     return plots.png(picture)
 
 
-def steps(found: Mapping[str, Course]) -> bytes:
+def steps(results: Mapping[str, Course]) -> bytes:
     """Digits: what is left of the gradient as the critic learns, a line for each loss."""
     picture, axes = plots.figure("Digits: what is left of the generator's gradient as the critic learns", 6.2)
     panel, ends = axes[0, 0], {}
-    for name, course in found.items():
+    for name, course in results.items():
         counted = course.counted(0, PERFECT)
         if 2 * counted.sum() < len(counted):
             continue

@@ -31,23 +31,23 @@ def vanishes(figures: Mapping[str, Any]) -> Verdict:
     A case that is not finite or not trained is neither.
     """
     cases = figures["cases"]
-    found = {case: fate(row) for case, row in cases.items()}
-    said = set(found.values())
-    word = "supported" if said == {FATES[0]} else "not supported" if said <= {FATES[1], FATES[2]} else "depends"
-    told = " ".join(f"{said}: {where}." for said in FATES if (where := _where(found, said)))
+    results = {case: fate(row) for case, row in cases.items()}
+    states = set(results.values())
+    word = "supported" if states == {FATES[0]} else "not supported" if states <= {FATES[1], FATES[2]} else "depends"
+    text = " ".join(f"{state}: {where}." for state in FATES if (where := _where(results, state)))
     trained = [case.partition(": ")[0] for case, row in cases.items() if _on_formulas(case) and not _exact(row)]
-    return Verdict(word, told + (f" By trained critics, for want of a formula: {', '.join(trained)}." * bool(trained)))
+    return Verdict(word, text + (f" By trained critics, for want of a formula: {', '.join(trained)}." * bool(trained)))
 
 
 def practice(figures: Mapping[str, Any]) -> str:
     """Which losses keep a gradient on all data, by the formula and by trained critics, as advice."""
     fates: dict[str, list[str]] = {}
     for case, row in figures["cases"].items():
-        own = fates.setdefault(case.partition(": ")[0], [])
-        own.append(fate({"share_left": row["trained_share"]}))
+        values = fates.setdefault(case.partition(": ")[0], [])
+        values.append(fate({"share_left": row["trained_share"]}))
         if _on_formulas(case):  # a loss without a formula cannot meet this, and is not advised
-            own.append(fate({"share_left": row["formula_share"]}))
-    keep = [loss for loss, own in fates.items() if set(own) == {FATES[1]}]
+            values.append(fate({"share_left": row["formula_share"]}))
+    keep = [loss for loss, values in fates.items() if set(values) == {FATES[1]}]
     if not keep:
         return "No loss that was tried here keeps its gradient on all data: do not train the critic to its optimum."
     return (
@@ -64,12 +64,12 @@ def _exact(row: Mapping[str, Any]) -> bool:
     return row["formula_share"] is not None
 
 
-def _where(found: Mapping[str, str], said: str) -> str:
+def _where(results: Mapping[str, str], state: str) -> str:
     """Losses of one fate, each with the data where it is not the same on all."""
-    sets = {case.partition(": ")[2] for case in found}
+    sets = {case.partition(": ")[2] for case in results}
     groups: dict[str, list[str]] = {}
-    for case, own in found.items():
-        if own == said:
+    for case, entry in results.items():
+        if entry == state:
             loss, _, data = case.partition(": ")
             groups.setdefault(loss, []).append(data)
     return "; ".join(loss if len(on) == len(sets) else f"{loss} ({', '.join(on)})" for loss, on in groups.items())
@@ -84,15 +84,16 @@ def rescues(figures: Mapping[str, Any]) -> Verdict:
     for case, row in figures["cases"].items():
         loss, _, data = case.partition(": ")
         by[loss][data] = row["share_left"], fate(row)
-    lost, kept = by.values()
-    told = "; ".join(
-        f"{data}: {SATURATING} {part(share)}, {ALTERNATIVE} {part(kept[data][0])}" for data, (share, _) in lost.items()
+    lost, rescued = by.values()
+    text = "; ".join(
+        f"{data}: {SATURATING} {part(share)}, {ALTERNATIVE} {part(rescued[data][0])}"
+        for data, (share, _) in lost.items()
     )
-    fates = [(own, kept[data][1]) for data, (_, own) in lost.items()]
-    needed = [own == FATES[0] and other in FATES[1:3] for own, other in fates]
+    fates = [(entry, rescued[data][1]) for data, (_, entry) in lost.items()]
+    needed = [entry == FATES[0] and other in FATES[1:3] for entry, other in fates]
     unknown = any(FATES[3] in pair for pair in fates)
     word = "supported" if all(needed) else "depends" if any(needed) or unknown else "not supported"
-    return Verdict(word, f"What is left of the gradient. {told[:1].upper()}{told[1:]}.")
+    return Verdict(word, f"What is left of the gradient. {text[:1].upper()}{text[1:]}.")
 
 
 def part(share: float | None) -> str:
@@ -113,8 +114,8 @@ def meets(figures: Mapping[str, Any]) -> Verdict:
     """
     far = {name: row["farthest_from_formula"] for name, row in figures["losses"].items()}
     unknown = [name for name, miss in far.items() if miss is None or not math.isfinite(miss)]
-    there = [name for name, miss in far.items() if name not in unknown and miss <= CLOSE]
-    off = [f"{name} ({100 * miss:.0f} %)" for name, miss in far.items() if name not in (*unknown, *there)]
-    word = "supported" if len(there) == len(far) else "not supported" if len(off) == len(far) else "depends"
-    groups = {f"Within {100 * CLOSE:g} %": there, "Off": off, FATES[3]: unknown}
-    return Verdict(word, " ".join(f"{said}: {'; '.join(names)}." for said, names in groups.items() if names))
+    close = [name for name, miss in far.items() if name not in unknown and miss <= CLOSE]
+    off = [f"{name} ({100 * miss:.0f} %)" for name, miss in far.items() if name not in (*unknown, *close)]
+    word = "supported" if len(close) == len(far) else "not supported" if len(off) == len(far) else "depends"
+    groups = {f"Within {100 * CLOSE:g} %": close, "Off": off, FATES[3]: unknown}
+    return Verdict(word, " ".join(f"{state}: {'; '.join(names)}." for state, names in groups.items() if names))

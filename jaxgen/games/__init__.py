@@ -1,4 +1,4 @@
-"""Assemblers: parts and networks in, a `Game` out."""
+"""Functions that build a `Game` from parts and networks."""
 
 from jaxgen.games.began import began
 from jaxgen.games.bidirectional import bigan

@@ -1,4 +1,4 @@
-"""A GAN whose critic is an autoencoder, and whose balance is kept by a number in the state."""
+"""BEGAN: a GAN whose critic is an autoencoder, and whose players are balanced by a number k in the state."""
 
 import numbers
 from functools import partial
@@ -34,28 +34,28 @@ from jaxgen.nets.autoencoders import error
 
 
 def began(generator: Any, critic: Any, *, latent_dim: int, gamma: float = 0.5, rate: float = 0.001) -> Game:
-    """Boundary equilibrium GAN: L(x) is the mean absolute error of an autoencoder D, which is the critic.
+    """Boundary equilibrium GAN. The critic is an autoencoder D, and L(x) is its mean absolute error.
 
     critic: mean L(x) - k mean L(G(z)); generator: mean L(G(z)); z ~ N(0, I). k starts at 0, and each turn of the critic
-    replaces it by k + rate (gamma mean L(x) - mean L(G(z))), within [0, 1]; so L(G(z)) is led to gamma L(x). Berthelot
-    et al. 2017, arXiv 1703.10717.
+    replaces it by k + rate (gamma mean L(x) - mean L(G(z))), clipped to [0, 1]. This controls L(G(z)) to be
+    gamma L(x). Berthelot et al. 2017, arXiv 1703.10717.
 
     Args:
       generator: network (z f32[B, D], condition) -> x.
       critic: network (x, condition) -> x, such as `autoencoder(encoder, decoder)` of `jaxgen.nets`.
       latent_dim: D.
-      gamma: mean L(G(z)) / mean L(x) to be led to, in (0, 1]; samples are more alike where it is small.
+      gamma: the target of mean L(G(z)) / mean L(x), in (0, 1]; the smaller it is, the less varied are the samples.
       rate: how fast k moves, above 0.
 
     Returns:
-      A game of the losses "critic" and "generator", whose state has k under "balance". The info of the critic's has
-      real_error, fake_error, balance, which is k, and convergence, L(x) + |gamma L(x) - L(G(z))|, which falls as both
-      get better. The model has the score "reconstruction", which is L(x), the map "reconstruct", which is D, and the
-      features "critic" if D has some.
+      A game with the losses "critic" and "generator", whose state has k under "balance". The info of the critic's loss
+      has real_error, fake_error, balance (k), and convergence, L(x) + |gamma L(x) - L(G(z))|, which falls as both
+      players improve. The model has the score "reconstruction", L(x), the map "reconstruct", D, and the features
+      "critic" if D has features.
 
     Raises:
-      BadRequest: for a latent_dim below 1, a gamma outside (0, 1] or a rate that is not above 0; by `init`, x that is
-        not one array; by the losses, examples of another shape.
+      BadRequest: for a latent_dim below 1, a gamma outside (0, 1] or a rate that is not above 0; in `init`, if x is not
+        a single array; in the losses, for examples of another shape.
     """
     latent_dim = whole("latent_dim", latent_dim, 1)
     for name, value in (("gamma", gamma), ("rate", rate)):

@@ -1,4 +1,4 @@
-"""A GAN with an encoder that is trained beside the generator: the critic sees pairs of an example and a code."""
+"""BiGAN: a GAN with an encoder trained together with the generator, and a critic of pairs of an example and a code."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -32,28 +32,28 @@ def bigan(
 ) -> Game:
     """Bidirectional GAN: real pairs are (x, E(x)), fake ones (G(z), z), z ~ N(0, I).
 
-    critic: mean loss.critic(D(x, E(x)), D(G(z), z)); generator, that is G and E together: the same with real and fake
-    exchanged, mean loss.critic(D(G(z), z), D(x, E(x))), as in the code of Donahue et al. 2017, arXiv 1605.09782. Where
-    both kinds of pairs are alike, E inverts G. An encoder that draws noise in training is that of ALI, Dumoulin et al.
-    2017, arXiv 1606.00704; `encode` evaluates it without.
+    critic: mean loss.critic(D(x, E(x)), D(G(z), z)); generator, which is G and E together: the same loss with real and
+    fake exchanged, mean loss.critic(D(G(z), z), D(x, E(x))), as in the code of Donahue et al. 2017, arXiv 1605.09782.
+    If both kinds of pairs have the same distribution, E inverts G. With an encoder that draws noise in training it is
+    ALI, Dumoulin et al. 2017, arXiv 1606.00704; `encode` uses no noise.
 
     Args:
       generator: network (z f32[B, D], condition) -> x.
       encoder: network (x, condition) -> z [B, D].
-      critic: network (x, z, condition) -> logits [B, ...]. All of them are called without a condition if the batch has
-        none. A network of `jaxgen.nets` that is given a vector, `networks(shape, condition=(D,)).critic`, is one.
+      critic: network (x, z, condition) -> logits [B, ...]. If the batch has no condition, all networks are called
+        without one. A critic conditioned on a vector, `networks(shape, condition=(D,)).critic`, can be used.
       latent_dim: D.
-      loss: its critic's side serves both players, so that `top_k`, which changes the other side, changes nothing.
+      loss: both players use its critic's loss, so `top_k`, which changes the generator's loss, has no effect.
 
     Returns:
-      A game of the players "critic" and "generator", whose params are {"generator", "encoder"}, and the losses of the
-      same names. The info of the critic's has real_logit and fake_logit. The model has `encode`, the map "reconstruct",
-      G(E(x)), the features "encoder" and two scores: "reconstruction", the squared error summed over an example, then
-      "critic", -D(x, E(x)) averaged over an example, unless the critic couples examples.
+      A game with the players and losses "critic" and "generator"; the params of "generator" are {"generator",
+      "encoder"}. The info of the critic's loss has real_logit and fake_logit. The model has `encode`, the map
+      "reconstruct", G(E(x)), the features "encoder" and two scores: "reconstruction", the squared error summed over an
+      example, and, unless the critic couples examples, "critic", -D(x, E(x)) averaged over an example.
 
     Raises:
-      BadRequest: for a latent_dim below 1 or a loss of another type; by `init`, x that is not one array, or an encoder
-        of another width; by the losses, examples or logits whose shapes do not fit.
+      BadRequest: for a latent_dim below 1 or a loss of another type; in `init`, if x is not a single array, or the
+        encoder has another width; in the losses, if shapes of examples or logits do not fit.
     """
     check_loss(loss)
     latent_dim = whole("latent_dim", latent_dim, 1)

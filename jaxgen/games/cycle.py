@@ -1,4 +1,4 @@
-"""Translation without pairs: two generators that undo each other, two critics."""
+"""Translation without pairs: two generators, each the approximate inverse of the other, and two critics."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,30 +21,31 @@ def cycle(
     weight: float = 10.0,
     identity: float = 0.0,
 ) -> Game:
-    """CycleGAN of two domains, for batches x = {"a": [B, ...], "b": [B, ...]} under their names, without pairs.
+    """CycleGAN of two domains without pairs, for batches x = {"a": [B, ...], "b": [B, ...]} with the domains' names.
 
-    With G_a making an `a` of a `b`, the generators minimise, summed over the domains a,
+    G_a translates `b` into `a`. The generators minimise, summed over both domains a,
     mean loss.generator(D_a(a), D_a(G_a(b))) + weight mean |G_a(G_b(a)) - a| + identity mean |G_a(a) - a|;
     the critics mean loss.critic(D_a(a), D_a(G_a(b))). Zhu et al. 2017, arXiv 1703.10593, eqs. 1-3 and section 5.2.
 
-    Departures from the paper: fakes are those of the step, not of a history of 50 images; LEAST_SQUARES has the factor
-    1/2 in the generator's loss too, so that the paper's balance of 10 to (D - 1)^2 is weight=5 here.
+    Differences from the paper: critics see the fakes of the step and no history of 50 images. LEAST_SQUARES has the
+    factor 1/2 in the generator's loss too, so the paper's weight of 10 relative to (D - 1)^2 is weight=5 here.
 
     Args:
-      generators: domain -> network x of the other domain -> x of this one. The cycle alone does not keep what is in an
-        image: local networks do (with dense ones digits change places).
-      critics: domain -> network x -> logits of any shape, such as [B, h, w] of patches.
+      generators: domain -> network from x of the other domain to x of this one. The cycle loss alone does not preserve
+        the content of an image; local networks do (with dense ones, digits are exchanged).
+      critics: domain -> network x -> logits of any shape, such as [B, h, w] for patches.
       loss: what each player minimises.
-      weight: of the way there and back, |.| averaged over numbers.
-      identity: of what a generator does to an example of its own domain; half of `weight` keeps colours (section 5.2).
+      weight: of the cycle loss, |.| averaged over numbers.
+      identity: of the identity loss, which applies a generator to its own domain. Half of `weight` preserves colours
+        (section 5.2).
 
     Returns:
       A game of the players "critic" and "generator", each with the params of both domains. The generator's info holds
       cycle_a and cycle_b, the mean |G_a(G_b(a)) - a| and its mirror image. The model has the maps "a_to_b", "b_to_a".
 
     Raises:
-      BadRequest: if generators and critics are not of the same two domains, for a weight that is negative or not
-        finite, or a loss of another type; by `init`, if the batch has other domains or a condition; by the losses, if
+      BadRequest: if generators and critics do not have the same two domains, for a weight that is negative or not
+        finite, or a loss of another type; in `init`, if the batch has other domains or a condition; in the losses, if
         shapes do not fit.
     """
     check_loss(loss)

@@ -1,4 +1,4 @@
-"""Games of two or four numbers, of which everything is known: how adversarial training converges, circles, diverges."""
+"""Games of two or four parameters with known dynamics, which show how adversarial training converges or diverges."""
 
 import jax.numpy as jnp
 
@@ -26,21 +26,21 @@ _SCALED = Network(_ones("a", "b"), lambda p, state, noise, z: (p["a"] * z + p["b
 
 
 def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty | None = None, augment: Pipe | None = None) -> Game:
-    """The Dirac-GAN: G(z) = theta, D(x) = psi x, data at 0: hand it batches of zeros, x [B, 1]. z is not used.
+    """The Dirac-GAN: G(z) = theta, D(x) = psi x, data at 0. Pass batches of zeros, x [B, 1]; z is not used.
 
     With these losses the critic minimises softplus(theta psi), up to a constant, and the generator its negative. They
-    start at theta = psi = 1 and would meet at 0, where the field has the eigenvalues -gamma/2 +- sqrt(gamma^2 - 1)/2
-    with the penalty r1(gamma), and +-i/2 without: the flow circles, simultaneous steps diverge.
-    Mescheder et al. 2018, arXiv 1801.04406; their psi has the other sign.
+    start at theta = psi = 1; the equilibrium is 0. There the eigenvalues of the field are -gamma/2 +-
+    sqrt(gamma^2 - 1)/2 with the penalty r1(gamma), and +-i/2 without, so that the flow circles and simultaneous steps
+    diverge. Mescheder et al. 2018, arXiv 1801.04406; their psi has the opposite sign.
 
     Args:
       loss: what each player minimises.
       penalty: added to the critic's loss.
-      augment: what the critic sees examples through; instance_noise(s) moves the eigenvalues to
-        -s^2/4 +- sqrt(s^4/4 - 1)/2, as r1(s^2 / 2) does, where the noise has mean 0 and variance 1.
+      augment: augmentation of the critic's inputs. instance_noise(s) changes the eigenvalues to
+        -s^2/4 +- sqrt(s^4/4 - 1)/2, as r1(s^2 / 2) does, if the noise has mean 0 and variance 1.
 
     Returns:
-      A game of the players "critic", psi f32[], and "generator", theta f32[].
+      A game with the players "critic", psi f32[], and "generator", theta f32[].
 
     >>> import jax, jax.numpy as jnp
     >>> from jaxgen.core import Batch, Context
@@ -57,9 +57,9 @@ def dirac(*, loss: Adversarial = SATURATING, penalty: Penalty | None = None, aug
 
 
 def bilinear(*, penalty: Penalty | None = None) -> Game:
-    """The critic minimises theta psi, the generator -theta psi: the Dirac-GAN with Wasserstein losses, unclipped.
+    """The Dirac-GAN with unclipped Wasserstein losses: the critic minimises theta psi, the generator -theta psi.
 
-    Players, start, equilibrium and batches are those of `dirac`; the field has the eigenvalues +-i everywhere, and
+    Players, start, equilibrium and batches are those of `dirac`. The eigenvalues of the field are +-i everywhere, and
     -gamma/2 +- sqrt(gamma^2/4 - 1) with the penalty r1(gamma).
     """
     return dirac(loss=WASSERSTEIN, penalty=penalty)
@@ -68,15 +68,15 @@ def bilinear(*, penalty: Penalty | None = None) -> Game:
 def lq(*, loss: Adversarial = WASSERSTEIN, penalty: Penalty | None = None) -> Game:
     """The LQ-GAN: a linear generator G(z) = a z + b and a quadratic critic D(x) = w2 x^2 + w1 x; x and z are [B, 1].
 
-    With Wasserstein losses, unclipped, both play for w2 (E G^2 - E x^2) + w1 (E G - E x), so the players see mean and
-    mean square alone. For data of mean m and standard deviation s and z ~ N(0, 1) they are at rest where
-    w1 = w2 = 0, b = m, a = s or -s. There the field has the eigenvalues +-i sigma, sigma the two singular values of
-    the slopes of these moments in (a, b), [[2 s, 2 m], [0, 1]], and -gamma sigma^2/2 +- sqrt(gamma^2 sigma^4/4 -
-    sigma^2) with the penalty r1(gamma): the critic's damping is gamma [[4 (s^2 + m^2), 2 m], [2 m, 1]], the square of
-    that matrix. So it is the bilinear game at two speeds. All four numbers start at 1.
+    With unclipped Wasserstein losses the objective of both is w2 (E G^2 - E x^2) + w1 (E G - E x), so only mean and
+    mean square matter. For data of mean m and standard deviation s and z ~ N(0, 1) the equilibria are w1 = w2 = 0,
+    b = m, a = s or -s. There the eigenvalues of the field are +-i sigma, with sigma the two singular values of the
+    Jacobian of these moments in (a, b), [[2 s, 2 m], [0, 1]], and -gamma sigma^2/2 +- sqrt(gamma^2 sigma^4/4 -
+    sigma^2) with the penalty r1(gamma), because the critic's damping is gamma [[4 (s^2 + m^2), 2 m], [2 m, 1]], the
+    square of that matrix. So it is the bilinear game at two speeds. All four parameters start at 1.
 
-    Moments of a batch and of the z drawn for it stand in the place of m and s: for the numbers above hand it examples
-    m - s and m + s, and hold z at -1 and 1.
+    On a batch, m and s are replaced by the moments of the batch and of the z drawn for it. For the values above, pass
+    the examples m - s and m + s, and set z to -1 and 1.
 
     Nagarajan & Kolter 2017, arXiv 1706.04156.
 
@@ -85,6 +85,6 @@ def lq(*, loss: Adversarial = WASSERSTEIN, penalty: Penalty | None = None) -> Ga
       penalty: added to the critic's loss.
 
     Returns:
-      A game of the players "critic", {"w1", "w2"}, and "generator", {"a", "b"}, f32[] each.
+      A game with the players "critic", {"w1", "w2"}, and "generator", {"a", "b"}, f32[] each.
     """
     return gan(_SCALED, _PARABOLA, latent_dim=1, loss=loss, penalty=penalty)

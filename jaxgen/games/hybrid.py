@@ -1,4 +1,4 @@
-"""Games between VAE and GAN: an autoencoder whose latent is shaped by a critic."""
+"""Adversarial autoencoders: autoencoders with a critic that makes their codes resemble draws of a prior."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -47,28 +47,28 @@ def aae(
 ) -> Game:
     """Adversarial autoencoder with a deterministic encoder: three networks, two players, three losses.
 
-    "autoencoder": -log p(x | E(x)); "critic": draws of N(0, I) are real, codes E(x) are fake; "autoencoder:fool": the
-    codes pass for draws of N(0, I), a second loss of the same player, with an optimiser of its own. All networks see
-    the condition, if there is one, so codes look like N(0, I) given each condition, and a sample is a decoded draw.
-    Makhzani et al. 2015, arXiv 1511.05644, section 2.
+    "autoencoder": -log p(x | E(x)). "critic": the loss of a critic with draws of N(0, I) as real and codes E(x) as fake
+    examples. "autoencoder:fool": the generator's loss for the codes, a second loss of the player "autoencoder" with its
+    own optimiser. If there is a condition, all networks get it, so codes resemble N(0, I) given each condition, and a
+    sample is a decoded draw. Makhzani et al. 2015, arXiv 1511.05644, section 2.
 
     Args:
       encoder: network (x) or (x, condition) -> z [B, D].
       decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)].
-      critic: network (z) or (z, condition) -> logits [B, ...], or [B / m] of packs if it couples examples.
+      critic: network (z) or (z, condition) -> logits [B, ...], or [B / m] for packs if it couples examples.
       latent_dim: D.
       observation: p(x | y).
       loss: the adversarial loss on codes.
 
     Returns:
       A game with params {"autoencoder": {"encoder", "decoder", "observation"}, "critic"} and state by network. The
-      encoder's state is that of the loss "autoencoder". The first score of the model is "reconstruction", the
-      squared error summed over an example, which Chen and Konukoglu 2018, arXiv 1806.04972, read of such models; then
-      "code critic", -logit averaged over an example, unless the critic couples examples.
+      new state of the encoder is that of the loss "autoencoder". The first score of the model is "reconstruction", the
+      squared error summed over an example, which Chen and Konukoglu 2018, arXiv 1806.04972, use for such models. Unless
+      the critic couples examples, the second is "code critic", -logit averaged over an example.
 
     Raises:
-      BadRequest: for a latent_dim below 1, or a loss or observation of another type; by `init`, x that is not one
-        array, or a network of another width; by the losses, logits or values of the loss of another shape.
+      BadRequest: for a latent_dim below 1, or a loss or observation of another type; in `init`, if x is not a single
+        array, or a network has another width; in the losses, for logits or values of the loss of another shape.
     """
     latent_dim = whole("latent_dim", latent_dim, 1)
     check_loss(loss)

@@ -1,4 +1,4 @@
-"""The encoder that a GAN lacks, trained after it."""
+"""An encoder for a trained GAN, trained after it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,32 +15,32 @@ KAPPA = 1.0  # weight of the critic's features in the score "f-AnoGAN"
 
 
 def invert(game: Game, encoder: Any, trained: tuple[Any, Any] | None = None) -> Game:
-    """Gives a trained model its missing encoder: regression of z on G(z), with the generator at rest in the state.
+    """Trains an encoder for a trained model by regression of z on G(z). The trained generator is part of the state.
 
-    loss = mean_B |E(G(z, c), c) - z|^2 / D, c the condition of the batch: the "latent regressor" that Donahue et al.
-    2017 (arXiv 1605.09782) set beside their bidirectional GAN. It is trained afterwards, so the model itself is the
-    same with and without it.
+    loss = mean_B |E(G(z, c), c) - z|^2 / D, c the condition of the batch. It is the "latent regressor" with which
+    Donahue et al. 2017 (arXiv 1605.09782) compare their bidirectional GAN. It does not change the trained model.
 
     Args:
-      game: a game whose model has `decode`, and whose `draw` gives z itself, such as `gan`.
+      game: a game whose model has `decode` and whose `draw` returns z itself, such as `gan`.
       encoder: network (x, condition) -> z, of the shape of z.
       trained: (params, state) of `game` after its training, (run.state.params, run.state.context.state) of a run of
-        `fit`; `init` puts them into the state as "trained". None: it puts untrained ones there, whose codes are of no
-        use, so `fit` needs this argument; in a loop of your own you may replace `state["trained"]` instead.
+        `fit`; `init` puts them into the state as "trained". If None, `init` puts untrained ones there, which are of no
+        use: `fit` needs this argument, but in your own loop you may replace `state["trained"]` instead.
 
     Returns:
-      A game of the player "encoder". Its model is that of `game` with `encode`, the map "reconstruct", the features
-      "encoder" and scores added. These are "reconstruction" (squared error, summed over an example) and, of a critic
-      with features f [B, F], "feature residual" and "f-AnoGAN", which is then the first of all:
+      A game with the player "encoder". Its model is that of `game` plus `encode`, the map "reconstruct", the features
+      "encoder" and scores: "reconstruction" (squared error, summed over an example) and, if the critic has features f
+      [B, F], also "f-AnoGAN", which is then the first score,
 
-        |x - G(E(x))|^2 / n + kappa |f(x) - f(G(E(x)))|^2 / F,  n numbers in an example, kappa = 1; its second term
+        |x - G(E(x))|^2 / n + kappa |f(x) - f(G(E(x)))|^2 / F,  n numbers in an example, kappa = 1,
 
-      Schlegl et al. 2019, doi 10.1016/j.media.2019.01.010, as their `anomaly_scoring` computes it. They scale pixels to
-      [-1, 1], and here x is as the networks see it; they train the encoder on that sum over real images (izi_f).
+      and "feature residual", its second term without kappa. Schlegl et al. 2019, doi 10.1016/j.media.2019.01.010, as
+      their `anomaly_scoring` computes it. They scale pixels to [-1, 1], whereas here x is the input of the networks;
+      and they train the encoder on that sum over real images (izi_f).
 
     Raises:
-      BadRequest: by `init`, if `trained` has other shapes than params and state of `game`; by `draw`, if the model has
-        no `decode`, or draws something else than z; by the loss, if the encoder gives another shape than that of z.
+      BadRequest: in `init`, if `trained` has other shapes than params and state of `game`; in `draw`, if the model has
+        no `decode`, or draws something else than z; in the loss, if the encoder gives another shape than that of z.
     """
     parts = _Parts(game, network(encoder), trained)
     losses = {"encoder": partial(_loss, parts)}
@@ -63,7 +63,7 @@ def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict
         return {"encoder": params}, {"encoder": state, "trained": parts.game.init(k_game, batch)}
     fresh = jax.eval_shape(parts.game.init, k_game, batch)
     if jax.tree.map(jnp.shape, parts.trained) != jax.tree.map(jnp.shape, fresh):
-        raise BadRequest("trained=... does not fit this game: hand in (params, state) of the same networks.")
+        raise BadRequest("trained=... does not fit this game: pass (params, state) of the same networks.")
     return {"encoder": params}, {"encoder": state, "trained": parts.trained}
 
 
@@ -88,7 +88,7 @@ def _loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> tuple
     given = inputs(x, batch.condition)
     code, state = parts.encoder.apply(params["encoder"], context.state["encoder"], noise["encoder"], *given)
     if code.shape != noise["z"].shape:
-        raise BadRequest(f"the encoder gives {code.shape}, and z is {noise['z'].shape}: make them the same.")
+        raise BadRequest(f"the encoder gives {code.shape}, but z is {noise['z'].shape}: make the shapes the same.")
     return jnp.mean((code - noise["z"]) ** 2), Aux({}, {"encoder": state})
 
 
@@ -116,7 +116,7 @@ def _model(parts: _Parts, params, state) -> Model:
 
 
 def _critic_scores(critic: Callable, reconstruct: Callable) -> dict[str, Callable]:
-    """What the features of a critic add to the scores, the sum that is read first."""
+    """The scores that use features of the critic; the first is that of f-AnoGAN."""
 
     def feature_residual(noise, x, condition=None):
         return mean_squared_error(critic(x, condition), critic(reconstruct(x, condition), condition))

@@ -1,4 +1,4 @@
-"""A GAN whose z takes a step towards what the critic takes for real before the players see it."""
+"""LOGAN: a GAN that first moves z along the gradient of the critic's logit."""
 
 import math
 from functools import partial
@@ -20,33 +20,33 @@ def latent_optimised(
     weight: Schedule = 300.0,
     share: float = 0.5,
 ) -> Game:
-    """LOGAN: both players play at z' = clip(z + dz, -1, 1), z uniform in (-1, 1), and differentiate through dz.
+    """LOGAN: losses are evaluated at z' = clip(z + dz, -1, 1), z uniform in (-1, 1), and differentiated through dz.
 
-    With f(z) = D(G(z)), the mean over the logits of an example, and g = df/dz,
+    With f(z) = D(G(z)), averaged over the logits of an example, and g = df/dz,
 
-      dz = rate (g g^T + damping I)^-1 g = rate g / (damping + |g|^2), a step along the natural gradient,
+      dz = rate (g g^T + damping I)^-1 g = rate g / (damping + |g|^2), a step along the natural gradient
 
-    whose Fisher matrix is that of this one example, damped; or dz = rate g with damping=None. The generator's
-    adversarial loss has weight mean |dz|^2 added, the sum over the numbers of z, of dz as it is before the clip. Wu et
-    al. 2019, arXiv 1912.00953; the regulariser stands in the generator's loss in the code of its predecessor CS-GAN
-    (deepmind-research, `cs_gan/gan.py`). The defaults are the paper's for BigGAN-deep, read in descriptions of it.
+    with the damped Fisher matrix of this one example; or dz = rate g with damping=None. The term weight mean |dz|^2 is
+    added to the generator's adversarial loss, with dz before the clip, summed over the numbers of z. Wu et al. 2019,
+    arXiv 1912.00953. The regulariser is in the generator's loss, as in the code of its predecessor CS-GAN
+    (deepmind-research, `cs_gan/gan.py`). The defaults are the paper's for BigGAN-deep, taken from descriptions of it.
 
-    The model decodes z as it is drawn, uniform too, without a step. A turn evaluates the generator and the critic once
-    more, forwards and backwards, and differentiates that. In trials with small GANs on ring8 it was no help: it lost
-    modes that the same GAN keeps without a step, most of them by the plain gradient.
+    The model decodes uniform z without such a step. Each turn needs one more forward and backward pass of the generator
+    and the critic, and differentiates through it. In trials with small GANs on ring8 it did not help: it lost modes
+    that the same GAN keeps without it, and most of them with the plain gradient.
 
     Args:
       game: `gan(...)` with a latent_dim of at least 1, whose normal z is mapped to uniform numbers, -1 + 2 Phi(z).
       rate: of the step, above 0; 0.9 in the paper.
-      damping: above 0, 5 in the paper: no step is longer than rate / (2 sqrt(damping)). None: the plain gradient.
+      damping: above 0, 5 in the paper; no step is longer than rate / (2 sqrt(damping)). None: the plain gradient.
       weight: of the squared step; a number, or a function of the step of training.
-      share: the part of z that moves, its first numbers, rounded up; above 0, at most 1.
+      share: the share of the numbers of z that move, the first ones, rounded up; above 0, at most 1.
 
     Returns:
-      A game of the same losses, whose info of the generator's adversarial loss has squared_step, mean |dz|^2.
+      A game with the same losses. The info of the generator's adversarial loss also has squared_step, mean |dz|^2.
 
     Raises:
-      BadRequest: any other game; a rate, damping, weight or share that is out of its range.
+      BadRequest: for any other game, or a rate, damping, weight or share out of range.
 
     >>> import optax
     >>> from jaxgen.games import gan
@@ -63,8 +63,8 @@ def latent_optimised(
     parts = parts_of(game)
     if parts is None or parts.latent_dim < 1:
         raise BadRequest(
-            "latent_optimised() takes what gan() returns, with a latent_dim of at least 1, and takes it once: it moves "
-            "the z of that game."
+            "latent_optimised() takes a game of gan() with a latent_dim of at least 1 that nothing has changed, "
+            "because it moves the z of that game."
         )
     rate, share = above_0("rate", rate), above_0("share", share, 1.0)
     damping = None if damping is None else above_0("damping", damping)

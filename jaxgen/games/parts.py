@@ -1,4 +1,4 @@
-"""What several games share: how a model calls its networks, and what is refused before anything is computed."""
+"""Functions that several games share: calls of networks by a model, and checks before anything is computed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from jaxgen.objectives.penalties import Forward
 
 
 def check_loss(loss: Any) -> None:
-    """Refuses what is no adversarial loss, and names those that there are."""
+    """Checks that `loss` is an adversarial loss; the message lists the existing ones."""
     known = "NON_SATURATING, SATURATING, LEAST_SQUARES, HINGE, WASSERSTEIN or RELATIVISTIC of jaxgen.objectives"
     check_type("loss", loss, Adversarial, known)
 
@@ -21,7 +21,7 @@ def check_loss(loss: Any) -> None:
 def first_players(
     generator: Network, critic: Network, key: Array, latent_dim: int, batch: Batch, critic_inputs: tuple | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(params, state) of both by their names; `seen` is what the critic is called with, if not the whole batch."""
+    """(params, state) of both networks by name; `critic_inputs` are the critic's inputs, if not the whole batch."""
     k_generator, k_critic = jax.random.split(key)
     z = jnp.zeros((rows(batch), latent_dim), dtype=jnp.float32)
     p_generator, s_generator = generator.init(k_generator, *inputs(z, batch.condition))
@@ -32,7 +32,7 @@ def first_players(
 def draw_calls(
     generator: Network, critic: Network, latent_dim: int, batch: Batch, critic_inputs: tuple | None = None
 ) -> dict[str, tuple]:
-    """What `draw_each` takes for z ~ N(0, I), the generator, and the critic's calls on real and on fake examples."""
+    """The arguments of `draw_each` for z ~ N(0, I), the generator, and the critic's calls on real and fake examples."""
     z = jax.ShapeDtypeStruct((rows(batch), latent_dim), jnp.float32)
     judge = critic.draw, *(inputs(*batch) if critic_inputs is None else critic_inputs)
     return {
@@ -57,7 +57,7 @@ def features_of(name: str, net: Network, params: Any, state: Any) -> dict[str, C
 
 
 def strangeness(logits: Array, examples: int) -> Array:
-    """-logit averaged over an example, f32[B], of logits [B, ...]: `Model.scores` of a critic."""
+    """The anomaly score of a critic: -logit [B, ...] averaged over an example, f32[B]."""
     return -jnp.mean(logits.reshape(examples, -1), -1)
 
 
@@ -112,15 +112,15 @@ def check_generated(fake: Any, real: Any) -> None:
 
     if shapes(fake) != shapes(real):
         raise BadRequest(
-            f"the generator gives x of {shapes(fake)}, and the data are {shapes(real)}: make them the same."
+            f"the generator gives x of {shapes(fake)}, but the data are {shapes(real)}: make the shapes the same."
         )
 
 
 def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None:
-    """Refuses logits that differ in shape, or whose leading axis is not that of the examples or of packs of them."""
+    """Refuses logits of different shapes, or whose first axis does not match the examples or packs of them."""
     if real.shape != fake.shape:
         raise BadRequest(
-            f"the critic gives logits of {real.shape} for real and {fake.shape} for fake: make them the same."
+            f"the critic gives logits of {real.shape} for real and {fake.shape} for fake: make the shapes the same."
         )
     if real.ndim < 1 or real.shape[0] < 1 or examples % real.shape[0] or (real.shape[0] != examples and not couples):
         raise BadRequest(
@@ -130,11 +130,11 @@ def check_logits(real: Array, fake: Array, examples: int, couples: bool) -> None
 
 
 def mean_penalty(values: Array, view: Forward) -> Array:
-    """The mean of a penalty, refused if it is not one number for each example or pack."""
+    """The mean of a penalty, after a check that it has one number for each example or pack."""
     allowed = {(len(view.real_logits),), (rows(view.real),)}
     if jnp.shape(values) not in allowed:
         raise BadRequest(
-            f"a penalty gives one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
+            f"a penalty must return one number for each example or pack, {' or '.join(map(str, sorted(allowed)))}, "
             f"not {jnp.shape(values)}."
         )
     return jnp.mean(values)

@@ -1,4 +1,4 @@
-"""GANs whose critic also reads something off an example: its label, or the code that it was made from."""
+"""GANs whose critic also predicts the label of an example (AC-GAN), or the code it was generated from (InfoGAN)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -50,30 +50,30 @@ def acgan(
     auxiliary: Auxiliary = CLASSIFIER,
     weight: Schedule = 1.0,
 ) -> Game:
-    """A GAN of labelled examples whose critic does not see the label, but guesses it.
+    """AC-GAN: a GAN of labelled examples whose critic does not see the label but predicts it.
 
     critic: mean loss.critic(D(x), D(G(z, y))) + weight mean auxiliary.critic; generator: mean loss.generator(...) +
     weight mean auxiliary.generator; z ~ N(0, I), y the labels of the batch. Odena et al. 2017, arXiv 1610.09585.
 
     Args:
       generator: network (z f32[B, D], label) -> x.
-      critic: network x -> logits [B, ...] with features, on which the classifier is one more linear layer; see
+      critic: network x -> logits [B, ...] with features; the classifier is a linear layer on these features, see
         `jaxgen.nets.branched`.
       classes: K, at least 2; labels are 0 ... K - 1.
       latent_dim: D.
       loss: what each player minimises.
-      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER` or `TWIN_CLASSIFIER`, whose optimum is the data also where
-        classes overlap.
+      auxiliary: `CLASSIFIER`, or `DISCRIMINATIVE_CLASSIFIER` or `TWIN_CLASSIFIER`, whose optimum is the distribution of
+        the data even if classes overlap.
       weight: of the classifier; a number, or a function of the step.
 
     Returns:
-      A game of the losses "critic" and "generator". The info of the critic's has real_logit, fake_logit and classifier,
-      the mean of its part. The model has the score "critic", -logit averaged over an example, and the features
-      "critic", unless the critic couples examples.
+      A game with the losses "critic" and "generator". The info of the critic's loss has real_logit, fake_logit and
+      classifier, the mean of the classifier's term. Unless the critic couples examples, the model has the score
+      "critic", -logit averaged over an example, and the features "critic".
 
     Raises:
-      BadRequest: for other parts than these, or a critic without features; by `init`, a batch without labels i32[B]; by
-        the losses, examples or logits whose shapes do not fit.
+      BadRequest: for parts of other types, or a critic without features; in `init`, for a batch without labels i32[B];
+        in the losses, if shapes of examples or logits do not fit.
     """
     check_type("auxiliary", auxiliary, Auxiliary, "CLASSIFIER")
     outputs = auxiliary.outputs(whole("classes", classes, 2))
@@ -102,16 +102,16 @@ def infogan(
     loss: Adversarial = NON_SATURATING,
     weight: Schedule = 1.0,
 ) -> Game:
-    """A GAN whose generator is also given a code c, which can be read off its examples.
+    """InfoGAN: a GAN whose generator also gets a code c that can be predicted from its samples.
 
-    Both players minimise their loss of a GAN minus weight times the mean of `information`, a lower bound in nats of
-    I(c; G(z, c)): the critic in the layer that reads the code, Q, and in what Q shares with D, the generator in G. Chen
-    et al. 2016, arXiv 1606.03657; who minimises what is as in their code.
+    Both players minimise their GAN loss minus weight times the mean of `information`, a lower bound in nats of
+    I(c; G(z, c)). The critic minimises it in the params of Q, the layer that predicts the code, and in those that Q
+    shares with D; the generator in those of G. Chen et al. 2016, arXiv 1606.03657, and their code.
 
     Args:
       generator: network (z f32[B, D + K + n], condition) -> x. z is N(0, I) of D numbers, then the code: one of K
         categories as a one-hot vector, and n numbers uniform in (-1, 1).
-      critic: network (x, condition) -> logits [B, ...] with features, on which Q is one more linear layer; see
+      critic: network (x, condition) -> logits [B, ...] with features; Q is a linear layer on these features, see
         `jaxgen.nets.branched`.
       latent_dim: D, which may be 0.
       categories: K, at least 2, or 0 for none.
@@ -120,20 +120,20 @@ def infogan(
       weight: of the information; a number, or a function of the step.
 
     Returns:
-      A game of the losses "critic" and "generator". The info of the critic's has real_logit, fake_logit and
-      information_nats, at most log K - .226 n. The model has the score "critic" and the features "critic", as `gan`
-      has, and the features "code", [B, K + n]: log-probabilities and means under Q.
+      A game with the losses "critic" and "generator". The info of the critic's loss has real_logit, fake_logit and
+      information_nats, at most log K - .226 n. The model has the score "critic" and the features "critic", as that of
+      `gan`, and the features "code", [B, K + n]: log-probabilities and means under Q.
 
     Raises:
-      BadRequest: for other parts than these, a code of nothing, or a critic without features; by the losses, examples
-        or logits whose shapes do not fit.
+      BadRequest: for parts of other types, an empty code, or a critic without features; in the losses, if shapes of
+        examples or logits do not fit.
     """
     normals, kinds, width = (
         whole(name, value, 0)
         for name, value in (("latent_dim", latent_dim), ("categories", categories), ("numbers", numbers))
     )
     if kinds == 1 or kinds + width == 0:
-        raise BadRequest(f"a code has at least 2 categories or a number, not {categories=} and {numbers=}.")
+        raise BadRequest(f"a code needs at least 2 categories or one number, not {categories=} and {numbers=}.")
 
     def of_generator(fake, z, condition):
         return -information(fake, z[:, normals:], categories=kinds)
@@ -155,7 +155,7 @@ def infogan(
 
 
 class _Reading(NamedTuple):
-    """What is read off examples, beside whether they are real."""
+    """What the critic predicts about an example in addition to whether it is real."""
 
     name: str  # in the info of the critic
     critic: Callable[..., Array]  # (real scores, fake scores, z, condition) -> [B], minimised
@@ -167,7 +167,7 @@ class _Reading(NamedTuple):
     sign: float = 1.0  # of the figure in the info
 
     def critic_inputs(self, x: Any, condition: Any) -> tuple[Any, ...]:
-        """What the critic is called with."""
+        """The inputs of the critic."""
         return (x,) if self.labelled else inputs(x, condition)
 
 
@@ -192,7 +192,7 @@ def _game(generator, critic, outputs: int, reading: _Reading, loss: Adversarial,
 def _init(parts: _Parts, key: Array, batch: Batch) -> tuple[dict[str, Any], dict[str, Any]]:
     reading, label = parts.reading, batch.condition
     if reading.labelled and (getattr(label, "ndim", 0) != 1 or not jnp.issubdtype(label.dtype, jnp.integer)):
-        raise BadRequest("acgan() guesses labels: give the batch a condition i32[B].")
+        raise BadRequest("acgan() predicts labels: give the batch a condition i32[B].")
     return first_players(parts.generator, parts.critic, key, reading.latent_dim, batch, reading.critic_inputs(*batch))
 
 

@@ -1,4 +1,4 @@
-"""A generator that sees its critic some steps ahead."""
+"""Unrolled GANs: the generator's loss uses the critic after some further steps of the critic."""
 
 import math
 from functools import partial
@@ -12,37 +12,37 @@ from jaxgen.objectives.schedules import as_number
 
 
 def unrolled(game: Game, *, steps: int, rate: float) -> Game:
-    """The same game, in which the generator maximises the loss that the critic will have `steps` steps later.
+    """The same game, but the generator maximises the loss that the critic would have after `steps` further steps.
 
-    w_0 = w, w_(i+1) = w_i - rate dL/dw (w_i, theta), L the critic's whole loss, penalty included; then the generator
-    minimises -L_adv(w_steps, theta), L_adv without the penalty, and differentiates through these steps, which depend on
-    theta. A penalty of the generator is added as it was, at the critic of now. All is at the noise, batch and state of
-    the turn. The critic's loss, which the critic then learns by, is as it was.
+    w_0 = w, w_(i+1) = w_i - rate dL/dw (w_i, theta), with L the critic's whole loss including its penalty. The
+    generator minimises -L_adv(w_steps, theta), with L_adv the critic's loss without the penalty, and differentiates
+    through these steps, which depend on theta. A penalty of the generator is added unchanged, at the current critic.
+    All steps use the noise, batch and state of the turn. The loss with which the critic is trained does not change.
 
-    As in the paper the two play for one objective, so the generator's own adversarial loss is not read. That of
-    SATURATING or WASSERSTEIN differs from -L_adv by what L_adv says of real examples alone, and has its slope at w. All
-    others have another slope there: NON_SATURATING, LEAST_SQUARES, HINGE, `margin`, the relativistic ones, and any of
-    `top_k`, whose choice of fakes is lost. A loss of `smooth` is smoothed for both players.
+    As in the paper, both players share one objective, so the generator's own adversarial loss is not used. That of
+    SATURATING or WASSERSTEIN differs from -L_adv only by the terms of real examples, and has the same gradient at w.
+    All others have another gradient there: NON_SATURATING, LEAST_SQUARES, HINGE, `margin`, the relativistic ones, and
+    any of `top_k`, whose selection of fakes is lost. A loss of `smooth` is smoothed for both players.
 
-    In `bilinear` the generator minimises -theta psi + steps rate theta^2, and a simultaneous step of rate h has the
-    factors of the matrix [[1, -h], [h, 1 - 2 h rate steps]] in (psi, theta): their modulus is
-    sqrt(1 + h^2 - 2 h rate steps) while they turn. A turn of the generator takes `steps` gradients of the critic more,
-    and stores all of them to differentiate through. The steps are written out, as XLA's own convolutions must not stand
-    in a loop on CPU: the time to compile grows with their number.
+    In `bilinear` the generator minimises -theta psi + steps rate theta^2, and a simultaneous step of rate h multiplies
+    (psi, theta) by [[1, -h], [h, 1 - 2 h rate steps]]. If its eigenvalues are complex, their modulus is
+    sqrt(1 + h^2 - 2 h rate steps). A turn of the generator computes `steps` more gradients of the critic and stores
+    them for differentiation. The steps are unrolled in the program, because XLA's own convolutions must not be inside a
+    loop on CPU, so the time to compile grows with their number.
 
-    Metz et al. 2017, arXiv 1611.02163. They unroll Adam in their experiments, and here it is SGD.
+    Metz et al. 2017, arXiv 1611.02163. In their experiments they unroll Adam; here SGD is unrolled.
 
     Args:
       game: one of `gan`, `dirac`, `bilinear` or `lq`.
       steps: at least 1.
-      rate: of the foreseen steps, above 0.
+      rate: the learning rate of the unrolled steps, above 0.
 
     Returns:
-      A game of the same players, losses, state, noise and model.
+      A game with the same players, losses, state, noise and model.
 
     Raises:
-      BadRequest: any other game, such as one that is unrolled already; fewer than one step; a rate that is not a finite
-        number above 0.
+      BadRequest: for any other game, such as one that is already unrolled, fewer than one step, or a rate that is not a
+        finite number above 0.
 
     >>> import jax.numpy as jnp
     >>> from jaxgen.games import bilinear
@@ -56,11 +56,11 @@ def unrolled(game: Game, *, steps: int, rate: float) -> Game:
     steps = whole("steps", steps, 1)
     number = as_number(rate)
     if number is None or not 0 < number < math.inf:
-        raise BadRequest(f"rate={rate!r}: the rate of the foreseen steps is a finite number above 0.")
+        raise BadRequest(f"rate={rate!r}: the rate of the unrolled steps must be a finite number above 0.")
     if not is_gan(game):
         raise BadRequest(
-            "unrolled() takes what gan(), dirac(), bilinear() or lq() returns, and takes it once: of any other game it "
-            f"would drop terms of the generator's loss. This one has the losses {', '.join(game.losses)}."
+            "unrolled() takes a game of gan(), dirac(), bilinear() or lq() that nothing has changed, because it would "
+            f"drop terms of other generator losses. This game has the losses {', '.join(game.losses)}."
         )
     foreseen = {
         name: partial(_foreseen, game, name, steps, number)
@@ -73,7 +73,7 @@ def unrolled(game: Game, *, steps: int, rate: float) -> Game:
 def _foreseen(
     game: Game, name: str, steps: int, rate: float, params: Params, noise: Any, batch: Batch, context: Context
 ) -> tuple[Array, Aux]:
-    """The loss `name` of the generator where the critic stands `steps` steps on."""
+    """The loss `name` of the generator, with the critic after `steps` unrolled steps."""
 
     def loss(which: str, critic: Any) -> Array:
         return game.losses[which]({**params, "critic": critic}, noise, batch, context)[0]

@@ -1,4 +1,4 @@
-"""A VAE whose reconstructions a critic judges: the autoencoder of latent diffusion and, with codes, of VQGAN."""
+"""A VAE with an adversarial loss on its reconstructions: the autoencoder of latent diffusion and, with codes, VQGAN."""
 
 from collections.abc import Callable
 from functools import partial
@@ -60,51 +60,51 @@ def vae_gan(
     start: int = 0,
     critic_start: int | None = None,
 ) -> Game:
-    """An autoencoder and a critic that tells its reconstructions from the examples.
+    """An autoencoder, and a critic that learns to distinguish its reconstructions from the examples.
 
-    "vae": w nll + beta KL(q || p) + lam g, with nll = -log p(x | z), z of q(z | x), and the adversarial loss g =
+    "vae": w nll + beta KL(q || p) + lam g, with nll = -log p(x | z), z ~ q(z | x), and the adversarial loss g =
     mean loss.generator(D(x), D(x')) of the reconstruction x', the mean of p(x | z). "critic": mean loss.critic(D(x),
-    D(x')) + mean penalty. `weighting` gives w and lam, by default (1, the adaptive weight). Esser et al. 2021, arXiv
-    2012.09841, eqs. 6 and 7; with a Gaussian z Rombach et al. 2022, arXiv 2112.10752. Both have a perceptual loss
-    beside the pixels' own. (The VAE/GAN of Larsen et al. 2016 is another: it takes errors in the critic's features.)
+    D(x')) + mean penalty. `weighting` gives w and lam, by default 1 and the adaptive weight. Esser et al. 2021, arXiv
+    2012.09841, eqs. 6 and 7; with a Gaussian z Rombach et al. 2022, arXiv 2112.10752. Both papers add a perceptual loss
+    to that of pixels. (The VAE/GAN of Larsen et al. 2016 is different: its reconstruction error is that of the critic's
+    features.)
 
     Args:
-      encoder: network (x) or (x, condition) -> h, as the latent takes it.
+      encoder: network (x) or (x, condition) -> h, in the shape that the latent needs.
       decoder: network (z) or (z, condition) -> y [B, ..., observation.outputs(C)].
       critic: network (x) or (x, condition) -> logits [B, ...], such as `patch_critic`; [B / m] if it couples examples.
       latent: q(z | h) and p(z), such as `vector(20)` or `quantised(codebook(64), (8,))`. If its estimator does not
-        differentiate z, as SCORE does not, the encoder learns nothing from g.
+        differentiate z (SCORE does not), the encoder gets no gradient of g.
       observation: p(x | y).
       beta: weight of the KL, or a function of the step.
       loss: the adversarial loss.
       penalty: of the critic, such as `r1(1.0)`.
-      weighting: of g beside nll, such as `adaptive_weight(0.5)`, `constant_weight(0.1)`, `equal_norms(1.0)`. None:
+      weighting: of g relative to nll, such as `adaptive_weight(0.5)`, `constant_weight(0.1)`, `equal_norms(1.0)`. None:
         `adaptive_weight()`.
-      start: the step before which g counts 0 for the VAE.
+      start: the step before which g has the weight 0 in the loss of the VAE.
       critic_start: the step before which the critic's loss is 0. None: `start`, as in the code of both papers. Its
         optimiser counts these steps too: Adam's first moves at rates b1 and b2 are (1 - b1) / sqrt(1 - b2) of the rate.
 
     Returns:
-      A game of the losses "vae" and "critic", played in turns of these two; with a penalty the critic has the terms
-      "critic:adversarial" and "critic:penalty" too, as in `gan`. Params and state are those of `vae`, and "critic". The
-      info of "vae" is that of the game `vae` and `generator_loss`, g; `adversarial_weight`, which is lam, also before
-      `start`; and if the weighting reads gradients their norms, `nll_slope` and `generator_slope`. That of "critic" has
-      real_logit and fake_logit, means. The model is that of `vae`, with the score "critic", -logit averaged over an
-      example, and the features "critic" of a critic that does not couple examples.
+      A game with the losses "vae" and "critic", whose default turns alternate between the two. With a penalty the
+      critic also has the losses "critic:adversarial" and "critic:penalty", as in `gan`. Params and state are those of
+      `vae` plus "critic". The info of "vae" is that of the game `vae`, plus `generator_loss`, g; `adversarial_weight`,
+      lam, also before `start`; and if the weighting uses gradients, their norms, `nll_slope` and `generator_slope`.
+      That of "critic" has the mean logits real_logit and fake_logit. The model is that of `vae`; if the critic does not
+      couple examples, it also has the score "critic", -logit averaged over an example, and the features "critic".
 
-      The gradients that lam is made of cost no second backward pass: the critic is differentiated once, at y, and the
-      last layer alone twice. The examples of a batch see each other through lam, so micro-batches are refused unless
-      the weighting reads no gradient.
+      lam needs no second backward pass: the critic is differentiated once, at y, and only the last layer twice. lam
+      couples the examples of a batch, so micro-batches are refused unless the weighting uses no gradients.
 
     Raises:
-      BadRequest: as `vae` and `gan` do; a start that is no whole number of at least 0; a weighting of another type or
-        place; by the losses, a decoder without a kernel.
+      BadRequest: as for `vae` and `gan`; for a start that is no whole number of at least 0, or a weighting of another
+        type or place; in the losses, for a decoder without a kernel.
     """
     weighting = adaptive_weight() if weighting is None else weighting
     check_loss(loss)
     check_type("weighting", weighting, Weighting, "adaptive_weight(0.5)")
     if weighting.place not in PLACES:
-        raise BadRequest(f"a weighting takes gradients at {', '.join(map(str, PLACES))}, not at {weighting.place!r}.")
+        raise BadRequest(f"the place of a weighting is one of {', '.join(map(str, PLACES))}, not {weighting.place!r}.")
     if penalty is not None:
         check_type("the penalty of the critic", penalty, Penalty, "r1(1.0)")
     start = whole("start", start, 0)
@@ -186,7 +186,7 @@ def _vae_loss(parts: _Parts, params, noise, batch: Batch, context: Context) -> t
 
 
 def _decoded(decode: Callable, params: Any, layer: bool) -> tuple[Array, Callable, Any]:
-    """(y, gradient in y -> gradient in the last layer, new state); if not `layer` the gradient stays as it is."""
+    """(y, gradient in y -> gradient in the last layer, new state); without `layer` the gradient in y is returned."""
     if not layer:
         y, new = decode(params)
         return y, lambda slope: slope, new
@@ -241,7 +241,7 @@ def _critic_loss(
 
 
 def _forward(parts: _Parts, params, noise, batch: Batch, state) -> tuple[Forward, Any]:
-    """(what losses and penalties of the critic read, its new state)."""
+    """(the inputs of losses and penalties of the critic, its new state)."""
     vae_params = params["vae"]
     q, _ = parts.nets.infer(vae_params, state, noise, batch)
     z = merge(q.z)

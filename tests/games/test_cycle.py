@@ -152,7 +152,7 @@ def test_refuses():
         game.model(params, state).maps["day_to_night"](BATCH.x["day"], jnp.arange(3))
     thin = Batch({"day": BATCH.x["day"][:, :1], "night": BATCH.x["night"]})
     for player in ("critic", "generator"):
-        with pytest.raises(BadRequest, match=r"gives x of \(3, 4\), and the data are \(3, 1\)"):
+        with pytest.raises(BadRequest, match=r"gives x of \(3, 4\), but the data are \(3, 1\)"):
             play(game, player, params, thin)
     for shape in ((), (1,)):
         mean = Network(SCALE.init, lambda p, state, noise, x, shape=shape: (jnp.mean(p * x).reshape(shape), state))

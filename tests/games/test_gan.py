@@ -361,7 +361,7 @@ def test_shapes_that_would_broadcast_are_refused():
         with pytest.raises(BadRequest, match=r"one number for each example or pack, \(4,\), not \((4, 1)?\)"):
             play("critic")
     _, _, play = start(gan(Generator((1,)), plain(lambda x: x.sum(-1)), latent_dim=D))
-    with pytest.raises(BadRequest, match=r"gives x of \(4, 1\), and the data are \(4, 5\)"):
+    with pytest.raises(BadRequest, match=r"gives x of \(4, 1\), but the data are \(4, 5\)"):
         play("critic")
     sizes = iter((4, 2) * 3)
     critic = plain(lambda x: x[:4, 0] if next(sizes) == 4 else x[:4, :2])

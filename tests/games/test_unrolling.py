@@ -167,7 +167,7 @@ def test_refuses():
         "the losses critic\\.": lambda: unrolled(alone, steps=1, rate=0.1),
         "critic, generator, encoder\\.": lambda: unrolled(more, steps=1, rate=0.1),
         "drop terms": lambda: unrolled(cycle(*[dict.fromkeys("ab", net)] * 2), steps=1, rate=0.1),
-        "takes it once": lambda: unrolled(unrolled(dirac(), steps=5, rate=0.1), steps=1, rate=0.1),
+        "nothing has changed": lambda: unrolled(unrolled(dirac(), steps=5, rate=0.1), steps=1, rate=0.1),
         "game must be of the type Game": lambda: unrolled(None, steps=1, rate=0.1),
     }
     for says, call in refusals.items():

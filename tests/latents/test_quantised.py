@@ -191,7 +191,7 @@ def test_flat_encoders():
         (lambda: quantised(codebook(3), 8), r"positions=8: it must be a tuple.*\(7,\)"),
         (lambda: quantised(3, (8,)), r"quantiser must be of the type Quantiser, such as codebook\(64\), not 3"),
         (lambda: LATENT.check(None, 2), "samples=2: this posterior is a point mass"),
-        (lambda: LATENT.init(jax.random.key(0), jnp.zeros((2, 5)), None), r"\[2, 5\], where \[B, 2, C\]"),
+        (lambda: LATENT.init(jax.random.key(0), jnp.zeros((2, 5)), None), r"\[2, 5\] but must give \[B, 2, C\]"),
         (lambda: quantised(scalars(3, 5), (2,)).init(jax.random.key(0), jnp.zeros((2, 2, 3)), None), r"\[B, 2, 2\]"),
         (lambda: LATENT.init(jax.random.key(0), jnp.zeros((2, 3, 4)), None), r"\[B, 2, C\]"),
     ],

@@ -45,7 +45,7 @@ def test_values_and_gradients(name):
 def test_half_a_classifier_is_refused():
     # Kills: five scores as two classes.
     for part in (DISCRIMINATIVE_CLASSIFIER, TWIN_CLASSIFIER):
-        with pytest.raises(BadRequest, match="not 5 in all"):
+        with pytest.raises(BadRequest, match="an even number, not 5"):
             part.generator(jnp.zeros((4, 5)), jnp.asarray(LABEL))
 
 
