@@ -1,8 +1,8 @@
-"""Networks: Linen modules that hold no randomness and no state, so every one applies without `rngs`.
+"""Networks: Linen modules without randomness and without state, so that `apply` needs no `rngs`.
 
-`networks(shape, ...)` is the front door. The parts compose: an `Encoder` or a `Critic` is a linear layer on a trunk
-(`MLP` or `Pyramid`), and any module of the same shapes may stand in their place. `network(module)` takes those of other
-libraries.
+`networks(shape, ...)` makes all networks for data of one shape. Their parts compose: an `Encoder` or a `Critic` is a
+linear layer on a trunk (`MLP` or `Pyramid`), and any module with the same shapes can replace them. `network(module)`
+adapts modules of other libraries.
 """
 
 from collections.abc import Callable
@@ -100,34 +100,34 @@ def networks(
 ) -> Networks:
     """Networks for vectors `(N,)` or images `(H, W, C)`.
 
-    Vectors, and images of fewer than 16 pixels a side: dense, two hidden layers of `width`, three for the critics, and
-    four for the generator of vectors, because a map from noise to separate modes is steep, and a deeper network learns
-    it more easily. Larger images: 4x4 convolutions of stride 2 down to about 4x4, starting with `width // 8` channels
-    and doubling, and the mirror image of that for the generator; sides that do not halve are padded inside and cropped
-    on the way out.
+    For vectors, and for images with fewer than 16 pixels a side, networks are dense: two hidden layers of `width`,
+    three for the critics, and four for the generator of vectors, because a map from noise to separate modes is steep
+    and easier to learn for a deeper network. For larger images they have 4x4 convolutions of stride 2 down to about
+    4x4, starting with `width // 8` channels, which double each time; the generator is the mirror image. Sides that
+    cannot be halved are padded inside the network, and the output is cropped.
 
-    With a condition every network takes it as a second input. In dense networks it stands beside the first input, a
-    label as 32 numbers that are learned. In convolutional ones labels and vectors modulate every layer, by a scale and
-    a shift of each channel, and stand beside z: without the latter a VAE learns labels slowly. Images stand beside the
-    channels, brought to their size. A generator or decoder of images adds a condition that is an image of as many
-    channels as it has outputs, so that it learns the difference: the logits of the condition, because the sigmoid of
-    the output is the image. Where the output is the mean itself, as under a Gaussian likelihood, it takes
-    `decoder(outputs, residual="values")`; None adds nothing. A label outside of 0 ... classes - 1 stands for 32 zeros:
-    values cannot be refused in compiled functions.
+    If there is a condition, every network takes it as a second input. Dense networks concatenate it with the first
+    input, and a label becomes a learned vector of 32 numbers. In convolutional networks labels and vectors modulate
+    every layer by a scale and a shift of each channel, and are concatenated with z, because without the latter a VAE
+    learns labels slowly. Images are resized and concatenated with the channels. A generator or decoder of images also
+    adds the condition to its output if the condition is an image with as many channels, so that it learns the
+    difference. It adds the logits of the condition, because the image is the sigmoid of the output. If the output is
+    the mean itself, as with a Gaussian likelihood, use `decoder(outputs, residual="values")`; None adds nothing. A
+    label outside of 0 ... classes - 1 becomes 32 zeros, because compiled functions cannot refuse values.
 
     Args:
       shape: of one example.
       width: of the hidden layers; 64 for vectors and 256 for images if None.
-      condition: a number of classes, for labels i32[B]; the shape (N,) or (h, w, C) of what each example is given, with
-        images in [0, 1]; or None.
+      condition: a number of classes, for labels i32[B]; the shape (N,) or (h, w, C) of a vector or image for each
+        example, with images in [0, 1]; or None.
       convolve: how to convolve; `None` is `convolutions()`, decided when a module is traced.
-      attention: networks of images have `SelfAttention` where they have about 8x8 positions, or at 4x4 if they have no
-        more; smaller images than 16 pixels a side convolve then too. Those of vectors stay as they are.
-      skip: z modulates every layer of a generator that convolves, and does not only start it.
+      attention: adds `SelfAttention` to networks of images, at about 8x8 positions, or at 4x4 if they have no more.
+        Networks of images below 16 pixels a side are then convolutional too. Networks of vectors do not change.
+      skip: z also modulates every layer of a convolutional generator, and is not only its input.
 
     Raises:
-      BadRequest: a shape that is neither; a side outside 8 to 64; a width that is no whole number of at least 1; a
-        condition that is none of these. When a module is traced: a condition that it was not built for.
+      BadRequest: for another kind of shape, a side outside 8 to 64, a width that is no whole number of at least 1, or
+        another kind of condition; when a module is traced, for a condition that it was not built for.
 
     >>> import jax, jax.numpy as jnp
     >>> nets = networks((28, 28, 3), condition=10)

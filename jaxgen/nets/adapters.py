@@ -1,7 +1,7 @@
-"""Networks of other libraries as a `Network`: pure functions, with noise and state as arguments.
+"""Adapters that turn modules of other libraries into a `Network`: pure functions, with noise and state as arguments.
 
-Linen and Haiku describe a network apart from its params, and stand here. The modules of Flax NNX and of Equinox hold
-theirs; those stand in `jaxgen.nets.objects`. No library is imported that the user has not imported.
+This file has those for Linen and Haiku, whose modules do not contain params. The adapters for Flax NNX and Equinox,
+whose modules contain their params, are in `jaxgen.nets.objects`. No library is imported that the user did not import.
 """
 
 import inspect
@@ -21,44 +21,45 @@ from jaxgen.nets.checks import checked
 
 
 def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = None) -> Network:
-    """What `module` computes as a `Network`, which all games take; a `Network` stays itself.
+    """Turns `module` into a `Network`, which all games accept; a `Network` is returned as it is.
 
-    What can be handed in:
+    `module` can be one of these:
 
-    - a Linen module. Collections other than "params" are the state, such as "batch_stats". `rngs` names the streams
-      that it draws from in training, such as ("dropout",).
+    - a Linen module. Its collections other than "params", such as "batch_stats", are the state. `rngs` names the
+      streams that it draws from in training, such as ("dropout",).
     - `hk.transform(f)` or `hk.transform_with_state(f)` of Haiku.
-    - a function of one argument called `rngs` that makes a Flax NNX module: `lambda rngs: Net(64, rngs=rngs)`. Params
-      are its `nnx.Param`s, other variables are the state, and its `Rngs` are seeded anew in each call.
-    - a function of one argument called `key` that makes an Equinox module: `lambda key: Net(64, key=key)`. It is called
-      on one example and vmapped over the batch, on the axis "batch". A function that makes `(module, eqx.nn.State)`, as
-      `eqx.nn.make_with_state(Net)` does, has a state.
-    - an NNX or Equinox module itself. It starts from the params that it has, whatever the key: every seed starts from
-      the same ones. Its arrays are copied and never changed.
+    - a function with one argument called `rngs` that returns a Flax NNX module: `lambda rngs: Net(64, rngs=rngs)`. Its
+      `nnx.Param`s are the params, other variables are the state, and its `Rngs` are seeded anew in each call.
+    - a function with one argument called `key` that returns an Equinox module: `lambda key: Net(64, key=key)`. The
+      module is called on one example and vmapped over the batch, with the axis name "batch". A function that returns
+      `(module, eqx.nn.State)`, as `eqx.nn.make_with_state(Net)` does, has a state.
+    - an NNX or Equinox module itself. Its own params are the initial params for every key and so for every seed. Its
+      arrays are copied and never changed.
 
-    If `__call__` takes one of train, training, is_training, deterministic, inference and use_running_average, it is
-    set: to training if there is noise, and to evaluation if the noise is None. NNX and Equinox modules are put into
-    that mode. Statistics move in training only. A method `hidden` with the arguments of `__call__` gives the
-    network's features.
+    If `__call__` has an argument train, training, is_training, deterministic, inference or use_running_average, it is
+    set to training if there is noise, and to evaluation if the noise is None. NNX and Equinox modules are put into the
+    same mode. Running statistics change in training only. If the module has a method `hidden` with the arguments of
+    `__call__`, its output is the network's features.
 
-    These libraries draw where they compute. So the noise of such a network is no array of numbers but the key, or the
-    keys, that the module draws from itself, in `apply`, and the numbers of its dropout can be repeated but not seen.
+    Modules of these libraries draw random numbers inside their computation. So the noise of such a network is not an
+    array of numbers but the key or keys from which the module draws in `apply`. Its random numbers can be repeated, but
+    they are not visible as arguments.
 
     Args:
       module: one of the above.
-      rngs: the random streams of a Linen module; the others name theirs.
-      couples: whether the examples of a batch see each other in training, as they do under batch normalisation, so that
-        a step cannot split the batch. If it is not said: yes if an NNX or Equinox module has a `BatchNorm` of its
-        library. For Linen and Haiku only `init` can see that, which then asks for `couples`: False is right if the
-        statistics are never moved.
+      rngs: the random streams of a Linen module; other libraries need none.
+      couples: whether the output of an example depends on the rest of its batch in training, as with batch
+        normalisation, so that a step cannot split the batch. By default it is True if an NNX or Equinox module has a
+        `BatchNorm` of its library. For Linen and Haiku only `init` can detect batch norm, and it then requires
+        `couples`; False is right if the statistics never change.
 
     Returns:
-      A network whose `init` also traces one call in training and one in evaluation, and refuses what would fail there.
+      A network whose `init` also traces one call in training and one in evaluation, to report early what would fail.
 
     Raises:
-      BadRequest: at once, anything else, such as a class or a plain function; in `init`, a module that cannot be called
-        with the inputs or returns a tuple, that draws from a stream that `rngs` does not name, that draws or moves its
-        state in evaluation too, that changes the shapes of its state, or that has batch norm and no `couples`.
+      BadRequest: for anything else, such as a class or a plain function; in `init`, for a module that cannot be called
+        with the inputs, returns a tuple, draws from a stream that `rngs` does not name, draws or changes its state in
+        evaluation, changes the shapes of its state, or has batch norm without `couples`.
 
     >>> import flax.linen as nn, jax.numpy as jnp
     >>> net = network(nn.Sequential([nn.Dense(8), nn.relu, nn.Dense(1)]))
@@ -70,7 +71,7 @@ def network(module: Any, *, rngs: tuple[str, ...] = (), couples: bool | None = N
 
 
 def _adapted(module: Any, rngs: tuple[str, ...], couples: bool | None, tuples: bool) -> Network:
-    """`tuples` is whether it may return several arrays."""
+    """`network`, for modules that with `tuples` may return several arrays."""
     if isinstance(rngs, str):
         raise BadRequest(f"rngs is a tuple of names, not {rngs!r}: pass rngs=({rngs!r},).")
     if isinstance(module, Network):
@@ -94,10 +95,10 @@ def _adapted(module: Any, rngs: tuple[str, ...], couples: bool | None, tuples: b
 def pure(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """(init, apply) of a small network inside a part, without noise and state: `apply(params, *xs) -> y`.
 
-    Unlike that of a `network`, y may be a tuple of arrays.
+    Unlike the output of a `network`, y may be a tuple of arrays.
 
     Raises:
-      BadRequest: as `network` does; in `init`, a network that has noise or state, which the part would lose.
+      BadRequest: as in `network`; in `init`, for a network that has noise or state, which the part would lose.
     """
     net = _adapted(module, (), couples=False, tuples=True)  # with state it is refused below, whatever it is for
 
@@ -120,7 +121,7 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
         return method == "hidden" and not part.path
 
     def call(method, params, state, noise, *xs, keeps=False):
-        """`keeps` adds to what it returns a tuple of what `hidden` returned in it."""
+        """Calls a method; with `keeps` it also returns a tuple of the outputs of `hidden` during this call."""
         train = noise is not None
         options = mode(getattr(module, method))(train) | ({"rngs": noise} if train and rngs else {})
         mutable = list(state) if train and state else False
@@ -131,8 +132,8 @@ def _linen(module: nn.Module, rngs: tuple[str, ...]) -> Network:
             raise BadRequest(_stream(module, str(error), train)) from None
         except flax.errors.ModifyScopeVariableError:
             raise BadRequest(
-                f"{name(module)} moves its state in evaluation too: give its __call__ an argument train, and move it "
-                f"only if that is True."
+                f"{name(module)} changes its state in evaluation too: give its __call__ an argument train, and change "
+                f"the state only if that is True."
             ) from None
         if not keeps:
             return (out[0], dict(out[1])) if mutable else (out, state)
@@ -192,7 +193,7 @@ def _haiku(module: Any) -> Network:
 
 
 def _library(module: Any) -> str | None:
-    """Which function of `jaxgen.nets.objects` adapts a module that holds its params, or what makes one."""
+    """The function of `jaxgen.nets.objects` that adapts a module with params, or a function that makes one; or None."""
     for library, argument in (("flax.nnx", "rngs"), ("equinox", "key")):
         if is_object(module, library) or parameters(module) == [argument]:
             return library.removeprefix("flax.")

@@ -11,12 +11,12 @@ class SelfAttention(nn.Module):
     """x + gain v(sum_i a_ij h(x_i)) at position j of x[B, h, w, C], a_ij = softmax_i <f(x_i), g(x_j)>.
 
     f, g, h and v are linear in the channels of a position, without a bias: f and g to C / 8 numbers, h to C / 2 and v
-    back to C, at least 1 each. The gain is learned and starts at 0, so that the layer starts as no change. Zhang et al.
-    2019, arXiv 1805.08318, where h has C / 8; C / 2 is that of the authors' code, which also halves the sides of f(x)
-    and h(x) by max pooling. Its kernels are those of dense layers: `spectral` divides them, as the paper does.
+    back to C, at least 1 each. The gain is learned and starts at 0, so that the layer is initially the identity. Zhang
+    et al. 2019, arXiv 1805.08318, in which h has C / 8 numbers; C / 2 is from the authors' code, which also halves the
+    sides of f(x) and h(x) by max pooling. `spectral` divides its kernels, as the paper does.
 
     Raises:
-      BadRequest: for x of another number of axes.
+      BadRequest: if x has another number of axes.
     """
 
     @nn.compact

@@ -1,4 +1,4 @@
-"""Critics that see changed examples, real and fake alike; the generator's gradient passes through the change."""
+"""Augmentation of a critic's inputs, real and fake; the generator's gradient passes through the augmentation."""
 
 import math
 from collections.abc import Callable
@@ -14,33 +14,34 @@ from jaxgen.nets.wrappers import wrapped
 
 
 class Pipe(NamedTuple):
-    """A differentiable change of examples."""
+    """A differentiable augmentation of examples."""
 
     draw: Callable[..., Any]  # (key, x) -> noise; reads the shape of x only
-    apply: Callable[..., Any]  # (x, noise, p f32[]) -> x; p is how much: at 0 nothing is changed, at 1 all of it is
+    apply: Callable[..., Any]  # (x, noise, p f32[]) -> x; strength p from 0, which changes nothing, to 1
 
 
 def augmented(
     critic: Any, pipe: Pipe, *, p: float = 1.0, adapt: Callable[[Array, Array], Array] | None = None
 ) -> Network:
-    """A critic that sees examples through a pipe while it is trained; with noise None it sees them as they are.
+    """A critic whose inputs are augmented by a pipe in training; with noise None they are not augmented.
 
-    In `gan`, real and fake examples have noise of their own, both losses see the pipe, and a penalty differentiates
-    critic and pipe together at the raw example. A condition is left as it is. Zhao et al. 2020, arXiv 2006.10738.
+    In `gan`, real and fake examples have separate noise, both losses use the augmented examples, and a penalty
+    differentiates critic and pipe together at the raw example. A condition is not augmented. Zhao et al. 2020, arXiv
+    2006.10738.
 
     Args:
       critic: network (x, ...) -> logits.
       pipe: such as `diffaugment()` or `instance_noise(0.1)`.
-      p: how much of the change, in [0, 1]; it is in the state, under "p".
-      adapt: (p, logits) -> the next p. In a game it is kept after a call on real examples, once for each turn of the
-        critic. A network does not know the step, so this is how a change fades: over 10,000 turns by
+      p: strength or probability of the augmentation, in [0, 1]; the state holds it under "p".
+      adapt: (p, logits) -> the next p. A game updates p once for each turn of the critic, with the logits of real
+        examples. A network does not know the step, so a strength that fades over 10,000 turns is
         `adapt=lambda p, logits: jnp.maximum(p - 1e-4, 0.0)`.
 
     Raises:
       BadRequest: for a p outside [0, 1].
     """
     if not 0 <= p <= 1:
-        raise BadRequest(f"p is how much of an augmentation is done, from 0 to 1, not {p}.")
+        raise BadRequest(f"p, the strength of an augmentation, must be from 0 to 1, not {p}.")
 
     def moved(state, logits, examples):
         return state if adapt is None else {"p": jnp.asarray(adapt(state["p"], logits), jnp.float32)}
@@ -51,25 +52,24 @@ def augmented(
 def ada(critic: Any, pipe: Pipe, *, target: float = 0.6, images: float = 500_000, interval: int = 4) -> Network:
     """`augmented` with a p that starts at 0 and follows r, the mean sign of the logits of real examples.
 
-    After every `interval` critic's turns p moves by their number of examples / `images`, up if r over these turns is
-    above `target` (the critic knows the real examples too well) and down if it is below, within [0, 1]. So it can go
-    from 0 to 1 in `images` examples. Karras et al. 2020, arXiv 2006.06676, section 3; they clamp p at 0 only, and what
-    p > 1 does there is no more than p = 1. In M micro-batches each part counts its own examples: give `images` / M.
-    With packs `ada` goes outside, `ada(packed(critic, m), pipe)`: inside, it would count packs, and p move m times too
-    slowly.
+    After every `interval` turns of the critic, p changes by the number of their examples / `images`: it rises if r over
+    these turns is above `target`, a sign of overfitting, and falls if it is below, within [0, 1]. So p can go from 0 to
+    1 in `images` examples. Karras et al. 2020, arXiv 2006.06676, section 3; they clamp p at 0 only, but p > 1 has the
+    same effect as p = 1. With M micro-batches each one counts its own examples only, so use `images` / M. Use
+    `ada(packed(critic, m), pipe)`, because inside `packed` it would count packs, and p would change m times too slowly.
 
     Args:
-      critic: network (x, ...) -> logits, of which zero is undecided.
-      pipe: whose operations are done with probability p each, such as `diffaugment()`.
+      critic: network (x, ...) -> logits, positive for real.
+      pipe: an augmentation whose operations each have the probability p, such as `diffaugment()`.
       target: of r, in (-1, 1).
-      images: examples that take p from 0 to 1.
-      interval: critic's turns between moves of p.
+      images: number of examples in which p can go from 0 to 1.
+      interval: turns of the critic between changes of p.
 
     Raises:
       BadRequest: for a target outside (-1, 1), or images or an interval that are not positive.
     """
     if not -1 < target < 1:
-        raise BadRequest(f"the target of ada() is a mean sign, between -1 and 1, not {target}.")
+        raise BadRequest(f"the target of ada(), a mean sign, must be between -1 and 1, not {target}.")
     if not images > 0 or not interval >= 1:
         raise BadRequest(f"ada() needs images > 0 and an interval of at least 1, not {images=}, {interval=}.")
 
@@ -87,7 +87,7 @@ def ada(critic: Any, pipe: Pipe, *, target: float = 0.6, images: float = 500_000
 
 
 def _augmented(critic: Any, pipe: Pipe, start: dict[str, float], moved: Callable[..., dict[str, Array]]) -> Network:
-    """`moved(state, logits, examples)` is the state of the pipe after a call."""
+    """An augmented critic; `moved(state, logits, examples)` computes the state of the pipe after a call."""
     critic = network(critic)
 
     def init(key, x, *others):
@@ -116,10 +116,10 @@ def _augmented(critic: Any, pipe: Pipe, start: dict[str, float], moved: Callable
 
 
 def instance_noise(std: float) -> Pipe:
-    """x + p std e, e ~ N(0, I): noise makes the laws of real and fake overlap, so the critic's slope does not vanish.
+    """x + p std e, e ~ N(0, I): the distributions of real and fake overlap, so the critic's gradient does not vanish.
 
-    `std` is in units of x. Near the equilibrium of a Dirac-GAN it acts like r1(std^2 / 2). Sonderby et al. 2017,
-    arXiv 1610.04490; Arjovsky and Bottou 2017, arXiv 1701.04862. Let it fade by `adapt` of `augmented`.
+    `std` is in units of x. Near the equilibrium of a Dirac-GAN it has the effect of r1(std^2 / 2). Sonderby et al.
+    2017, arXiv 1610.04490; Arjovsky and Bottou 2017, arXiv 1701.04862. To make it fade, use `adapt` of `augmented`.
 
     Raises:
       BadRequest: for a std that is negative, not finite, or a function.
@@ -151,21 +151,21 @@ def diffaugment(
     cutout: float = 0.5,
     fill: float = 0.5,
 ) -> Pipe:
-    """Colour, translation and cutout of images f32[B, H, W, C], each of the five operations with probability p.
+    """Colour, translation and cutout of images f32[B, H, W, C]; each of the five operations has the probability p.
 
-    Zhao et al. 2020, arXiv 2006.10738, section 3.2, "DiffAugment" with all three of its policies, in the order and with
-    the sizes of their code. They have images in [-1, 1]; the defaults are the same changes of images in [0, 1].
+    Zhao et al. 2020, arXiv 2006.10738, section 3.2, "DiffAugment" with all three policies, in the order and with the
+    sizes of their code. Their images are in [-1, 1]; the defaults are the equivalent sizes for images in [0, 1].
 
     Args:
       brightness: adds U(-brightness, brightness), one number for an image.
-      saturation: stretches the channels away from their mean by U(1 - saturation, 1 + saturation).
-      contrast: stretches the image away from its mean by U(1 - contrast, 1 + contrast).
-      translation: shifts by up to this part of height and width, in whole pixels.
-      cutout: cuts a hole of this part of height and width, whose middle is anywhere in the image.
-      fill: what comes in from outside, and what a hole is filled with. The paper's is mid-grey.
+      saturation: multiplies the differences of channels from their mean by U(1 - saturation, 1 + saturation).
+      contrast: multiplies the differences of pixels from the mean of the image by U(1 - contrast, 1 + contrast).
+      translation: shifts by up to this share of height and width, in whole pixels.
+      cutout: cuts a hole with this share of height and width, whose centre is uniform in the image.
+      fill: the value outside the image and in a hole. The paper's is mid-grey.
 
     Raises:
-      BadRequest: for a size that is negative or not finite, or a translation or cutout above 1; by `draw`, if x is not
+      BadRequest: for a size that is negative or not finite, or a translation or cutout above 1; in `draw`, if x is not
         [B, H, W, C].
     """
     for name, size in (("brightness", brightness), ("saturation", saturation), ("contrast", contrast)):
@@ -181,7 +181,7 @@ def diffaugment(
             jax.random.uniform(key, (len(_OPERATIONS) + len(_AMOUNTS), x.shape[0]), dtype=jnp.float32), [5]
         )
         return {
-            "on": dict(zip(_OPERATIONS, on, strict=True)),  # f32[B] in [0, 1); done where it is below p
+            "on": dict(zip(_OPERATIONS, on, strict=True)),  # f32[B] in [0, 1); the operation is done if it is below p
             "amount": dict(zip(_AMOUNTS, amounts, strict=True)),  # f32[B] in [0, 1)
         }
 
@@ -208,7 +208,7 @@ def diffaugment(
 
 
 def _shifted(x: Array, on: Array, down: Array, right: Array, part: float, fill: float) -> Array:
-    """Each image moved by a whole number of pixels in -reach ... reach, uniformly."""
+    """Each image shifted by a uniform number of whole pixels in -reach ... reach."""
     _, h, w, c = x.shape
     reach_h, reach_w = int(h * part + 0.5), int(w * part + 0.5)
     padded = jnp.pad(x, ((0, 0), (reach_h, reach_h), (reach_w, reach_w), (0, 0)), constant_values=fill)
@@ -223,7 +223,7 @@ def _shifted(x: Array, on: Array, down: Array, right: Array, part: float, fill: 
 
 
 def _holed(x: Array, on: Array, row: Array, column: Array, part: float, fill: float) -> Array:
-    """A hole whose middle is uniform over the image; what is outside of it is lost."""
+    """Cuts a hole whose centre is uniform in the image; parts of the hole may lie outside the image."""
     _, h, w, _ = x.shape
 
     def inside(u, side):

@@ -1,4 +1,4 @@
-"""Autoencoders as critics: an encoder and a decoder as one network, and its error as a logit."""
+"""Autoencoders as critics: an encoder and a decoder as one network, and its reconstruction error as a logit."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxgen.nets.adapters import network
 
 
 def autoencoder(encoder: Any, decoder: Any) -> Network:
-    """x -> decoder(encoder(x)), each of them given the condition too; the features are the codes.
+    """x -> decoder(encoder(x)), both with the condition as a second input; the features are the codes.
 
     Args:
       encoder: network (x, condition) -> z [B, D].
@@ -57,7 +57,7 @@ def autoencoder(encoder: Any, decoder: Any) -> Network:
 
 
 def _silent(call):
-    """`call` whose noise () stands for that of both networks."""
+    """`call` for two networks without noise: the noise () is passed on to both."""
     return lambda params, state, noise, *xs: call(
         params, state, noise if noise is None else {"encoder": (), "decoder": ()}, *xs
     )
@@ -66,12 +66,12 @@ def _silent(call):
 def energy(net: Any) -> Network:
     """-|x - net(x)|^2 / n, f32[B], the logit of a critic that is an autoencoder; the features are those of `net`.
 
-    With `margin` it is the energy-based GAN, Zhao et al. 2017, arXiv 1609.03126. The margin is one of a mean, so
-    start near the variance of a number of x: in trials on the embedded digits a margin of several times that made a
-    single image. On ring8 it lost modes at every margin that was tried.
+    With the loss `margin` it is the energy-based GAN, Zhao et al. 2017, arXiv 1609.03126. The energy is a mean over
+    numbers, so start with a margin near the variance of a number of x: in trials on the embedded digits, a margin of
+    several times that gave a single image. On ring8 it lost modes with every margin that was tried.
 
     Raises:
-      BadRequest: when traced, for a network that gives another shape than that of x.
+      BadRequest: when it is traced, if the output of the network has another shape than x.
     """
     net = network(net)
 
@@ -89,6 +89,6 @@ def error(x: Array, y: Array, power: int) -> Array:
       BadRequest: for shapes that differ.
     """
     if jnp.shape(x) != jnp.shape(y):
-        raise BadRequest(f"an autoencoder gives the shape of its input, {jnp.shape(x)}, not {jnp.shape(y)}.")
+        raise BadRequest(f"an autoencoder must return the shape of its input, {jnp.shape(x)}, not {jnp.shape(y)}.")
     apart = jnp.abs(x - y) if power == 1 else (x - y) ** 2
     return jnp.mean(apart.reshape(len(x), -1), -1)

@@ -1,4 +1,4 @@
-"""How a module of any library is called: whether it trains, and what it takes."""
+"""How a module of any library is called: its training switch and its arguments."""
 
 import inspect
 import operator
@@ -20,20 +20,20 @@ SWITCHES = {
 
 
 def mode(call: Callable[..., Any]) -> Callable[[bool], dict[str, bool]]:
-    """The keyword arguments that tell `call` whether it trains; those that a field of its module has set are left."""
+    """train -> the keyword arguments that set the mode of `call`, except those that a field of its module sets."""
     module = getattr(call, "__self__", None)
     taken = [n for n in parameters(call, required=False) if n in SWITCHES and getattr(module, n, None) is None]
     return lambda train: {name: SWITCHES[name] is train for name in taken}
 
 
 def has_features(kind: type) -> bool:
-    """Whether a class has a method `hidden`. A field of that name, such as a width, is none."""
+    """Whether a class has a method `hidden`. A field of that name, such as a width, does not count."""
     fields = getattr(kind, "__dataclass_fields__", {})
     return inspect.isfunction(getattr(kind, "hidden", None)) and "hidden" not in fields
 
 
 def parameters(call: Any, required: bool = True) -> list[str]:
-    """The names of a function's arguments; none for a class, for what cannot be called, or has no signature."""
+    """The names of a function's arguments; [] for a class, and for what cannot be called or has no signature."""
     if inspect.isclass(call) or not callable(call):
         return []
     try:
@@ -44,25 +44,25 @@ def parameters(call: Any, required: bool = True) -> list[str]:
 
 
 def together(net: Network) -> Callable[..., tuple[Any, Any]] | None:
-    """As `net.apply`, for ((y, features), state) of one evaluation; None for a network that has no such function."""
+    """A function like `net.apply` that returns ((y, features), state) in one evaluation, or None if there is none."""
     both = net.both
     known = both is not None and both.apply is net.apply and both.features is net.features
     return both.call if both is not None and known else None
 
 
 def with_both(net: Network, call: Callable[..., tuple[Any, Any]] | None) -> Network:
-    """`net` whose output and features `call` gives together, if it is not None."""
+    """`net` with `call` as the function that computes output and features together, if it is not None."""
     both = None if call is None or net.features is None else Both(net.apply, net.features, call)
     return net._replace(both=both)
 
 
 def is_object(module: Any, library: str) -> bool:
-    """Whether it is a module of "flax.nnx" or "equinox"; False if that library was never imported."""
+    """Whether `module` is one of "flax.nnx" or "equinox"; False if that library was never imported."""
     return library in sys.modules and isinstance(module, sys.modules[library].Module)
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of Python or NumPy as an int; None for anything else, True and 2.0 among it.
+    """A whole number of Python or NumPy as an int; None for anything else, including True and 2.0.
 
     >>> import numpy as np
     >>> whole(np.int64(2)), whole(2.0), whole(True)
@@ -75,5 +75,5 @@ def whole(value: Any) -> int | None:
 
 
 def name(module: Any) -> str:
-    """What a message calls it."""
+    """The name of a module in messages."""
     return getattr(module, "__name__", None) or type(module).__name__

@@ -1,4 +1,4 @@
-"""A module is tried out when it is initialised: what fails in training or in evaluation must not wait until then."""
+"""Checks of a module when it is initialised, to report early what would fail in training or in evaluation."""
 
 import inspect
 from typing import Any
@@ -11,12 +11,16 @@ from jaxgen.nets.calls import mode, name
 
 
 def checked(net: Network, module: Any, couples: bool | None, tuples: bool) -> Network:
-    """`net` of `module`, whose `init` traces a call in training and one in evaluation. `couples` None: as `net` says.
+    """`net` with an `init` that also traces a call in training and one in evaluation.
 
-    `tuples` is whether it may return one.
+    Args:
+      net: the network of `module`.
+      module: for messages.
+      couples: replaces `net.couples`, unless it is None.
+      tuples: whether the module may return a tuple.
 
     Raises:
-      BadRequest: in `init`, as `jaxgen.nets.network` says.
+      BadRequest: in `init`, as described in `jaxgen.nets.network`.
     """
 
     def init(key, *xs):
@@ -31,8 +35,8 @@ def checked(net: Network, module: Any, couples: bool | None, tuples: bool) -> Ne
             raise BadRequest(f"{name(module)} fails on inputs of shapes {shapes}: {reason}") from error
         if couples is None and not net.couples and _normalises_batches(state):
             raise BadRequest(
-                f"{name(module)} keeps statistics of batches, so its examples see each other in training: say so, "
-                f"network(module, couples=True)."
+                f"{name(module)} has batch statistics, so the examples of a batch depend on each other in training: "
+                f"use network(module, couples=True)."
             )
         return params, state
 
@@ -61,14 +65,14 @@ def _outline(tree: Any) -> tuple:
 
 
 def _normalises_batches(state: Any) -> bool:
-    """Whether it holds the running mean of a batch norm of Linen or of Haiku; spectral norm of Linen has none."""
+    """Whether the state has the running mean of a batch norm of Linen or Haiku; Linen's spectral norm has none."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     paths = [jax.tree_util.keystr(path, simple=True, separator="/").split("/") for path, _ in leaves]
     return any(("batch_stats" in path and path[-1] == "mean") or "mean_ema" in path for path in paths)
 
 
 def _check_inputs(module: Any, xs: tuple) -> None:
-    """Only of Linen: the others are functions, or made later."""
+    """Checks the inputs of a Linen module; modules of other libraries are functions, or are created later."""
     if isinstance(module, nn.Module):
         signature = inspect.signature(module.__call__)
         try:

@@ -1,4 +1,4 @@
-"""What a network is given beside x or z: a label, a vector or an image for each example."""
+"""Conditions: inputs of a network in addition to x or z, a label, a vector or an image for each example."""
 
 import math
 
@@ -10,18 +10,18 @@ from jaxgen.core import Array, BadRequest
 from jaxgen.nets.calls import whole
 
 Condition = int | tuple[int, ...] | None
-"""How many classes there are, for labels i32[B]; or the shape of one vector (N,) or image (H, W, C); or nothing."""
+"""The number of classes, for labels i32[B]; or the shape of one vector (N,) or image (H, W, C); or None."""
 
-EMBEDDING = 32  # numbers that a label is learned as
-EDGE = 0.02  # images are kept so far from 0 and 1 where their logits are taken
-ADDED = ("logits", "values", None)  # what of an image a `Residual` adds
+EMBEDDING = 32  # numbers in the learned vector of a label
+EDGE = 0.02  # images are clipped to [EDGE, 1 - EDGE] before their logits are computed
+ADDED = ("logits", "values", None)  # what a `Residual` adds of an image
 
 
 def check_condition(condition: Condition) -> Condition:
-    """`condition` in plain ints, where it has some of NumPy.
+    """`condition` with Python ints in place of NumPy's.
 
     Raises:
-      BadRequest: fewer than two classes; a shape that is neither a vector's nor an image's.
+      BadRequest: for fewer than two classes, or a shape that is neither that of a vector nor that of an image.
     """
     classes = whole(condition)
     if classes is not None and classes < 2:
@@ -35,10 +35,10 @@ def check_condition(condition: Condition) -> Condition:
 
 
 def check_given(condition: Condition, given: Array | None) -> None:
-    """Refuses what is not the condition that a network was built for, when it is traced.
+    """Checks, when a network is traced, that it gets the condition that it was built for.
 
     Raises:
-      BadRequest: one that is missing or not asked for, a label that is no whole number, another shape.
+      BadRequest: for a missing or unexpected condition, a label that is no whole number, or another shape.
     """
     if condition is None or given is None:
         if condition is not None or given is not None:
@@ -53,7 +53,7 @@ def check_given(condition: Condition, given: Array | None) -> None:
 
 def _mismatch(given: Array | None) -> str:
     if given is None:
-        return "this network is built for a condition and is called without one: pass the condition beside its input."
+        return "this network is built for a condition and is called without one: pass the condition as a second input."
     form = "NUMBER_OF_CLASSES" if jnp.issubdtype(given.dtype, jnp.integer) else given.shape[1:]
     return (
         f"this network is built without a condition and is called with one: build it with networks(shape, "
@@ -66,7 +66,7 @@ def _commas(shape) -> str:
 
 
 class Code(nn.Module):
-    """A condition as numbers f32[B, E]: a label is learned as 32, vectors stay, and images are flattened."""
+    """A condition as numbers f32[B, E]: a learned vector of 32 for a label, a vector itself, or a flattened image."""
 
     condition: Condition
 
@@ -75,8 +75,8 @@ class Code(nn.Module):
         """f32[B, E]."""
         check_given(self.condition, given)
         if isinstance(self.condition, int):
-            # Of size 1, as the numbers of z are, so that a network cannot overlook it. A product, and no gather, whose
-            # gradient would be a slow scatter on CPU.
+            # The standard deviation is 1, as that of z, so that networks use it from the start. It is a product,
+            # because the gradient of a gather is a slow scatter on CPU.
             table = self.param("embedding", nn.initializers.normal(1.0), (self.condition, EMBEDDING), jnp.float32)
             return jax.nn.one_hot(given, self.condition, dtype=jnp.float32) @ table
         return 2 * given.reshape(given.shape[0], -1) - 1 if given.ndim == 4 else given
@@ -94,11 +94,11 @@ class Modulate(nn.Module):
 
 
 class Residual(nn.Module):
-    """Adds to y[B, H, W, O] an image in [0, 1] of as many channels, times a learned gain; anything else is not added.
+    """Adds an image in [0, 1] to y[B, H, W, O], times a learned gain, if the image has O channels.
 
-    `added` says what of the image is added: its "logits", if y are logits; its "values", if y is a mean itself; or
-    nothing, if it is None. The gain starts at 1: if y is 0, what the sum stands for is the image, so a network learns
-    what to change in it. An image of another kind can be forgotten by a gain of 0.
+    `added` says what is added: the "logits" of the image, if y are logits; its "values", if y is a mean; or nothing, if
+    it is None. The gain starts at 1, so that y = 0 gives the image itself, and the network learns the difference. If
+    the image is not useful, the network can learn a gain of 0.
     """
 
     added: str | None = "logits"
@@ -117,13 +117,13 @@ class Residual(nn.Module):
 
 
 def resized(image: Array, height: int, width: int) -> Array:
-    """[B, h, w, C] -> [B, height, width, C], linear between pixels; a smaller image is of weighted means."""
+    """[B, h, w, C] -> [B, height, width, C] by linear interpolation; if it shrinks, by weighted means."""
     batch, h, w, channels = image.shape
     return image if (h, w) == (height, width) else jax.image.resize(image, (batch, height, width, channels), "linear")
 
 
 def blocks(image: Array, side: int) -> Array:
-    """[B, side * h, side * w, C] -> [B, h, w, side * side * C]: no number is lost, as it would be in a mean."""
+    """[B, side * h, side * w, C] -> [B, h, w, side * side * C]: squares of pixels as channels, without averaging."""
     batch, height, width, channels = image.shape
     cut = image.reshape(batch, height // side, side, width // side, side, channels)
     return cut.swapaxes(2, 3).reshape(batch, height // side, width // side, -1)

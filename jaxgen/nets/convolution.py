@@ -1,4 +1,4 @@
-"""The front door of convolution, and the one switch between its two forms.
+"""Convolutions of stride 2 and 1 in two implementations, and the choice between them.
 
 The images are NHWC. `down` halves an image and `up` doubles one, with 4x4 kernels, stride 2 and padding 1; `same` keeps
 its size, with 3x3 kernels and padding 1. Kernels are stored as Linen stores them, `[4, 4, in, out]`: `down` is
@@ -16,7 +16,7 @@ from jaxgen.nets import matmul, winograd
 
 
 class Convolutions(NamedTuple):
-    """A form of convolution. `down` wants even sides: `BadRequest` otherwise."""
+    """An implementation of convolution. `down` raises `BadRequest` unless both sides are even."""
 
     down: Callable[[Array, Array], Array]  # x[B, H, W, C], k[4, 4, C, O] -> [B, H/2, W/2, O]
     up: Callable[[Array, Array], Array]  # y[B, h, w, C], k[4, 4, C, O] -> [B, 2h, 2w, O]
@@ -26,11 +26,11 @@ class Convolutions(NamedTuple):
 def _even(x: Array) -> None:
     _, height, width, _ = x.shape
     if height % 2 or width % 2:
-        raise BadRequest(f"a convolution of stride 2 halves even sides, not {height}x{width}: pad the image first.")
+        raise BadRequest(f"a convolution of stride 2 needs even sides, not {height}x{width}: pad the image first.")
 
 
 def _form(h: int, w: int, channels: int):
-    """Winograd where its transforms pay: sides that pair up, and runs of numbers long enough."""
+    """Winograd's algorithm if it is faster: for even sides, and enough channels for long copies."""
     return winograd if channels >= matmul.FEW_CHANNELS and h % 2 == 0 and w % 2 == 0 else matmul
 
 
@@ -64,22 +64,22 @@ def _lax_up(y: Array, k: Array) -> Array:
 
 
 MATMUL = Convolutions(_matmul_down, _matmul_up, matmul.same)
-"""Matrix products and copies only: several times faster than `LAX` on CPU, and free to stand in loops and branches.
+"""Convolution by matrix products and copies: several times faster than `LAX` on CPU, also inside loops and branches.
 
-Winograd's form where it pays, im2col elsewhere. Reverse mode of any order, `jit`, `vmap` and `scan` are fast. Forward
-mode is not there: `jax.jvp`, `jacfwd` and `hessian` raise a TypeError; pass `LAX` where they are needed.
+It uses Winograd's algorithm if that is faster, and im2col otherwise. Reverse mode of any order, `jit`, `vmap` and
+`scan` are fast. It has no forward mode: `jax.jvp`, `jacfwd` and `hessian` raise a TypeError, and need `LAX`.
 """
 
 LAX = Convolutions(_lax_down, _lax_up, _lax_same)
-"""XLA's own convolutions: the form for GPU and TPU, and the one with forward mode.
+"""XLA's own convolutions, for GPU and TPU, and for forward mode.
 
-On CPU they are slow, and inside `scan`, `while_loop` or `cond` some 50 times slower still.
+On CPU they are slow, and inside `scan`, `while_loop` or `cond` about 50 times slower still.
 """
 
 
 def convolutions() -> Convolutions:
-    """`MATMUL` where JAX's default backend is the CPU, `LAX` elsewhere.
+    """`MATMUL` if JAX's default backend is the CPU, otherwise `LAX`.
 
-    The default of every convolutional module. Pass `convolve=LAX` to it where forward mode is needed.
+    This is the default of every convolutional module. Pass `convolve=LAX` to a module if you need forward mode.
     """
     return MATMUL if jax.default_backend() == "cpu" else LAX

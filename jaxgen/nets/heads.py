@@ -1,4 +1,4 @@
-"""What sits on a trunk: the linear last layer of an encoder and of a critic."""
+"""Heads: the linear last layer of an encoder and of a critic, on a trunk."""
 
 import flax.linen as nn
 

@@ -1,8 +1,8 @@
 """Convolutional networks for images of 16 to 64 pixels a side: 4x4 kernels, stride 2, no normalisation.
 
-A pyramid halves the image until about 4x4 positions are left and doubles the channels each time; the generator is its
-mirror image. Sizes that do not halve so often are padded before the first layer, evenly and with mid-grey, and the
-generator's surplus is cropped after its last, so that a likelihood counts the user's pixels only.
+A pyramid halves the image until about 4x4 positions are left, and doubles the channels each time; the generator is its
+mirror image. Images whose sides cannot be halved so often are padded evenly with mid-grey before the first layer, and
+the output of the generator is cropped, so that a likelihood counts the pixels of the data only.
 """
 
 import math
@@ -20,7 +20,7 @@ SMALL_SIDE = 4
 
 
 def layout(height: int, width: int) -> tuple[int, int, int]:
-    """(layers, h, w): how often an image is halved, and the sides left then, about 4.
+    """(layers, h, w): how often an image is halved, and the remaining sides, about 4.
 
     The padded image is `h * 2**layers` by `w * 2**layers`, the smallest such size that holds it.
 
@@ -32,7 +32,7 @@ def layout(height: int, width: int) -> tuple[int, int, int]:
 
 
 def padded(x: Array, height: int, width: int) -> Array:
-    """x [B, H, W, C] with zeros, which are mid-grey, to `height` by `width`; the larger half below and to the right."""
+    """x [B, H, W, C] padded to `height` by `width` with zeros (mid-grey), by one more below and right if odd."""
     rows, columns = height - x.shape[1], width - x.shape[2]
     return jnp.pad(x, ((0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0)))
 
@@ -45,7 +45,7 @@ def _margins(height: int, width: int) -> tuple[int, int]:
 def _kernel(module: nn.Module, variance: float, channels: int, features: int, side: int = 4) -> Array:
     """[side, side, channels, features]."""
     draw = nn.initializers.normal(math.sqrt(variance))
-    # Drawn flat: random numbers in four axes take four times as long to compile.
+    # Drawn as a matrix, because random numbers with four axes take four times as long to compile.
     flat, shape = (side * side * channels, features), (side, side, channels, features)
     return module.param("kernel", lambda key: draw(key, flat, jnp.float32).reshape(shape))
 
@@ -102,9 +102,9 @@ class Same(nn.Module):
 class Pyramid(nn.Module):
     """A trunk of images x[B, H, W, C] -> f32[B, F], F = h * w * base * 2**(layers - 1) with `layout(H, W)`.
 
-    A label or a vector modulates every layer; an image, brought to the size of x, stands beside x as more channels.
-    `convolve` is the switch of `jaxgen.nets.convolution`; `None` asks `convolutions()` when the module is traced. With
-    `attention` the layer of about 8x8 positions is followed by `SelfAttention`; the deepest if there is one alone.
+    A label or a vector modulates every layer; an image is resized to that of x and concatenated as more channels.
+    `convolve` is a form of `jaxgen.nets.convolution`; if None, `convolutions()` chooses it when the module is traced.
+    With `attention`, `SelfAttention` follows the layer with about 8x8 positions, or the only layer.
     """
 
     base: int
@@ -132,13 +132,13 @@ class Pyramid(nn.Module):
 
 
 class ImageGenerator(nn.Module):
-    """z[B, D] -> unconstrained f32[B, H, W, C]: a dense layer, then a pyramid upside down, then the crop to `shape`.
+    """z[B, D] -> unconstrained f32[B, H, W, C]: a dense layer, then an inverted pyramid, then a crop to `shape`.
 
-    One and the same network is a VAE's decoder and a GAN's generator, as `Generator` is for vectors. A label or a
-    vector stands beside z and modulates every layer. An image stands beside the channels of every layer, in twice the
-    layer's resolution, and if it has C channels it is added, as `residual` says: the network learns the difference. D
-    may be 0 then. With `attention` the layer of about 8x8 positions has `SelfAttention`, as that of `Pyramid`; with
-    `skip` z modulates every layer too, beside the label or vector. Brock et al. 2019, arXiv 1809.11096.
+    It serves as a VAE's decoder and as a GAN's generator, as `Generator` does for vectors. A label or a vector is
+    concatenated with z and modulates every layer. An image is concatenated with the channels of every layer, at twice
+    the layer's resolution. If it has C channels it is also added to the output, as `residual` says, so that the network
+    learns the difference, and D may be 0. With `attention` it has `SelfAttention` where `Pyramid` has it. With `skip`,
+    z also modulates every layer, together with the label or vector. Brock et al. 2019, arXiv 1809.11096.
     """
 
     shape: tuple[int, ...]
@@ -164,7 +164,7 @@ class ImageGenerator(nn.Module):
         wide = None if image is None else padded(centred(resized(image, height, width)), h * 2**layers, w * 2**layers)
 
         def guided(y, layer):
-            """Leaky ReLU of the input of a layer, after or beside what the condition says of it."""
+            """Leaky ReLU of a layer's input, after modulation by the condition, or concatenated with it."""
             y = leaky(y if code is None else Modulate()(y, code))
             y = SelfAttention()(y) if self.attention and layer == max(layers - 2, 0) else y
             return y if wide is None else jnp.concatenate([y, blocks(boxes(wide, 2**layer), 2)], -1)

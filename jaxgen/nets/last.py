@@ -1,4 +1,4 @@
-"""Which of a network's params are its last layer: found from its program, so for modules of any library."""
+"""Finds the params of a network's last layer from its program, for modules of any library."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from jaxgen.core import BadRequest
 
 
 def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
-    """For each leaf of `params` whether it is the kernel of the last layer of `call`, a network as a function of them.
+    """For each leaf of `params`, whether it is a kernel of the last layer of `call`, a network as a function of params.
 
-    A kernel is a leaf of at least two axes. The last one is that on which the fewest operations of the program depend;
-    several, if as many depend on each of them. Operations on params alone count only between equals, so that a kernel
-    which is divided by its norm first, as weight normalisation does, is no earlier for that. Nothing is computed.
+    A kernel is a leaf with at least two axes. The last kernel is the one on which the fewest operations of the program
+    depend, or several kernels if the numbers are equal. Operations on params only, such as the division by a norm in
+    weight normalisation, count only if the numbers of other operations are equal. Nothing is computed.
 
     Raises:
       BadRequest: if there is none.
@@ -31,16 +31,16 @@ def last_kernels(call: Callable[[Any], Any], params: Any) -> list[bool]:
     counts = {i: count for i in kernels if (count := _dependents(program, [i], params_only))[1]}
     if not counts:
         raise BadRequest(
-            "the network has no kernel, a param of at least two axes, to take gradients in: weigh the losses by "
-            "constant_weight(...) or equal_norms(...), which need none."
+            "this network has no kernel, a param of at least two axes, in which to take gradients: weight the losses "
+            "by constant_weight(...) or equal_norms(...), which need none."
         )
     return [counts.get(i) == min(counts.values()) for i in range(len(leaves))]
 
 
 def _dependents(program: Any, inputs: list[int], roots: set[Any]) -> tuple[int, int]:
-    """How many operations depend on some inputs of a program: those on more than params, and all.
+    """The numbers of operations that depend on some inputs of a program: (those that also use data, all).
 
-    `own` are the inputs that are of params alone. Operations of the programs inside it are counted.
+    `roots` are the inputs that depend on params only. Operations of programs inside the program are counted.
     """
     reached, alone, mixed, count = {program.invars[i] for i in inputs}, set(roots), 0, 0
     for eqn in program.eqns:

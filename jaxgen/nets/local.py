@@ -1,7 +1,7 @@
-"""Networks whose outputs see a window of the image and not all of it.
+"""Local networks, in which each output depends on a window of the image only.
 
-A network of whole images may exchange one image for another: trained to translate without pairs, dense generators keep
-the cycle and swap the classes. A local one cannot, because no output sees enough.
+A network with a global receptive field can map one image to a different one: if dense generators learn translation
+without pairs, they satisfy the cycle loss but may permute the classes. A local network cannot do this.
 """
 
 import flax.linen as nn
@@ -15,10 +15,10 @@ from jaxgen.nets.vectors import centred, leaky
 class Translator(nn.Module):
     """x[B, H, W, C] in [0, 1] -> unconstrained f32[B, H, W, C], logits of an image of the same shape.
 
-    A 3x3 layer; `halvings` layers down to where `blocks` residual blocks work, of a 3x3 and a 1x1 layer; as many layers
-    up, each joined by the sum with the layer of its size; a 1x1 layer. An output sees 3 + 2 `blocks` pixels a side
-    without halvings. x is not added to the output: a translator that started so kept returning x where it
-    had to invert it.
+    It has a 3x3 layer, `halvings` layers down, `blocks` residual blocks of a 3x3 and a 1x1 layer, as many layers up,
+    each with a skip connection to the layer of its size, and a 1x1 layer. Without halvings, an output depends on
+    3 + 2 `blocks` pixels a side. x is not added to the output, because a translator that was initialised so kept
+    returning x when it had to invert it.
     """
 
     width: int = 32
@@ -48,8 +48,8 @@ class Translator(nn.Module):
 class PatchCritic(nn.Module):
     """x[B, H, W, C] -> logits f32[B, h, w], each of a window of x. Isola et al. 2017, arXiv 1611.07004.
 
-    A 3x3 layer, `halvings` layers down, a 3x3 layer and a 1x1 layer. A logit sees 5 pixels a side without halvings, 10
-    with one and 20 with two.
+    It has a 3x3 layer, `halvings` layers down, a 3x3 layer and a 1x1 layer. A logit depends on 5 pixels a side without
+    halvings, 10 with one and 20 with two.
     """
 
     width: int = 32
@@ -80,7 +80,7 @@ class PatchCritic(nn.Module):
 
 
 def fitted(x: Array, halvings: int) -> Array:
-    """x, padded evenly until its sides can be halved that often."""
+    """x, padded evenly so that its sides can be halved `halvings` times."""
     side = 2**halvings
     return padded(x, -(-x.shape[1] // side) * side, -(-x.shape[2] // side) * side)
 

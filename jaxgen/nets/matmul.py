@@ -1,8 +1,8 @@
 """4x4 convolutions of stride 2, and 3x3 ones of stride 1, as one matrix product each: im2col and its adjoint.
 
-Whatever is here is closed under reverse mode: copies come as pairs of maps that are each other's adjoint, products as a
-triple that differentiates into itself. So a gradient of any order is made of the same fast operations, and there is
-no forward mode.
+All operations here are closed under reverse mode: copies are pairs of maps that are adjoints of each other, and
+products are triples whose gradients are the other two. So gradients of any order consist of the same fast operations,
+but there is no forward mode.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from jax import lax
 
 from jaxgen.core import Array
 
-# Below this many channels a pixel's numbers are too few for long copies.
+# With fewer channels than this, a pixel has too few numbers for long copies.
 FEW_CHANNELS = 16
 
 
 def adjoints(forward: Callable, backward: Callable) -> tuple[Callable, Callable]:
-    """Two linear maps `(x, shape)` whose reverse mode is each other; `shape` is static and the same for both.
+    """Two linear maps `(x, shape)` that are each other's reverse mode; `shape` is static and the same for both.
 
-    That they are adjoints, `<there(x), y> = <x, back(y)>`, is for the caller to know.
+    The caller must ensure that they are adjoints, `<forward(x), y> = <x, backward(y)>`.
     """
     f, g = (partial(jax.custom_vjp, nondiff_argnums=(1,))(linear) for linear in (forward, backward))
     f.defvjp(lambda x, shape: (f(x, shape), None), lambda shape, _, y: (g(y, shape),))
@@ -53,7 +53,7 @@ def _products(narrow: Callable, widen: Callable, match: Callable) -> Products:
 TALL = _products(_contract(1, 0), _contract(1, 1), lambda y, p: _contract(0, 0)(p, y))
 """For kernels [N, O], as `down` and `same` store them."""
 WIDE = _products(_contract(1, 1), _contract(1, 0), _contract(0, 0))
-"""For kernels [O, N], as `up` makes them of its own by moving runs of numbers. The faster order, by some 5 percent."""
+"""For kernels [O, N], to which `up` rearranges its kernels. This order is about 5 percent faster."""
 
 
 def _gather(x: Array, shape: tuple[int, ...]) -> Array:
@@ -61,7 +61,7 @@ def _gather(x: Array, shape: tuple[int, ...]) -> Array:
     batch, h, w, channels = shape
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     if channels < FEW_CHANNELS:
-        x = lax.optimization_barrier(x)  # fused into the copies below, the pad would be computed once per number
+        x = lax.optimization_barrier(x)  # if it were fused into the copies below, the pad would be computed per number
     # Two neighbouring pixels of a row are one run of 2C numbers, so a window is 4 rows of 2 runs.
     x = x.reshape(batch, h + 1, 2, w + 1, 2 * channels)
     runs = [x[:, a : a + h, row, b : b + w] for a in (0, 1) for row in (0, 1) for b in (0, 1)]
@@ -69,7 +69,7 @@ def _gather(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _scatter(windows: Array, shape: tuple[int, ...]) -> Array:
-    """The adjoint of `_gather`: windows are added where they overlap."""
+    """The adjoint of `_gather`: overlapping windows are added."""
     batch, h, w, channels = shape
     runs = windows.reshape(batch, h, w, 2, 2, 2, 2 * channels)
 

@@ -1,8 +1,8 @@
-"""Modules that hold their own params, of Flax NNX and of Equinox, as networks: see `jaxgen.nets.adapters.network`.
+"""Adapters for modules of Flax NNX and Equinox, which contain their params: see `jaxgen.nets.adapters.network`.
 
-Modules of both libraries are taken apart into params, which are trained; other arrays, which are the state, but for
-the random streams of NNX; and a static rest. Params and state are flat dicts by path, such as {"layers/0/kernel": ...},
-and no objects of the library: any checkpoint can hold them. A module that has batch norm couples its examples.
+A module is split into params, which are trained; other arrays, which are the state, except for the random streams of
+NNX; and a static rest. Params and state are flat dicts by path, such as {"layers/0/kernel": ...}, without objects of
+the library, so that any checkpoint can store them. A module with batch norm couples the examples of a batch.
 """
 
 import inspect
@@ -20,7 +20,7 @@ Parts = tuple[Any, ...]  # trees of one module
 
 
 def _factory(module: Any, library: str) -> Callable[[Any], Any]:
-    """What makes the module; of a module itself, what copies its arrays."""
+    """The function that makes the module; for a module itself, a function that copies its arrays."""
     if not is_object(module, library):
         return module
     return lambda _: jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, module)
@@ -34,12 +34,12 @@ def _flat(tree: Any) -> dict[str, Any]:
 
 
 def _filled(tree: Any, flat: dict[str, Any]) -> Any:
-    """`tree` with the leaves of `flat`; JAX sorts the keys of a dict, so they are found by path."""
+    """`tree` with the leaves of `flat`, found by path, because JAX sorts the keys of a dict."""
     return jax.tree.unflatten(jax.tree.structure(tree), [flat[name] for name in _flat(tree)])
 
 
 def _outline(cut: Callable[[Any], Parts], key: Any, arrays: int) -> Parts:
-    """What `cut(key)` returns, its first `arrays` parts as shapes: nothing is computed."""
+    """The result of `cut(key)` without computing it: the first `arrays` parts are shapes only."""
     static: list[Any] = []
 
     def traced(key):
@@ -131,7 +131,7 @@ def equinox(module: Any) -> Network:
 
     def call(method, params, state, noise, *xs):
         train = noise is not None
-        others = _filled(rest, state)  # an eqx.nn.State serves once, and each call makes its own
+        others = _filled(rest, state)  # an eqx.nn.State can be used only once, so each call makes its own
         module = eqx.combine(_filled(shapes, params), others["module"], static)
         function = getattr(eqx.nn.inference_mode(module, not train), method)
         options = mode(function)(train)

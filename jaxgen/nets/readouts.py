@@ -1,4 +1,4 @@
-"""What reads the features of a critic beside its own last layer."""
+"""Heads that read the features of a critic, in addition to its own last layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ from jaxgen.nets.conditions import check_condition, check_given
 def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
     """D(x, y) = D(x) + <v_y, f(x)>, with the features f and the logits D of a critic that does not see y.
 
-    v_y is the row y of a table V [classes, F], or y V for a vector y. If log p(y|x) - log q(y|x) of data and model are
-    linear in f(x), as those of a softmax are, the optimum under the classifier's loss is of this form, with D(x) =
-    log p(x)/q(x). Miyato and Koyama 2018, arXiv 1802.05637. Params are {"net", "embedding"}; the table starts as theirs
-    does, Glorot-uniform. A label outside of 0 ... classes - 1 adds nothing.
+    v_y is the row y of a table V [classes, F], or y V for a vector y. If log p(y|x) - log q(y|x) of data and model is
+    linear in f(x), as for a softmax, the optimum under the classifier's loss has this form, with D(x) = log p(x)/q(x).
+    Miyato and Koyama 2018, arXiv 1802.05637. Params are {"net", "embedding"}; the table is initialised Glorot-uniform,
+    as theirs. A label outside of 0 ... classes - 1 adds nothing.
 
-    Spectral norm goes around it: `spectral(projected(critic, 10), exclude=())` divides the table too, as they do.
+    Use spectral normalisation outside: `spectral(projected(critic, 10), exclude=())` divides the table too, as they do.
 
     Args:
       critic: a network x -> logits [B, ...] with features [B, F], such as `Critic` of `jaxgen.nets`. The inner product
@@ -30,11 +30,11 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
 
     Returns:
       A network (x, y) -> logits, whose features are those of `critic`. It evaluates `critic` once if that is a Linen
-      module whose `__call__` calls its `hidden` once, in any wrappers of `jaxgen.nets`; of another one the layers below
-      the last are computed twice, at least in the backward pass.
+      module whose `__call__` calls its `hidden` once, in any wrappers of `jaxgen.nets`. For other critics the layers
+      below the last are computed twice, at least in the backward pass.
 
     Raises:
-      BadRequest: for a critic without features, or a condition that is neither; when traced, for another y.
+      BadRequest: for a critic without features, or another kind of condition; when it is traced, for another y.
 
     >>> from jaxgen.nets import networks
     >>> net = projected(networks((2,)).critic, 3)
@@ -70,14 +70,14 @@ def projected(critic: Any, condition: int | tuple[int, ...]) -> Network:
 
 
 def branched(critic: Any, outputs: int) -> Network:
-    """(D(x), f(x) W + b): the logits of a critic, and `outputs` more numbers that are linear in its features f.
+    """(D(x), f(x) W + b): the logits of a critic, and `outputs` further numbers that are linear in its features f.
 
     Both share all layers below the last, as the classifier of AC-GAN and the Q of InfoGAN do. Params are {"net",
-    "head"}; the head starts as last layers here do, normal of variance 1 / F, and zero. It is no part of `critic`:
-    `branched(spectral(critic), O)` leaves it as it is, and `spectral(branched(critic, O))` divides it too.
+    "head"}; in the head W is initialised with variance 1 / F and b with zero. The head is no part of `critic`:
+    `branched(spectral(critic), O)` does not normalise it, but `spectral(branched(critic, O))` does.
 
     Args:
-      critic: a network (x, ...) -> logits with features [B, F], augmented or spectrally normalised as it may be.
+      critic: a network (x, ...) -> logits with features [B, F]; it may be augmented or spectrally normalised.
       outputs: O.
 
     Returns:
@@ -113,7 +113,7 @@ def _with_features(name: str, critic: Any) -> tuple[Network, Callable[..., Any],
     net = network(critic)
     hidden = net.features
     if hidden is None:
-        raise BadRequest(f"{name}() reads the features of a critic: give its module a method `hidden`.")
+        raise BadRequest(f"{name}() needs the features of a critic: give its module a method `hidden`.")
 
     def twice(params, state, noise, *xs):
         logits, new = net.apply(params, state, noise, *xs)

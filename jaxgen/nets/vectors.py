@@ -1,7 +1,7 @@
 """Dense networks, for vectors and for small images.
 
-All networks here start in the same way. A layer that an activation follows is He-normal (He et al. 2015), so that
-signals keep their size; a last, linear layer has half that variance (LeCun); biases are zero.
+All networks here are initialised in the same way. A layer that an activation follows is He-normal (He et al. 2015), so
+that signals keep their size; a last, linear layer has half that variance (LeCun); biases are zero.
 """
 
 import math
@@ -20,10 +20,10 @@ def leaky(x: Array) -> Array:
 
 
 def centred(x: Array) -> Array:
-    """What a network sees: images [B, H, W, C] go from [0, 1] to [-1, 1], vectors [B, N] stay as they are.
+    """The scaled input of a network: images [B, H, W, C] are mapped from [0, 1] to [-1, 1], vectors [B, N] unchanged.
 
     Raises:
-      BadRequest: any other number of axes.
+      BadRequest: for any other number of axes.
 
     >>> import jax.numpy as jnp
     >>> float(centred(jnp.zeros((1, 8, 8, 1))).min()), float(centred(jnp.zeros((1, 3))).min())
@@ -35,9 +35,9 @@ def centred(x: Array) -> Array:
 
 
 class MLP(nn.Module):
-    """A trunk x[B, ...] -> f32[B, features[-1]]: dense layers, the activation after each one; images are flattened.
+    """A trunk x[B, ...] -> f32[B, features[-1]]: dense layers with an activation after each one; images are flattened.
 
-    A `condition` is put beside x as numbers: a label as 32 that are learned, other conditions as they are.
+    A `condition` is concatenated with x: a label as a learned vector of 32 numbers, other conditions as they are.
     """
 
     features: tuple[int, ...]
@@ -60,9 +60,9 @@ class MLP(nn.Module):
 class Generator(nn.Module):
     """z[B, D] -> unconstrained f32[B, *shape], linear in the trunk's last layer: logits of images, means of vectors.
 
-    One and the same network is a VAE's decoder and a GAN's generator; the game says what its numbers mean. If shape and
-    condition are images of as many channels, the condition is added, as `residual` says, so that the network learns the
-    difference.
+    It serves as a VAE's decoder and as a GAN's generator; the game defines the meaning of its outputs. If `shape` and
+    the condition are images with as many channels, the condition is added to the output, as `residual` says, so that
+    the network learns the difference.
     """
 
     shape: tuple[int, ...]

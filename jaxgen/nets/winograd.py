@@ -7,9 +7,9 @@ Along one axis, with blocks d0 d1 d2 and taps g0 g1, two outputs then take three
     y1 = d1 g0 + d2 g1 = m1 + m2        m1 = d1 (g0 + g1)
                                         m2 = (d2 - d1) g1
 
-where the plain form takes four; over both axes nine instead of sixteen. Every coefficient is 0 or +-1, so little
-accuracy is lost: errors of about 1e-6 of the largest output at 256 channels, against 4e-7. Gradients in the image and
-in the kernel are adjoints of the same bilinear form, and cost the same.
+whereas the plain form takes four; over both axes nine instead of sixteen. Every coefficient is 0 or +-1, so little
+accuracy is lost: errors are about 1e-6 of the largest output at 256 channels, compared with 4e-7. Gradients in the
+image and in the kernel are adjoints of the same bilinear form, and cost the same.
 
 Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308.
 """
@@ -47,7 +47,7 @@ def _untaps(m: list[Array], axis: int) -> Array:
 
 
 def _sums(a: Array, b: Array) -> list[Array]:
-    """What a pair of taps or of output gradients turns into: the adjoint of m0 + m1, m1 + m2."""
+    """The transform of a pair of taps or of output gradients: the adjoint of m0 + m1, m1 + m2."""
     return [a, a + b, b]
 
 

@@ -123,7 +123,7 @@ def test_whose_state_is_kept():
         (lambda: began(GENERATOR, CODER, latent_dim=D, gamma="a"), "gamma must be"),
         (lambda: began(GENERATOR, CODER, latent_dim=D, rate=None), "rate must be"),
         (lambda: played(began(Generator((4,)), CODER, latent_dim=D)), "the generator gives x of"),
-        (lambda: played(began(GENERATOR, Critic((2,)), latent_dim=D)), "gives the shape of its input"),
+        (lambda: played(began(GENERATOR, Critic((2,)), latent_dim=D)), "must return the shape of its input"),
         (lambda: played(began(GENERATOR, CODER, latent_dim=D), Batch({"a": BATCH.x})), "one array"),
     ],
 )

@@ -93,7 +93,7 @@ def test_refuses():
     # that has none.
     inverse = invert(GAME, Critic((1,)))
     params, state = inverse.init(KEY, LABELLED)
-    with pytest.raises(BadRequest, match=r"the encoder gives \(4, 1\), and z is \(4, 3\)"):
+    with pytest.raises(BadRequest, match=r"the encoder gives \(4, 1\), but z is \(4, 3\)"):
         inverse.losses["encoder"](params, inverse.draw(KEY, LABELLED), LABELLED, Context(0, state))
     pair = Model(draw=lambda key, n, condition=None: {"z": jnp.zeros(n), "x": ()}, decode=lambda z, condition=None: z)
     for model, message in ((pair, "z itself"), (Model(), "decodes it")):

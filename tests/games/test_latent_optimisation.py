@@ -139,7 +139,7 @@ def test_refuses():
     empty = gan(game_of(0.0).losses["critic"].args[0].generator, Network(lambda *a: ((), ()), None), latent_dim=0)
     calls = {
         "nothing has changed": lambda: latent_optimised(latent_optimised(game)),
-        "what gan\\(\\) returns": lambda: latent_optimised(unrolled(game, steps=1, rate=0.1)),
+        "a game of gan\\(\\)": lambda: latent_optimised(unrolled(game, steps=1, rate=0.1)),
         "at least 1": lambda: latent_optimised(empty),
         "of the type Game": lambda: latent_optimised(None),
         "rate=0": lambda: latent_optimised(game, rate=0),

@@ -221,7 +221,7 @@ def test_samples_of_vectors_hold_the_observation_noise():
         ({"beta": "a"}, "beta must be a finite number of at least 0, or a function of the step, not a"),
         ({"estimator": SCORE}, "at least 2"),
         ({"latent": free_bits(vector(D), 0.1), "bound": importance}, "bound=None"),
-        ({"latent": quantised(codebook(4), (2,)), "samples": 2}, "one point"),
+        ({"latent": quantised(codebook(4), (2,)), "samples": 2}, "point mass"),
         ({"beta": -1.0}, "at least 0"),
         ({"beta": float("nan")}, "at least 0"),
     ],

@@ -266,7 +266,7 @@ def test_couples():
     [
         (lambda: build(loss="hinge"), "loss must be of the type Adversarial"),
         (lambda: build(weighting=0.5), "weighting must be of the type Weighting"),
-        (lambda: build(weighting=Weighting(lambda *_: (1, 1), "encoder")), "not at 'encoder'"),
+        (lambda: build(weighting=Weighting(lambda *_: (1, 1), "encoder")), "not 'encoder'"),
         (lambda: build(penalty="r1"), "the penalty of the critic must be of the type Penalty"),
         (lambda: build(start=-1), "start=-1"),
         (lambda: build(critic_start=0.5), "critic_start=0.5"),

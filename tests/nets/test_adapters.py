@@ -301,7 +301,7 @@ def test_batch_norm_couples_examples():
     assert not network(lambda rngs: nnx.Linear(4, 1, rngs=rngs)).couples
     assert not network(lambda key: eqx.nn.MLP(4, "scalar", 8, 1, key=key)).couples
     for module, rngs in ((Linen(), ("dropout",)), (HAIKU, ())):
-        with pytest.raises(BadRequest, match=r"see each other in training: say so, network\(module, couples=True\)"):
+        with pytest.raises(BadRequest, match=r"depend on each other in training: use network\(module, couples=True\)"):
             jax.eval_shape(network(module, rngs=rngs).init, KEY, X)
         declared = network(module, rngs=rngs, couples=False)
         assert jax.eval_shape(declared.init, KEY, X) and not declared.couples
@@ -379,7 +379,7 @@ def test_rngs_are_names_of_linen(rngs, module):
         (Linen(), (), 2, r"called with \(x, condition\)"),
         (lambda rngs: Restless(rngs), (), 1, "in evaluation too"),
         (hk.transform(lambda x: x + jax.random.normal(hk.next_rng_key(), x.shape)), (), 1, "in evaluation too"),
-        (Counting(), (), 1, "moves its state in evaluation too"),
+        (Counting(), (), 1, "changes its state in evaluation too"),
         (Growing(), (), 1, "shapes or dtypes of its state"),
         (Pair(), (), 1, "Pair returns a tuple of 2: let it return one array"),
         (lambda rngs: nnx.Linear(3, 1, rngs=rngs), (), 1, r"fails on inputs of shapes \(8, 4\): dot_general requires"),

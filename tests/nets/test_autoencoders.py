@@ -61,5 +61,5 @@ def test_energy_by_hand():
     assert jax.eval_shape(net.features, params, state, None, X)[0].shape == (B, 2)
     divided = jax.eval_shape(spectral(net).init, KEY, X)[1]["u"]
     assert {name.split("/")[0] for name in divided} == {"encoder", "decoder"}
-    with pytest.raises(BadRequest, match="gives the shape of its input"):
+    with pytest.raises(BadRequest, match="must return the shape of its input"):
         jax.eval_shape(lambda: energy(Critic()).apply(*energy(Critic()).init(KEY, X), None, X))
