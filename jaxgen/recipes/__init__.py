@@ -1,7 +1,7 @@
-"""One function per paper: `(spec, *, options) -> Plan`. The signature is the command line, the docstring the table.
+"""Recipes: one function per paper, `(spec, *, options) -> Plan`. Options become flags, docstrings the list of recipes.
 
-A recipe trains on points, tables and images: `Spec` chooses the networks and the likelihood for the shape of one
-example, and makes a recipe conditional if the data have a condition.
+A recipe can be trained on points, tables and images: `Spec` chooses the networks and the likelihood for the shape of an
+example, and makes the recipe conditional if the data have a condition.
 """
 
 import difflib
@@ -152,7 +152,7 @@ def explained(recipe: Recipe, option: str) -> str:
 
 
 def side(plan: Plan) -> str:
-    """Which side of a comparison a plan speaks for: "vae", "gan" or "hybrid", by its players."""
+    """The side of a plan in a comparison, "vae", "gan" or "hybrid", determined by its players."""
     players = {name.partition(":")[0] for name in plan.game.losses}
     return "vae" if players == {"vae"} else "gan" if players == {"critic", "generator"} else "hybrid"
 

@@ -24,8 +24,8 @@ def sagan(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 1e-4, ema:
     """Self-attention and spectral norm in both networks, hinge loss, a critic that learns four times as fast.
 
     Paper: arXiv 1805.08318
-    Departs: no batch normalisation, in whose place the numbers that the divided generator gives are multiplied by 8;
-      without that factor, chosen on the embedded digits, it made a single grey image of each digit. Layers of stride 2
+    Departs: no batch normalisation; in its place the outputs of the normalised generator are multiplied by 8. Without
+      that factor, chosen on the embedded digits, it made a single grey image of each digit. Layers of stride 2
       in place of residual blocks, attention at about 8x8 positions in place of 32x32, and none in networks of vectors.
       Batches of 64 are those of the authors' code. Labels are projected; other conditions are inputs of the critic.
 
@@ -48,13 +48,13 @@ def biggan(
     """sagan with z in every layer and orthogonal regularisation of the generator, two critic turns to one.
 
     Paper: arXiv 1809.11096
-    Departs: as sagan, the factor of 8 among it; all of z is in every layer, as in the paper's deep form, and beside the
-      one embedding of labels that all layers share; batches of 128 in place of 2,048; no orthogonal start. Samples are
-      of all z unless `truncation` says otherwise. Networks of vectors have z at their start alone.
+    Departs: as sagan, including the factor of 8; all of z modulates every layer, as in the paper's deep form, together
+      with one embedding of labels for all layers; batches of 128 in place of 2,048; no orthogonal initialisation. z is
+      not truncated unless `truncation` is set. In networks of vectors z is an input of the first layer only.
 
     Args:
       strength: of the orthogonal regularisation.
-      truncation: samples are of z whose numbers lie within this of 0; 0: of all z.
+      truncation: largest absolute value of a number of z for samples; 0: no limit.
       learning_rate: of the generator's Adam; the critic's is four times it.
     """
     plan = _plan(spec, latent_dim, learning_rate, ema, momenta=(0.0, 0.999), skip=True)

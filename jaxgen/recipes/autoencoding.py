@@ -19,13 +19,13 @@ def began(
     learning_rate: float = 1e-4,
     ema: float = 0.0,
 ) -> Plan:
-    """The critic is an autoencoder, which a number in the state keeps in balance with the generator.
+    """The critic is an autoencoder, and a number in the state balances it with the generator.
 
     Paper: arXiv 1703.10717
-    Departs: one rate of Adam (1e-4), where the paper's falls, and a b1 of our own (.5); normal z where theirs is
-      uniform; the balance moves ten times as fast. The 4 numbers of z and of the code, the ratio and that rate were
-      chosen on the embedded digits: with 16 numbers it collapses to one image; with 4 and no labels it makes some
-      digits only. On the points of ring8 it collapses: with 1 number, all that it makes is of one of the eight.
+    Departs: a constant rate of Adam (1e-4) in place of one that falls, with our choice of b1 (.5); normal z in place
+      of uniform; the balance changes ten times as fast. The 4 numbers of z and of the code, the ratio and
+      the rate of the balance were chosen on the embedded digits: with 16 numbers it collapses to one image; with 4 and
+      no labels it makes some digits only. On the points of ring8 it collapses: with 1 number to one mode of eight.
 
     Args:
       ratio: the paper's gamma, the error at fakes as a part of that at real examples, above 0 and at most 1.

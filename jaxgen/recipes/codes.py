@@ -1,4 +1,4 @@
-"""Papers on GANs from whose examples a code can be read."""
+"""Papers on GANs with a code that can be inferred from an example."""
 
 import math
 from typing import Any
@@ -25,12 +25,11 @@ def infogan(
     learning_rate: float = 1e-3,
     ema: float = 0.0,
 ) -> Plan:
-    """A code that the critic can read off: one of several categories, and numbers.
+    """A code of one category and some numbers that the critic learns to predict from samples.
 
     Paper: arXiv 1606.03657
     Departs: the settings of the authors' code for MNIST (Adam 1e-3 for the generator, 2e-4 for the critic, b1 .5), for
-      all data; the code is read by one layer where theirs has two; normal noise where theirs is uniform; no batch
-      normalisation.
+      all data; one layer predicts the code in place of two; normal noise in place of uniform; no batch normalisation.
 
     Args:
       categories: of the code, each as probable; 0: none.
@@ -55,11 +54,11 @@ def bigan(
     learning_rate: float = 2e-4,
     ema: float = 0.0,
 ) -> Plan:
-    """An encoder beside the generator; the critic sees pairs of an example and a code, and all move at once.
+    """An encoder trained with the generator, a critic of pairs (example, code), and simultaneous updates.
 
     Paper: arXiv 1605.09782
-    Departs: one rate of Adam (2e-4, b1 .5), where the authors' code lets it fall in the second half; normal codes where
-      theirs are uniform; no batch normalisation. A moving average is of the generator and the encoder.
+    Departs: a constant rate of Adam (2e-4, b1 .5), which in the authors' code falls in the second half; normal codes in
+      place of uniform; no batch normalisation. The moving average is of the generator and the encoder.
 
     Args:
       decay: weight of half the squared params of each player in its loss.

@@ -1,4 +1,4 @@
-"""Papers on GANs of labelled examples, whose critic learns of the label in another way than as an input."""
+"""Papers on GANs of labelled examples whose critic does not get the label as a plain input."""
 
 from jaxgen.core import BadRequest
 from jaxgen.games import acgan as make_acgan
@@ -14,9 +14,9 @@ def projection(spec: Spec, *, latent_dim: int = 16, learning_rate: float = 2e-4,
     """The label is projected on the critic's features; hinge loss, spectral norm, five critic turns to one.
 
     Paper: arXiv 1802.05637
-    Departs: the generator is modulated by the label without batch normalisation; one batch of 64 for all turns, where
-      the authors' generator has twice the batch of their critic; one rate of Adam, where theirs falls to 0 at the end.
-      Labels only.
+    Departs: the generator is modulated by the label without batch normalisation; batches of 64 for all turns, whereas
+      the authors' generator has twice the batch of their critic; a constant rate of Adam in place of one that falls to
+      0. Labels only.
     """
     classes = _classes("projection", spec)
     critic = spectral(projected(spec._replace(condition=None).critic(), classes), exclude=())
@@ -32,7 +32,7 @@ def acgan(
     learning_rate: float = 2e-4,
     ema: float = 0.0,
 ) -> Plan:
-    """The critic does not see the label, but guesses it, of real and fake examples alike.
+    """The critic does not see the label but predicts it, for both real and fake examples.
 
     Paper: arXiv 1610.09585
     Departs: Adam (2e-4, b1 .5) for all data; no dropout, noise or batch normalisation. Labels only.

@@ -103,9 +103,8 @@ def r3gan(
     """Relativistic paired loss with R1 and R2, one turn each.
 
     Paper: arXiv 2501.05441
-    Departs: without `burn_in` gamma and b2 (.99) stay as they are, where the paper lowers the one and raises the other
-      over the first fifth of training; batches of 128 in place of 512; the moving average forgets with a rate of .001
-      a step.
+    Departs: without `burn_in` gamma and b2 (.99) are constant, whereas the paper lowers the one and raises the other
+      over the first fifth of training; batches of 128 in place of 512; the moving average has a rate of .001 per step.
 
     Args:
       gamma: weight of R1 and of R2.
@@ -140,9 +139,9 @@ def gan_ada(
       operations; no path length penalty. Images only.
 
     Args:
-      gamma: of R1. It is paid every `interval` turns, `interval` times as high.
-      target: share of real examples that the critic should be sure of; above it augmentation rises.
-      images: examples in which its probability would go from 0 to 1.
+      gamma: of R1, which is added in every `interval`-th turn, `interval` times as high.
+      target: mean sign of the logits of real examples, above which augmentation increases.
+      images: examples in which the probability of augmentation can rise from 0 to 1.
       interval: critic turns from one R1 to the next.
     """
     if not spec.is_image:
@@ -162,7 +161,7 @@ def pacgan(
     learning_rate: float = 2e-4,
     ema: float = 0.0,
 ) -> Plan:
-    """The non-saturating loss of a critic that sees `pack` examples side by side.
+    """The non-saturating loss of a critic that judges `pack` examples together.
 
     Paper: arXiv 1712.04086
     Departs: Adam (2e-4, b1 .5) for all data, which is the paper's for images.
@@ -207,8 +206,8 @@ def sr_gan(
     """Super-resolution: the condition is the small image, `--condition small:4`.
 
     Paper: arXiv 1609.04802
-    Departs: L1 to the large image in place of squared error in VGG features; a critic of both images with R1; z beside
-      the small image, so that one small image has many large ones. The rate was chosen on the embedded digits.
+    Departs: L1 to the large image in place of squared error in VGG features; a critic of both images with R1; z as a
+      second input, so that a small image has many results. The learning rate was chosen on the embedded digits.
 
     Args:
       weight: of the mean absolute error, in pixels of [0, 1].

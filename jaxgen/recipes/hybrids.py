@@ -26,7 +26,7 @@ def aae(
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """Autoencoder whose codes a critic shapes; a second loss of one player.
+    """Autoencoder with a critic that makes its codes resemble draws of a normal prior.
 
     Paper: arXiv 1511.05644
     Departs: Adam, for the two adversarial losses with a fifth of the rate and b1 .5; the paper used momentum.
@@ -63,19 +63,19 @@ def vae_gan(
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """A VAE whose reconstructions a critic of patches judges, weighted by the gradients in the decoder's last layer.
+    """A VAE with an adversarial loss of patches, weighted by the gradients in the decoder's last layer.
 
     Paper: arXiv 2112.10752
-    Departs: no perceptual loss, for no trained network is at hand; the likelihood of `vae` in place of L1; beta 1, not
-      1e-6, so that draws of the prior decode to samples; the critic is there from the first step, not from 50,001; one
-      latent vector; a rate of 1e-3. On vectors, and with a condition, the critic sees the whole example.
+    Departs: no perceptual loss, because it needs a trained network; the likelihood of `vae` in place of L1; beta 1 in
+      place of 1e-6, so that draws of the prior decode to samples; the adversarial loss from the first step in place of
+      step 50,001; one latent vector; a rate of 1e-3. On vectors, and with a condition, the critic sees whole examples.
 
     Args:
-      weighting: of the adversarial loss: adaptive, constant, or norms, where either loss has a gradient of norm 1.
-      weight: of the adversarial loss, beside what `weighting` says.
+      weighting: of the adversarial loss: adaptive, constant, or norms, which scales both gradients to norm 1.
+      weight: of the adversarial loss, a further factor to that of `weighting`.
       beta: weight of the KL.
       gamma: of R1 on the critic; 0: none.
-      start: step before which there is no adversarial loss and the critic stands still.
+      start: step before which there is no adversarial loss and the critic is not trained.
     """
     at_least(1, latent_dim=latent_dim)
     at_least(0, learning_rate=learning_rate)
@@ -106,15 +106,15 @@ def cyclegan(
     identity: float = 0.0,
     learning_rate: float = 2e-4,
 ) -> Plan:
-    """Translation between two domains without pairs: two generators that undo each other, two critics.
+    """Translation between two domains without pairs: two generators that invert each other, two critics.
 
     Paper: arXiv 1703.10593
     Departs: batches of 16 in place of 1, no buffer of older fakes, no falling rate; residual networks of a few 3x3
       windows. Images only. Takes no condition.
 
     Args:
-      weight: of the cycle error, the mean absolute one. The paper's 10 stands beside (D - 1)^2, twice the loss here.
-      identity: weight of |G(x) - x| for x of the domain that G makes, as a part of `weight`; the paper's is .5, for
+      weight: of the mean absolute cycle error. The paper's 10 is relative to (D - 1)^2, which is twice the loss here.
+      identity: weight of |G(x) - x| for x of the domain that G makes, as a share of `weight`; .5 in the paper, for
         paintings.
     """
     if not spec.is_image or spec.condition is not None:

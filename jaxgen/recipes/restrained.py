@@ -1,4 +1,4 @@
-"""Papers on GANs whose critic is kept from being steep: by clipping, by a penalty near the data, by spectral norm."""
+"""Papers on GANs that limit the slope of the critic: by clipping, by a penalty near the data, by spectral norm."""
 
 import optax
 
@@ -24,8 +24,8 @@ def wgan(
     """Wasserstein loss, the params of the critic clipped after each of its turns, five of them to one.
 
     Paper: arXiv 1701.07875
-    Departs: five critic turns throughout, where the authors' code takes a hundred in the first 25 steps and in every
-      500th one; no batch normalisation.
+    Departs: always five critic turns, whereas the authors' code has a hundred in the first 25 steps and in every 500th
+      one; no batch normalisation.
 
     Args:
       limit: the largest absolute value of a param of the critic.
@@ -49,10 +49,10 @@ def dragan(
     """The non-saturating loss, and a gradient penalty at real examples with noise.
 
     Paper: arXiv 1705.07215
-    Departs: normal noise of half the standard deviation of the data, where the authors' code goes a part of the way,
-      uniform in (0, 1), to noise that is uniform from 0 to that: a root mean square of a sixth of the deviation. The
-      slope of 1 is that per pixel in [0, 1], where theirs is per pixel in [-1, 1], which is 2 here. Adam (1e-4, b1 .5,
-      b2 .9) is that of their code; no batch normalisation.
+    Departs: normal noise with half the standard deviation of the data; the authors' code multiplies noise that is
+      uniform from 0 to that by a uniform number in (0, 1), a root mean square of a sixth of the deviation. The slope of
+      1 is per pixel in [0, 1]; theirs is per pixel in [-1, 1], which is 2 here. Adam (1e-4, b1 .5, b2 .9) is that of
+      their code; no batch normalisation.
 
     Args:
       weight: of the gradient penalty.

@@ -1,4 +1,4 @@
-"""The paper on a generator that foresees its critic."""
+"""The paper on unrolled GANs, whose generator's loss uses the critic after some further steps."""
 
 from jaxgen.games import unrolled as make_unrolled
 from jaxgen.objectives import SATURATING
@@ -16,17 +16,17 @@ def unrolled(
     learning_rate: float = 1e-3,
     ema: float = 0.0,
 ) -> Plan:
-    """The minimax loss of a generator that sees the critic some steps ahead.
+    """The minimax loss, with the critic after some further steps in the generator's loss.
 
     Paper: arXiv 1611.02163
     Departs: the settings of the authors' code for points (Adam 1e-3 and 1e-4, b1 .5, batches of 512), for all data; the
-      foreseen steps are of plain gradient descent, where theirs are of Adam. The networks are this library's, and with
-      them it lost modes of ring8 again in long trials, and diverged where the foreseen steps were ten times as large.
-      With networks of the paper it keeps more modes than without: experiments/published_protocols. Not tried on images.
+      unrolled steps are of plain gradient descent in place of Adam. The networks are this library's; with them it lost
+      modes of ring8 again in long trials, and diverged if the unrolled steps were ten times as large. With networks of
+      the paper it keeps more modes than without unrolling: experiments/published_protocols. Not tried on images.
 
     Args:
-      ahead: steps of the critic that the generator foresees.
-      foreseen: rate of these steps.
+      ahead: number of unrolled steps of the critic.
+      foreseen: learning rate of these steps.
       learning_rate: of the generator's Adam; the critic's is a tenth of it.
     """
     at_least(1, ahead=ahead)

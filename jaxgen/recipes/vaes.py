@@ -83,7 +83,7 @@ def iwae(
     """Importance bound of several posterior samples.
 
     Paper: arXiv 1509.00519
-    Departs: one rate of Adam, where the paper lowers it in eight stages; 8 samples, where it has 1, 5 and 50.
+    Departs: a constant rate of Adam in place of one that falls in eight stages; 8 samples in place of 1, 5 and 50.
 
     Args:
       samples: of the posterior, for each example.
@@ -100,7 +100,7 @@ def flow_vae(
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """A posterior that affine couplings bend.
+    """A normalising flow of affine couplings as posterior.
 
     Paper: arXiv 1505.05770
     Departs: the couplings of arXiv 1605.08803 in place of planar flows.
@@ -123,7 +123,7 @@ def vamp_vae(
     """The prior is the mean of the posteriors of learned pseudo-inputs.
 
     Paper: arXiv 1705.07120
-    Departs: pseudo-inputs start at examples, and there are 50 where the paper has 500. Takes no condition.
+    Departs: pseudo-inputs are initialised with examples, and there are 50 in place of 500. Takes no condition.
 
     Args:
       components: pseudo-inputs.
@@ -143,14 +143,14 @@ def hvae(
     latent_dim: int = 16,
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """Latents in layers, from the top down, in prior and posterior alike.
+    """Several layers of latents, from the top down in both prior and posterior.
 
     Paper: arXiv 1602.02282
     Departs: free nats for each layer in place of a warm-up of the KL, and no batch normalisation.
 
     Args:
       layers: of latents, `latent_dim` numbers each.
-      free_nats: KL that each layer has for free.
+      free_nats: KL of each layer that the loss does not count.
     """
     at_least(1, layers=layers)
     latent = hierarchical((latent_dim,) * layers)
@@ -168,10 +168,10 @@ def vq_vae(
     latent_dim: int = 8,
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """Codes of a learned codebook in place of numbers, the codebook a moving average.
+    """Discrete codes of a codebook that is learned as a moving average.
 
     Paper: arXiv 1711.00937
-    Departs: positions without a place in the image, since encoders here end in a vector.
+    Departs: codes have no position in the image, because encoders here end in a vector.
 
     Args:
       codes: in the codebook.
@@ -192,7 +192,7 @@ def fsq_vae(
     likelihood: str = "default",
     learning_rate: float = 1e-3,
 ) -> Plan:
-    """Numbers rounded to a few levels in place of a codebook; nothing to learn.
+    """Latent numbers rounded to a few levels, in place of a learned codebook.
 
     Paper: arXiv 2309.15505
 

@@ -1,9 +1,9 @@
-"""Edits of examples from class to class, and what is told of them: changed or not, and whose edit it is.
+"""Edits of examples from class to class, and two measures of them: whether the class changed, and the identity kept.
 
-Two things are measured, and both are needed. That the attribute is *changed* must not be a matter of the classifier
-alone: an image with a faint ghost of another class over it deceives one, so what is counted must also lie where
-examples of that class lie. That the identity is *kept* must not be a matter of pixels alone: another class has other
-pixels, so an edit is asked whether its own original can be told from others of the original's class.
+Whether the class is *changed* cannot be left to a classifier alone, because an image with a faint trace of another
+class may deceive it; so an edit must also lie near examples of the target class. Whether the identity is *kept* cannot
+be measured by a distance of pixels alone, because another class has other pixels; so the measure is whether the
+original of an edit is nearer to it than other examples of the original's class.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Edits(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """What tells typical examples of a class: the classifier, and training examples with the distance to them."""
+    """Recognises typical examples of a class: by a classifier, and by their distance to training examples."""
 
     features: Features
     known: Mapping[int, np.ndarray]  # class -> features of its training examples, float64 [N, F]
@@ -98,7 +98,7 @@ def make_judge(reference: Reference) -> Judge:
 
 
 def judged(judge: Judge, x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of examples x [E, ...]: taken for the target class by the classifier, and so and typical of it; bool [E] each."""
+    """(whether the classifier assigns x [E, ...] to the target class, whether it is also typical), bool [E] each."""
     from scipy.spatial.distance import cdist
 
     assert judge.features.classify is not None
@@ -111,12 +111,12 @@ def judged(judge: Judge, x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray,
 
 
 def identity_kept(x: np.ndarray, edits: Edits) -> float:
-    """How surely edited examples x [E, ...] are told to be of their originals: 1 for the original, 0 by chance.
+    """How well the originals of edited examples x [E, ...] are recognised: 1 for an unchanged original, 0 by chance.
 
       2 P(|x - x_j| > |x - x_i|) - 1, x an edit of x_i, x_j another original of its class, ties counting one half
 
-    The mean over edits, and 0 where it is below; distances of pixels. Two times an area under the ROC curve minus 1:
-    what all edits change alike does not count, and so neither does the change of class itself.
+    It is averaged over edits, and 0 if that is negative; distances are those of pixels. It is two times an area under
+    the ROC curve minus 1. A change that all edits share, such as the change of class itself, does not count.
     """
     ahead, edited, originals = np.zeros(len(x)), flat(x), flat(edits.x)
     of = edits.label[edits.source]
@@ -139,11 +139,11 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def area(identity, change) -> float:
-    """Area under the best change that is reached while at least so much is kept: from 0 to 1.
+    """Area under the largest share changed while at least a given identity is kept: from 0 to 1.
 
       integral over k from 0 to 1 of max {changed(s): kept(s) >= k}, linear between the strengths that are measured
 
-    0 for what changes nothing, and for what keeps nothing.
+    It is 0 for edits that change nothing, and for edits that keep no identity.
 
     >>> area([1.0, 0.5], [0.0, 0.5])  # a triangle of 0.125 beside a rectangle of 0.25
     0.375

@@ -1,4 +1,4 @@
-"""What a mean gradient is compared with: finite differences of the loss along a segment, or an exact gradient."""
+"""References for a mean gradient: finite differences of the loss along a segment, or an exact gradient."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,25 +9,25 @@ import numpy as np
 
 from jaxgen.testing.measure import Gradients, draw_offsets, grad_of, losses_at
 
-SETTLED = 64  # draws that do for a leaf where they leave little open
-STEPS = 0.2 * 0.25 ** np.arange(4)  # half lengths of a segment to choose from, in units of the leaf's own size
-SMALL = 0.1  # a leaf of smaller numbers is moved as one of this size, for it may be zero
-SLACK = 1e-4  # relative error of a float32 gradient that is not looked into
-POINTS = 12  # at which rounding is looked at, within a hundredth of the leaf's own size
+SETTLED = 64  # draws that suffice for a leaf if they leave little uncertainty
+STEPS = 0.2 * 0.25 ** np.arange(4)  # candidate half lengths of a segment, in units of the size of the leaf
+SMALL = 0.1  # a leaf with a smaller size is moved as if it had this size, because it may be zero
+SLACK = 1e-4  # relative error of a float32 gradient that is not reported
+POINTS = 12  # points at which rounding is measured, within a hundredth of the size of the leaf
 
 
 class Line(NamedTuple):
-    """A loss, and the directions in which it is followed from params."""
+    """A loss, and the directions from params along which it is evaluated."""
 
     loss: Callable
     params: Any
     batch: Any
-    at: int  # which leaf moves
+    at: int  # the index of the leaf that is moved
     directions: Sequence
-    rounding: float  # of a difference of two losses, at least
+    rounding: float  # a lower bound of the rounding error of a difference of two losses
 
     def moved(self, j: int, by: float) -> Any:
-        """Params, the leaf moved `by` along direction j."""
+        """Params with the leaf moved by `by` along direction j."""
         leaves, tree = jax.tree.flatten(self.params)
         leaf = np.asarray(leaves[self.at])
         leaves[self.at] = leaf + leaf.dtype.type(by) * self.directions[j]
@@ -44,21 +44,21 @@ class Line(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A loss along p - h d to p + h d over N draws, float64[N] each."""
+    """Differences and slopes of a loss on the segment p - h d to p + h d for N draws, float64[N] each."""
 
     rise: np.ndarray  # (L(p + h d, noise) - L(p - h d, noise)) / (2 h), the noise common to both ends
-    slope: np.ndarray  # <gradient at p + t d, d>, each draw at a t of its own
+    slope: np.ndarray  # <gradient at p + t d, d>, with another t for each draw
 
 
 class Rough(NamedTuple):
-    """Standard deviation of the rounding of a loss as params move, in all draws alike and in each by itself."""
+    """Standard deviation of the rounding error of a loss as params move: its part common to all draws, and in total."""
 
     common: float
     single: float
 
 
 class Probe(NamedTuple):
-    """What a few draws say about a leaf."""
+    """The properties of a leaf that a few draws show."""
 
     step: float  # h to use
     sloped: bool  # some gradient inside the segment is not zero
@@ -69,18 +69,18 @@ class Probe(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What the mean gradient should be, along each direction of one leaf."""
+    """The reference derivative along each direction of one leaf, and the bias of the mean gradient."""
 
     derivative: np.ndarray  # [J]
     bias: np.ndarray  # [J], mean gradient - derivative
-    error: np.ndarray  # [J], standard error of the bias, with what the arithmetic adds
+    error: np.ndarray  # [J], standard error of the bias, including rounding
 
 
 def segment(line: Line, chunks: Sequence, j: int, step: float, offsets: np.ndarray) -> Segment:
-    """Ends and inside of a segment; offsets [N] in (-1, 1), one for each draw.
+    """The `Segment` of step `step`, with slopes at the offsets [N] in (-1, 1), one for each draw.
 
-    The rise is the mean of the slope over the segment, whatever its length and with kinks as without: it is an
-    integral, so that differencing adds no error of its own.
+    The rise is the mean of the slope over the segment, for any length and also if the loss has kinks, because it is an
+    integral. So the difference adds no truncation error.
     """
     up, down = line.moved(j, step), line.moved(j, -step)
     rise: list[np.ndarray] = []
@@ -93,11 +93,11 @@ def segment(line: Line, chunks: Sequence, j: int, step: float, offsets: np.ndarr
 
 
 def rough(line: Line, chunks: Sequence, size: float) -> Rough:
-    """What is left of the losses on a short line when a cubic is taken out of each draw's.
+    """The rounding error of the losses: their residuals on a short line after a cubic fit to the losses of each draw.
 
-    Rounding that all draws share, as where large constants cancel or weights are cast to bfloat16, is no smaller in a
-    mean over draws, nor in a standard error. It is what the draws' remainders have in common; jumps, which come to each
-    draw elsewhere, are not.
+    If large constants cancel, or weights are cast to bfloat16, all draws share a rounding error. It does not shrink in
+    a mean over draws and does not appear in a standard error, so it is estimated separately, by the correlation of the
+    residuals of different draws. Jumps of the loss are at different points for each draw and do not count.
     """
     offsets = (2 * np.arange(POINTS) + 1) / POINTS - 1
     losses = [
@@ -109,10 +109,10 @@ def rough(line: Line, chunks: Sequence, size: float) -> Rough:
 
 
 def grain(line: Line, chunks: Sequence, eps: float) -> float:
-    """How far rounding may take a mean gradient along the first direction of a leaf.
+    """The possible rounding error of a mean gradient along the first direction of a leaf.
 
-    What the slopes of a few draws have in common beside a parabola, and `eps` times their change over the leaf's own
-    size: near an optimum a gradient is a sum of terms of that size, which cancel.
+    It is the part of the residuals of slopes after a parabolic fit that a few draws share, plus `eps` times the change
+    of slopes over the size of the leaf, because near an optimum the gradient is a sum of such terms that cancel.
     """
     size, (chunk, *_) = line.size() or SMALL, chunks
     n = min(4, len(chunk[0]))
@@ -123,22 +123,22 @@ def grain(line: Line, chunks: Sequence, eps: float) -> float:
 
 
 def _remainder(offsets: np.ndarray, values: np.ndarray, degree: int) -> np.ndarray:
-    """values [K, N] less a polynomial in the offsets for each column, scaled to the variance of what it came from."""
+    """The residuals of a polynomial fit in the offsets to each column of values [K, N], scaled to be unbiased."""
     basis, _ = np.linalg.qr(np.vander(offsets, degree + 1))
     return (values - basis @ (basis.T @ values)) * math.sqrt(len(offsets) / (len(offsets) - degree - 1))
 
 
 def _common(left: np.ndarray) -> float:
-    """The standard deviation of what the columns of [K, N] share: from the products of two of them."""
+    """The standard deviation of the common part of the columns of [K, N], from the products of two columns."""
     n = left.shape[1]
     products = (left.sum(axis=1) ** 2 - (left**2).sum(axis=1)) / max(1, n * (n - 1))
     return math.sqrt(max(0.0, float(np.nan_to_num(products.mean()))))
 
 
 def probed(line: Line, chunks: Sequence) -> Probe:
-    """The segment of least error, or the longest one if the loss jumps, because a short one may miss the jumps.
+    """Chooses the segment of smallest error, or the longest if the loss jumps, because a short one may miss jumps.
 
-    Where the loss is not finite within steps as for a leaf of size 0.1, a smaller leaf is moved by its own size.
+    If the loss of a small leaf is not finite within steps for a leaf of size 0.1, steps for its own size are used.
     """
     n = sum(len(keys) for keys, _ in chunks)
     offsets = (2 * np.arange(n) + 1) / n - 1
@@ -167,7 +167,7 @@ def probed(line: Line, chunks: Sequence) -> Probe:
 
 
 def differenced(line: Line, chunks: Sequence, probe: Probe, key: Any, limit: float) -> Reference:
-    """Slopes against rises, over the first draws, and over all where these leave more than 2 % open."""
+    """Compares slopes with rises: by the first draws, or by all if these leave more than 2 % uncertain."""
     settled = -(-SETTLED // len(chunks[0][0]))
     few = _differenced(line, chunks[:settled], probe, key)
     if limit * np.linalg.norm(few.error) < 0.02 * np.linalg.norm(few.derivative):
@@ -180,7 +180,7 @@ def _differenced(line: Line, chunks: Sequence, probe: Probe, key: Any) -> Refere
     n = sum(len(keys) for keys, _ in chunks)
     for j in range(len(line.directions)):
         drawn = segment(line, chunks, j, probe.step, draw_offsets(jax.random.fold_in(key, j), n))
-        off = drawn.slope - drawn.rise  # the noise is common, so the difference of the two varies least
+        off = drawn.slope - drawn.rise  # both have the same noise, so their difference has a small variance
         derivative.append(drawn.rise.mean())
         bias.append(off.mean())
         error.append(np.hypot(off.std(ddof=1) / math.sqrt(n), probe.rounding / probe.step))
@@ -188,7 +188,7 @@ def _differenced(line: Line, chunks: Sequence, probe: Probe, key: Any) -> Refere
 
 
 def given(gradient: Any, directions: Sequence, gradients: Gradients, grain: float) -> Reference:
-    """The mean gradient at params against an exact one, which rounding may take `grain` away from it."""
+    """Compares the mean gradient at params with an exact one; `grain` is the possible rounding error."""
     exact, along = np.asarray(gradient, np.float64), gradients.along
     derivative = np.array([np.sum(exact * direction.astype(np.float64)) for direction in directions])
     error = np.hypot(along.std(axis=0, ddof=1) / math.sqrt(len(along)), grain)

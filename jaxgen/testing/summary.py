@@ -1,4 +1,4 @@
-"""What an audit found, in words, and the assertions that tests make of it."""
+"""The report of an audit, as text and as assertions for tests."""
 
 import math
 import textwrap
@@ -6,103 +6,103 @@ from typing import Any, NamedTuple
 
 from jaxgen.core import BadRequest
 
-FALSE_ALARM = 1e-4  # how often a right loss is called biased anywhere: the chance over all its leaves and directions
+FALSE_ALARM = 1e-4  # the chance that a correct loss is called biased in any leaf or direction
 REACHED, CUT, NO_PATH, STOPPED = "reached", "cut", "no path", "stopped"
 
 
 class Leaf(NamedTuple):
-    """One leaf of params."""
+    """The results of one leaf of params."""
 
     name: str
     shape: tuple[int, ...]
     reach: str
-    """`reached`; `no path`: its gradient is zero for every draw, and the loss was not seen to depend on it; `cut`: the
-    loss depends on it, but its gradient is zero for every draw, or biased and the same for every draw (though the
-    dependence is not), or biased and zero on average; `stopped`: the loss depends on it, and its gradient is zero for
-    every draw, as that of the exact value is."""
+    """`reached`: the leaf gets a gradient. `no path`: its gradient is zero for every draw, and no effect of the leaf on
+    the loss was detected. `cut`: the loss depends on it, but its gradient is zero for every draw, or biased and the
+    same for every draw (although the effect differs between draws), or biased and zero on average. `stopped`: the loss
+    depends on it, and its gradient is zero for every draw, but so is that of the exact value."""
     finite: bool
-    z: float  # of the direction furthest off: (mean gradient - reference) / standard error
-    share: float  # of the reference derivative that the mean gradient makes up; nan where the reference is not resolved
-    unseen: float  # the bias that would go unseen, relative to the reference derivative
-    variance: float  # of the gradient from one draw, summed over entries
-    snr: float  # norm of the mean gradient / root of the variance; infinite where no draw differs, 0 for no gradient
+    z: float  # (mean gradient - reference) / standard error, of the direction with the largest |z|
+    share: float  # mean gradient / reference derivative; nan if the reference is too uncertain
+    unseen: float  # the largest bias that would not be detected, relative to the reference derivative
+    variance: float  # of the gradient of one draw, summed over entries
+    snr: float  # norm of the mean gradient / root of the variance; infinite if all draws agree, 0 without a gradient
 
 
 class Noise(NamedTuple):
-    """One leaf of what `draw` returns."""
+    """The results of one leaf of the noise."""
 
     name: str
     shape: tuple[int, ...]
     varies: bool  # another key gives another value
-    used: bool  # putting in another draw's value changes the loss or its gradient
+    used: bool  # the value of another draw in its place changes the loss or its gradient
 
 
 class Report(NamedTuple):
-    """What `audit` found; `str(report)` is a table and what is not right, in 80 columns."""
+    """The result of `audit`; `str(report)` is a table and a list of faults, in 80 columns."""
 
     leaves: tuple[Leaf, ...]
     noise: tuple[Noise, ...]
-    reuse: tuple[str, ...]  # sentences about keys used for two draws, and about noise that repeats itself
-    alike: tuple[str, ...]  # sentences about noise that repeats itself within a leaf, as it may be meant to
+    reuse: tuple[str, ...]  # sentences about keys that are used for two draws, and about repeated noise
+    alike: tuple[str, ...]  # sentences about noise that is repeated within a leaf, which may be intended
     repeats: bool  # the same noise gives the same loss
     draws: int
-    limit: float  # |z| up to here is right
+    limit: float  # a larger |z| means bias
     loss: float  # its mean over draws
     loss_error: float  # standard error of it
     bad_losses: int  # draws whose loss is not finite
-    value: float | None  # the exact value, where one was given
+    value: float | None  # the exact value, if one was given
     gradient: Any  # mean gradient, float64, in the structure of params
 
     def __str__(self) -> str:
-        """The table and the faults."""
+        """The table and the list of faults."""
         return _text(self)
 
 
 def faults(report: Report) -> tuple[str, ...]:
-    """What is not right, a sentence each; empty where nothing is."""
+    """The faults that the audit found, one sentence each; () if there are none."""
     known = tuple(leaf for leaf in report.leaves if leaf.reach == CUT or not leaf.finite)  # said there
     return (*_reach(report), *_finite(report), *_bias(report, known), *_noise(report))
 
 
 def assert_sound(report: Report) -> None:
-    """Every assertion below at once.
+    """All assertions below at once.
 
     Raises:
-      AssertionError: with the report, where `faults(report)` is not empty.
+      AssertionError: with the report, if `faults(report)` is not empty.
     """
     _demand(report, faults(report))
 
 
 def assert_reached(report: Report) -> None:
-    """Every leaf gets a gradient that depends on the noise where its effect on the loss does, or should get none.
+    """No leaf is "cut" or has "no path".
 
     Raises:
-      AssertionError: naming the leaves that are cut or have no path.
+      AssertionError: names the leaves that are cut or have no path.
     """
     _demand(report, _reach(report))
 
 
 def assert_unbiased(report: Report, *, unseen: float = math.inf) -> None:
-    """No leaf's mean gradient is further from its reference than chance allows, by more than `Leaf.unseen` of it.
+    """The mean gradient of no leaf differs significantly from its reference.
 
     Args:
       report: of an audit.
-      unseen: the largest `Leaf.unseen` that will do; 0.5 demands that a bias of half the derivative had been noticed.
+      unseen: the largest `Leaf.unseen` that is accepted; with 0.5, a bias of half the derivative must be detectable.
 
     Raises:
-      AssertionError: naming the leaves.
+      AssertionError: names the leaves.
     """
     blind = [leaf for leaf in report.leaves if leaf.reach not in (NO_PATH, STOPPED) and leaf.unseen > unseen]
-    unresolved = f"not resolved: {_names(blind)}. A bias of {unseen:.2g} of the derivative could go unseen there: "
-    unresolved += "audit more draws, or give `value` for less than 0.02."
+    unresolved = f"not resolved: {_names(blind)}. A bias of {unseen:.2g} of the derivative could remain undetected "
+    unresolved += "there: audit with more draws, or give `value` for less than 0.02."
     _demand(report, (*_bias(report), *([unresolved] if blind else [])))
 
 
 def assert_noise_used(report: Report) -> None:
-    """The loss uses every leaf of its noise, nothing else is random in it, and no key serves two draws.
+    """The loss uses every leaf of its noise, has no other randomness, and uses no key for two draws.
 
     Raises:
-      AssertionError: saying which of these does not hold.
+      AssertionError: says which of these is not true.
     """
     _demand(report, _noise(report))
 
@@ -111,8 +111,8 @@ def assert_finite(report: Report) -> None:
     """Loss and gradient are finite in every draw, by `chex.assert_tree_all_finite` on their means.
 
     Raises:
-      AssertionError: naming the leaves.
-      BadRequest: where chex is not installed.
+      AssertionError: names the leaves.
+      BadRequest: if chex is not installed.
     """
     try:
         import chex  # here, so that an audit needs no test library
@@ -138,14 +138,14 @@ def _reach(report: Report) -> tuple[str, ...]:
     rest = [leaf for leaf in cut if leaf not in (*zero, *steady)]
     gone = [leaf for leaf in report.leaves if leaf.reach == NO_PATH]
     sentences = (
-        (zero, "cut: {}. The loss depends on it, and its gradient is zero for every draw: something on the way is "
-         "stopped, or it is discrete and has no score term."),
-        (steady, "cut: {}. The loss depends on it through the noise, and its gradient is the same for every draw: the "
-         "sample is stopped, and only terms without noise arrive."),
-        (rest, "cut: {}. The mean loss depends on it, and its gradient varies about zero: the sample is stopped, or "
-         "discrete, and a score stands there without its cost."),
-        (gone, "no path: {}. Its gradient is zero for every draw, and the loss was not seen to depend on it: not "
-         "at all, or less than it is rounded."),
+        (zero, "cut: {}. The loss depends on it, but its gradient is zero for every draw: there is a stop_gradient on "
+         "its path, or a discrete step without a score term."),
+        (steady, "cut: {}. The loss depends on it through the noise, but its gradient is the same for every draw: the "
+         "sample is stopped, and only terms without noise have a gradient."),
+        (rest, "cut: {}. The mean loss depends on it, but its gradient varies about zero: the sample is stopped, or "
+         "discrete, and the score term lacks its cost."),
+        (gone, "no path: {}. Its gradient is zero for every draw, and no effect on the loss was detected: there is "
+         "none, or it is below rounding."),
     )  # fmt: skip
     return tuple(sentence.format(_names(leaves)) for leaves, sentence in sentences if leaves)
 
@@ -179,7 +179,7 @@ def _noise(report: Report) -> tuple[str, ...]:
     fixed = [noise.name for noise in report.noise if not noise.varies]
     idle = [noise.name for noise in report.noise if noise.varies and not noise.used]
     if not report.repeats:
-        sentences.append("hidden randomness: the same noise gives another loss when asked again.")
+        sentences.append("hidden randomness: the same noise gives another loss in a second evaluation.")
     if not any(noise.used for noise in report.noise):
         sentences.append("noise ignored: no noise changes the loss or its gradient.")
     elif idle:
@@ -193,15 +193,15 @@ def _remarks(report: Report) -> list[str]:
     sentences = list(report.alike)
     if report.value is None and any(abs(leaf.z) > report.limit for leaf in report.leaves):
         sentences.append(
-            "if the loss is a surrogate, whose value is not the objective: only the exact `value` can judge it."
+            "if the value of the loss is not the objective (a surrogate loss), only an exact `value` can judge it."
         )
     if blind := _blind(report):
         sentences.append(
-            f"weak: {_names(blind)}. A bias of half the derivative could go unseen there: audit more draws, or at "
-            "params where the loss depends on it more."
+            f"weak: {_names(blind)}. A bias of half the derivative could remain undetected there: audit with more "
+            "draws, or at params at which the loss depends on it more."
         )
     if report.value is not None and abs(report.loss - report.value) > 5 * report.loss_error + 1e-4 * abs(report.value):
-        sentences.append("the mean loss is not the exact value: as it should be for a surrogate, and for nothing else.")
+        sentences.append("the mean loss differs from the exact value, which is right for a surrogate loss only.")
     return sentences
 
 
@@ -211,7 +211,7 @@ def _blind(report: Report) -> list[Leaf]:
 
 
 def _text(report: Report) -> str:
-    judge = "finite differences (64, where these do)" if report.value is None else "an exact value"
+    judge = "finite differences (64 if they suffice)" if report.value is None else "an exact value"
     width = max(4, min(25, max(len(leaf.name) for leaf in report.leaves)))
     mean = f"mean loss {report.loss:.6g} +- {report.loss_error:.2g}"
     lines = [
@@ -224,8 +224,8 @@ def _text(report: Report) -> str:
         share = "-" if math.isnan(leaf.share) else f"{leaf.share:.0%}"
         row = f"{name:{width}}  {leaf.reach:7}  {'yes' if leaf.finite else 'NO':6}  {leaf.z:8.3g}  {share:>6}"
         lines.append(f"{row}  {leaf.variance:8.3g}  {leaf.snr:8.3g}")
-    lines.append(f"|z| up to {report.limit:.2f} is right: about one right loss in {1 / FALSE_ALARM:,.0f} goes beyond,")
-    lines.append("more where a few draws outweigh the rest.")
+    lines.append(f"|z| above {report.limit:.2f} means bias: one correct loss in {1 / FALSE_ALARM:,.0f} exceeds it,")
+    lines.append("or more if a few draws dominate the mean.")
     wrong = faults(report)
     for sentence in (*wrong, *_remarks(report)):
         lines += textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)

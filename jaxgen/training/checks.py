@@ -1,4 +1,4 @@
-"""What a game, its optimisers and its losses must be: one clear line in place of an error from inside JAX."""
+"""Checks of a game, its optimisers and its losses, which give one clear line in place of an error from inside JAX."""
 
 import numbers
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ OURS = ("loss", "grad_norm")  # the figures that a step itself adds to the info 
 
 
 def check_plan(game: Game, optimizers: Mapping[str, Any], turns: Sequence[tuple[str, ...]], ema: Any) -> None:
-    """Refuses turns that cannot be played, players without an optimiser, and what belongs to no player."""
+    """Checks turns, that every player has an optimiser, and that optimisers and averages belong to players."""
     if not isinstance(game.losses, Mapping):
         raise BadRequest(f"losses is a {type(game.losses).__name__}: name each, Game(losses={{'vae': loss}}).")
     if not isinstance(optimizers, Mapping) or hasattr(optimizers, "update") and hasattr(optimizers, "init"):
-        raise BadRequest("optimizers is one for each player, such as {'vae': optax.adam(1e-3)}.")
+        raise BadRequest("optimizers must be a dict with one for each player, such as {'vae': optax.adam(1e-3)}.")
     players = dict.fromkeys(map(player, game.losses))
     for slot, tx in optimizers.items():
         if slot not in players and slot not in game.losses:
@@ -55,18 +55,18 @@ def _check_rate(rate: Any) -> None:
 
 
 def check_micro(game: Game, micro: Any) -> None:
-    """Refuses parts of a batch that would not add up to the batch."""
+    """Refuses micro-batches if the mean of their gradients would not be the gradient of the batch."""
     if not isinstance(micro, int) or isinstance(micro, bool) or micro < 1:
         raise BadRequest(f"micro={micro!r}: it must be a whole number of at least 1.")
     if micro > 1 and game.couples:
         raise BadRequest(
-            "the examples of a batch see each other in this game, so the gradient of parts is not that of the batch: "
-            "use micro=1."
+            "this game couples the examples of a batch, so the mean gradient of micro-batches is not that of the "
+            "batch: use micro=1."
         )
 
 
 def checked_start(game: Game, start: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `game.init` returned: float arrays as params of every player that a loss names, and a state without keys."""
+    """The result of `game.init`, after checks: float params for every player of a loss, and a state without keys."""
     if not (isinstance(start, tuple) and len(start) == 2 and all(isinstance(part, dict) for part in start)):
         raise BadRequest("a game's init returns ({player: params}, state), both dicts; an empty state is {}.")
     params, state = start
@@ -85,14 +85,14 @@ def checked_start(game: Game, start: Any) -> tuple[dict[str, Any], dict[str, Any
     for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
         if jnp.issubdtype(getattr(leaf, "dtype", None) or jnp.result_type(leaf), jax.dtypes.prng_key):
             raise BadRequest(
-                f"state{jax.tree_util.keystr(path)} is a random key, which no checkpoint holds: draw in the game's "
-                "draw(key, batch), which gets a key of its own at every turn, or keep jax.random.key_data(key)."
+                f"state{jax.tree_util.keystr(path)} is a random key, which checkpoints cannot store: draw in the "
+                "game's draw(key, batch), which gets a new key in every turn, or store jax.random.key_data(key)."
             )
     return params, state
 
 
 def check_examples(batch: Any) -> None:
-    """Refuses pixels of 8 bits, which networks would take for numbers from 0 to 255, as the x of a batch."""
+    """Refuses 8-bit pixels as the x of a batch, because networks would use them as numbers from 0 to 255."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(getattr(batch, "x", ()))[0]:
         if getattr(leaf, "dtype", None) == jnp.uint8:
             raise BadRequest(
@@ -102,7 +102,7 @@ def check_examples(batch: Any) -> None:
 
 
 def check_batches(batches: Any, turns: int, micro: int = 1) -> None:
-    """Refuses what is not a batch for each turn, and batches that cannot be split into `micro` equal parts."""
+    """Checks that there is one batch for each turn, and that it can be split into `micro` equal parts."""
     if not isinstance(batches, Batch):
         raise BadRequest(f"a step takes jaxgen.Batch(x, condition), not {type(batches).__name__}.")
     check_examples(batches)
@@ -119,7 +119,7 @@ def check_batches(batches: Any, turns: int, micro: int = 1) -> None:
 
 
 def checked_loss(name: str, result: Any, context: Context) -> tuple[Array, Aux]:
-    """What a loss returned, if the rest of a step can use it."""
+    """The result of a loss, after checks of its types and shapes."""
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Aux)):
         what = f"a tuple that ends in {type(result[-1]).__name__}" if isinstance(result, tuple) and result else ""
         raise BadRequest(f"loss {name!r} returns {what or 'a bare value'}: return (loss, jaxgen.Aux(info, state)).")

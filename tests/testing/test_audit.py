@@ -159,7 +159,7 @@ def test_surrogates():
     by_differences = audited(p.score, p.bits_params(), p.uniforms)
     assert "decoder.b" in biased(by_differences) and "if the loss is a surrogate" in str(by_differences)
     assert faults(audited(p.score_in_place, p.bits_params(), p.uniforms)) == ()  # its value is the objective
-    assert "as it should be for a surrogate" in " ".join(str(audited(*RIGHT["score"])).split())
+    assert "which is right for a surrogate loss only" in " ".join(str(audited(*RIGHT["score"])).split())
 
 
 def test_ignored_noise():

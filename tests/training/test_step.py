@@ -416,7 +416,8 @@ def test_micro_batches_are_the_batch():
 
 
 @pytest.mark.parametrize(
-    ("couples", "micro", "says"), [(True, 2, "see each other"), (False, 0, "micro=0"), (False, 3, "8 .* into 3 equal")]
+    ("couples", "micro", "says"),
+    [(True, 2, "couples the examples"), (False, 0, "micro=0"), (False, 3, "8 .* into 3 equal")],
 )
 def test_refuses_micro_batches_that_are_not_the_batch(couples, micro, says):
     # Kills: each check left out: a minibatch statistic of parts; examples that are dropped without a word.
