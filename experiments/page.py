@@ -12,13 +12,14 @@ from jaxgen.system import files
 
 HEAD = """# Experiments
 
-What a textbook claims about VAEs and GANs, measured with this library. A verdict is a function of the figures below it,
-fixed before these runs were made (where trials went before, the page says so): *supported*, *not supported*, or
-*depends*, and then on what. A figure with two others in parentheses is a mean over seeds with its 95 % interval.
+Claims of textbooks about VAEs and GANs, tested with this library. A verdict is a function of the figures below it,
+which was fixed before the runs; if there were trials before that, the section says so. A verdict is *supported*, *not
+supported*, or *depends*, with the conditions. A figure with two others in parentheses is a mean over seeds with its 95
+% interval.
 
-`python -m experiments all --quick` measures all of it in small, without `--quick` with all seeds;
-`python -m experiments readme --from DIR` wrote this page of what that left in DIR. Sections are measured one at a time:
-the last line of each says how, how long it took, and with which commit of this repository. Pictures want
+`python -m experiments all --quick` runs all experiments at a small size, and without `--quick` with all seeds;
+`python -m experiments readme --from DIR` wrote this page from the results in DIR. Each section is measured separately:
+its last line says how, how long it took, and with which commit of this repository. Pictures need
 `pip install 'jaxgen[experiments]'`.
 """
 SECTION = re.compile(r"^## (\w+)$", re.M)

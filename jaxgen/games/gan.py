@@ -67,10 +67,10 @@ def gan(
       penalty also has the losses "critic:adversarial" and "critic:penalty", whose sum is "critic". They allow lazy
       regularisation, as in `(("critic",), ("generator",)) + (("critic:adversarial",), ("generator",)) * 15` with 16
       times the weight. The info of the critic's loss has the mean logits real_logit and fake_logit; that of a penalty
-      has its mean. A player's whole loss and its adversarial loss return the new state of its network, for the critic
-      from the call on real examples. The loss "critic:penalty" returns only the state of the penalty, under its own
-      name. Unless the critic couples examples, the model has the score "critic", -logit averaged over an example, and
-      the features "critic". `invert` adds the scores that need an encoder.
+      has its mean. A player's whole loss and its adversarial loss return the new state of its network; that of the
+      critic is from its call on real examples. The loss "critic:penalty" returns only the state of the penalty, under
+      its own name. Unless the critic couples examples, the model has the score "critic", -logit averaged over an
+      example, and the features "critic". `invert` adds the scores that need an encoder.
 
     Raises:
       BadRequest: for a negative latent_dim, or a loss or penalty of another type; in `init` and the losses, before

@@ -60,7 +60,7 @@ def free_bits(latent: Latent, nats: float) -> Latent:
 
     Raises:
       BadRequest: if the latent has no KL in closed form, or nats is not a finite number of at least 0; when a game is
-        built, if its bound is not None, because that estimates the KL from samples.
+        built, if it has a bound, because the KL is then estimated from samples.
     """
     if not latent.closed_form:
         raise BadRequest(

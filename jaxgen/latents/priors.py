@@ -1,4 +1,4 @@
-"""Priors of a latent vector: a family, also given a condition; a learned mixture; learned pseudo-inputs (VampPrior)."""
+"""Priors of a latent vector: a family that may depend on a condition, a learned mixture, and the VampPrior."""
 
 import math
 from collections.abc import Callable

@@ -116,7 +116,7 @@ def scalars(*levels: int) -> Quantiser:
 
 
 def quantised(quantiser: Quantiser, positions: tuple[int, ...]) -> Latent:
-    """z [B, *positions, C], the quantised h. q(z | x) is a point mass and p(z) uniform; the KL is positions log codes.
+    """z [B, *positions, C], the quantised h. q(z | x) is a point mass and p(z) uniform; KL = log(codes) per position.
 
     Args:
       quantiser: `codebook(n)` or `scalars(*levels)`.

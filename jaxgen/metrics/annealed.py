@@ -31,7 +31,7 @@ class Noise(NamedTuple):
     """All randomness of K chains for each of B examples, at the T - 1 temperatures between 0 and 1."""
 
     momenta: Array  # f32[T - 1, K, B, D], N(0, 1)
-    levels: Array  # f32[T - 1, K, B], U[0, 1): a move is taken where it is below the ratio of densities
+    levels: Array  # f32[T - 1, K, B], U[0, 1): a move is accepted if its number is below the ratio of densities
 
 
 class Chains(NamedTuple):

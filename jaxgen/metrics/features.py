@@ -14,14 +14,14 @@ DIRECT = 1024  # numbers in an example that the classifier is shown as they are;
 AXES = 256
 HIDDEN = 128  # width of the classifier's one hidden layer
 UPDATES = 2000  # Adam updates of the classifier, whatever the size of the data
-COMPONENTS = 32  # principal components where there are no labels
+COMPONENTS = 32  # principal components if there are no labels
 ROWS = 10_000  # training examples that any of them is fitted on, at most
 NUMBERS = 1 << 25  # in those examples, at most: 256 MiB in float64, which examples of up to 1,024 numbers take
 FEW = 32  # axes up to which a few passes through the examples take less time than all their products
 NEGLIGIBLE = 1e-6  # of the largest variance: what float32 products cannot tell
 ITERATIONS = 4  # power iterations for the axes of examples of more: of 64x64x3 they then hold as much to four digits
 BLOCK = 1 << 22  # numbers of examples that are projected at once
-HELD = 2000  # training examples that none of them is fitted on, at most; a fifth where there are fewer
+HELD = 2000  # the most training examples that no feature space is fitted on; a fifth of small sets
 
 
 class Features(NamedTuple):
@@ -49,7 +49,7 @@ def flat(x, dtype: Any = np.float64) -> np.ndarray:
 
 
 def working(shape: tuple[int, ...]) -> Any:
-    """The type in which examples of this shape are projected: float32 where they hold more than 1,024 numbers."""
+    """The type in which examples of this shape are projected: float32 if they have more than 1,024 numbers."""
     return np.float64 if np.prod(shape) <= DIRECT else np.float32
 
 
@@ -72,11 +72,10 @@ def feature_space(data: Data) -> Features:
     from real ones with each step of that.
     Tables with labels of at least two classes: the 128 ReLU units of a multilayer perceptron with one hidden layer,
     trained for 2,000 Adam updates from a fixed seed. Other tables, and points: the first 32 principal components, not
-    whitened, so that a distance stays one in the data's own units (exactly, where there are no more than 32 numbers to
-    an example).
+    whitened, so that a distance has the units of the data (exactly, if an example has at most 32 numbers).
 
-    Natural images without labels have a second space, `natural`, where its weights are installed (what counts as such
-    images, and what it is: `jaxgen.metrics.natural`).
+    If its weights are installed, natural images without labels have a second space, `natural`; see
+    `jaxgen.metrics.natural`.
 
     Labelled images have such a perceptron too, as `classify`; examples of more than 1,024 numbers are reduced to their
     first 256 principal components before it. All of them are fitted on the training split without `held_out`.
@@ -101,9 +100,9 @@ def feature_space(data: Data) -> Features:
 
 
 def principal_axes(x, count: int) -> Axes:
-    """The first `count` principal axes of x [N, ...], fewer where there are fewer examples or numbers.
+    """The first `count` principal axes of x [N, ...], or fewer if there are fewer examples or numbers.
 
-    Right singular vectors of x - mean, by randomised SVD (fixed seed) where both sides are beyond 500; more than 32 of
+    Right singular vectors of x - mean, by randomised SVD (fixed seed) if both sides exceed 500; more than 32 of
     large examples that are fewer than their numbers, by the eigenvectors of their products, without the axes that hold
     less than a millionth of the variance of the first. At most 10,000 examples are looked at, a fixed random part; of
     large ones as many as have 32 Mi numbers.

@@ -27,7 +27,7 @@ def path_ratio(decode: Callable, embed: Callable, start, end, *, steps: int = 16
       f = embed(decode(.)), z_p(s) = (1 - s/S) start_p + (s/S) end_p
 
     At least 1 by the triangle inequality. Lengths are summed over the pairs before they are divided, so that a pair
-    whose ends decode alike cannot decide the figure. None where all ends do, as in a collapsed decoder.
+    whose ends decode to the same example cannot decide the figure. None if all are so, as in a collapsed decoder.
 
     Args:
       decode: f32[B, D] -> x.

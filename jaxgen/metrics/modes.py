@@ -1,4 +1,4 @@
-"""Mode collapse where the modes are known."""
+"""Mode collapse on data with known modes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,9 +20,9 @@ class ModeCount(NamedTuple):
 def count_modes(samples, modes: Modes) -> ModeCount:
     """Captured modes, high-quality share and reverse KL of samples [N, D] against known modes.
 
-    A sample is of high quality where its nearest mode is nearer than 3 std; it then belongs to that mode. With p the
+    A sample is of high quality if its nearest mode is nearer than 3 std; it then belongs to that mode. With p the
     histogram of high-quality samples over the M modes, reverse KL = sum_m p_m log(M p_m) nats, from 0 (even) to log M
-    (one mode). Where no sample is of high quality it is log M, its worst.
+    (one mode). If no sample is of high quality it is log M, the worst value.
 
     In two dimensions 98.89 % of true samples are of high quality (1 - e^-4.5): more is under-dispersed, not better.
     Compare at 2,500 samples, as the published figures do.

@@ -81,7 +81,7 @@ def distance_from_mean(normal, x) -> np.ndarray:
 
 
 def neighbour_distance(normal, x, *, k: int = NEIGHBOURS) -> np.ndarray:
-    """Euclidean distance to the k-th nearest normal example, or to the farthest where there are fewer than k.
+    """Euclidean distance to the k-th nearest normal example, or to the farthest if there are fewer than k.
 
     Ramaswamy et al. 2000, doi 10.1145/342009.335437: the detector KNN of PyOD as it is by default, k = 5 and "largest".
 
@@ -96,7 +96,7 @@ def neighbour_distance(normal, x, *, k: int = NEIGHBOURS) -> np.ndarray:
 def reconstruction_error(normal, x, *, components: int = COMPONENTS, seed: int = 0) -> np.ndarray:
     """Squared distance from the plane of the first principal components of the normal examples.
 
-    `components`, or half of the columns where that is fewer. `seed` is that of the randomised solver, which
+    `components`, or half of the columns if that is fewer. `seed` is that of the randomised solver, which
     scikit-learn takes for large sets.
 
     >>> line, x = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]), np.array([[5.0, 2.0]])

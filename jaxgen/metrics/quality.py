@@ -29,9 +29,9 @@ def prdc(real, fake, *, k: int = 5) -> PRDC:
       precision  share of fake points in any B(real)         recall    share of real points in any B(fake)
       density    number of B(real) around a fake point / k   coverage  share of B(real) that hold a fake point
 
-    Two equal distributions have an expected density of 1 and, where both sets are large, a coverage of nearly
+    Two equal distributions have an expected density of 1 and, if both sets are large, a coverage of nearly
     1 - (N / (N + M))^k: 0.97 for as many samples as examples and k = 5, less for fewer samples.
-    A density above that of real data against real data says that samples crowd where the data are dense.
+    A density above that of real data means that samples concentrate in the densest regions of the data.
 
     Args:
       real: [N, F] features of real examples.
@@ -97,11 +97,11 @@ def kernel_distance(a, b) -> float:
 
 
 def two_sample(real, fake) -> float:
-    """How often a point's nearest neighbour is of its own kind, among real [N, F] and generated points [M, F].
+    """How often the nearest neighbour of a point is of the same kind, among real [N, F] and generated points [M, F].
 
-    The leave-one-out accuracy of a classifier by the nearest neighbour: about .5 where the two sets cannot be told
-    apart, 1 where they are wholly apart, 0 where the samples are copies of the real points. The larger set is cut to
-    the size of the smaller one, at random. A tie counts by half.
+    The leave-one-out accuracy of a nearest-neighbour classifier: about .5 if the two sets have the same distribution,
+    1 if they are separate, 0 if the samples are copies of the real points. The larger set is reduced at random to the
+    size of the smaller one. A tie counts one half.
 
     Raises:
       BadRequest: a set of fewer than two points.
@@ -141,8 +141,8 @@ def near_copies(ratio, usual) -> float:
 def nearest_ratio(queries, references) -> np.ndarray:
     """Distance of each query [Q, ...] to the nearest reference [R, ...] over that to the second: float64 [Q], 0 to 1.
 
-    Near 0 for a near-copy, however densely the references lie there: a distance alone is small too where they are
-    dense. It is 0 for an exact copy. A near-copy of two references that are alike is not seen.
+    It is near 0 for a near-copy at any density of the references, whereas a distance is also small in dense regions. It
+    is 0 for an exact copy. A near-copy of two references that resemble each other is not detected.
 
     Raises:
       BadRequest: fewer than two references.

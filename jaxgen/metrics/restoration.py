@@ -84,9 +84,9 @@ def _ssim(truth: np.ndarray, image: np.ndarray) -> float:
 def joint_frechet(real, fake, given) -> float:
     """Frechet distance of pairs (made, given) to pairs (real, given): of samples of which each was made from its own.
 
-    It is near 0 where `made` is distributed as `real` is, given what it was made from. DeVries et al. 2019, arXiv
-    1907.08175; `given` is weighted here so that it has as much variance as `real`, summed over dimensions. Biased
-    upwards for small sets, alike for all that is compared on the same ones.
+    It is near 0 if `made` and `real` have the same distribution given `given`. DeVries et al. 2019, arXiv 1907.08175;
+    `given` is weighted here so that it has as much variance as `real`, summed over dimensions. It is biased upwards for
+    small sets, equally for all methods that are compared on the same sets.
 
     Args:
       real: [N, F] features of real examples.

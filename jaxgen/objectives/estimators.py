@@ -105,8 +105,8 @@ def _dreg(law: Law, theta: Any, noise: Any) -> Draws:
 
 
 # The factor of z_k is known only after the bound has been computed from z. `_gated` has a second output that nothing
-# reads; `_send` sets the cotangent of this output to the factor. In the backward pass it is therefore known before the
-# cotangent of z is used.
+# reads; `_send` sets the cotangent of this output to the factor. In the backward pass the factor is therefore known
+# before the cotangent of z is used.
 @jax.custom_vjp
 def _gated(z: Array, gate: Array) -> tuple[Array, Array]:
     """(z, gate) unchanged; in the backward pass the cotangent of z is multiplied by 1 + that of the gate."""

@@ -117,7 +117,7 @@ def gradient_penalty(weight: Schedule = 10.0, *, target: Schedule = 1.0) -> Pena
 
 
 def content(weight: Schedule = 1.0) -> Penalty:
-    """weight |G(z, c) - x|, averaged over the numbers of an example, if the condition c determines x approximately.
+    """weight |G(z, c) - x|, averaged over the numbers of an example; for conditions c that nearly determine x.
 
     It is a penalty of the generator, as in super-resolution or pix2pix (Isola et al. 2017, arXiv 1611.07004, eq. 3).
 

@@ -23,7 +23,7 @@ class Scale(NamedTuple):
 def scale(values: Iterable[float | None], *, margin: float = 0.06, bounds: Sequence[float] | None = None) -> Scale:
     """An axis that holds `values`: logarithmic if all are positive and span more than a factor of 30, else linear.
 
-    If there are `bounds` of the figure, values beyond them are moved to them; with a finite upper bound it is linear.
+    If the figure has `bounds`, values are clipped to them; with a finite upper bound the axis is linear.
 
     >>> scale([1.0, 2.0], margin=0.5), scale([1.0, 100.0], margin=0.0).log
     (Scale(low=0.5, high=2.5, log=False), True)
@@ -48,7 +48,7 @@ def position(axis: Scale, x) -> np.ndarray:
 
 
 def ticks(axis: Scale, count: int = 4) -> list[float]:
-    """At most `count` round numbers on the axis, evenly spaced (in ratio if it is logarithmic).
+    """At most `count` round numbers on the axis, with equal distances, or equal ratios if it is logarithmic.
 
     >>> ticks(Scale(0.13, 0.97, False)), ticks(Scale(0.5, 2000.0, True))
     ([0.2, 0.4, 0.6, 0.8], [1.0, 10.0, 100.0, 1000.0])

@@ -19,7 +19,7 @@ MARKS = {
 }
 POINTS = 2000  # the most points that a scatter plot draws
 LEFT, TOP, WIDE, HIGH = 46, 10, 346, 180  # the frame of a curve in its 400 x 228
-BINS = 75  # parts of a curve, of each of which the smallest and the largest value are drawn
+BINS = 75  # a long curve is divided into so many parts, and of each the smallest and the largest value are drawn
 
 
 class Look(NamedTuple):

@@ -16,7 +16,7 @@ class Extras(NamedTuple):
     metrics: {task: {metric: {"name": its title, "about": sentence, "unit": str, "headline": bool, "bounds":
       (low, high) or None}}}, in the order of the page.
     tasks: {task: {"title": str, "about": sentence, "setting": the name of the setting that this task decides}}.
-    steps: {key in the step counts of the protocol: words that follow the number, which say what it counts}.
+    steps: {kind of steps, a key in the protocol: words that follow the number of these steps}.
     """
 
     grids: tuple[Grid, ...] = ()

@@ -23,7 +23,7 @@ PROTOCOL = {
 def measured(protocol: Mapping, words: Mapping[str, str] = {}) -> list[tuple[str, Any]]:
     """(name, text) of each entry of `report["protocol"]`, in the order of `PROTOCOL`; other keys keep their own name.
 
-    `words` describes what each step count counts, as `Extras.steps` does.
+    `words` describes each kind of steps, as `Extras.steps` does.
     """
     keys = [k for k in PROTOCOL if k in protocol] + [k for k in protocol if k not in PROTOCOL]
     out = []

@@ -98,9 +98,9 @@ def plain(value: Any) -> str:
 def places(spreads: Iterable[tuple[float, float, float]]) -> int | None:
     """Decimal places for figures (mean, low, high) of one table, so that the narrowest interval is 3 to 29 units wide.
 
-    A unit is one in the last place. There is at most one place more than the widest interval needs by this rule, but
-    rounding changes no mean by more than 5 %, and there are at least two places if all means are below 10. None if
-    no interval has a width.
+    A unit is one in the last place. The widest interval, by the same rule, limits this: at most one more place than it
+    needs. There are more places if rounding would change a mean by more than 5 %, and at least two if all means are
+    below 10. None if no interval has a width.
 
     >>> places([(0.94, 0.92, 0.96), (0.5, 0.5, 0.5)]), places([(0.5, math.nan, math.nan)])
     (2, None)

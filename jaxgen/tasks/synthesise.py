@@ -119,7 +119,7 @@ def metrics(data: Data) -> dict[str, Metric]:
     about their quality, and the kernel distance falls if a second class is missing as well. Its feature space is chosen
     by `jaxgen.tasks.distances.headline_of`. If the modes are known, the headline is coverage, because the Frechet
     distance does not see modes: uniform noise over the ring has nearly the moments of the data. The other metrics of
-    modes do not serve either: samples of one mode have perfect quality, and noise reaches nearly all modes.
+    modes are unsuitable too: samples of one mode have perfect quality, and noise reaches nearly all modes.
     """
     if data.modes is None:
         chosen = distances.headline_of(data)

@@ -2,8 +2,8 @@
 
 If a turn occurs more than once in a step, the step is a scan over its turns with a switch over the distinct ones, so
 that six turns compile as fast as two; otherwise the turns are unrolled. `unroll=True` always unrolls them, for
-networks with operations that must not be inside a loop (XLA's own convolutions on CPU). Bits are reproducible within
-one of the two forms.
+networks with operations that must not be inside a loop (XLA's own convolutions on CPU). The results of a scanned and of
+an unrolled step may differ in their last bits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
