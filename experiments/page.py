@@ -14,8 +14,8 @@ HEAD = """# Experiments
 
 Claims of textbooks about VAEs and GANs, tested with this library. A verdict is a function of the figures below it,
 which was fixed before the runs; if there were trials before that, the section says so. A verdict is *supported*, *not
-supported*, or *depends*, with the conditions. A figure with two others in parentheses is a mean over seeds with its 95
-% interval.
+supported*, or *depends*, with the conditions. A figure with two others in parentheses is a mean over seeds with its
+95 % interval.
 
 `python -m experiments all --quick` runs all experiments at a small size, and without `--quick` with all seeds;
 `python -m experiments readme --from DIR` wrote this page from the results in DIR. Each section is measured separately:

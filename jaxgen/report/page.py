@@ -65,7 +65,8 @@ def render(report: Mapping[str, Any], extras: Extras) -> str:
         notes=report.get("notes", ()),
         next=report.get("next", ()),
     )
-    return page.rstrip() + "\n"
+    # Titles of metrics are ASCII, because a terminal prints them too.
+    return page.rstrip().replace("Frechet", "Fréchet") + "\n"
 
 
 def _template() -> jinja2.Template:
