@@ -198,7 +198,6 @@ ROWS = [
         Row(words.format("changed"), "small.npy has changed since the run was started")
         for words in ("train --resume {}", "evaluate {}", "sample {} --out a.npz")
     ),
-    Row("evaluate small", "Use more data"),
     Row("train --resume run --seed 9", "--resume"),
     Row("train vae --resume run", "--resume"),
     Row("compare --repeat run", "report.json"),

@@ -9,7 +9,7 @@ from fuzz_case import Case, Fault, tried
 
 from jaxgen.core import BadRequest
 
-FEW = 4  # of each reader, for each of its shares
+FEW = 6  # of each reader, for each of its shares
 
 
 @pytest.mark.parametrize("reader", fuzz.READERS)
