@@ -16,6 +16,7 @@ SETTLED = {
     "JAX_THREEFRY_PARTITIONABLE": "1",
     "JAX_DEBUG_NANS": "0",  # a step that is not finite is counted and left out, which is no error
     "JAX_DEBUG_INFS": "0",
+    "JAX_TRANSFER_GUARD": "allow",
 }
 
 
