@@ -600,9 +600,11 @@ def test_no_device_is_a_line(monkeypatch, reason):
 def test_a_command_computes_in_float32(monkeypatch):
     # Kills: float64 params of convolutions, and a traceback, where the user's other programs want JAX_ENABLE_X64.
     seen = {}
-    monkeypatch.setenv("JAX_ENABLE_X64", "1")
-    monkeypatch.setenv("JAX_NUMPY_DTYPE_PROMOTION", "strict")
-    monkeypatch.setattr(__main__, "main", lambda: seen.update(os.environ))
-    monkeypatch.setattr(__main__, "leave", lambda code: None)
+    monkeypatch.setattr(os, "environ", {"JAX_ENABLE_X64": "1", "JAX_NUMPY_DTYPE_PROMOTION": "strict"})
+    monkeypatch.setattr(__main__.signals, "for_life", list)  # which this process would keep
+    monkeypatch.setattr(cli, "main", lambda early: seen.update(os.environ))
+    monkeypatch.setattr(cli, "leave", lambda code: None)
     __main__.enter()
-    assert seen["JAX_ENABLE_X64"] == "0" and seen["JAX_NUMPY_DTYPE_PROMOTION"] == "standard"
+    assert (
+        seen == __main__.SETTLED and seen["JAX_ENABLE_X64"] == "0" and seen["JAX_DEFAULT_PRNG_IMPL"] == "threefry2x32"
+    )
