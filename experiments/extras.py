@@ -88,8 +88,8 @@ def course(model: Model, reference: Reference, seed: int) -> dict[str, float]:
         return {}
     return {
         at(what, strength): float(value)
-        for what in ("changed", "kept")
-        for strength, value in zip(STRENGTHS, getattr(results, what), strict=True)
+        for what, curve in (("changed", results.changed), ("kept", results.identity))
+        for strength, value in zip(STRENGTHS, curve, strict=True)
     }
 
 

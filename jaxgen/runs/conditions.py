@@ -1,4 +1,4 @@
-"""What a run gives its networks beside the noise: labels, or small images made of the large ones."""
+"""Conditions of a run: labels, or reduced images, which the networks get beside the noise."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ def shrunk(x: Any, factor: int) -> Any:
 
 
 def given(condition: Condition, data: Data, n: int, label: int | None = None) -> Any:
-    """The conditions of n samples: of one label, of all labels in turn, or of the first test examples in turn.
+    """The conditions of n samples: one label, all labels in turn, or the reduced first test examples in turn.
 
     Raises:
       BadRequest: a label, and the condition is another.
@@ -86,7 +86,7 @@ def given(condition: Condition, data: Data, n: int, label: int | None = None) ->
 
 
 def measured(condition: Condition, data: Data, n: int) -> Any:
-    """The conditions of n samples that are measured against the test split.
+    """The conditions of n samples that are compared with the test split.
 
     Labels are as frequent as among the test examples. Small images are those of validation examples, or of training
     examples where there are none: a sample must not be compared with the image that it was made from. Either way they

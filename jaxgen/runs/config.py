@@ -1,4 +1,4 @@
-"""What a run is asked to do: a configuration with every value filled in."""
+"""The configuration of a run, with every value filled in."""
 
 import dataclasses
 import math
@@ -19,10 +19,10 @@ from jaxgen.training.program import Plan
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """A run that a command line can ask for.
+    """The configuration of a run that the command line can start.
 
     Raises:
-      BadRequest: an unknown recipe, option, condition or precision, a number that cannot be.
+      BadRequest: if a recipe, an option, a condition or a precision is unknown, or if a number is out of range.
     """
 
     recipe: str
@@ -30,18 +30,18 @@ class Config:
     steps: int
     seed: int = 0
     batch_size: int | None = None  # None: the recipe's
-    condition: str | None = None  # "label", or "small:SIDE"
-    domains: tuple[str, ...] = ()  # two classes to translate between; by default those that there are, if two
+    condition: str | None = None  # "label" or "small:SIDE"
+    domains: tuple[str, ...] = ()  # two classes to translate between; by default those of the data, if there are two
     precision: str = "float32"
     micro_batches: int | None = None  # None: the recipe's
     remat: bool = False
-    size: int | None = None  # the side of the squares that images become; None: as `jaxgen.runs.run.train` says
+    size: int | None = None  # side in pixels to which images are resized; None: see `jaxgen.runs.run.train`
     labels: str | None = None  # a CSV file with the labels of a folder of images
-    stream: bool | None = None  # whether examples travel in batches; None: if they do not fit in memory
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the recipe; the rest are its defaults
+    stream: bool | None = None  # whether examples are copied batch by batch; None: if memory is short
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the recipe, beside its defaults
 
     def __post_init__(self):
-        """Refuses what cannot be, before anything is loaded."""
+        """Refuses invalid values before anything is loaded."""
         recipes.check(recipes.find(self.recipe), self.options)
         check_settings(self.precision, self.condition)
         check_whole("steps", self.steps, least=1)
@@ -55,16 +55,16 @@ class Config:
 class Job(NamedTuple):
     """What a run needs to start."""
 
-    config: dict[str, Any]  # a Config with every value filled in; "recipe" or "data" is None if only Python knows it
+    config: dict[str, Any]  # the fields of a Config; "recipe" or "data" is None if it is a Python object
     plan: Plan
     data: Data
 
 
 def check_settings(precision: str, condition: str | None) -> None:
-    """Refuses a precision or a condition that there is not.
+    """Refuses an unknown precision or condition.
 
     Raises:
-      BadRequest: says which there are.
+      BadRequest: if one is unknown; the message lists those that exist.
     """
     if precision not in PRECISIONS:
         raise BadRequest(f"precision {precision!r}: there are {' and '.join(PRECISIONS)}.")
@@ -72,10 +72,10 @@ def check_settings(precision: str, condition: str | None) -> None:
 
 
 def spec_of(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Spec:
-    """What a recipe is told of data with this `summary` (`jaxgen.runs.folder.summary`).
+    """The specification that a recipe gets for data with this `summary` (`jaxgen.runs.folder.summary`).
 
     Raises:
-      BadRequest: a condition or domains that these data do not have.
+      BadRequest: if the data do not have the condition or the domains.
     """
     shape, classes = tuple(summary["shape"]), tuple(summary["classes"])
     condition = conditions.condition_of(config["condition"], shape, len(classes))
@@ -94,10 +94,10 @@ def recipe_plan(config: Mapping[str, Any], summary: Mapping[str, Any]) -> Plan:
 
 
 def check_bare(options: Any, precision: str, remat: bool) -> None:
-    """Refuses, of a plan or a game, what only a recipe can be told.
+    """Refuses arguments that only a recipe takes if a plan or a game is trained.
 
     Raises:
-      BadRequest: says where it belongs.
+      BadRequest: if there is such an argument; the message says how to set it in the plan.
     """
     if options:
         raise BadRequest("options are those of a recipe, and this is a plan or a game: build it with them.")
@@ -110,10 +110,10 @@ def check_bare(options: Any, precision: str, remat: bool) -> None:
 
 
 def check_domains(domains: Sequence[str], plan: Plan) -> None:
-    """Refuses domains for the plan of a recipe that translates between none.
+    """Refuses domains if the plan does not translate between domains.
 
     Raises:
-      BadRequest: says to leave them out.
+      BadRequest: if domains are given for such a plan.
     """
     if domains and not plan.domains:
         raise BadRequest(
@@ -122,10 +122,10 @@ def check_domains(domains: Sequence[str], plan: Plan) -> None:
 
 
 def replacing(**parts: Any) -> dict[str, Any]:
-    """The parts of a plan, of optimizers, turns and rule, that a caller brings in place of its own: not None.
+    """The arguments that replace parts of a plan (optimizers, turns, rule): those that are not None.
 
     Raises:
-      BadRequest: a rule that is no function.
+      BadRequest: if the rule is not a function.
     """
     rule = parts.get("rule")
     if rule is not None and not callable(rule):
@@ -134,13 +134,14 @@ def replacing(**parts: Any) -> dict[str, Any]:
 
 
 def settled(plan: Plan, config: Mapping[str, Any], examples: int) -> tuple[Plan, dict[str, Any]]:
-    """`plan` and `config` with one size of a batch, one number of parts of it, and the domains that were asked for.
+    """`plan` and `config` with the same batch size, number of micro-batches and domains.
 
-    The size that nobody asked for is no larger than the data, and one that devices and parts can share. One that was
-    asked for stays as it is, to be refused if it cannot be; so do domains.
+    A default batch size is reduced to at most the number of examples, and to a size that devices and micro-batches can
+    share equally. A batch size or domains that the configuration sets stay as they are, and are refused later if they
+    are invalid.
 
     Raises:
-      BadRequest: parts of a batch whose examples see each other.
+      BadRequest: if there are several micro-batches and the game couples the examples of a batch.
     """
     micro = plan.micro if config["micro_batches"] is None else int(config["micro_batches"])
     check_micro(plan.game, micro)
@@ -154,10 +155,10 @@ def settled(plan: Plan, config: Mapping[str, Any], examples: int) -> tuple[Plan,
 
 
 def check_whole(name: str, value: Any, *, least: int) -> None:
-    """Refuses all but None and whole numbers of at least `least` that fit int32.
+    """Refuses values other than None and whole numbers of at least `least` that fit int32.
 
     Raises:
-      BadRequest: names the option.
+      BadRequest: if the value is another; the message names the option.
     """
     if value is None:
         return

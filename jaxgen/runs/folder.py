@@ -1,4 +1,4 @@
-"""The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `samples/`; who may use it, and how."""
+"""The folder of a run (`config.json`, `metrics.jsonl`, `checkpoints/`, `samples/`) and the checks before it is used."""
 
 import contextlib
 import shlex
@@ -20,13 +20,13 @@ OURS = {"lock", "config.json", "metrics.jsonl", "samples", "checkpoints"}
 
 
 def summary(data: Data) -> dict[str, Any]:
-    """What a run has to know of its data besides the examples."""
+    """The facts about its data that a run stores besides the examples."""
     classes = list(data.classes) if data.train.label is not None else []
     return {"digest": data.digest, "kind": data.kind, "shape": list(data.shape), "classes": classes}
 
 
 def describe(config: Mapping[str, Any], data: Data, program: Program | None) -> dict[str, Any]:
-    """What `config.json` says: all that another process needs to know; `program` is None if a comparison trained it."""
+    """The content of `config.json`; `program` is None if a comparison trained the run."""
     return {
         "format": FORMAT,
         "config": dict(config),
@@ -39,26 +39,26 @@ def describe(config: Mapping[str, Any], data: Data, program: Program | None) -> 
 
 
 def unsaved(out: Path) -> str | None:
-    """What to say of the folder of a run that has saved no checkpoint; None of any other folder."""
+    """The message about a folder whose run has saved no checkpoint; None for any other folder."""
     names = {entry.name for entry in out.iterdir() if not is_stray(entry.name)} if out.is_dir() else set()
     if not names & {"config.json", "lock"} or checkpoint.steps(out / "checkpoints"):
         return None
     running = lock.is_held(out) if "lock" in names else False
     if running:
         return f"the run in {out} is running, and has saved nothing yet: wait for it, or stop it."
-    ours = {"lock"} <= names <= OURS  # one with more in it is nothing to remove
+    ours = {"lock"} <= names <= OURS  # a folder with other files in it must not be removed
     remedy = "remove that folder and start the run again" if ours else "start the run again in another folder"
     unless = "if no process is at work there, " if running is None else ""
     return f"no checkpoint was saved in {out}, so there is nothing to go on from: {unless}{remedy}."
 
 
 def check_new(out: Path) -> None:
-    """Refuses a folder that no run can begin in; one that a run left without a checkpoint cannot be resumed either.
+    """Refuses a folder in which no new run can start.
 
-    Of several processes the one that writes looks, and all refuse.
+    If there are several processes, the one that writes checks the folder, and all of them raise.
 
     Raises:
-      BadRequest: says which, and what to do.
+      BadRequest: if the folder is in use, not empty or left by a run without a checkpoint; the message says what to do.
     """
 
     def check():
@@ -71,10 +71,10 @@ def check_new(out: Path) -> None:
 
 @contextlib.contextmanager
 def held(out: Path, *, new: bool) -> Iterator[None]:
-    """`jaxgen.system.lock.owned`, of several processes by the one that writes.
+    """Holds `jaxgen.system.lock.owned` in the process that writes.
 
     Raises:
-      BadRequest: as that, in all of them.
+      BadRequest: for the reasons of `owned`, in all processes.
     """
     with contextlib.ExitStack() as stack:
         hosts.settle(lambda: stack.enter_context(lock.owned(out, new=new)))
@@ -82,10 +82,10 @@ def held(out: Path, *, new: bool) -> Iterator[None]:
 
 
 def read_settings(out: Path) -> dict[str, Any]:
-    """`config.json` of a run.
+    """The content of the `config.json` of a run.
 
     Raises:
-      BadRequest: `out` is no folder of a run, nothing is saved in it, or its settings are damaged.
+      BadRequest: if `out` is not the folder of a run, if nothing is saved in it, or if its settings are damaged.
     """
     if reason := unsaved(out):
         raise BadRequest(reason)
@@ -111,7 +111,7 @@ def read_settings(out: Path) -> dict[str, Any]:
 
 
 def again(out: Path, config: Mapping[str, Any]) -> str:
-    """How to go on with a run: from a shell, or from Python where only Python knows what it trains, or on what.
+    """The command that continues a run: in a shell, or in Python if its recipe or its data were Python objects.
 
     >>> again(Path("runs/a"), {"recipe": "vae", "data": None})
     "jaxgen.resume('runs/a', data=...) in Python"
@@ -124,10 +124,10 @@ def again(out: Path, config: Mapping[str, Any]) -> str:
 
 
 def same_data(name: str, now: Any, then: Any) -> None:
-    """Refuses data, or what is said of them, other than those that a run was started with.
+    """Refuses data, or a description of data, that differ from those that a run was started with.
 
     Raises:
-      BadRequest: calls them by `name`; digests would tell nobody what to do.
+      BadRequest: if they differ; the message calls them by `name`, because digests would not help the reader.
     """
     if now != then:
         raise BadRequest(f"{name} has changed since the run was started: put it back, or start a new run.")
@@ -137,9 +137,9 @@ def same_config(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     """Refuses a checkpoint made with another configuration.
 
     Raises:
-      BadRequest: prints old and new of all that differs.
+      BadRequest: if the configurations differ; the message lists the old and the new values.
     """
-    names = sorted((now.keys() | then.keys()) - {"steps"})  # which a resume may change
+    names = sorted((now.keys() | then.keys()) - {"steps"})  # a resumed run may have another number of steps
     differs = [name for name in names if now.get(name) != then.get(name)]
     if differs:
         changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in differs)

@@ -1,4 +1,4 @@
-"""What a caller may hand in to be trained, or to be trained on, as a plan and as data."""
+"""Converts what a caller passes to `fit` into a plan and data."""
 
 import os
 from collections.abc import Mapping
@@ -21,17 +21,17 @@ from jaxgen.training.sources import Source, unpaired
 from jaxgen.training.sources import arrays as array_source
 from jaxgen.training.sources import stream as stream_source
 
-# The last is a data set with random access, such as a grain.MapDataset.
+# `Any` stands for a data set with random access, such as a grain.MapDataset.
 Trained = str | os.PathLike | Data | np.ndarray | tuple[np.ndarray, np.ndarray] | Mapping[str, np.ndarray] | Any
 
 
 def plan_of(what: Any) -> Plan:
-    """The plan that a plan or a game stands for: a game gets Adam(1e-3) for each player, and its own turns.
+    """A plan as it is, or the plan of a game: Adam(1e-3) for each player, and the turns of the game.
 
-    These are `Game.turns`, or one for each loss where the game names none.
+    The turns are `Game.turns`, or one turn for each loss if the game names none.
 
     Raises:
-      BadRequest: anything else.
+      BadRequest: if `what` is neither a plan nor a game.
     """
     if isinstance(what, Plan):
         return what
@@ -42,10 +42,10 @@ def plan_of(what: Any) -> Plan:
 
 
 def recipe_of(what: Any) -> Recipe | None:
-    """The recipe that `what` names or is; None of a plan or a game.
+    """The recipe that `what` names or is; None if `what` is a plan or a game.
 
     Raises:
-      BadRequest: an unknown name.
+      BadRequest: if no recipe has that name.
     """
     if isinstance(what, str):
         return recipes.find(what)
@@ -55,17 +55,17 @@ def recipe_of(what: Any) -> Recipe | None:
 def data_of(
     data: Trained, *, stream: bool | None = None, size: int | None = None, labels: str | os.PathLike | None = None
 ) -> Data:
-    """The data that `data` stands for: a name, a path, arrays or a data set of Python, all of them for training.
+    """Loads or converts `data`: a name, a path, arrays or a data set. Arrays and data sets are training data only.
 
-    `stream` as for `jaxgen.data.streams.room`. A data set is one with random access, such as a `grain.MapDataset`
+    `stream` is that of `jaxgen.data.streams.room`. A data set has random access, such as a `grain.MapDataset`
     (`jaxgen.data.datasets.of_dataset`); it is always streamed.
 
     Arrays are x, (x, label), or {name: x} of several sets of examples, whose names become the classes.
-    `jaxgen.data.arrays.for_training` says what an array may hold, and what becomes of it. `size` and `labels` as for
-    `jaxgen.data.load`; a size may go with whatever holds images.
+    `jaxgen.data.arrays.for_training` describes which arrays are valid and how they are converted. `size` and `labels`
+    are those of `jaxgen.data.load`; a size may be given for all data that are images.
 
     Raises:
-      BadRequest: nothing of that name; whatever is refused in a file or in an array.
+      BadRequest: if no data have that name, or if a file or an array is invalid.
     """
     if isinstance(data, str | os.PathLike):
         return sources.load(os.fspath(data), room=streams.room(stream), size=size, labels=labels)
@@ -86,11 +86,11 @@ def _in_memory(data: Any) -> Data:
 
 
 def _pair(data: Any) -> tuple[Any, Any]:
-    """Examples, and labels or None.
+    """The examples, and their labels or None.
 
     Raises:
-      BadRequest: a frame and labels of pandas whose rows have other names: position by position they might not belong
-        together.
+      BadRequest: if a pandas frame and its labels have different indices, so that equal positions need not be the same
+        example.
     """
     x, label = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     index, label_index = getattr(x, "index", None), getattr(label, "index", None)
@@ -119,15 +119,15 @@ def _sets(sets: Mapping[str, Any]) -> Data:
 
 
 def is_streamed(data: Data, stream: bool | None) -> bool:
-    """Whether the examples of `data` travel to the devices in batches: as asked, or because all would not fit."""
+    """Whether batches of `data` are copied to the devices one by one: if `stream` says so, or if all would not fit."""
     return isinstance(data.train.x, streams.Stored) or data.train.x.nbytes > streams.room(stream)
 
 
 def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: bool = False) -> Source:
-    """The training examples of `data` as `plan` takes them, resident or streamed.
+    """The training examples of `data` in the form that `plan` takes, resident on the devices or streamed.
 
     Raises:
-      BadRequest: domains of a plan that are no classes of the data.
+      BadRequest: if a domain of the plan is not a class of the data.
     """
     x, label = data.train.x, data.train.label
     source = stream_source if stream else array_source
@@ -143,7 +143,9 @@ def source_for(plan: Plan, data: Data, condition: Condition | None, *, stream: b
     def domain(at: np.ndarray) -> Source:
         if stream:
             return stream_source(x, subset=at)
-        return array_source(x, subset=at) if isinstance(x, Rows) else array_source(x[at])  # a pool is resident once
+        return (
+            array_source(x, subset=at) if isinstance(x, Rows) else array_source(x[at])
+        )  # a pool is copied to the devices once
 
     return unpaired(**{name: domain(positions_of) for name, positions_of in at.items()})
 
@@ -154,13 +156,13 @@ def divided(
     size: int | None = None,
     labels: str | os.PathLike | None = None,
 ) -> Data:
-    """The data that `data` stands for, part of it held out to choose by and to be measured on.
+    """Loads or converts `data`, and divides it into training, validation and test examples.
 
-    An array (or examples and labels) is divided, and a table standardised, as if it stood in a file: the splits are
-    those of `jaxgen.data.load` on an `.npz` of the same arrays. A `Data` is taken as it is.
+    An array (or examples and labels) is divided, and a table standardised, as if it were read from a file: the splits
+    are those of `jaxgen.data.load` for an `.npz` of the same arrays. A `Data` is returned as it is.
 
     Raises:
-      BadRequest: as `data_of`.
+      BadRequest: for the reasons of `data_of`.
     """
     if labels is not None or isinstance(data, Data | str | os.PathLike):
         return data_of(data, size=size, labels=labels)
@@ -172,22 +174,22 @@ def divided(
 
 
 def fitted(data: Data, size: int | None) -> tuple[Data, int | None]:
-    """The data as networks take them, and the size that brings them to that, if one was needed or asked for.
+    """The data in a shape that the networks of recipes take, and the size of their images if they were resized.
 
-    Images with a side above 64 become squares of the side that a folder of them gets (`resize.for_networks`).
+    Images with a side above 64 are resized to the size that a folder of them gets (`resize.for_networks`).
     """
     needed = for_networks(data) if size is None else None
     return (data, size) if needed is None else (resized(data, needed), needed)
 
 
 def source_of(data: str | os.PathLike) -> str:
-    """A known name, or a path as it stands from everywhere; what is neither stays as it is, to be refused by `load`."""
+    """A known name, or the absolute path; another string is returned as it is, and `load` refuses it."""
     data = os.fspath(data)
     return data if not data or data in sources.names() else place_of(data)
 
 
 def place_of(path: str | os.PathLike) -> str:
-    """A path as it stands from everywhere, if something is there."""
+    """The absolute path if it exists, else `path`."""
     path = os.fspath(path)
     whole = os.path.abspath(os.path.expanduser(path))
     return whole if os.path.exists(whole) else path

@@ -1,4 +1,4 @@
-"""A state that was trained elsewhere, such as by a comparison, as the folder of a run."""
+"""Writes a state that a comparison has trained as the folder of a run."""
 
 import functools
 import shutil

@@ -1,4 +1,4 @@
-"""What a run prints while it trains: a bar or plain lines on stderr."""
+"""Prints the progress of a run on stderr, as a bar or as lines."""
 
 import contextlib
 import sys
@@ -13,7 +13,7 @@ EVERY = 10.0  # seconds between plain lines
 
 @contextlib.contextmanager
 def shown(steps: int, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A function to hand each `record` to: a bar where stderr is a terminal, else a line every 10 s and at the end."""
+    """A function that takes each `record`; it shows a bar on a terminal, else a line every 10 s and at the end."""
     if quiet:
         yield lambda line: None
     elif seen():
@@ -24,7 +24,7 @@ def shown(steps: int, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
 
 
 def losses(line: dict[str, Any]) -> str:
-    """The losses of a record, short.
+    """The losses of a record as a short text.
 
     >>> losses({"step": 1, "critic/loss": 1.23456, "critic/psi": 1.0, "generator/loss": None})
     'critic 1.235  generator not finite'

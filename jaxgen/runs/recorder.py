@@ -1,4 +1,4 @@
-"""What a run writes while it trains: `metrics.jsonl`, and pictures and checkpoints once they are due."""
+"""Writes `metrics.jsonl`, pictures and checkpoints while a run trains."""
 
 import json
 import math
@@ -21,7 +21,7 @@ SHARE = 0.02  # others where drawing has not yet taken more of the time than thi
 
 
 def record(chunk: Chunk, *, seconds: float, seed: int) -> dict[str, Any]:
-    """A chunk as one flat JSON object: figures by `turn/name`, means over the chunk; null where not finite.
+    """A chunk as one flat JSON object: means over the chunk by `turn/name`, or null if they are not finite.
 
     `seconds` are those of training from the first step to the end of the chunk, by the wall clock: checkpoints,
     pictures, measuring and the time between a stop and its `resume` are not among them. `seed` is that of the run.
@@ -52,18 +52,18 @@ def seconds_of(history: Sequence[Mapping[str, Any]]) -> float:
 
 
 def append(path: Path, line: dict[str, Any]) -> None:
-    """Adds one line, in one write: a kill leaves it whole or cut short, and `read` passes over the latter."""
+    """Appends one line in one write, so that a kill can only leave a truncated last line, which `read` skips."""
     with open(path, "ab") as file:
         file.write((json.dumps(line, allow_nan=False) + "\n").encode())
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines so far, without those that are no record: a last one that was cut short, one damaged since."""
+    """The records so far; truncated or damaged lines are left out."""
     return [line for line in map(_parsed, _whole(path)) if line is not None]
 
 
 def keep_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """Drops the lines after `step`, and prints how many damaged lines go with them; returns what stays."""
+    """Removes the lines after `step` and damaged lines, prints the number of the latter, and returns the rest."""
     lines = read(path)
     if not hosts.writes():
         return [line for line in lines if line["step"] <= step]
@@ -75,7 +75,7 @@ def keep_until(path: Path, step: int) -> list[dict[str, Any]]:
 
 
 def _whole(path: Path) -> list[bytes]:
-    """Every line that ends."""
+    """All complete lines."""
     return path.read_bytes().rpartition(b"\n")[0].splitlines() if path.exists() else []
 
 
@@ -98,7 +98,7 @@ def writer(
     model: Callable[[State], Model],
     picture: Callable[[Model], bytes | None],
 ) -> Callable[..., int]:
-    """A function to call after each chunk with the state and its record: metrics, pictures, checkpoints when due.
+    """A function to call after each chunk; it writes the record, and a picture and a checkpoint if one is due.
 
     It returns the step of the last checkpoint. With `ends=True` it writes one now, for the run ends here.
 

@@ -1,4 +1,4 @@
-"""What a run left in its folder: its model, its parameters as arrays, the data that it saw."""
+"""Reads from the folder of a run its model, its parameters as arrays, and its training data."""
 
 import io
 import os
@@ -26,24 +26,29 @@ from jaxgen.training.step import State, evaluation_params
 
 
 def load(out: str | os.PathLike, *, what: Recipe | Plan | Game | None = None) -> Model:
-    """The model of the run in `out` at its last checkpoint: of the moving average of the params, if one is kept.
+    """The model of the run in `out` at its last checkpoint, with the moving average of the params if the run has one.
 
-    Of a table by name or path it speaks in standardised units: with `mean, std = jaxgen.data.load(NAME_OR_PATH).scale`,
-    `model.sample(noise) * std + mean` is in those of the data, as `jaxgen sample --out x.npz` is.
+    A model that was trained on a table by name or path samples in standardised units. To convert samples to the units
+    of the data: `mean, std = jaxgen.data.load(NAME_OR_PATH).scale`, then `model.sample(noise) * std + mean`;
+    `jaxgen sample --out x.npz` does the same.
+
+    Args:
+      out: the folder of the run.
+      what: the plan, the game or the recipe of a run that was started from Python with one that jaxgen has no name for.
 
     Raises:
-      BadRequest: no run, or one started from Python with something of its own, which `what` then has to name.
-      CheckpointCorrupt: a damaged checkpoint.
+      BadRequest: if `out` is not the folder of a run, or if `what` is needed and is missing.
+      CheckpointCorrupt: if the checkpoint is damaged.
     """
     _, plan, state = last(files.expanded(out), what)
     return model_of(plan, state)
 
 
 def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Recipe | Plan | Game | None = None) -> None:
-    """Writes the params that `load` would use as named arrays: `critic/head/kernel`, as `.npz`.
+    """Writes the params that `load` would use to an `.npz` file, with names such as `critic/head/kernel`.
 
     Raises:
-      BadRequest: as `load`; a file that cannot be written.
+      BadRequest: for the reasons of `load`, or if the file cannot be written.
     """
     _, _, state = last(files.expanded(out), what)
     content = io.BytesIO()
@@ -53,13 +58,13 @@ def export(out: str | os.PathLike, file: str | os.PathLike, *, what: Recipe | Pl
 
 
 def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
-    """The step of the last checkpoint, and what that remembers: {"config", "data"}.
+    """The step of the last checkpoint, and the {"config", "data"} that is stored in it.
 
     Raises:
-      BadRequest: no run, or `config.json` says otherwise.
-      CheckpointCorrupt: a damaged checkpoint.
+      BadRequest: if `out` is not the folder of a run, or if `config.json` and the checkpoint differ.
+      CheckpointCorrupt: if the checkpoint is damaged.
     """
-    # What the checkpoint says is sealed, and is what is used; config.json is there to be read, and must agree.
+    # The checkpoint has a digest, so its values are used; config.json is for readers, and must agree with them.
     settings = folder.read_settings(out)
     step, meta = checkpoint.read_meta(out / "checkpoints")
     if not all(isinstance(meta.get(part), dict) for part in ("config", "data")):
@@ -70,13 +75,13 @@ def read_meta(out: Path) -> tuple[int, dict[str, Any]]:
 
 
 def job_of(out: Path, meta: dict[str, Any], what: Any, data: Any, replaced: dict[str, Any]) -> Job:
-    """What the run of `meta` in `out` needs to go on: its own, and what was handed in again where only Python knows it.
+    """The job that continues the run of `meta` in `out`, from its folder and from the Python objects passed again.
 
     Raises:
-      BadRequest: something that the run was started with and that is not handed in, or the reverse.
+      BadRequest: if an object that the run was started with is missing, or if it was started without one that is given.
     """
     config = meta["config"]
-    recorded = config.get("replaced")  # None: the run is of a version that did not write it down
+    recorded = config.get("replaced")  # None: the run is of a version that did not record it
     needed = [("a plan", what, config["recipe"]), ("data", data, config["data"])]
     needed += [(name, replaced.get(name), None) for name in recorded or ()]
     for name, handed, named in needed:
@@ -92,17 +97,17 @@ def job_of(out: Path, meta: dict[str, Any], what: Any, data: Any, replaced: dict
 
 
 def reading(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What `jaxgen.data.load` is told of the data of a run beside their source; of an older run nothing."""
+    """The arguments of `jaxgen.data.load` for the data of a run, except their source; None in older runs."""
     return {"size": config.get("size"), "labels": config.get("labels")}
 
 
 def settled_plan(
     meta: dict[str, Any], what: Recipe | Plan | Game | None, replaced: Mapping[str, Any] = MappingProxyType({})
 ) -> Plan:
-    """What the run of `meta` trains: `what` if it is given, else its recipe; with the parts that are `replaced`.
+    """The plan of the run of `meta`: of `what` if it is given, else of its recipe, with the `replaced` parts.
 
     Raises:
-      BadRequest: neither.
+      BadRequest: if `what` is None and the run has no named recipe.
     """
     config = meta["config"]
     if isinstance(what, Plan | Game):
@@ -123,7 +128,7 @@ def condition_for(config: Mapping[str, Any], data: Data) -> Condition | None:
 
 
 def abstract(meta: dict[str, Any], plan: Plan) -> State:
-    """Shapes and dtypes of the state of the run of `meta`; nothing is computed."""
+    """The shapes and dtypes of the state of the run of `meta`, without computing it."""
     data, size = meta["data"], plan.batch_size
     x: Any = jax.ShapeDtypeStruct((size, *data["shape"]), np.float32)
     condition = conditions.condition_of(meta["config"]["condition"], tuple(data["shape"]), len(data["classes"]))
@@ -132,21 +137,21 @@ def abstract(meta: dict[str, Any], plan: Plan) -> State:
 
 
 def model_of(plan: Plan, state: State) -> Model:
-    """The model of a state: of the moving average of the params, if one is kept."""
+    """The model of a state, with the moving average of the params if the state has one."""
     return compile_model(plan.game)(evaluation_params(state), state.context.state)
 
 
 def last(out: Path, what: Recipe | Plan | Game | None = None) -> tuple[dict[str, Any], Plan, State]:
-    """What the last checkpoint of the run in `out` remembers ({"config", "data"}), its plan and its state.
+    """The {"config", "data"} of the last checkpoint of the run in `out`, its plan and its state.
 
-    The state of the optimisers is by name, and the optimisers of the plan may be others.
+    The state of the optimisers is a dict of arrays by name, because the plan may have other optimisers than the run.
 
     Raises:
-      BadRequest, CheckpointCorrupt: as `load`.
+      BadRequest, CheckpointCorrupt: for the reasons of `load`.
     """
     step, meta = read_meta(out)
     plan, checkpoints = settled_plan(meta, what), out / "checkpoints"
-    # As they were written: what a run was trained by is not needed to use what it made.
+    # The arrays as they were written: the optimisers of a run are not needed to use its model.
     opts = checkpoint.leaves_of(checkpoints, step, "opts")
     return meta, plan, checkpoint.restore(checkpoints, abstract(meta, plan)._replace(opts=opts), step=step)[0]
 
@@ -155,7 +160,7 @@ def load_data(out: Path) -> tuple[Data, dict[str, Any]]:
     """The data that the run in `out` was trained on, and the settings of the run, as in `config.json`.
 
     Raises:
-      BadRequest: no run, data that only Python knows, or data that have changed since.
+      BadRequest: if `out` is not the folder of a run, if the data were a Python object, or if they have changed.
     """
     settings, meta = folder.read_settings(out), read_meta(out)[1]
     source = meta["config"]["data"]

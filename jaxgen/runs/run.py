@@ -1,4 +1,4 @@
-"""A run: a plan trained on data, in memory, or in a folder that it can be resumed from."""
+"""A run trains a plan on data, in memory or in a folder from which it can be resumed."""
 
 import dataclasses
 import os
@@ -37,7 +37,7 @@ from jaxgen.training.step import PATIENCE
 
 __all__ = ["Config", "Run", "fit", "resume", "train"]
 
-SECONDS = 30.0  # between checkpoints
+SECONDS = 30.0  # least time between checkpoints
 
 
 def fit(
@@ -65,52 +65,54 @@ def fit(
 ) -> Run:
     """Trains `what` on `data` for `steps` steps.
 
-    In one of several processes (`jax.distributed.initialize` was called first) it trains with the others, over the
-    devices of all; each makes its part of a batch, and process 0 writes to `out`, which all of them see.
+    If there are several processes (each called `jax.distributed.initialize` first), they train together on the devices
+    of all. Each process loads its part of a batch, and process 0 writes to `out`, a folder that all of them can read.
 
     Args:
       what: a recipe or its name, a plan, or a game. A recipe is any function (spec, *, options) -> Plan. A game gets
-        Adam(1e-3) for each player and, unless told, the turns that it names, or one for each of its losses in their
-        order.
-      data: a name, a path, a `Data`, an array [N, ...], (x, label), or {name: x} of several sets. An array is read as
-        in a file, and all of it trained on; floats are taken as they are, but for images beyond 0 to 1: their pixels
-        are rounded. A table by name or path is standardised, and `run.model` speaks in those units: with
-        `mean, std = run.data.scale`, `run.model.sample(noise) * std + mean` is in those of the data, as
-        `jaxgen sample --out x.npz` is. A data set with random access, such as a `grain.MapDataset` of one epoch, is
-        streamed (`jaxgen.data.datasets.of_dataset`).
-      steps: how many to play; in each, every turn is taken.
-      seed: makes the keys of init, data order, noise and evaluation.
-      condition: what the networks are given beside x or the noise: "label", or "small:4", the images shrunk to 4 pixels
-        a side. A plan or a game gets it as `Batch.condition`.
-      options: of the recipe, in place of its defaults, such as {"gamma": 0.5}.
-      out: a new folder to write to; with one, Ctrl-C and signals such as SIGTERM end in a checkpoint and `Stopped`.
-      batch_size: by default that of the plan, and no more than there are examples.
-      precision: what the networks of a recipe compute in, "float32" or "bfloat16".
-      micro_batches: parts of a batch whose gradients are averaged one after the other, to save memory; by default those
-        of the plan.
+        Adam(1e-3) for each player and, if `turns` is None, the turns that it names, or one turn for each of its losses
+        in their order.
+      data: a name, a path, a `Data`, an array [N, ...], (x, label), or {name: x} of several sets. An array is converted
+        as if it were read from a file, and all of it is training data; floats stay as they are, except that the pixels
+        of images with values outside 0 to 1 are rounded. A table by name or path is standardised, and `run.model`
+        samples in standardised units: with `mean, std = run.data.scale`, `run.model.sample(noise) * std + mean` is in
+        the units of the data, as `jaxgen sample --out x.npz` is. A data set with random access, such as a
+        `grain.MapDataset` of one epoch, is streamed (`jaxgen.data.datasets.of_dataset`).
+      steps: the number of training steps; every step takes every turn once.
+      seed: the seed of the initial params, the order of the data, the noise and the evaluation.
+      condition: an input of the networks beside x or the noise: "label", or "small:4" for the images reduced to 4
+        pixels a side. A plan or a game gets it as `Batch.condition`.
+      options: options of the recipe that replace its defaults, such as {"gamma": 0.5}.
+      out: a new folder to write to. If it is given, Ctrl-C and signals such as SIGTERM write a checkpoint and raise
+        `Stopped`.
+      batch_size: the number of examples in a batch; by default that of the plan, and at most the number of examples.
+      precision: the dtype in which the networks of a recipe compute, "float32" or "bfloat16".
+      micro_batches: the number of parts of a batch whose gradients are computed one after the other and averaged, to
+        save memory; by default that of the plan.
       remat: the networks of a recipe compute their forward pass again in the backward pass, to save memory.
-      domains: two classes of the data to translate between; by default all, if there are two. A plan or a game gets
-        them as a dict, `Batch.x`.
-      optimizers: by player, in place of the plan's. This, `turns` and `rule` have to be handed to `resume` again.
-      turns: in place of the plan's, each a tuple: `(("critic",), ("generator",))`.
-      rule: the update rule in place of the plan's, such as `jaxgen.objectives.extragradient`.
-      stream: whether examples travel to the devices in batches, and images by path stay on the disk; by default if they
-        take more than half of the memory of a device, or a quarter of that of the host.
-      size: images become squares of that many pixels a side, 8 to 64, as by `jaxgen.data.load`. Without it a folder
-        gets a shape of its own, and so do images of another source with a side above 64 if a recipe of jaxgen is
-        trained; a plan, a game or another recipe gets them as they are.
+      domains: two classes of the data to translate between; by default all classes, if there are two. A plan or a game
+        gets them as a dict, `Batch.x`.
+      optimizers: an optimiser by player, in place of those of the plan. `optimizers`, `turns` and `rule` have to be
+        passed to `resume` again.
+      turns: the turns in place of those of the plan, each a tuple: `(("critic",), ("generator",))`.
+      rule: the update rule in place of that of the plan, such as `jaxgen.objectives.extragradient`.
+      stream: whether each batch is copied to the devices when it is needed, and images by path stay on the disk; by
+        default if the examples take more than half of the memory of a device, or a quarter of that of the host.
+      size: images are resized to squares of that many pixels a side, 8 to 64, as by `jaxgen.data.load`. By default the
+        images of a folder get a size that depends on them, and so do other images with a side above 64 if a recipe of
+        jaxgen is trained; a plan, a game or another recipe gets them unchanged.
       labels: a CSV file with the labels of the images of a folder (`jaxgen.data.label_file.of_images`).
-      on_record: called after each chunk of steps with its line of the history. What it raises ends the run, with a
-        checkpoint if there is a folder.
-      quiet: no progress on stderr.
+      on_record: a function that is called after each chunk of steps with its line of the history. If it raises, the run
+        ends, after a checkpoint if there is a folder.
+      quiet: whether to print no progress on stderr.
 
     Raises:
-      BadRequest: whatever cannot be, before anything is computed or written.
-      Diverged: ten steps in a row were not finite, or the params are not after a chunk of steps.
-      Exception: of `on_record`, with a note that says so and which step is saved.
+      BadRequest: if an argument is invalid; nothing has been computed or written then.
+      Diverged: if ten steps in a row were not finite, or if the params are not finite after a chunk of steps.
+      Exception: that of `on_record`, with a note that says so and which step is saved.
 
     A line of the history is a dict: "step", "seed", "seconds" (of training by the wall clock, from the first step on),
-    "steps_per_s", "finite", and figures such as "critic/loss", None where one is not finite. `on_record` hands it on:
+    "steps_per_s", "finite", and figures such as "critic/loss", None if one is not finite. `on_record` can log it:
 
         # Weights & Biases
         import wandb

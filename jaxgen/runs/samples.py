@@ -1,4 +1,4 @@
-"""Samples of a run, and its data: as pictures and as arrays."""
+"""Draws samples of a run and examples of its data as pictures, and writes samples as arrays."""
 
 import io
 import os
@@ -17,8 +17,8 @@ from jaxgen.runs.config import check_whole
 from jaxgen.system import files, png
 from jaxgen.training.program import Keys, run_keys
 
-SHOWN = {"image": 64, "table": 64, "points": 1000}  # examples of a picture, by kind of data
-BLOCK = 512  # samples that are made at a time
+SHOWN = {"image": 64, "table": 64, "points": 1000}  # number of examples in a picture, by kind of data
+BLOCK = 512  # number of samples that are computed at a time
 
 
 def picture(kind: str, x: Any, like: Any = None) -> bytes:
@@ -32,16 +32,16 @@ def picture(kind: str, x: Any, like: Any = None) -> bytes:
 
 
 def write_data_picture(out: Path, data: Data) -> None:
-    """`samples/data.png`: the data as the nets see it."""
+    """Writes `samples/data.png`: examples in the form that the networks get."""
     x = np.asarray(as_float(data.train.x[: SHOWN[data.kind]]))
     (out / "samples").mkdir(exist_ok=True)
     files.write(out / "samples" / "data.png", picture(data.kind, x[:0] if data.kind == "points" else x, x))
 
 
 def recurring(data: Data, condition: Condition | None, keys: Keys) -> Callable[[Model], bytes | None]:
-    """A function that draws the same samples of each model that it is handed, for one look at all of a run.
+    """A function that draws a picture of a model from the same noise each time, so that pictures can be compared.
 
-    A model without samples that translates is shown by what it makes of training examples.
+    If the model translates and has no samples, the picture shows training examples and their translations.
     """
     like = data.train.x[: SHOWN[data.kind]]
 
@@ -58,7 +58,7 @@ def recurring(data: Data, condition: Condition | None, keys: Keys) -> Callable[[
 
 
 def _translated(name: str, map_of: Callable[..., Any], data: Data) -> list[np.ndarray]:
-    """Eight examples of the domain that a map `a_to_b` starts from, and what it makes of them."""
+    """Eight examples of the source domain of a map `a_to_b`, and their translations."""
     source = next((c for c in data.classes if name.startswith(f"{c}_to_")), None)
     if source is None or data.train.label is None:
         return []
@@ -72,11 +72,11 @@ def write_samples(
     """Draws `n` samples of the run in `out` into a file: a picture for `.png`, an array `x` for `.npz`.
 
     A picture is a grid of images, points over the real ones, or rows of a table; an array of a table is in the units of
-    its data. A run with labels draws them in turn, or the one that `label` names; one of small images draws for those
-    of the test examples in turn.
+    its data. If the run has labels as its condition, samples are drawn for all labels in turn, or only for `label`; if
+    it has small images, samples are drawn for those of the test examples in turn.
 
     Raises:
-      BadRequest: as `load`; a file that cannot be written; a label that the run does not know.
+      BadRequest: for the reasons of `load`, if the file cannot be written, or if the run has no such label.
     """
     check_whole("n", n, least=1)
     check_whole("seed", seed, least=0)
@@ -115,7 +115,7 @@ def _label(name: str | None, classes: list[str], condition: Condition | None) ->
 
 
 def draw(model: Model, n: int, key: Array, given: Any = None) -> np.ndarray:
-    """`n` samples for the conditions `given`, in blocks: the noise of many images is small, and the images are not."""
+    """`n` samples for the conditions `given`, computed in blocks to save memory; the noise is drawn at once."""
     assert model.draw is not None and model.sample is not None
     called = inputs(model.draw(key, *inputs(n, given)), given)
     blocks = (jax.tree.map(lambda a, i=i: a[i : i + BLOCK], called) for i in range(0, n, BLOCK))

@@ -22,7 +22,7 @@ def clipped(optimizer: optax.GradientTransformation, limit: float) -> optax.Grad
       limit: the largest absolute value of a param.
 
     Raises:
-      BadRequest: a limit that is not a finite number above 0, or what is no optimiser.
+      BadRequest: if the limit is not a finite number above 0, or if `optimizer` is not an optimiser.
 
     >>> tx = clipped(optax.sgd(1.0), 0.5)
     >>> params = jnp.array([0.4, 0.4])

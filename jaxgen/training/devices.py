@@ -1,4 +1,4 @@
-"""One axis of devices: the batch is split over it, everything else is on each of them."""
+"""Places arrays on one axis of devices: batches are split over it, all other arrays are replicated."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
 
 
 def default_mesh() -> Mesh | None:
-    """All devices of all processes if they are accelerators or processes are several; None, one device, otherwise."""
+    """A mesh of all devices if they are accelerators or if there are several processes; None (one device) otherwise."""
     # By process: the part of a batch that a process makes is then the one that its devices hold.
     devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     alone = len(devices) == 1 or (devices[0].platform == "cpu" and jax.process_count() == 1)
@@ -31,7 +31,7 @@ def check_batch(batch_size: int, mesh: Mesh | None, *, micro: int = 1) -> None:
     """Refuses a batch that the devices, or the micro-batches on each of them, cannot share equally.
 
     Raises:
-      BadRequest: names the nearest sizes that go.
+      BadRequest: if they cannot; the message names the nearest valid sizes.
     """
     unit = micro * (1 if mesh is None else mesh.size)
     if batch_size % unit == 0:
@@ -56,17 +56,17 @@ def shared_size(size: int, mesh: Mesh | None, *, micro: int = 1, unit: int = 1) 
 
 
 def replicated(mesh: Mesh | None) -> NamedSharding | None:
-    """The same value on every device."""
+    """The sharding that replicates a value on every device."""
     return None if mesh is None else NamedSharding(mesh, PartitionSpec())
 
 
 def split(mesh: Mesh | None, axis: int) -> NamedSharding | None:
-    """Axis number `axis` split over the devices."""
+    """The sharding that splits axis `axis` over the devices."""
     return None if mesh is None else NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
 def put(tree: Any, mesh: Mesh | None, axis: int | None = None) -> Any:
-    """Arrays of the host on the devices: split along `axis`, of which this process holds its part, or on each."""
+    """Copies arrays of the host to the devices: the part of this process split along `axis`, or replicated."""
     if mesh is None:
         return jax.device_put(tree)
     place = replicated(mesh) if axis is None else split(mesh, axis)
@@ -74,14 +74,14 @@ def put(tree: Any, mesh: Mesh | None, axis: int | None = None) -> Any:
 
 
 def put_key(key: Array, mesh: Mesh | None) -> Array:
-    """A key, the same in every process, on each device."""
+    """Replicates a key, which is the same in every process, on each device."""
     if mesh is None or mesh.is_multi_process is False:
         return key
     return jax.random.wrap_key_data(put(jax.random.key_data(key), mesh), impl=jax.random.key_impl(key))
 
 
 def put_copies(tree: Any, mesh: Mesh | None) -> Any:
-    """Arrays, the same in every process, copied to each device: nothing else holds these buffers."""
+    """Replicates arrays, which are the same in every process, in new buffers on each device."""
     if mesh is None:
         return jax.tree.map(lambda a: jax.device_put(jnp.array(a)), tree)
     place, local = NamedSharding(mesh, PartitionSpec()), mesh.local_devices

@@ -1,4 +1,4 @@
-"""The two forms of the training loop, and which of them a step is compiled in."""
+"""Chooses between the two forms of the training loop in which a step is compiled."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ FORMS = {
 
 
 def choose_form(jaxpr: Any, backend: str) -> str:
-    """The one place where the form of the loop is decided: from the operations of a scanned step."""
+    """The form of the loop, chosen by the operations of a scanned step; no other function chooses it."""
     return "unrolled" if backend == "cpu" and "conv_general_dilated" in _primitives(jaxpr) else "scanned"
 
 

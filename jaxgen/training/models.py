@@ -14,12 +14,12 @@ class Scores(dict):
     """The compiled scores of a model, by name."""
 
     def __init__(self, each: Mapping[str, Callable], together: Callable[..., dict[str, Any]]):
-        """`each` by name; `together` as the method."""
+        """`each` holds the scores by name; `together` computes several of them at once."""
         super().__init__(each)
         self._together = together
 
     def together(self, names: Sequence[str], noise: Any, x: Any) -> dict[str, Any]:
-        """Some of the scores of x, in one program: what several of them decode from the same noise is decoded once."""
+        """Several scores of x in one program, so that a decoding that they share is computed once."""
         return self._together(tuple(names), noise, x)
 
 
@@ -27,12 +27,12 @@ class Layers(dict):
     """The compiled features of a model, by name."""
 
     def __init__(self, each: Mapping[str, Callable], with_code: Callable[[Any], tuple[Any, dict[str, Any]]]):
-        """`each` by name; `with_code` as the method."""
+        """`each` holds the features by name; `with_code` computes them together with the code."""
         super().__init__(each)
         self._with_code = with_code
 
     def with_code(self, x: Any) -> tuple[Any, dict[str, Any]]:
-        """The code of x, None without an encoder, and all features by name, in one program: a network runs once."""
+        """The code of x (None without an encoder) and all features by name, computed together."""
         return self._with_code(x)
 
 

@@ -1,4 +1,4 @@
-"""Which examples turn t of step n sees: a function of the data key and an absolute position, and of nothing else."""
+"""The order of examples, which depends only on the data key and on the position in the stream of examples."""
 
 import functools
 import math

@@ -17,18 +17,18 @@ TABLES = {"embedding", "embeddings"}  # names of tables of Linen and NNX, and of
 def orthogonal(strength: float, *, out: int = -1) -> optax.GradientTransformation:
     """Adds to a gradient the slope of strength sum |W W^T - diag(W W^T)|^2 over the kernels W, as matrices [out, rest].
 
-    Rows of a kernel, one for each output, are led to right angles; of any length, but they shrink on the way. Brock et
-    al. 2019, arXiv 1809.11096, eq. 3 with 1e-4 for the generator; the slope is 4 strength (W W^T - diag(W W^T)) W,
-    where the authors' PyTorch code has half of it. Kernels are leaves of two axes or more, as those of `spectral`:
-    not biases, not scales, and no tables called "embedding" or "embeddings".
+    The rows of a kernel, one for each output, become orthogonal. Their lengths are free, but they shrink meanwhile.
+    Brock et al. 2019, arXiv 1809.11096, eq. 3 with 1e-4 for the generator; the slope is
+    4 strength (W W^T - diag(W W^T)) W, and the authors' PyTorch code has half of it. Kernels are leaves of two axes or
+    more, as those of `spectral`: not biases, not scales, and no tables called "embedding" or "embeddings".
 
     Args:
       strength: at least 0.
       out: the axis of a kernel's outputs, as of `jaxgen.nets.spectral`.
 
     Raises:
-      BadRequest: a strength that is negative or not finite, an `out` that is no whole number; by `update`, if it is
-        called without params, and for a kernel without an axis `out`.
+      BadRequest: if the strength is negative or not finite, or if `out` is not a whole number. `update` raises it if it
+        is called without params, or if a kernel has no axis `out`.
 
     >>> tx = optax.chain(orthogonal(0.25), optax.sgd(1.0))
     >>> params = {"kernel": jnp.array([[1.0, 1.0], [0.0, 1.0]])}  # its outputs are (1, 0) and (1, 1)

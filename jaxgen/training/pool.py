@@ -1,4 +1,4 @@
-"""One copy of a set of examples for all splits, seeds and programs: splits are positions into it."""
+"""Holds one copy of a set of examples for all splits, seeds and programs; a split is an array of positions in it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,23 +11,23 @@ ALIGNED = 64  # bytes: JAX uses an array of the host as it is, on CPU, if it beg
 
 
 class Pool:
-    """Examples in one array of the host, which goes to the devices once, however many splits are made of it.
+    """Examples in one array of the host, which is copied to the devices once for all its splits.
 
     On CPU the array of the devices is that of the host: nothing is copied.
     """
 
     def __init__(self, x: np.ndarray):
-        """`x`: all examples [n, ...], as `aligned` makes room for them."""
+        """`x`: all examples [n, ...], in an array from `aligned`."""
         self.x = x
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], dtype: Any) -> "Pool":
-        """Not filled: `x` is to be written before `placed` is first read."""
+        """A pool with uninitialised memory: `x` has to be filled before `placed` is first read."""
         return cls(aligned(shape, dtype))
 
     @classmethod
     def of(cls, parts: Sequence[np.ndarray]) -> "Pool":
-        """Copies of arrays [n, ...] of one shape and type of example, one after the other."""
+        """A pool of the concatenated arrays [n, ...], whose examples have one shape and dtype."""
         pool = cls.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
         np.concatenate(parts, out=pool.x)
         return pool
@@ -43,7 +43,7 @@ class Pool:
 
 
 class Rows:
-    """Some examples of a pool, in an order of their own. Indexed it reads as an array does, and gives a copy.
+    """Selected examples of a pool in a given order. Indexing works as for an array and returns a copy.
 
     >>> rows = Pool(np.array([[5], [6], [7]], np.uint8)).rows(np.array([2, 0]))
     >>> rows.shape, rows[1].tolist(), rows[rows[:][:, 0] > 6].tolist(), np.asarray(rows).tolist()
@@ -56,22 +56,22 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As of an array."""
+        """The attribute of the same name of an array of these examples."""
         return len(self.at), *self.pool.x.shape[1:]
 
     @property
     def dtype(self) -> np.dtype:
-        """As of an array."""
+        """The attribute of the same name of an array of these examples."""
         return self.pool.x.dtype
 
     @property
     def ndim(self) -> int:
-        """As of an array."""
+        """The attribute of the same name of an array of these examples."""
         return self.pool.x.ndim
 
     @property
     def nbytes(self) -> int:
-        """What a copy would take."""
+        """The number of bytes of a copy."""
         return len(self.at) * self.pool.x[:1].nbytes
 
     def __len__(self) -> int:
@@ -83,12 +83,12 @@ class Rows:
         return self.pool.x[self.at[at]]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All of them, as a copy."""
+        """All examples, as a copy."""
         return np.asarray(self[:], dtype)
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array, not filled, that begins where JAX need not copy it on CPU.
+    """An uninitialised array that is aligned so that JAX need not copy it on CPU.
 
     >>> aligned((3, 5), np.uint8).ctypes.data % ALIGNED
     0

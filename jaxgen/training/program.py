@@ -1,4 +1,4 @@
-"""A plan compiled ahead of time for a source of examples; what compiling takes is timed apart."""
+"""Compiles a plan for a source of examples ahead of time, and measures the time of compilation separately."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -20,7 +20,7 @@ from jaxgen.training.turns import Turn
 
 
 class Plan(NamedTuple):
-    """What is trained and how: the arguments of `make_step`, and what a batch is."""
+    """The game to train and how to train it: the arguments of `make_step`, and the size and form of a batch."""
 
     game: Game
     optimizers: Mapping[str, optax.GradientTransformation]
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     unit: int = 1  # a batch holds a multiple of so many examples, such as those of a pack
 
     def step(self, *, unroll: bool = False) -> Step:
-        """The step that plays this plan."""
+        """The training step of this plan."""
         options: dict[str, Any] = {"rule": self.rule, "ema": self.ema, "micro": self.micro, "unroll": unroll}
         return make_step(self.game, self.optimizers, self.turns, **options)
 
@@ -48,10 +48,10 @@ class Keys(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A plan compiled for a source. It belongs to no seed: each run brings its own keys."""
+    """A plan compiled for a source. It is independent of the seed, because each run passes its own keys."""
 
     init: Callable[[Array], State]  # init key -> state
-    fetch: Callable[..., Any]  # (data key, step, count, fetch or None) -> what `count` steps see, on the host
+    fetch: Callable[..., Any]  # (data key, step, count, fetch or None) -> the examples of `count` steps, on the host
     advance: Callable[..., tuple[State, Any]]  # (state, noise key, fetched) -> (state, infos [R]); owns its state
     prepare: Callable[[int], None]  # compiles `advance` for that many steps, if that has not been done
     place: Callable[[State], State]  # a restored state, put on the devices
@@ -83,7 +83,7 @@ def seed_key(seed: int) -> Array:
 
 
 def abstract_state(plan: Plan, batch: Batch) -> State:
-    """Shapes and dtypes of the state for a batch of `jax.ShapeDtypeStruct`s; nothing is computed."""
+    """The shapes and dtypes of the state for a batch of `jax.ShapeDtypeStruct`s, without computing it."""
     return jax.eval_shape(plan.step().init, run_keys(0).init, batch)
 
 
@@ -96,20 +96,20 @@ def compile_loop(
     mesh: Mesh | None = None,
     pool: Executor | None = None,
 ) -> Program:
-    """The program that plays `chunk` steps per dispatch.
+    """The program that runs `chunk` steps per dispatch.
 
     Args:
-      plan: what to play.
-      source: what it sees. Its resident arrays go to the devices here, once.
-      chunk: steps per dispatch. It changes no bit of the result.
+      plan: the plan to run.
+      source: the examples. Its resident arrays are copied to the devices here, once.
+      chunk: the number of steps per dispatch. The result does not depend on it, to the last bit.
       batch_size: B, over all devices of all processes; the plan's if None.
       mesh: devices to split the batch over; one device if None.
-      pool: what compiles, while the caller goes on to trace the next program: whatever needs a part that is not
-        compiled yet waits for it. If None, all is compiled when this returns.
+      pool: an executor that compiles in its threads, so that the caller can trace the next program in the meantime; a
+        call that needs a part waits until it is compiled. If None, everything is compiled when this returns.
 
     Raises:
-      BadRequest: a batch larger than the data, or one that devices or micro-batches cannot share; numbers that the game
-        does not take; whatever `make_step` refuses.
+      BadRequest: if the batch is larger than the data, if devices or micro-batches cannot share it equally, if values
+        of the data are outside the range of the game, or for the reasons of `make_step`.
     """
     size = plan.batch_size if batch_size is None else batch_size
     if size < 1 or (source.size is not None and size > source.size):

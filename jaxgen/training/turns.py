@@ -1,4 +1,4 @@
-"""The turns of a step: gradients of the players that move, their updates, and the guard against what is not finite."""
+"""The turns of a step: gradients, updates, and the check that leaves params unchanged if a value is not finite."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -16,16 +16,16 @@ Turn = tuple[str, ...]
 
 
 class Played(NamedTuple):
-    """What a turn takes and leaves."""
+    """The values that a turn reads and updates."""
 
     params: Params
     opts: dict[str, Any]
     state: dict[str, Any]
-    finite: Array  # bool[], all turns so far
+    finite: Array  # bool[]: whether all turns so far were finite
 
 
 def make_move(game: Game, optimizers: Mapping[str, Any], rule: Callable, micro: int) -> Callable:
-    """`move(turn, played, step, key, batch) -> (played, info)`: one turn, which moves nothing if it is not finite."""
+    """`move(turn, played, step, key, batch) -> (played, info)`: one turn, without an update if it is not finite."""
 
     def move(turn: Turn, played: Played, step, key, batch: Batch) -> tuple[Played, dict[str, Any]]:
         field = _field(game, turn, key, batch, Context(step, played.state), micro)
@@ -40,10 +40,10 @@ def make_move(game: Game, optimizers: Mapping[str, Any], rule: Callable, micro: 
 
 
 def _field(game: Game, turn: Turn, key, batch: Batch, context: Context, micro: int) -> Callable[[Params], Field]:
-    """`field(params) -> Field` at held noise, batch and context."""
+    """`field(params) -> Field` for fixed noise, batch and context."""
 
     def part(params, key, batch):
-        """({player: grad}, {loss: Aux}) of one part of the batch."""
+        """({player: grad}, {loss: Aux}) of one micro-batch."""
         noise = game.draw(straight(key), batch)
         grads, aux = {}, {}
         for name in turn:
@@ -73,14 +73,14 @@ def _field(game: Game, turn: Turn, key, batch: Batch, context: Context, micro: i
 
 
 def all_finite(tree: Any) -> Array:
-    """bool[]: whether no float of a tree is NaN or infinite."""
+    """bool[]: whether every float of a tree is finite."""
     floats = [a for a in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(a), jnp.inexact)]
     # 0 times a finite number is 0, and NaN otherwise. One sum compiles three times as fast as a test of each leaf.
     return jnp.isfinite(sum((jnp.sum(0 * jnp.asarray(a)).astype(jnp.float32) for a in floats), jnp.float32(0)))
 
 
 def _mean_of_parts(part: Callable, key, batch: Batch, micro: int) -> Any:
-    """The mean of `part(key, batch)` over `micro` parts; of whole numbers in a state, the last part's."""
+    """The mean of `part(key, batch)` over `micro` parts; an integer of a state is that of the last part."""
     # Every micro-th example: of a batch that is split over devices, each part is then on all of them.
     parts = jax.tree.map(lambda a: a.reshape(-1, micro, *a.shape[1:]).swapaxes(0, 1), batch)
     first = jax.tree.map(lambda a: a[0], parts)
@@ -104,7 +104,7 @@ def _mean_of_parts(part: Callable, key, batch: Batch, micro: int) -> Any:
 def _applier(optimizers: Mapping[str, optax.GradientTransformation], turn: Turn) -> Callable:
     """`apply(field, params, opts) -> (params, opts)`: one update of each player's optimiser, if the field is finite.
 
-    An optimiser that looks at the loss, such as `optax.contrib.reduce_on_plateau`, gets that of its turn as `value`.
+    An optimiser that depends on the loss, such as `optax.contrib.reduce_on_plateau`, gets that of its turn as `value`.
     """
 
     def update(grads, losses, params, opts):
@@ -128,7 +128,7 @@ def _applier(optimizers: Mapping[str, optax.GradientTransformation], turn: Turn)
 
 
 def unrolled(move: Callable, turns: tuple[Turn, ...]) -> Callable:
-    """`play(played, step, key, batches) -> (played, info)`: the turns one after the other, written out."""
+    """`play(played, step, key, batches) -> (played, info)`: the turns in sequence, unrolled."""
 
     def play(played, step, key, batches):
         info = {}
@@ -142,7 +142,7 @@ def unrolled(move: Callable, turns: tuple[Turn, ...]) -> Callable:
 
 
 def scanned(move: Callable, turns: tuple[Turn, ...]) -> Callable:
-    """The same as a loop with a branch for each distinct turn: compile time does not grow with their number."""
+    """The same as a loop with one branch for each distinct turn, so that compile time does not grow with the turns."""
     distinct = tuple(dict.fromkeys(turns))
     which = [distinct.index(turn) for turn in turns]
 

@@ -584,7 +584,10 @@ def test_refuses_a_loss_that_a_step_cannot_use(loss, says):
         (({"a": {"w": jnp.zeros(()), "act": jnp.tanh}}, {}), r"params\['a'\]\['act'\] is no float array"),
         (({"a": {"w": jnp.zeros(()), "n": jnp.zeros((), int)}}, {}), r"\['n'\] is no float array"),
         (({"a": "silu"}, {}), r"params\['a'\] is no float array"),
-        (({"a": jnp.zeros(())}, {"b": [jax.random.key(0)]}), r"state\['b'\]\[0\] is a random key, which no checkpoint"),
+        (
+            ({"a": jnp.zeros(())}, {"b": [jax.random.key(0)]}),
+            r"state\['b'\]\[0\] is a random key, which checkpoints",
+        ),
     ],
 )
 def test_refuses_an_init_that_a_step_cannot_use(made, says):
