@@ -88,7 +88,7 @@ def course(model: Model, reference: Reference, seed: int) -> dict[str, float]:
         return {}
     return {
         at(what, strength): float(value)
-        for what, curve in (("changed", results.changed), ("kept", results.identity))
+        for what, curve in (("changed", results.changed), ("kept", results.kept))
         for strength, value in zip(STRENGTHS, curve, strict=True)
     }
 

@@ -203,7 +203,7 @@ ROWS = [
     Row("compare --repeat run", "report.json"),
     Row("compare --repeat nowhere", "report.json"),
     Row("compare --repeat run --seeds 3", "--repeat"),
-    Row("compare --resume nowhere", "no comparison that measured a seed"),
+    Row("compare --resume nowhere", "no comparison that finished a seed"),
     Row("compare --resume run --seeds 3", "--resume"),
     Row("compare --settings faces", "setting 'faces'"),
     Row("compare --models r3gan:gamma=x", "must be a number"),

@@ -145,7 +145,7 @@ def test_recipes_explains_the_options_of_one(capsys):
     assert main(["recipes", "gan_ada"]) == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80 and "wgan_gp" not in text
-    assert re.search(r"^  --target 0.6 +share of real examples that the critic should be sure$", text, re.M)
+    assert re.search(r"^  --target 0.6 +mean sign of the logits of real examples, above", text, re.M)
     for title, recipe in RECIPES.items():
         silent = [name for name in recipes.defaults(recipe) if not recipes.explained(recipe, name)]
         assert not silent, f"{title}: explain {silent} in `Args:` of its docstring"

@@ -61,7 +61,7 @@ class Curve(NamedTuple):
     """The figures of edits at each strength, float64 [S]; the first is that of the unedited reconstruction."""
 
     changed: np.ndarray
-    identity: np.ndarray
+    kept: np.ndarray
     effectiveness: np.ndarray
 
 
@@ -136,13 +136,13 @@ def _measured(model: Model, reference: Reference, seed: int, only_headline: bool
     curve = follow(model, way, plan_edits(data, data.test, seed, few=only_headline), judge)
     if curve is None:
         return Reading({}, "")
-    figures = {"area": area(curve.identity, curve.changed)}
+    figures = {"area": area(curve.kept, curve.changed)}
     if only_headline:
         return Reading(figures, "")
     before = follow(model, way, plan_edits(data, data.valid, seed, few=True), judge)
-    at = 0 if before is None else int(np.argmax(before.changed * before.identity))
+    at = 0 if before is None else int(np.argmax(before.changed * before.kept))
     figures |= {name: float(values[at]) for name, values in curve._asdict().items()}
-    figures["composition"] = float(curve.identity[0])
+    figures["composition"] = float(curve.kept[0])
     return Reading(figures | factors.measure(model, data, seed, STRENGTHS), f"strength {STRENGTHS[at]:g}")
 
 

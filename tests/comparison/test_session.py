@@ -236,12 +236,17 @@ def hollow_contender():
     return contender
 
 
+def each(compiled):
+    """`conduct.compiled_together` by a function of one recipe and the data."""
+    return lambda recipes, data, *more: {name: compiled(recipe, data) for name, recipe in recipes.items()}
+
+
 @pytest.fixture
 def hollow(monkeypatch):
     """A comparison without its trainings: `compare` as it is, around parts that take no time."""
     outcome = Outcome({}, {}, {}, {}, {}, 1.0, "")
     empty = {"advice": [], "protocol": {}, "models": {}}
-    monkeypatch.setattr(conduct, "compiled", lambda recipe, data, *more: hollow_contender())
+    monkeypatch.setattr(conduct, "compiled_together", each(lambda recipe, data: hollow_contender()))
     monkeypatch.setattr(conduct, "feature_space", lambda data: None)
     monkeypatch.setattr(conduct, "settle_lengths", lambda settings, own, *args: ({n: {} for n in own}, {}))
     monkeypatch.setattr(conduct, "baselines", lambda reference, seed, tasks: {})
@@ -262,8 +267,8 @@ def test_arrays_and_recipes_of_ones_own(hollow, tmp_path):
     anything = hollow_contender()
     hollow.setattr(
         conduct,
-        "compiled",
-        lambda recipe, data, *more: compiled.append((recipe.__name__, data.shape, data.classes)) or anything,
+        "compiled_together",
+        each(lambda recipe, data: compiled.append((recipe.__name__, data.shape, data.classes)) or anything),
     )
     comparison = compare((x, label), models={"mine": find("gan"), "theirs": "vae"}, seeds=2, out=out)
     assert compiled == [("gan", (5,), ("0", "1")), ("vae", (5,), ("0", "1"))] and comparison.out == out
@@ -282,7 +287,7 @@ def test_the_anomaly_is_named_and_recorded(hollow, tmp_path, anomaly, named):
     # string, or a string read letter by letter.
     seen, x = [], np.random.default_rng(0).normal(size=(400, 5))
     anything = hollow_contender()
-    hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.anomalies) or anything)
+    hollow.setattr(conduct, "compiled_together", each(lambda recipe, data: seen.append(data.anomalies) or anything))
     np.savez(tmp_path / "rows.npz", X=x, y=np.arange(400) % 2)
     made = compare(tmp_path / "rows.npz", seeds=2, anomaly=anomaly, out=tmp_path / "out")
     settings = {**made.report["settings"], "out": None}
@@ -302,7 +307,7 @@ def test_domains_are_named_and_recorded(hollow, tmp_path):
     # Kills: domains that reach the report and not the tasks; a style read letter by letter; labels that are no strings.
     seen = []
     anything = hollow_contender()
-    hollow.setattr(conduct, "compiled", lambda recipe, data, *more: seen.append(data.domains) or anything)
+    hollow.setattr(conduct, "compiled_together", each(lambda recipe, data: seen.append(data.domains) or anything))
     for i, (domains, named) in enumerate(((("3", 8), ("3", "8")), ("edges", ("edges",)), ((), ()))):
         made = compare("digits", seeds=1, domains=domains, settings=("style",), out=tmp_path / str(i))
         assert seen[-1] == named and made.report["settings"]["domains"] == named
@@ -325,7 +330,9 @@ def test_how_images_are_read_is_recorded(hollow, tmp_path):
     hollow.setattr(schedule, "play", lambda *args, on_trained, **more: on_trained(None, []) or outcome)
     hollow.setattr(conduct, "keep", lambda *args, **read: models.append((read["size"], read["labels"])))
     hollow.setattr(
-        conduct, "compiled", lambda recipe, data, *more: shapes.append((data.shape, data.classes)) or anything
+        conduct,
+        "compiled_together",
+        each(lambda recipe, data: shapes.append((data.shape, data.classes)) or anything),
     )
     asked = {"large": {}, "photos": {"size": 16, "labels": tmp_path / "l.csv"}}
     for name, read in asked.items():
@@ -340,7 +347,7 @@ def test_how_images_are_read_is_recorded(hollow, tmp_path):
     older = _settings({name: own for name, own in asked.items() if name not in ("size", "labels")}, None)
     assert older.size is older.labels is None
     with pytest.raises(BadRequest, match="outside 8 to 64"):
-        hollow.setattr(conduct, "compiled", None)
+        hollow.setattr(conduct, "compiled_together", None)
         compare(x, models={"mine": lambda spec: find("vae")(spec)}, seeds=1, out=tmp_path / "mine")
 
 
@@ -497,7 +504,7 @@ def test_a_comparison_without_a_seed_leaves_no_folder_but_your_own(hollow, tmp_p
 
 def test_data_that_serve_no_task_are_refused_before_any_training(hollow, tmp_path):
     # Kills: an hour of training for a page without a figure, which then fails on the first key that is not there.
-    hollow.setattr(conduct, "compiled", fail)
+    hollow.setattr(conduct, "compiled_together", fail)
     np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(20, 5)).astype("f"))
     with pytest.raises(BadRequest, match=r"nothing can be measured on few.npz; bring more examples\. .* has no labels"):
         compare(str(tmp_path / "few.npz"), out=str(tmp_path / "out"))
@@ -527,7 +534,7 @@ def test_settings_that_are_named_are_measured_alone(hollow, tmp_path, capsys):
 
 def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys):
     # Kills: silence for as long as compiling takes.
-    hollow.setattr(conduct, "compiled", fail)
+    hollow.setattr(conduct, "compiled_together", fail)
     with pytest.raises(ZeroDivisionError):
         compare("cancer", out=str(tmp_path / "out"))
     assert capsys.readouterr().err.startswith("cancer: table 30; 399 train, ")
@@ -543,7 +550,7 @@ def test_the_data_are_told_before_the_nets_are_compiled(hollow, tmp_path, capsys
 )
 def test_a_comparison_that_cannot_answer_says_so_first(hollow, tmp_path, capsys, asked, reason):
     # Kills: an hour of training before the reason; a warning in front of every comparison.
-    hollow.setattr(conduct, "compiled", fail)
+    hollow.setattr(conduct, "compiled_together", fail)
     with pytest.raises(ZeroDivisionError):
         compare("digits", out=str(tmp_path / "out"), **asked)
     said = capsys.readouterr().err.splitlines()

@@ -125,9 +125,10 @@ def settings_case(rng: random.Random, root: Path) -> Case:
     """`config.json` and `metrics.jsonl` changed; whatever reads a run reads them."""
     out = _copied(root)
     path = out / "config.json"
-    if rng.random() < 0.9:
+    way = rng.random()
+    if way < 0.6:
         _written(rng, path, json.loads(path.read_text()))
-    else:
+    elif way < 0.7:
         path.unlink()
         _put(rng, path)
     if rng.random() < 0.4:

@@ -101,8 +101,8 @@ def test_networks_see_the_condition_and_have_state():
 @pytest.mark.parametrize(
     ("encoder", "decoder", "word"),
     [
-        (nn.Dense(D + 1), nn.Dense(5), r"the encoder gives \[4, 4\], where \[B, 3\]"),
-        (nn.Dense(D), nn.Dense(4), r"the decoder gives \[4, 4\], where \[B, 5\]"),
+        (nn.Dense(D + 1), nn.Dense(5), r"the encoder gives \[4, 4\] but must give \[B, 3\]"),
+        (nn.Dense(D), nn.Dense(4), r"the decoder gives \[4, 4\] but must give \[B, 5\]"),
     ],
 )
 def test_a_network_of_another_width_is_named(encoder, decoder, word):

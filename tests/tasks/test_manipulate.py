@@ -88,8 +88,8 @@ def test_an_edit_that_does_nothing(reference):
     curve = manipulate.follow(GOOD._replace(decode=whole), np.zeros((CLASSES, SIDE, SIDE, 1)), plan, judge)
     assert curve.effectiveness[0] > 0.1
     np.testing.assert_array_equal(curve.changed, 0)
-    np.testing.assert_array_equal(curve.identity, 1)
-    assert manipulate.area(curve.identity, curve.changed) == 0
+    np.testing.assert_array_equal(curve.kept, 1)
+    assert manipulate.area(curve.kept, curve.changed) == 0
 
 
 def test_a_ghost_is_no_change(reference):
@@ -102,7 +102,7 @@ def test_a_ghost_is_no_change(reference):
         edits.plan_edits(reference.data, reference.data.test, 0),
         edits.make_judge(reference),
     )
-    ghosts = (curve.effectiveness > 0.9) & (curve.identity > 0.9)
+    ghosts = (curve.effectiveness > 0.9) & (curve.kept > 0.9)
     assert ghosts.any() and curve.changed[ghosts].max() < 0.3
 
 

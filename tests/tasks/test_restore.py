@@ -160,7 +160,10 @@ def test_small_images_are_those_that_the_networks_are_given(shape, by):
     assert restore.factor(shape) == by
     _, text = RESTORE.training.form.configure("vae", find("vae"), data)
     assert condition_of(text, shape, 0).form == restore.pairs(np.zeros((1, *shape), np.float32)).small.shape[1:]
-    assert f"{shape[0] // by}x{shape[1] // by} pixels, each the mean of {by}x{by}" in RESTORE.notes(data, [0])[0]
+    assert (
+        f"{shape[0] // by}x{shape[1] // by} pixels, each of which is the mean of {by}x{by}"
+        in RESTORE.notes(data, [0])[0]
+    )
 
 
 def test_what_cannot_be_restored():
