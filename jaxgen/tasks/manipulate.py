@@ -58,7 +58,10 @@ METRICS = {
 
 
 class Curve(NamedTuple):
-    """The figures of edits at each strength, float64 [S]; the first is that of the unedited reconstruction."""
+    """The figures of edits at each strength, float64 [S], under the names of METRICS.
+
+    The first strength is that of the unedited reconstruction.
+    """
 
     changed: np.ndarray
     kept: np.ndarray
