@@ -175,7 +175,7 @@ def width(x: np.ndarray, modes: Modes) -> float:
     distance = np.linalg.norm(x[:, None] - means[None], axis=-1)
     nearest, good = distance.argmin(1), distance.min(1) < 3 * modes.std
     own = [x[good & (nearest == mode)] for mode in range(len(means))]
-    apart = [(group - group.mean(0)).ravel() for group in own if len(group)]
+    apart = [group - group.mean(0) for group in own if len(group)]
     return float(np.sqrt(np.mean(np.concatenate(apart) ** 2))) if apart else 0.0
 
 

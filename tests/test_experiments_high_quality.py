@@ -1,6 +1,7 @@
 """The experiment `high_quality`: its verdict on made-up figures, and its setting."""
 
 import math
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,11 @@ import scipy.stats
 from test_experiments_mode_collapse import MODES, seed
 
 from experiments import high_quality
+from experiments.mode_collapse import runs
 from jaxgen.core import Network
+from jaxgen.recipes import Spec
+from jaxgen.recipes.gans import r3gan
+from jaxgen.training.loop import Diverged
 
 
 def figures(good, lowest=96.0):
@@ -32,6 +37,29 @@ def test_seeds_become_figures():
     row = high_quality.row([seed(3, 95.0), seed(3, 94.9), seed(2, 99.0), seed(3, 98.0)], MODES, real)
     assert (row["seeds_with_all_modes_and_quality"], row["fewest_modes"], row["lowest_percent"]) == (2, 2, 94.9)
     assert row["width_percent_of_real"] == [0.0, 0.0, 0.0]
+
+
+def test_seeds_from_the_first_on(monkeypatch):
+    # Kills: seeds from 0 on, which trials used; a first seed that does not reach the runs.
+    seen, asked = [], []
+
+    def diverge(program, state, keys, **options):
+        seen.append(keys.seed)
+        raise Diverged
+
+    def recorded(*args, first, **options):
+        asked.append(first)
+        return [seed(0, 0.0, samples=0)]
+
+    monkeypatch.setattr(runs, "compile_loop", lambda *args, **options: SimpleNamespace(init=lambda key: None))
+    monkeypatch.setattr(runs, "run_keys", lambda i: SimpleNamespace(seed=i, init=None))
+    monkeypatch.setattr(runs, "train", diverge)
+    runs.play(r3gan(Spec((2,))), "ring8", 4, batch=8, seeds=3, samples=4, first=5)
+    assert sorted(seen) == [5, 6, 7]
+    monkeypatch.setattr(high_quality, "play", recorded)
+    monkeypatch.setattr(high_quality, "shown", lambda *args: b"")
+    high_quality.main(high_quality.Config({"ring8": 1}, first_seed=7))
+    assert asked == [7]
 
 
 def test_width():
