@@ -50,6 +50,8 @@ def redivide(data: Data, seed: int) -> Data:
     )
     official = places.astype(np.int8) if data.official else None
     parts = divide(len(whole.x), whole.label, seed=seed, official=official)
+    if [len(part) for part in parts] != [len(split.x) for split in splits]:  # not of 70, 10 and 20 %
+        parts = _redrawn(splits, whole.label, places, seed)
     scale = data.scale
     if scale is not None:
         mean, std = scale
@@ -60,6 +62,19 @@ def redivide(data: Data, seed: int) -> Data:
         whole = whole._replace(x=x)
     train, valid, test = (Split(*(None if a is None else _part(a, part) for a in whole)) for part in parts)
     return data._replace(train=train, valid=valid, test=test, scale=scale)
+
+
+def _redrawn(
+    splits: list[Split], label: np.ndarray | None, official: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of splits with as many examples of each class as `splits`; those that are not 0 in `official` stay."""
+    part, rng = np.repeat(np.arange(len(splits)), [len(split.x) for split in splits]), np.random.default_rng(seed)
+    strata = np.zeros(len(part), int) if label is None else label
+    for stratum in np.unique(strata):
+        free = np.flatnonzero((strata == stratum) & (official == 0))
+        part[free] = part[rng.permutation(free)]
+    train, valid, test = (rng.permutation(np.flatnonzero(part == i)) for i in range(3))
+    return train, valid, test
 
 
 def _joined(parts: tuple) -> np.ndarray | Rows:
