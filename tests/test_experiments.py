@@ -72,7 +72,9 @@ TINY = {
     "gradient_penalty": gradient_penalty.Config(
         ("no penalty", "R1"), toy_steps=1000, starts=1, seeds=2, updates=4, batch=8
     ),
-    "high_quality": high_quality.Config({"ring8": 1}, seeds=2, steps=4, burn_in=2, batch=8, samples=40),
+    "high_quality": high_quality.Config(
+        {"ring8": 1}, seeds=2, steps=4, burn_in=2, codes=4, octaves=1, batch=16, samples=40
+    ),
     "mode_collapse": mode_collapse.Config(
         {"ring8": 1}, ("saturating", "relativistic"), 2, steps=4, batch=8, samples=40
     ),
@@ -158,7 +160,10 @@ def home(tmp_path_factory):
         patch.setattr(super_resolution, "regressions", comparisons.regressions)
         patch.setattr(anomaly_detection, "measure", made_up)
         # Compiling is all that the rest costs: one program for both losses, not all ways, one game.
-        patch.setattr(mode_collapse.runs, "compile_loop", once(mode_collapse.runs.compile_loop))
+        # high_quality, whose game is another one, compiles its own: its batch is of 16 examples.
+        each = {batch: once(mode_collapse.runs.compile_loop) for batch in (8, 16)}
+        compile_loop = lambda *args, batch_size, **more: each[batch_size](*args, batch_size=batch_size, **more)  # noqa: E731
+        patch.setattr(mode_collapse.runs, "compile_loop", compile_loop)
         patch.setattr(balance, "measure", once(balance.measure))
         patch.setattr(gradient_penalty.rings, "measure", once(gradient_penalty.rings.measure))
         patch.setattr(adaptive_weight.training, "train", made_up_training)

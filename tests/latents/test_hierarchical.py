@@ -132,7 +132,7 @@ def test_code_is_the_posterior_at_rest():
         (lambda: hierarchical((2, 2), layers=(TopDown(),)), "1 layers for"),
         (
             lambda: hierarchical((2,)).init(jax.random.key(0), jnp.zeros((B, 2, 2)), None),
-            r"\[2, 2, 2\], where \[B, N\]",
+            r"\[2, 2, 2\] but must give \[B, N\]",
         ),
     ],
 )

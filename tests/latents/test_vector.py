@@ -45,8 +45,8 @@ def inferred(latent, h=H, given=ALONE, batch=None, samples=K):
         ({"estimator": "score"}, "estimator must be of the type Estimator, such as SCORE, not 'score'"),
         ({"prior": Dense(2 * D, 8)}, r"prior must be .*such as gaussian_prior\(net\), not Dense"),
         ({"posterior": LAPLACE, "prior": vamp(5)}, r"vamp\(5, family=LAPLACE\)"),
-        ({"posterior": GAUSSIAN, "prior": vamp(5, family=LAPLACE)}, "this posterior is of another"),
-        ({"posterior": flow(), "prior": vamp(5)}, "beside a flow use another prior"),
+        ({"posterior": GAUSSIAN, "prior": vamp(5, family=LAPLACE)}, "this posterior has another"),
+        ({"posterior": flow(), "prior": vamp(5)}, "with a flow use another prior"),
     ],
 )
 def test_parts_that_do_not_go_together(parts, word):

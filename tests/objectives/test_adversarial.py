@@ -207,7 +207,7 @@ def test_margin_needs_room(m):
 @pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
 def test_top_k_needs_a_part(share):
     # Kills: a generator that learns from no fake.
-    with pytest.raises(BadRequest, match="above 0, at most 1"):
+    with pytest.raises(BadRequest, match=r"must be in \(0, 1\]"):
         top_k(HINGE, share)
 
 

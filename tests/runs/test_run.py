@@ -729,9 +729,7 @@ def test_loggers_of_others_take_a_line_each(monkeypatch):
         ("tensorboardX", SimpleNamespace(SummaryWriter=SummaryWriter)),
     ):
         monkeypatch.setitem(sys.modules, name, module)
-    _, *blocks = re.split(
-        r"^ +# .*\n", inspect.getdoc(fit).partition("`on_record` hands it on:")[2], flags=re.MULTILINE
-    )
+    _, *blocks = re.split(r"^ +# .*\n", inspect.getdoc(fit).partition("`on_record` can log it:")[2], flags=re.MULTILINE)
     assert len(blocks) == 3
     for block in blocks:
         exec(textwrap.dedent(block), {"jaxgen": SimpleNamespace(fit=fitted)})  # noqa: S102  # our own words

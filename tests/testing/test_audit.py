@@ -415,12 +415,12 @@ def quadratic(params, eps, x):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"draws": 10}, "64 or more"),
+        ({"draws": 10}, "at least 64"),
         ({"draws": 100.5}, "draws=100.5: give a whole number"),
         ({"seed": 1.5}, "seed=1.5: give a whole number"),
         ({"batch": {"x": p.BATCH, "n": 3}}, "batch leaf n is of type int: make"),
         ({"batch": ("text", jnp.tanh)}, "batch leaf 0 is of type str"),
-        ({"loss": lambda q, eps, x: ()}, "loss gives tuple"),
+        ({"loss": lambda q, eps, x: ()}, "loss returns tuple"),
         ({"params": {}}, "no leaves"),
         ({"params": {"a": jnp.ones(4), "n": jnp.ones(3, jnp.int32)}}, "leaf n is no float"),
         ({"params": {"a": jnp.ones(4), "f": jnp.tanh}}, "leaf f is no float"),
@@ -428,8 +428,8 @@ def quadratic(params, eps, x):
         ({"params": {"a": jnp.ones(4, jnp.bfloat16)}}, "bfloat16"),
         ({"params": {"a": 0.5}}, "jnp.asarray"),
         ({"loss": lambda q, eps, x: q["a"] * eps}, r"loss returns float32\[.*\]: it must return one"),
-        ({"loss": lambda q, eps, x: jnp.argmax(q["a"])}, "loss gives"),
-        ({"value": lambda q, x: q["a"]}, "value gives"),
+        ({"loss": lambda q, eps, x: jnp.argmax(q["a"])}, "loss returns"),
+        ({"value": lambda q, x: q["a"]}, "value returns"),
     ],
 )
 def test_bad_requests(change, sentence):
