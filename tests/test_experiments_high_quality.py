@@ -12,10 +12,11 @@ from test_experiments_mode_collapse import MODES, seed
 
 from experiments import high_quality
 from experiments.mode_collapse import runs
-from jaxgen.core import Network
+from jaxgen.core import Batch, Network
 from jaxgen.recipes import Spec
 from jaxgen.recipes.gans import r3gan
 from jaxgen.training.loop import Diverged
+from jaxgen.training.program import abstract_state, run_keys
 
 
 def figures(good, lowest=96.0):
@@ -111,3 +112,16 @@ def test_the_rate_falls_to_0():
     np.testing.assert_allclose(
         seen, [[0.5, 0, 0.9], [half, 0, 0.945], [0.25, 0, 0.99], [0, 0, 0.99]] * 2, rtol=1e-5, atol=1e-7
     )
+
+
+def test_the_networks_fit():
+    # Kills: a generator without the code, or of too few numbers of noise; a critic without the waves, or of other ones.
+    config = high_quality.Config(codes=6, octaves=3)
+    plan = high_quality.plan(config, 2)
+    state = abstract_state(plan, Batch(jax.ShapeDtypeStruct((4, 2), jnp.float32)))
+    shapes = {player: {leaf.shape for leaf in jax.tree.leaves(state.params[player])} for player in state.params}
+    assert (6, 32) in shapes["generator"] and (2 + 32, 64) in shapes["generator"]  # 32 numbers of a code
+    assert (2 + 2 * 3 * 2, 64) in shapes["critic"]  # x, and sine and cosine of 3 multiples of 2 numbers
+    batch = Batch(jax.ShapeDtypeStruct((2, 4, 2), jnp.float32))
+    moved, _ = jax.eval_shape(plan.step().update, state, run_keys(0).noise, batch)
+    assert jax.tree.map(lambda leaf: leaf.shape, moved.params) == jax.tree.map(lambda leaf: leaf.shape, state.params)
