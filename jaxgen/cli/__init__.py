@@ -60,6 +60,8 @@ def exit_code(
                 raise Interrupted(early[0])
             with contextlib.suppress(SystemExit):  # argparse has printed a help text
                 dispatch(list(argv))
+            if struck:  # a library swallowed the exception
+                raise Interrupted(struck[0])
             sys.stdout.flush()
             return DONE
         except BrokenPipeError:

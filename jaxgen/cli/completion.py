@@ -18,7 +18,8 @@ def script(shell: str, commands: Mapping[str, tuple[str, Callable[[], Parser]]])
     import shtab
 
     if shell not in shtab.SUPPORTED_SHELLS:
-        raise Usage(f"no completion for {shell!r}: there are {', '.join(shtab.SUPPORTED_SHELLS)}.")
+        what = f"no completion for {shell!r}" if shell else "name a shell after --completion"
+        raise Usage(f"{what}: there are {', '.join(shtab.SUPPORTED_SHELLS)}.")
     from jaxgen.recipes import RECIPES
 
     root = argparse.ArgumentParser("jaxgen", description="VAE or GAN?")

@@ -47,6 +47,15 @@ class Contender(NamedTuple):
         """The programs of a training, for which `plays` must be true."""
         return self if training.form is None else self.forms[training.form.name]
 
+    def wait(self) -> None:
+        """Returns when all programs are compiled; raises the error of one that could not be."""
+        for program in (self.program, self.inverter):
+            if program is not None:
+                program.wait()
+        for form in self.forms.values():
+            if isinstance(form, Contender):
+                form.wait()
+
     def plays(self, training: Training) -> bool:
         """Whether this model can do the training."""
         return training.form is None or isinstance(self.forms.get(training.form.name), Contender)
@@ -124,12 +133,13 @@ def compiled_together(
       BadRequest: what no network takes.
     """
     formed = formed or (lambda form: form.data(data))
-    with compilers() as pool:
-        try:
-            contenders = {name: _of_recipe(recipe, data, trainings, formed, pool) for name, recipe in recipes.items()}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = compilers()
+    try:
+        contenders = {name: _of_recipe(recipe, data, trainings, formed, pool) for name, recipe in recipes.items()}
+        for contender in contenders.values():
+            contender.wait()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for what is still compiled
     give_back()  # what the compiler needed
     return contenders
 

@@ -136,6 +136,8 @@ class Course:
     def rows(self) -> list[Row]:
         """What the terminal shows."""
         left, spent, current = self.left(), self.spent(), self._current
+        if not (self._todo or self._took or current):  # the data are read, and nothing is known yet
+            return [Row("", 0.0, (f"{clock(spent)} passed",))]
         share = spent / (spent + left.seconds) if left.known and spent else 0.0
         rows = [Row("", share, (f"{clock(spent)} passed, {left}", str(left), f"{clock(left.seconds)} left"))]
         if current is None:

@@ -65,9 +65,9 @@ def play_all(
         course.add(planned(len(missing), list(contenders), tasks, seconds))
 
     def whole_seed(seed: int) -> None:
-        said = f"seed {seed} ({seeds.index(seed) + 1} of {len(seeds)})"
+        heading = f"seed {seed} ({seeds.index(seed) + 1} of {len(seeds)})"
         # The first split was made already, or is the only one.
-        with course.at((SPLIT,), f"{said}: split of the data", usual=seed != seeds[0]):
+        with course.at((SPLIT,), f"{heading}: split of the data", usual=seed != seeds[0]):
             reference = references(seed)
             # What the choice of test examples does to the figures is measured once, and taken for all seeds.
             groups = groups_of(reference) if seed == seeds[0] else None
@@ -79,15 +79,17 @@ def play_all(
             own = contender.on(reference.data, lambda _: source)
             hooks = functools.partial(on_trained, name, seed), _naming(on_record, name, seed)
             of_seed = reference, groups, lengths(name, seed)
-            played[name] = _one(own, name, *of_seed, seed, said, tasks, course, *hooks)
+            played[name] = _one(own, name, *of_seed, seed, heading, tasks, course, *hooks)
             give_back()  # what measuring needed
         figures = by_baselines.get(seed)
         if figures is None:
-            with course.at((BASELINES,), f"{said}: baselines"):
+            with course.at((BASELINES,), f"{heading}: baselines"):
                 figures = baselines(reference, seed, tasks)
         reference.release()
+        if struck:  # a library swallowed the exception: what was computed since may not be whole
+            raise Interrupted(struck[0])
         # What is reported as measured is on the disk, so that the comparison can be resumed.
-        with course.at((SAVE,), f"{said}: saving"), unbroken():
+        with course.at((SAVE,), f"{heading}: saving"), unbroken():
             for name, outcome in played.items():
                 outcomes[name][seed] = outcome
             by_baselines[seed] = figures
@@ -131,7 +133,7 @@ def _one(
     groups: Groups | None,
     lengths: Lengths,
     seed: int,
-    said: str,
+    heading: str,
     tasks: Sequence[Task],
     course: Course,
     on_trained: OnTrained,
@@ -140,7 +142,7 @@ def _one(
     """Plays one model on one seed, and says so."""
 
     def during(training: Training) -> AbstractContextManager:
-        return course.at((MODEL, name, training.name), f"{said}: {name}, {training.title}")
+        return course.at((MODEL, name, training.name), f"{heading}: {name}, {training.title}")
 
     outcome = play(
         contender,

@@ -9,6 +9,7 @@ from jaxgen.data import Data, Split, as_float, subset
 from jaxgen.metrics.natural import NAME as NATURAL
 from jaxgen.metrics.natural import natural_features, serves
 from jaxgen.metrics.patches import patch_features
+from jaxgen.system.signals import unbroken
 
 DIRECT = 1024  # numbers in an example that the classifier is shown as they are; more are reduced to AXES first
 AXES = 256
@@ -168,7 +169,8 @@ def _classifier(data: Data, train: Split) -> Features:
     net = MLPClassifier((HIDDEN,), random_state=np.random.RandomState(0))
     with threadpool_limits(1, user_api="blas"):  # products this small are slower on several threads, up to ten times
         for _ in range(-(-UPDATES // -(-len(x) // min(200, len(x))))):  # epochs; 200 is MLPClassifier's batch size
-            net.partial_fit(x, label, classes=np.unique(data.train.label))
+            with unbroken():  # scikit-learn would end the epoch at a KeyboardInterrupt, and say that all is well
+                net.partial_fit(x, label, classes=np.unique(data.train.label))
     weight, bias = (np.asarray(layer[0], np.float64) for layer in (net.coefs_, net.intercepts_))
     test = subset(data.test, _some(data.test.x, np.arange(len(data.test.x))))
     accuracy = float(np.mean(net.predict(reduced(test.x)) == test.label))

@@ -72,6 +72,9 @@ def drawn(rows: Callable[[], Sequence[Row]]) -> Iterator[None]:
     if not seen():
         yield
         return
+    if rows in _drawn:  # a block further out shows them
+        yield
+        return
     _drawn.append(rows)
     try:
         if len(_drawn) > 1:

@@ -20,9 +20,11 @@ MOST_COMPILERS = 4  # each may take half a gigabyte
 def compilers() -> ThreadPoolExecutor:
     """A pool for `compile_loop`: XLA compiles a program on one thread, so several are compiled side by side.
 
-    Of several processes each compiles one program at a time, so that all do so in the same order.
+    Of several processes each compiles one program at a time, so that all do so in the same order. On a GPU it is one at
+    a time too, because there the compiler times its choices, and programs would disturb each other.
     """
-    return ThreadPoolExecutor(min(processors(), MOST_COMPILERS) if jax.process_count() == 1 else 1)
+    alone = jax.process_count() == 1 and jax.default_backend() == "cpu"
+    return ThreadPoolExecutor(min(processors(), MOST_COMPILERS) if alone else 1)
 
 
 class Compiled(NamedTuple):
@@ -60,6 +62,11 @@ class Compiled(NamedTuple):
             self.programs[name] = lambda: program
         else:
             self.programs[name] = pool.submit(compile_lowered).result
+
+    def wait(self) -> None:
+        """Returns when all programs are compiled; raises the error of one that could not be."""
+        for program in list(self.programs.values()):
+            program()
 
     def prepare(self, count: int) -> None:
         """`Program.prepare`: an unrolled program serves any number of steps."""

@@ -62,6 +62,7 @@ class Program(NamedTuple):
     compile_s: dict[Any, float]  # seconds of each compilation so far: "init", and by chunk length
     serve: Callable[[Source], Any]  # the program for another source of the same shapes, such as another split
     abstract: State  # shapes and dtypes of the state
+    wait: Callable[[], None]  # returns when all is compiled, if that goes on in a pool; raises the compiler's error
 
 
 def run_keys(seed: int) -> Keys:
@@ -170,6 +171,7 @@ def _serve(compiled: Compiled, source: Source) -> Program:
         compile_s=compiled.compile_s,
         serve=partial(_serve, compiled),
         abstract=compiled.abstract,
+        wait=compiled.wait,
     )
 
 

@@ -122,3 +122,10 @@ def test_rows_show_the_whole_and_the_training(hands):
         assert whole.share == pytest.approx(3 / 12) and whole.ends[0] == "0:03 passed, about 0:09 left"
         assert training.text == "vae, main training" and training.share == pytest.approx(0.3)
     assert isinstance(course.left(), Left) and len(course.rows()) == 1
+
+
+def test_no_time_left_is_shown_before_anything_is_planned(hands):
+    # Kills: "about 0:00 left" while the data are read.
+    hands.now = 2.0
+    (row,) = hands.course().rows()
+    assert row.ends == ("0:00 passed",)

@@ -1,5 +1,6 @@
 """What a signal leaves of a comparison, without one."""
 
+import contextlib
 import os
 import signal
 from types import SimpleNamespace
@@ -67,6 +68,19 @@ def test_a_signal_keeps_what_was_measured_before_it(monkeypatch, number):
         outcomes, by_baselines = played(monkeypatch, play, held)
     assert {name: list(by_seed) for name, by_seed in outcomes.items()} == {"vae": [3], "gan": [3]}
     assert list(by_baselines) == [3] and held == [number]
+
+
+def test_a_signal_that_a_library_swallows_ends_the_comparison_too(monkeypatch):
+    # Kills: a seed that is saved as whole after Ctrl-C cut a part of it short, as scikit-learn does to an epoch.
+    def play(contender, reference, lengths, seed, **more):
+        if seed == 4:
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        return Outcome({}, {}, {}, {}, {}, 1.0, "")
+
+    with stoppable() as signals:
+        _, by_baselines = played(monkeypatch, play, signals)
+    assert signals == [signal.SIGINT] and list(by_baselines) == [3]
 
 
 def test_a_signal_before_the_first_training_starts_none(monkeypatch):

@@ -79,7 +79,7 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch, dumb):
 
 def test_one_block_draws_for_those_inside_it(monkeypatch):
     # Kills: images that are decoded while a comparison draws its bar, and draw theirs over it, or none; rows of a block
-    # that ended.
+    # that ended; the same rows twice.
     terminal = on_terminal(monkeypatch)
 
     def wait_for(words):
@@ -95,5 +95,14 @@ def test_one_block_draws_for_those_inside_it(monkeypatch):
             wait_for(r"outer\n+inner .* \d:\d\d left")
         wait_for(r"outer\n+outer\n+")
     assert terminal.getvalue().count("\x1b[?25l") == 1
+
+    def rows():
+        return [Row("once")]
+
+    with drawn(rows):
+        with drawn(rows):
+            assert bar._drawn == [rows]
+        assert bar._drawn == [rows]
+    assert bar._drawn == []
     with counted(2, "alone"):
         wait_for("alone")
