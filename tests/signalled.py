@@ -34,7 +34,7 @@ def watch(folder: str, number: int, event: int) -> None:
 def take_small_files(command):
     """The command `prepare`, to which the builder of Fashion-MNIST has small files."""
 
-    def run(argv):
+    def run(parser, argv):
         import gzip
 
         sys.path.insert(0, str(Path(__file__).parent / "data"))
@@ -52,7 +52,7 @@ def take_small_files(command):
             f"{builder.URL}{name}": info(size(len(content)), hashlib.sha256(content).hexdigest(), name)
             for name, content in files.items()
         }
-        command(argv)
+        command(parser, argv)
 
     return run
 

@@ -42,13 +42,13 @@ def data(shape):
 def train(out: Path, name: str, steps: int | None, said, inside: float | None) -> None:
     """A new run of `steps` steps, or on with one; writes a byte to `said` for each chunk of steps.
 
-    With `inside`, it kills itself in its second save, at that share of what the first did to files.
+    With `inside`, it kills itself in a save after the first one, at that share of what the shortest one did to files.
     """
     recipe, shape, options, *_ = RUNS[name]
     play.default_chunk = lambda shape: CHUNK
     run.SECONDS = 0.0
     if inside is not None:
-        kill_in_second_save(inside)
+        kill_in_a_save(inside)
     what = RECIPES[recipe](Spec(shape, width=8), **options)
     each = {"data": data(shape), "on_record": lambda line: os.write(said, b".")}
     if checkpoint.steps(out / "checkpoints"):
@@ -58,19 +58,19 @@ def train(out: Path, name: str, steps: int | None, said, inside: float | None) -
         run.fit(what, x, steps=steps, batch_size=BATCH, out=out, **each)
 
 
-def kill_in_second_save(share: float) -> None:
-    save, saving, first = checkpoint.save, [0], [0]
+def kill_in_a_save(share: float) -> None:
+    save, saving, fewest = checkpoint.save, [0], [0]
 
     def counted(*args):
         saving.append(0)
         save(*args)
-        first[0] = first[0] or saving[-1]
+        fewest[0] = min(fewest[0] or saving[-1], saving[-1])  # one that has leftovers to remove touches more files
         saving.append(-1)
 
     def hook(event, args):
         if event in TOUCH and len(saving) % 2 == 0:
             saving[-1] += 1
-            if first[0] and saving[-1] > share * first[0]:
+            if fewest[0] and saving[-1] > share * fewest[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     checkpoint.save = counted
