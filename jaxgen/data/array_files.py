@@ -93,7 +93,7 @@ def _open(path: str, zipped: bool) -> Content:
             if isinstance(loaded, np.ndarray) == zipped:
                 raise BadRequest(f"{path} is {'one array: name it .npy' if zipped else 'an archive: name it .npz'}.")
             return _members(path, loaded) if zipped else Content(loaded, None)
-    except BadRequest:
+    except (BadRequest, MemoryError):
         raise
     except Exception as error:  # a damaged file fails in as many ways as zip, zlib and NumPy's header parser have
         if "allow_pickle" in str(error):

@@ -36,7 +36,7 @@ def check_new(folder: Path) -> None:
                 made.rmdir()
 
 
-# Of NFS without its lock service, of Lustre mounted without `flock`, and of some FUSE file systems.
+# What NFS without its lock service, Lustre mounted without `flock` and some FUSE file systems answer to `flock`.
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 

@@ -524,3 +524,14 @@ def test_sparse_matrices_are_named():
     for make in (scipy.sparse.csr_matrix, scipy.sparse.coo_array):
         with pytest.raises(BadRequest, match=r"keeps only what is not zero: hand in x.toarray\(\)"):
             divided(make(TABLE))
+
+
+def test_a_machine_without_memory_is_no_damaged_file(tmp_path, monkeypatch):
+    # Kills: "damaged or unreadable" of a file that is whole.
+    def fail(*args, **options):
+        raise MemoryError
+
+    np.save(tmp_path / "x.npy", np.zeros((30, 4)))
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(MemoryError):
+        load(str(tmp_path / "x.npy"))
