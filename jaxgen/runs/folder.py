@@ -92,7 +92,7 @@ def read_settings(out: Path) -> dict[str, Any]:
     path = out / "config.json"
     if not path.is_file():
         compared = ", but a comparison: open its report.html" if (out / "report.html").is_file() else ""
-        lacking = "config.json in it" if out.exists() else "such folder: a run that starts makes it once it is compiled"
+        lacking = "config.json in it" if out.exists() else "such folder (a new run makes it after it has compiled)"
         raise BadRequest(f"{out} is no run{compared}: there is no {lacking}.")
     try:
         if path.stat().st_size > LARGEST:

@@ -235,6 +235,8 @@ def test_a_handler_of_the_caller_stays(number):
 def test_waiting_for_others_keeps_what_is_ignored():
     # Kills: SIGHUP set to end a process that `nohup` protects, while it waits for the others; a handler left behind.
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A shell that starts the tests in the background has SIGINT ignored.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with hosts._interruptible():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -242,6 +244,7 @@ def test_waiting_for_others_keeps_what_is_ignored():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def test_a_terminal_that_nohup_takes_away_stops_nothing():
